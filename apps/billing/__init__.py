@@ -1,0 +1,1 @@
+"""Bill cycles, activities, bill runs, recurring charges, taxes, adjustments and payments."""

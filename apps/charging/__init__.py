@@ -1,0 +1,1 @@
+"""Who pays: accounts, allowances and the ledger (3GPP: ABMF and OCF)."""

@@ -1,0 +1,10 @@
+"""Django's entry for the room."""
+
+from django.apps import AppConfig
+
+
+class ChargingConfig(AppConfig):
+    name = "apps.charging"
+    label = "charging"
+    verbose_name = "Charging"
+    default_auto_field = "django.db.models.BigAutoField"

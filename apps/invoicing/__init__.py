@@ -1,0 +1,1 @@
+"""From a bill to the document that the customer gets."""

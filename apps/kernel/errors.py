@@ -1,0 +1,69 @@
+"""Errors that say what is wrong, where it is and what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class BssError(Exception):
+    """An error that a person can act on.
+
+    ``code`` is stable and meant for programs (``unauthorised_destination``), ``message`` is one or two
+    sentences for people, and ``where`` names the place: a file with line and column, a field, a record.
+    """
+
+    code = "error"
+
+    def __init__(self, message: str, *, code: str | None = None, where: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+        if code is not None:
+            self.code = code
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}" if self.where else self.message
+
+
+class InvalidInput(BssError):
+    """What was given cannot be read or breaks a rule; giving it again unchanged will fail again."""
+
+    code = "invalid_input"
+
+
+class NotFound(BssError):
+    """What was named does not exist, or not for this tenant."""
+
+    code = "not_found"
+
+
+class Conflict(BssError):
+    """The state of things forbids it: something is in use, done already, or owned by somebody else."""
+
+    code = "conflict"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One finding about an input, as a value: readers collect problems rather than stop at the first."""
+
+    where: str
+    message: str
+    code: str = "invalid_input"
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}" if self.where else self.message
+
+
+class InvalidInputs(BssError):
+    """Several problems with one input; nothing of it was taken."""
+
+    code = "invalid_input"
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        count = len(problems)
+        super().__init__(
+            "\n".join(str(problem) for problem in problems[:50])
+            + (f"\n… and {count - 50} more" if count > 50 else "")
+        )

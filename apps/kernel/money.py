@@ -1,0 +1,62 @@
+"""Money as integers: micro-units (1e-6) of a currency, and their plain decimal text."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from apps.kernel.errors import InvalidInput
+
+MICROS_PER_UNIT = 1_000_000
+
+_DECIMAL = re.compile(r"(?P<sign>[+-]?)(?P<whole>\d+)(?:\.(?P<fraction>\d*))?", re.ASCII)
+
+
+def parse_micros(text: str) -> int:
+    """Micro-units of a decimal amount such as ``0.1234``.
+
+    Raises InvalidInput when the text is not a plain decimal number, or has digits below a micro-unit
+    (which would be lost in silence otherwise).
+    """
+    match = _DECIMAL.fullmatch(text.strip())
+    if match is None:
+        raise InvalidInput(f"“{text}” is not an amount; write it like 0.25")
+    fraction = (match["fraction"] or "").rstrip("0")
+    if len(fraction) > 6:
+        raise InvalidInput(f"“{text}” has more than six decimals; the smallest amount is 0.000001")
+    micros = int(match["whole"]) * MICROS_PER_UNIT + int(fraction.ljust(6, "0"))
+    return -micros if match["sign"] == "-" else micros
+
+
+def format_micros(micros: int, min_decimals: int = 0) -> str:
+    """Plain decimal text of an amount, without trailing zeros beyond ``min_decimals``: ``0.1234``."""
+    whole, fraction = divmod(abs(micros), MICROS_PER_UNIT)
+    digits = f"{fraction:06d}".rstrip("0").ljust(min_decimals, "0")
+    sign = "-" if micros < 0 else ""
+    return f"{sign}{whole}.{digits}" if digits else f"{sign}{whole}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Money:
+    """An amount in one currency (ISO 4217 code), for the edges; inside, integers named ``…_micros``."""
+
+    micros: int
+    currency: str
+
+    def __add__(self, other: Money) -> Money:
+        self._same_currency(other)
+        return Money(self.micros + other.micros, self.currency)
+
+    def __sub__(self, other: Money) -> Money:
+        self._same_currency(other)
+        return Money(self.micros - other.micros, self.currency)
+
+    def __neg__(self) -> Money:
+        return Money(-self.micros, self.currency)
+
+    def __str__(self) -> str:
+        return f"{format_micros(self.micros, 2)} {self.currency}"
+
+    def _same_currency(self, other: Money) -> None:
+        if self.currency != other.currency:
+            raise InvalidInput(f"{self.currency} and {other.currency} cannot be added")

@@ -1,0 +1,1 @@
+"""Usage files in: formats, the loader, suspense (3GPP: mediation)."""

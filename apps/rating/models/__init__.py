@@ -1,0 +1,6 @@
+"""Rows of the rating room."""
+
+from apps.rating.models.plans import Bundle, BundleService, PricePlan, PricePlanService, Service
+from apps.rating.models.tenants import Tenant
+
+__all__ = ["Bundle", "BundleService", "PricePlan", "PricePlanService", "Service", "Tenant"]

@@ -1,0 +1,1 @@
+"""Who uses: customers, subscribers, their resources and lifecycle."""

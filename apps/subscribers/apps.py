@@ -1,0 +1,10 @@
+"""Django's entry for the room."""
+
+from django.apps import AppConfig
+
+
+class SubscribersConfig(AppConfig):
+    name = "apps.subscribers"
+    label = "subscribers"
+    verbose_name = "Subscribers"
+    default_auto_field = "django.db.models.BigAutoField"

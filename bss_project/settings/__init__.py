@@ -1,0 +1,12 @@
+"""Settings, one file a concern; each reads its own environment variables and documents them.
+
+Everything has a default that runs on one machine without a server (SQLite, Celery over the filesystem).
+"""
+
+from bss_project.settings.base import *  # noqa: F403
+from bss_project.settings.broker import *  # noqa: F403
+from bss_project.settings.database import *  # noqa: F403
+from bss_project.settings.files import *  # noqa: F403
+from bss_project.settings.admin_site import *  # noqa: F403 isort: skip
+from bss_project.settings.logs import *  # noqa: F403
+from bss_project.settings.rating import *  # noqa: F403

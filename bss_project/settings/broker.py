@@ -1,0 +1,72 @@
+"""Celery: BROKER_URL, ``filesystem://PATH`` (default, one machine), ``redis://…`` or ``amqp://…``."""
+
+from pathlib import Path
+
+from bss_project.settings import environment as env
+from bss_project.settings.files import CDR_SCAN_INTERVAL_S, VAR_DIR
+
+BROKER_URL = env.text("BROKER_URL", f"filesystem://{VAR_DIR / 'broker'}")
+
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TIMEZONE = "UTC"
+CELERY_ENABLE_UTC = True
+CELERY_TASK_DEFAULT_QUEUE = "maintenance"
+CELERY_TASK_CREATE_MISSING_QUEUES = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+
+if BROKER_URL.startswith("filesystem://"):
+    _folder = Path(BROKER_URL.removeprefix("filesystem://") or VAR_DIR / "broker")
+    for _name in ("queue", "control"):
+        (_folder / _name).mkdir(parents=True, exist_ok=True)
+    CELERY_BROKER_URL = "filesystem://"
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        # One folder is both in and out: senders and workers share it.
+        "data_folder_in": str(_folder / "queue"),
+        "data_folder_out": str(_folder / "queue"),
+        "control_folder": str(_folder / "control"),
+        "polling_interval": 0.05,
+    }
+else:
+    CELERY_BROKER_URL = BROKER_URL
+    CELERY_BROKER_TRANSPORT_OPTIONS = (
+        {
+            # A dead worker's tasks come back within seconds rather than after an hour; every task may run twice.
+            "visibility_timeout": 600,
+            "unacked_restore_interval": 5,
+            "unacked_restore_throttle": 1,
+        }
+        if BROKER_URL.startswith("redis")
+        else {}
+    )
+
+# What is due is a row; these ticks find it. Doing one twice changes nothing.
+CELERY_BEAT_SCHEDULE = {
+    "load-cdr-files": {
+        "task": "apps.mediation.tasks.load_new_files",
+        "schedule": float(CDR_SCAN_INTERVAL_S),
+        "options": {"queue": "mediation", "expires": float(CDR_SCAN_INTERVAL_S)},
+    },
+    "queue-due-cycles": {
+        "task": "apps.billing.tasks.queue_due_cycles",
+        "schedule": 60.0,
+        "options": {"queue": "maintenance", "expires": 60.0},
+    },
+    "dispatch-activities": {
+        "task": "apps.billing.tasks.dispatch_activities",
+        "schedule": float(env.integer("BSS_ACTIVITY_TICK_S", 2)),
+        "options": {"queue": "maintenance", "expires": 30.0},
+    },
+    "render-new-bills": {
+        "task": "apps.invoicing.tasks.render_new_bills",
+        "schedule": float(env.integer("BSS_RENDER_TICK_S", 5)),
+        "options": {"queue": "invoicing", "expires": 30.0},
+    },
+}
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")

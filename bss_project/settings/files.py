@@ -1,0 +1,17 @@
+"""Folders. All are relative to BSS_VAR_DIR (default: ``var/`` in the checkout) unless given as absolute paths."""
+
+from bss_project.settings import environment as env
+
+VAR_DIR = env.folder("BSS_VAR_DIR", "var")
+CDR_NEW_DIR = env.folder("BSS_CDR_NEW_DIR", str(VAR_DIR / "new_cdr"))
+CDR_PROCESSED_DIR = env.folder("BSS_CDR_PROCESSED_DIR", str(VAR_DIR / "processed_cdr"))
+CDR_ERROR_DIR = env.folder("BSS_CDR_ERROR_DIR", str(VAR_DIR / "error_cdr"))
+INVOICES_DIR = env.folder("BSS_INVOICES_DIR", str(VAR_DIR / "invoices"))
+
+# How often beat looks for new CDR files, seconds.
+CDR_SCAN_INTERVAL_S = env.integer("BSS_CDR_SCAN_INTERVAL_S", 10)
+# "weasyprint" (default, PDF/A) or "plutoprint" (about twenty times as fast).
+PDF_ENGINE = env.text("BSS_PDF_ENGINE", "weasyprint")
+
+STATIC_URL = "static/"
+STATIC_ROOT = VAR_DIR / "static"

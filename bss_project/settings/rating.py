@@ -1,0 +1,8 @@
+"""How usage is priced."""
+
+from bss_project.settings import environment as env
+
+# How many rating profiles one lookup may consult: the subject's own and its fallbacks.
+RATING_FALLBACK_DEPTH = env.integer("BSS_RATING_FALLBACK_DEPTH", 3)
+# How often a running process looks for a newer tariff version, seconds.
+RATING_TARIFF_REFRESH_S = env.integer("BSS_RATING_TARIFF_REFRESH_S", 10)
