@@ -1,0 +1,82 @@
+"""Child processes that never outlive their parent, stopped by their own process group."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+def die_with(parent: int, signal_number: int = signal.SIGKILL) -> None:
+    """Ask Linux to send this process a signal when its parent, or the parent's spawning thread, ends.
+
+    Elsewhere it does nothing. ``parent`` is the process id that the parent had when it made this process:
+    if it has ended already, nobody would send the signal any more, so the process ends at once.
+    """
+    if _LIBC is None:
+        return
+    _LIBC.prctl(_PR_SET_PDEATHSIG, int(signal_number), 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _leash(parent: int) -> Callable[[], None]:
+    def tie() -> None:
+        die_with(parent)
+
+    return tie
+
+
+def spawn(
+    argv: Sequence[str | Path],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    output: int | IO[bytes] = subprocess.DEVNULL,
+) -> subprocess.Popen[bytes]:
+    """Start a process in a session of its own: a Ctrl-C of the terminal reaches the parent only.
+
+    The process is killed when the spawning thread ends, so spawn from a thread that lives as long as it should.
+    """
+    return subprocess.Popen(
+        [os.fspath(part) for part in argv],
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        env=dict(env) if env is not None else None,
+        cwd=cwd,
+        start_new_session=True,
+        preexec_fn=_leash(os.getpid()),
+    )
+
+
+def signal_group(process: subprocess.Popen[bytes], signal_number: int) -> None:
+    """Send a signal to a spawned process and everything it has started in its session."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal_number)
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """SIGKILL the process and its group, and wait for its end."""
+    signal_group(process, signal.SIGKILL)
+    process.wait()
+
+
+def stop(process: subprocess.Popen[bytes], grace_s: float = 10) -> int:
+    """SIGTERM the process, SIGKILL its group after the grace; the exit status."""
+    if process.poll() is None:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(grace_s)
+    # What it has left behind in its session goes too, also where it ended by itself.
+    kill(process)
+    return process.returncode

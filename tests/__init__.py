@@ -1,0 +1,1 @@
+"""The tests: one folder a room, ``journeys/`` for whole ways through the house."""

@@ -1,0 +1,113 @@
+"""``./run test``: starts the servers, runs pytest, stops the servers, and adds up the counts.
+
+Without arguments: everything on MariaDB and Redis, then what touches the database on SQLite and Celery's filesystem
+transport. With arguments: pytest with these, on MariaDB and Redis, or on SQLite and files with ``--sqlite``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+from tests import servers
+
+NOTHING_COLLECTED = 5
+
+
+def cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+@contextlib.contextmanager
+def database_and_broker(sqlite: bool) -> Iterator[dict[str, str]]:
+    """The environment variables that choose the servers, and the servers for as long as the block runs."""
+    if sqlite:
+        import sqlite3
+
+        say(f"SQLite {sqlite3.sqlite_version}, Celery over the filesystem transport")
+        yield {"DATABASE_URL": "sqlite:///var/unused-by-tests.sqlite3", "BROKER_URL": ""}
+        return
+    with servers.mariadb() as mariadb, servers.redis() as redis:
+        say(f"MariaDB {mariadb.version()}, Redis {redis.version()}")
+        yield {"DATABASE_URL": mariadb.url("bss"), "BROKER_URL": redis.url(0)}
+
+
+def run_pytest(arguments: list[str], *, sqlite: bool, counts: Path | None = None) -> int:
+    """One run of pytest with its servers around it; pytest's exit status."""
+    folder = tempfile.mkdtemp(prefix="bss-test-")
+    try:
+        with database_and_broker(sqlite) as choice:
+            env = {**os.environ, **choice, "BSS_TEST_DIR": folder, "PYTHONUNBUFFERED": "1"}
+            env.pop("PYTEST_XDIST_WORKER", None)
+            if counts is not None:
+                env |= {"BSS_TEST_COUNTS": str(counts), "BSS_HYPOTHESIS_PROFILE": "ci"}
+            process = subprocess.Popen([sys.executable, "-m", "pytest", *arguments], env=env)
+            try:
+                return process.wait()
+            except BaseException as reason:
+                # The terminal's Ctrl-C reaches pytest by itself; a SIGTERM comes to us alone.
+                if not isinstance(reason, KeyboardInterrupt):
+                    process.send_signal(signal.SIGINT)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(20)
+                process.kill()
+                process.wait()
+                raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def run_everything() -> int:
+    parallel = ["-n", str(max(2, min(cores(), 8))), "--dist", "worksteal", "-q"]
+    totals: dict[str, int] = {}
+    statuses = []
+    with tempfile.TemporaryDirectory() as folder:
+        for sqlite, selection in ((False, []), (True, ["-m", "database"])):
+            counts = Path(folder) / f"counts-{sqlite}.json"
+            status = run_pytest([*parallel, *selection], sqlite=sqlite, counts=counts)
+            statuses.append(0 if status == NOTHING_COLLECTED and sqlite else status)
+            if not counts.exists():
+                say(f"pytest ended with status {status} before it had counted")
+                return status or 1
+            for outcome, number in json.loads(counts.read_text()).items():
+                totals[outcome] = totals.get(outcome, 0) + number
+    line = f"{totals.pop('passed', 0)} passed, {totals.pop('failed', 0)} failed"
+    say("".join([line, *(f", {number} {outcome}" for outcome, number in sorted(totals.items()) if number)]))
+    return next((status for status in statuses if status), 0)
+
+
+def _stop(signal_number: int, frame: FrameType | None) -> None:
+    sys.exit(128 + signal_number)
+
+
+def main(arguments: list[str]) -> int:
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        if not arguments:
+            return run_everything()
+        sqlite = "--sqlite" in arguments
+        rest = [argument for argument in arguments if argument not in ("--sqlite", "--mariadb")]
+        return run_pytest(rest, sqlite=sqlite)
+    except KeyboardInterrupt:
+        say("stopped")
+        return 130
+    except servers.ServerFailed as failure:
+        print(f"run: {failure}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,36 @@
+"""Settings of the tests: the product's own, in a temporary folder, and each parallel test process by itself.
+
+DATABASE_URL and BROKER_URL choose the servers as for the product; ``./run test`` sets them. Unset: SQLite and files.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+_worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+_number = int(_worker.removeprefix("gw")) + 1 if _worker.startswith("gw") else 0
+
+if "BSS_TEST_DIR" not in os.environ:
+    os.environ["BSS_TEST_DIR"] = tempfile.mkdtemp(prefix="bss-test-")
+    atexit.register(shutil.rmtree, os.environ["BSS_TEST_DIR"], ignore_errors=True)
+TEST_DIR = Path(os.environ["BSS_TEST_DIR"]) / _worker
+TEST_DIR.mkdir(parents=True, exist_ok=True)
+
+os.environ["BSS_VAR_DIR"] = str(TEST_DIR / "var")
+_broker = os.environ.get("BROKER_URL", "")
+if _broker.startswith("redis://"):
+    # A database of its own for each test process, so that no worker takes another one's tasks.
+    os.environ["BROKER_URL"] = f"{_broker.rsplit('/', 1)[0]}/{_number}"
+elif not _broker or _broker.startswith("filesystem://"):
+    os.environ["BROKER_URL"] = f"filesystem://{TEST_DIR / 'broker'}"
+
+from bss_project.settings import *  # noqa: E402, F403
+from bss_project.settings import DATABASES  # noqa: E402
+
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # A file rather than memory: real workers and other connections see the same database, as in the product.
+    DATABASES["default"]["TEST"] = {"NAME": str(TEST_DIR / "test.sqlite3")}
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
