@@ -1,0 +1,144 @@
+"""Bills, their lines, payments on them, and news for operators."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from apps.billing.models.cycles import Activity, BillCycle, BillRun
+from apps.charging.models import Account
+from apps.mediation.models import RatedDestination
+from apps.rating.models import Service, Tenant
+from apps.subscribers.models import Subscriber
+
+
+class Bill(models.Model):
+    """What one account owes (postpaid), or has spent (prepaid), for one period; its lines add up to its total."""
+
+    class Kind(models.TextChoices):
+        POSTPAID = "postpaid", "Bill"
+        PREPAID = "prepaid", "Statement"
+
+    class Status(models.TextChoices):
+        NEW = "new", "New"
+        UNPAID = "unpaid", "Unpaid"
+        PAID = "paid", "Paid"
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="bills", db_index=False)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="bills", db_index=False)
+    cycle = models.ForeignKey(BillCycle, on_delete=models.PROTECT, related_name="bills", db_index=False)
+    run = models.ForeignKey(BillRun, null=True, blank=True, on_delete=models.PROTECT, related_name="bills")
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    status = models.CharField(max_length=8, choices=Status.choices, default=Status.NEW, db_index=True)
+    period_start = models.DateTimeField()
+    period_end = models.DateTimeField()
+    issued_on = models.DateField()
+    due_on = models.DateField(null=True, blank=True)
+    currency = models.CharField(max_length=3)
+    recurring_micros = models.BigIntegerField(default=0)
+    usage_micros = models.BigIntegerField(default=0)
+    one_off_micros = models.BigIntegerField(default=0)
+    discount_micros = models.BigIntegerField(default=0, help_text="Negative or zero.")
+    tax_micros = models.BigIntegerField(default=0)
+    rounding_micros = models.BigIntegerField(default=0)
+    total_micros = models.BigIntegerField()
+    opening_balance_micros = models.BigIntegerField(null=True, blank=True, help_text="Prepaid.")
+    closing_balance_micros = models.BigIntegerField(null=True, blank=True, help_text="Prepaid.")
+    usage_sequence = models.BigIntegerField()
+    usage_from = models.DateTimeField(help_text="Usage before this is billed only if loaded after the previous bill.")
+    usage_after_sequence = models.BigIntegerField(default=0)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "period_end"], name="bill_once_an_account_and_period"),
+            models.CheckConstraint(
+                condition=models.Q(
+                    total_micros=models.F("recurring_micros")
+                    + models.F("usage_micros")
+                    + models.F("one_off_micros")
+                    + models.F("discount_micros")
+                    + models.F("tax_micros")
+                    + models.F("rounding_micros")
+                ),
+                name="bill_total_is_the_sum_of_its_parts",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.pk}"
+
+
+class BillLine(models.Model):
+    """One line of a bill. All lines of a bill add up to its total, to the micro-unit."""
+
+    class Kind(models.TextChoices):
+        RECURRING = "recurring", "Recurring"
+        USAGE = "usage", "Usage"
+        ONE_OFF = "one_off", "One-off"
+        DISCOUNT = "discount", "Discount"
+        TAX = "tax", "Tax"
+        ROUNDING = "rounding", "Rounding"
+
+    bill = models.ForeignKey(Bill, on_delete=models.PROTECT, related_name="lines", db_index=False)
+    number = models.PositiveSmallIntegerField()
+    kind = models.CharField(max_length=9, choices=Kind.choices)
+    subscriber = models.ForeignKey(
+        Subscriber, null=True, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
+    service = models.ForeignKey(
+        Service, null=True, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
+    destination = models.ForeignKey(
+        RatedDestination, null=True, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
+    description = models.CharField(max_length=200)
+    records = models.PositiveIntegerField(default=0, help_text="Usage: how many records.")
+    usage = models.BigIntegerField(default=0, help_text="Usage: seconds, octets or events.")
+    free_usage = models.BigIntegerField(default=0)
+    period_start = models.DateTimeField(null=True, help_text="Recurring: the part of the period it is for.")
+    period_end = models.DateTimeField(null=True)
+    rate_millionths = models.PositiveIntegerField(null=True, help_text="Tax and discount.")
+    base_micros = models.BigIntegerField(null=True, help_text="Tax and discount: on what.")
+    amount_micros = models.BigIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["bill", "number"], name="bill_line_number_once_a_bill")]
+
+    def __str__(self) -> str:
+        return self.description
+
+
+class Payment(models.Model):
+    """Money received for a bill; never changed or removed, corrected by a further one."""
+
+    bill = models.ForeignKey(Bill, on_delete=models.PROTECT, related_name="payments")
+    at = models.DateTimeField()
+    amount_micros = models.BigIntegerField()
+    method = models.CharField(max_length=40, blank=True)
+    reference = models.CharField(max_length=100, help_text="The bank's or desk's own reference.")
+    recorded_by = models.CharField(max_length=150, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["bill", "reference"], name="payment_reference_once_a_bill")]
+
+    def __str__(self) -> str:
+        return self.reference
+
+
+class Notification(models.Model):
+    """News for operators: a run is through, a file was refused, a bill is ready; acknowledged by a person."""
+
+    tenant = models.ForeignKey(Tenant, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField(db_index=True)
+    level = models.CharField(max_length=8, choices=[("info", "Info"), ("warning", "Warning"), ("error", "Error")])
+    text = models.CharField(max_length=500)
+    activity = models.ForeignKey(Activity, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    bill = models.ForeignKey(Bill, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    acknowledged_at = models.DateTimeField(null=True, blank=True)
+    acknowledged_by = models.CharField(max_length=150, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return self.text

@@ -1,0 +1,275 @@
+"""Who pays for a record, what of it is free, and what that leaves: a batch's working state as plain values.
+
+The book is filled for one batch while the rows behind it are locked, charges records in the order they
+are given, and is written back with the batch. Nothing here knows a database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from apps.kernel.errors import BssError
+from apps.kernel.periods import Period, local_midnight, month_of, month_period
+from apps.rating.domain import Allowance, Rater, Usage
+
+UNLIMITED = -1
+NO_END = datetime.max.replace(tzinfo=UTC)
+
+
+class UsageRefused(BssError):
+    """A record that cannot be charged to anybody; ``code`` says why and goes into suspense as the reason."""
+
+
+class ServiceInfo(NamedTuple):
+    """What the book must know of a service."""
+
+    service_id: int
+    category: str
+    type_of_record: str
+
+
+class Grant(NamedTuple):
+    """Free units of a service a month: ``units`` in seconds, octets or events, or UNLIMITED."""
+
+    origin: str
+    units: int
+    included: frozenset[str]
+    excluded: frozenset[str]
+
+
+class PlanPeriod(NamedTuple):
+    """A price plan valid for usage that starts in ``[start, end)``, with its free units by service code."""
+
+    start: datetime
+    end: datetime
+    price_plan_id: int
+    subject: str
+    grants: Mapping[str, tuple[Grant, ...]]
+
+
+class BundlePeriod(NamedTuple):
+    """A bundle valid for usage that starts in ``[start, end)``."""
+
+    start: datetime
+    end: datetime
+    grants: Mapping[str, tuple[Grant, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A subscriber as the book sees one: who pays, in which tenant, on which plans."""
+
+    subscriber_id: int
+    account_id: int
+    prepaid: bool
+    tenant: str
+    zone: ZoneInfo
+    plans: tuple[PlanPeriod, ...]
+    bundles: tuple[BundlePeriod, ...] = ()
+
+
+class Holding(NamedTuple):
+    """An MSISDN in a line's hands for ``[start, end)``."""
+
+    start: datetime
+    end: datetime
+    line: Line
+
+
+class CounterKey(NamedTuple):
+    """Names a monthly counter of free units used."""
+
+    subscriber_id: int
+    year: int
+    month: int
+    service_id: int
+    origin: str
+
+
+class ChargedUsage(NamedTuple):
+    """A record's price and who pays it. Usage figures are seconds, octets or events."""
+
+    subscriber_id: int
+    account_id: int
+    service_id: int
+    price_plan_id: int
+    destination: str
+    cost_micros: int
+    free_usage: int
+    billed_usage: int
+
+
+def in_order_of_use(grants: Iterable[Grant]) -> tuple[Grant, ...]:
+    """Unlimited ones first (so that nothing is used up in vain), then those for few destinations, then all others.
+
+    Grants that tie keep the order given: the plan's own before those of bundles.
+    """
+    return tuple(
+        sorted(grants, key=lambda grant: (grant.units != UNLIMITED, not (grant.included or grant.excluded)))
+    )
+
+
+@dataclass(slots=True)
+class _MonthFinder:
+    """The calendar month of an instant in a zone, remembering the month last found."""
+
+    zone: ZoneInfo
+    period: Period = field(default_factory=lambda: Period(NO_END, NO_END))
+    year: int = 0
+    month: int = 0
+
+    def find(self, instant: datetime) -> tuple[int, int]:
+        if not (self.period.start <= instant < self.period.end):
+            month = month_of(instant, self.zone)
+            self.period = month_period(month, self.zone)
+            self.year, self.month = month
+        return self.year, self.month
+
+
+@dataclass(slots=True)
+class _DayFinder:
+    """The calendar day of an instant in a zone, remembering the day last found."""
+
+    zone: ZoneInfo
+    start: datetime = NO_END
+    end: datetime = NO_END
+    day: date = date.min
+
+    def find(self, instant: datetime) -> date:
+        if not (self.start <= instant < self.end):
+            self.day = instant.astimezone(self.zone).date()
+            self.start = local_midnight(self.day, self.zone)
+            self.end = local_midnight(self.day + timedelta(days=1), self.zone)
+        return self.day
+
+
+@dataclass(slots=True)
+class Debit:
+    """What a prepaid account owes for one day's usage, and when the last of it started."""
+
+    amount_micros: int
+    last_start: datetime
+
+
+@dataclass(slots=True)
+class UsageBook:
+    """The state of a batch.
+
+    ``counters`` holds the free units used so far; ``debits`` what prepaid accounts owe, by account and local day.
+    """
+
+    services: Mapping[str, ServiceInfo]
+    holdings: Mapping[str, tuple[Holding, ...]]
+    counters: dict[CounterKey, int]
+    changed: set[CounterKey] = field(default_factory=set)
+    debits: dict[tuple[int, date], Debit] = field(default_factory=dict)
+    _months: dict[str, _MonthFinder] = field(default_factory=dict)
+    _days: dict[str, _DayFinder] = field(default_factory=dict)
+
+    def line_of(self, msisdn: str, start: datetime) -> Line | None:
+        """The line that held ``msisdn`` at ``start``, or None."""
+        for holding in self.holdings.get(msisdn, ()):
+            if holding.start <= start < holding.end:
+                return holding.line
+        return None
+
+    def charge(
+        self, rater: Rater, msisdn: str, service_code: str, other_party: str, start: datetime, amount: int
+    ) -> ChargedUsage:
+        """Price a record, take free units first, and remember both for the next record.
+
+        Raises UsageRefused (``unknown_subscriber``, ``unknown_service``, ``no_price_plan``) or the Rater's
+        RatingError; the book is unchanged then.
+        """
+        line = self.line_of(msisdn, start)
+        if line is None:
+            raise UsageRefused(
+                f"no subscriber had the number {msisdn or '(empty)'} at {start:%Y-%m-%d %H:%M:%S} UTC",
+                code="unknown_subscriber",
+            )
+        service = self.services.get(service_code)
+        if service is None:
+            raise UsageRefused(
+                f"there is no service “{service_code}”; known are {', '.join(sorted(self.services))}",
+                code="unknown_service",
+            )
+        plan = _valid_at(line.plans, start)
+        if plan is None:
+            raise UsageRefused(
+                f"the subscriber of {msisdn} had no price plan at {start:%Y-%m-%d %H:%M:%S} UTC",
+                code="no_price_plan",
+            )
+        usage = Usage(
+            line.tenant, service.category, plan.subject, service.type_of_record, other_party, start, amount
+        )
+        grants = self._grants(line, plan, service_code, start)
+        if grants:
+            keys, allowances = self._allowances(line, service, grants, start)
+            rated, taken = rater.rate_with_allowances(usage, allowances)
+            for index, units in taken:
+                if units:
+                    key = keys[index]
+                    self.counters[key] = self.counters.get(key, 0) + units
+                    self.changed.add(key)
+        else:
+            rated = rater.rate(usage)
+        if line.prepaid and rated.cost_micros:
+            self._debit(line, start, rated.cost_micros)
+        return ChargedUsage(
+            line.subscriber_id,
+            line.account_id,
+            service.service_id,
+            plan.price_plan_id,
+            rated.destination,
+            rated.cost_micros,
+            rated.free_usage,
+            rated.billed_usage,
+        )
+
+    def _debit(self, line: Line, start: datetime, amount_micros: int) -> None:
+        finder = self._days.get(line.zone.key)
+        if finder is None:
+            finder = self._days[line.zone.key] = _DayFinder(line.zone)
+        key = (line.account_id, finder.find(start))
+        debit = self.debits.get(key)
+        if debit is None:
+            self.debits[key] = Debit(amount_micros, start)
+        else:
+            debit.amount_micros += amount_micros
+            debit.last_start = max(debit.last_start, start)
+
+    def _grants(self, line: Line, plan: PlanPeriod, service_code: str, start: datetime) -> tuple[Grant, ...]:
+        grants = plan.grants.get(service_code, ())
+        extra: list[Grant] = []
+        for bundle in line.bundles:
+            if bundle.start <= start < bundle.end:
+                extra.extend(bundle.grants.get(service_code, ()))
+        return in_order_of_use((*grants, *extra)) if extra else grants
+
+    def _allowances(
+        self, line: Line, service: ServiceInfo, grants: tuple[Grant, ...], start: datetime
+    ) -> tuple[list[CounterKey], list[Allowance]]:
+        finder = self._months.get(line.zone.key)
+        if finder is None:
+            finder = self._months[line.zone.key] = _MonthFinder(line.zone)
+        year, month = finder.find(start)
+        keys, allowances = [], []
+        for index, grant in enumerate(grants):
+            key = CounterKey(line.subscriber_id, year, month, service.service_id, grant.origin)
+            remaining = grant.units
+            if remaining != UNLIMITED:
+                remaining = max(0, remaining - self.counters.get(key, 0))
+            keys.append(key)
+            allowances.append(Allowance(index, remaining, grant.included, grant.excluded))
+        return keys, allowances
+
+
+def _valid_at(plans: tuple[PlanPeriod, ...], start: datetime) -> PlanPeriod | None:
+    for plan in plans:
+        if plan.start <= start < plan.end:
+            return plan
+    return None

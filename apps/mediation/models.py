@@ -1,0 +1,166 @@
+"""Rows of the mediation room: sources, files, rated records, and what could not be rated."""
+
+from __future__ import annotations
+
+from django.db import models
+from simple_history.models import HistoricalRecords
+
+from apps.charging.models import Account
+from apps.rating.models import PricePlan, Service, TariffVersion
+from apps.rating.models.tenants import code_validator
+from apps.subscribers.models import Subscriber
+
+
+class Source(models.Model):
+    """A network element or partner that sends files, and how its files are read."""
+
+    code = models.CharField(max_length=64, unique=True, validators=[code_validator])
+    name = models.CharField(max_length=120, blank=True)
+    format = models.CharField(max_length=32, default="protobuf", help_text="A name of mediation/formats.")
+    options = models.JSONField(
+        default=dict, blank=True, help_text="For the format, such as the column mapping of a CSV source."
+    )
+    file_pattern = models.CharField(
+        max_length=120, blank=True, help_text="File names of this source, such as MSC01_*.csv; empty = by content."
+    )
+    history = HistoricalRecords()
+
+    def __str__(self) -> str:
+        return self.name or self.code
+
+
+class RatedDestination(models.Model):
+    """The name of a destination that records were rated to; kept when a later tariff no longer has it."""
+
+    tag = models.CharField(max_length=64, unique=True)
+
+    def __str__(self) -> str:
+        return self.tag
+
+
+class CdrFile(models.Model):
+    """A batch of records that was taken in one transaction: a file, or records recycled from suspense."""
+
+    class Kind(models.TextChoices):
+        FILE = "file", "File"
+        RECYCLED = "recycled", "Recycled from suspense"
+
+    class State(models.TextChoices):
+        LOADED = "loaded", "Loaded"
+        REFUSED = "refused", "Refused"
+
+    kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.FILE)
+    name = models.CharField(max_length=255)
+    source = models.ForeignKey(Source, null=True, blank=True, on_delete=models.PROTECT, related_name="files")
+    content_hash = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the file's bytes.")
+    size_octets = models.BigIntegerField(default=0)
+    file_sequence = models.BigIntegerField(null=True, blank=True, help_text="The source's own file number.")
+    state = models.CharField(max_length=8, choices=State.choices, db_index=True)
+    error = models.TextField(blank=True, help_text="Why the file was refused.")
+    records = models.PositiveIntegerField(default=0)
+    rated = models.PositiveIntegerField(default=0)
+    duplicates = models.PositiveIntegerField(default=0)
+    suspended = models.PositiveIntegerField(default=0, help_text="Records put into suspense.")
+    cost_micros = models.BigIntegerField(default=0)
+    first_start = models.DateTimeField(null=True, blank=True)
+    last_start = models.DateTimeField(null=True, blank=True)
+    tariff_version = models.ForeignKey(
+        TariffVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    load_sequence = models.BigIntegerField(
+        null=True,
+        unique=True,
+        help_text="Order of the commits: whoever reads up to a number has every record of the files up to it.",
+    )
+    taken_at = models.DateTimeField()
+    loaded_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class LoadSequence(models.Model):
+    """One row whose number is raised as the last step before a batch commits (so numbers follow commits)."""
+
+    last = models.BigIntegerField(default=0)
+
+
+class Cdr(models.Model):
+    """A rated record. The widest table of all: each column and index earns its place (design, hot paths).
+
+    What billing does not need every day (cell, roaming, cause, …) is in ``raw``, as the CDR message itself.
+    The tariff version that priced it is its file's.
+    """
+
+    file = models.ForeignKey(CdrFile, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="+")
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="+")
+    record_id = models.CharField(max_length=64, help_text="The source's own id, or a hash where it has none.")
+    account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="+"
+    )
+    subscriber = models.ForeignKey(
+        Subscriber, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="+"
+    )
+    service = models.ForeignKey(
+        Service, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="+"
+    )
+    price_plan = models.ForeignKey(
+        PricePlan, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="+"
+    )
+    destination = models.ForeignKey(
+        RatedDestination, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="+"
+    )
+    start = models.DateTimeField()
+    other_party = models.CharField(max_length=32, help_text="Number dialled, or the access point of data.")
+    usage = models.BigIntegerField(help_text="Seconds, octets or events as measured.")
+    free_usage = models.BigIntegerField(help_text="Of it, taken from free units.")
+    billed_usage = models.BigIntegerField(help_text="Charged for, rounded up to increments.")
+    cost_micros = models.BigIntegerField()
+    raw = models.BinaryField(max_length=2000, help_text="The CDR message as it was read.")
+
+    class Meta:
+        verbose_name = "CDR"
+        constraints = [models.UniqueConstraint(fields=["source", "record_id"], name="cdr_once")]
+        indexes = [models.Index(fields=["account", "start"], name="cdr_by_account")]
+
+    def __str__(self) -> str:
+        return f"{self.source_id}:{self.record_id}"
+
+
+class SuspendedRecord(models.Model):
+    """A record that could not be taken, with its reason, place and raw form, until somebody settles it."""
+
+    class State(models.TextChoices):
+        OPEN = "open", "Open"
+        RECYCLED = "recycled", "Recycled"
+        DISCARDED = "discarded", "Discarded"
+
+    file = models.ForeignKey(CdrFile, on_delete=models.PROTECT, related_name="suspense")
+    source = models.ForeignKey(Source, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    byte_offset = models.BigIntegerField()
+    raw = models.BinaryField()
+    reason = models.CharField(max_length=40, db_index=True, help_text="Stable code, such as unknown_subscriber.")
+    message = models.TextField()
+    record_id = models.CharField(max_length=64, blank=True)
+    service_code = models.CharField(max_length=32, blank=True)
+    msisdn = models.CharField(max_length=20, blank=True, db_index=True)
+    other_party = models.CharField(max_length=32, blank=True)
+    start = models.DateTimeField(null=True, blank=True)
+    usage = models.BigIntegerField(null=True, blank=True)
+    corrections = models.JSONField(default=dict, blank=True, help_text="Fields to put in place of what was read.")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN, db_index=True)
+    attempts = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True, blank=True)
+    settled_by = models.CharField(max_length=150, blank=True)
+    history = HistoricalRecords(excluded_fields=["raw"])
+
+    class Meta:
+        verbose_name = "suspended record"
+        constraints = [models.UniqueConstraint(fields=["file", "byte_offset"], name="suspended_once")]
+
+    def __str__(self) -> str:
+        return f"{self.file} @ {self.byte_offset}: {self.reason}"

@@ -1,0 +1,146 @@
+"""Many rows into one table, as fast as the database takes them, and every one accounted for.
+
+MySQL and MariaDB get LOAD DATA LOCAL from an anonymous memory file; SQLite gets multi-row INSERTs, which
+let other threads run while the statement works. Both run inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from itertools import islice
+from typing import Any
+
+from django.db import IntegrityError, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+SQLITE_MAX_VARIABLES = 32_766
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0"})
+
+
+class RowsNotStored(IntegrityError):
+    """The server took fewer rows than were sent, or changed some; the transaction must be rolled back.
+
+    A duplicate key is the usual reason: LOAD DATA LOCAL skips such rows without an error.
+    """
+
+    def __init__(self, table: str, sent: int, stored: int, warnings: Sequence[object]) -> None:
+        self.table, self.sent, self.stored, self.warnings = table, sent, stored, warnings
+        detail = f"; first warning: {warnings[0]}" if warnings else ""
+        super().__init__(f"{table}: {stored} of {sent} rows were stored{detail}")
+
+
+def insert_rows(
+    table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, using: str = "default"
+) -> int:
+    """Insert all ``rows`` (values in the order of ``columns``) or raise; returns how many.
+
+    Values are str, int, bytes, bool, None, or datetimes that are already text in UTC (see
+    :func:`database_instant`). Raises IntegrityError (RowsNotStored on MySQL) where a constraint is broken;
+    the caller's transaction is then beyond repair and has to be rolled back.
+    """
+    if not rows:
+        return 0
+    connection = connections[using]
+    if connection.vendor == "mysql":
+        text = "\n".join("\t".join([_field(value) for value in row]) for row in rows)
+        load_tab_separated(connection, table, columns, text.encode() + b"\n", len(rows))
+    else:
+        insert_values(connection, table, columns, rows)
+    return len(rows)
+
+
+def insert_in_batches(
+    table: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    batch: int = 20_000,
+    using: str = "default",
+) -> int:
+    """As :func:`insert_rows`, from an iterable of any length in bounded memory, in one transaction."""
+    total = 0
+    iterator = iter(rows)
+    with transaction.atomic(using=using):
+        while chunk := list(islice(iterator, batch)):
+            total += insert_rows(table, columns, chunk, using=using)
+    return total
+
+
+def _field(value: Any) -> str:
+    if value is None:
+        return "\\N"
+    if isinstance(value, str):
+        return value.translate(_ESCAPES)
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, bytes):
+        raise TypeError("bytes go in through load_tab_separated with binary_columns, as hexadecimal text")
+    return str(value)
+
+
+def load_tab_separated(
+    connection: BaseDatabaseWrapper,
+    table: str,
+    columns: Sequence[str],
+    lines: bytes,
+    count: int,
+    *,
+    binary_columns: Sequence[str] = (),
+) -> None:
+    """LOAD DATA LOCAL of ``lines`` (escaped, tab separated, newline ended); exactly ``count`` rows must arrive.
+
+    The server reports a skipped duplicate or a mended value as a mere warning, so the count is compared
+    and any warning raises RowsNotStored. ``binary_columns`` are given as hexadecimal text.
+    """
+    targets = ", ".join(f"@{name}" if name in binary_columns else f"`{name}`" for name in columns)
+    settings = ", ".join(f"`{name}` = UNHEX(@{name})" for name in binary_columns)
+    descriptor = os.memfd_create("rows")
+    try:
+        with open(descriptor, "wb", buffering=0, closefd=False) as file:
+            file.write(lines)
+        connection.ensure_connection()
+        cursor = connection.connection.cursor()
+        try:
+            cursor.execute(
+                f"LOAD DATA LOCAL INFILE '/proc/self/fd/{descriptor}' INTO TABLE `{table}` "
+                f"CHARACTER SET utf8mb4 FIELDS TERMINATED BY '\\t' ESCAPED BY '\\\\' LINES TERMINATED BY '\\n' "
+                f"({targets})" + (f" SET {settings}" if settings else "")
+            )
+            stored = cursor.rowcount
+            warnings = connection.connection.warning_count()
+            if stored != count or warnings:
+                cursor.execute("SHOW WARNINGS LIMIT 5")
+                raise RowsNotStored(table, count, stored, cursor.fetchall())
+        finally:
+            with suppress(Exception):
+                cursor.close()
+    finally:
+        os.close(descriptor)
+
+
+def insert_values(
+    connection: BaseDatabaseWrapper, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> None:
+    """Multi-row INSERTs with as many rows as the variables of one statement allow."""
+    width = len(columns)
+    per_statement = max(1, SQLITE_MAX_VARIABLES // width)
+    names = ", ".join(f'"{name}"' for name in columns)
+    one = "(" + ",".join("?" * width) + ")"
+    connection.ensure_connection()
+    cursor = connection.connection.cursor()
+    with connection.wrap_database_errors:
+        for start in range(0, len(rows), per_statement):
+            part = rows[start : start + per_statement]
+            values: list[Any] = []
+            for row in part:
+                values.extend(row)
+            # The driver's own cursor: Django's would rewrite “%” and convert each parameter.
+            super_execute = getattr(cursor, "execute")  # noqa: B009
+            super_execute(f'INSERT INTO "{table}" ({names}) VALUES ' + ",".join([one] * len(part)), values)
+
+
+def database_instant(instant: Any) -> str:
+    """The text under which both databases store an aware UTC datetime (Django's own form)."""
+    return instant.strftime("%Y-%m-%d %H:%M:%S.%f") if instant.microsecond else instant.strftime("%Y-%m-%d %H:%M:%S")
