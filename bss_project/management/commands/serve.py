@@ -1,0 +1,87 @@
+"""``./run serve``: the whole product under one supervisor."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+from bss_project import serving
+from bss_project.supervisor import PrefixedLines, Supervisor
+
+
+class Command(BaseCommand):
+    help = "Runs web, beat and the Celery workers (one for each bill cycle) until Ctrl-C or SIGTERM."
+    requires_migrations_checks = False
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parts = ", ".join(serving.PARTS)
+        defaults = serving.Serving()
+        parser.add_argument(
+            "--bind", default=defaults.bind, help="where the web listens (default: %(default)s)"
+        )
+        parser.add_argument("--only", metavar="PART,…", default="", help=f"only these of: {parts}")
+        parser.add_argument("--without", metavar="PART,…", default="", help="all but these")
+        parser.add_argument(
+            *("--concurrency", "-c"),
+            type=int,
+            default=defaults.concurrency,
+            help="tasks that each Celery worker runs at once (default: %(default)s)",
+        )
+        parser.add_argument(
+            "--web-workers",
+            type=int,
+            default=defaults.web_workers,
+            help="processes of the web (default: %(default)s)",
+        )
+        parser.add_argument(
+            "--web-threads",
+            type=int,
+            default=defaults.web_threads,
+            help="threads of each (default: %(default)s)",
+        )
+        parser.add_argument(
+            "--no-migrate", action="store_true", help="leave the database's tables as they are"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        parts = self._parts(options["only"], options["without"])
+        for name in ("concurrency", "web_workers", "web_threads"):
+            if options[name] < 1:
+                raise CommandError(f"--{name.replace('_', '-')} must be 1 or more, not {options[name]}")
+        chosen = serving.Serving(
+            bind=options["bind"],
+            web_workers=options["web_workers"],
+            web_threads=options["web_threads"],
+            concurrency=options["concurrency"],
+        )
+        if "web" in parts and (problem := serving.address_in_use(chosen.bind)):
+            raise CommandError(problem)
+        if not options["no_migrate"]:
+            self.stdout.write("Bringing the database up to date …")
+            call_command("migrate", verbosity=0, interactive=False)
+        how_to_sign_in = serving.ensure_admin(Path(settings.VAR_DIR)) if "web" in parts else ""
+
+        names = [spec.name for spec in serving.wanted_processes(chosen, parts)]
+        lines = PrefixedLines(sys.stdout, width=max([len("supervisor"), *map(len, names)]))
+
+        def tell() -> None:
+            if how_to_sign_in:
+                lines("supervisor", f"http://{chosen.bind}/admin/ ({how_to_sign_in})")
+            lines("supervisor", "everything is ready; Ctrl-C stops it")
+
+        status = Supervisor(lambda: serving.wanted_processes(chosen, parts), write=lines).run(tell)
+        sys.exit(status)
+
+    @staticmethod
+    def _parts(only: str, without: str) -> list[str]:
+        chosen, left_out = ([word for word in text.split(",") if word] for text in (only, without))
+        unknown = [part for part in chosen + left_out if part not in serving.PARTS]
+        if unknown:
+            raise CommandError(f"unknown part “{unknown[0]}”; there are {', '.join(serving.PARTS)}")
+        return [part for part in (chosen or serving.PARTS) if part not in left_out]
