@@ -1,0 +1,1 @@
+"""Changes of the charging room."""

@@ -1,0 +1,1 @@
+"""Rules of the subscribers room, as functions over values."""

@@ -1,0 +1,1 @@
+"""Changes of the subscribers room, one transaction a call."""

@@ -1,0 +1,298 @@
+"""Create customers with everything they need, one or a hundred thousand, all or none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Model
+
+from apps.billing.domain.onboarding import NewLine
+from apps.billing.models import BillCycle, BillingAccount
+from apps.charging.models import Account, LedgerEntry, Payer
+from apps.charging.services.ledger import Movement, post_movements
+from apps.kernel.errors import InvalidInputs, Problem
+from apps.rating.models import Bundle, PricePlan, Tenant
+from apps.subscribers.models import (
+    BundleAssignment,
+    Customer,
+    PlanAssignment,
+    Resource,
+    ResourceAssignment,
+    Subscriber,
+)
+from apps.subscribers.selectors import in_portions
+
+ROWS_A_STATEMENT = 1_000
+KINDS = (("msisdn", Resource.Kind.MSISDN), ("imsi", Resource.Kind.IMSI), ("handset", Resource.Kind.HANDSET))
+
+
+@dataclass(frozen=True, slots=True)
+class Onboarded:
+    """How many rows came into being."""
+
+    customers: int
+    accounts: int
+    subscribers: int
+
+
+@dataclass(slots=True)
+class _Known:
+    tenants: dict[str, Tenant]
+    plans: dict[tuple[str, str], PricePlan]
+    bundles: dict[tuple[str, str], Bundle]
+    cycles: dict[int, BillCycle]
+    customers: dict[tuple[str, str], Customer]
+    accounts: dict[tuple[str, str], Account]
+    subscribers: set[tuple[str, str]]
+    resources: dict[tuple[str, str], Resource]
+
+
+@transaction.atomic
+def onboard(
+    lines: Sequence[NewLine], now: datetime, where: Callable[[int], str] | None = None
+) -> Onboarded:
+    """Create customers, accounts, subscribers, their numbers, plans, bundles, opening balances and cycle.
+
+    ``where`` names the place of a line by its index, for the problems. Raises InvalidInputs with every problem
+    found (unknown tenant, plan, cycle; number taken; subscriber exists); nothing is created then.
+    """
+    name = where or (lambda index: f"line {index + 1}")
+    known = _look_up(lines)
+    problems = _problems(lines, known, name)
+    if problems:
+        raise InvalidInputs(problems)
+    new_customers = _create_customers(lines, known, now)
+    new_accounts = _create_accounts(lines, known)
+    _create_subscribers(lines, known)
+    return Onboarded(new_customers, new_accounts, len(lines))
+
+
+def _look_up(lines: Sequence[NewLine]) -> _Known:
+    tenants = {tenant.code: tenant for tenant in Tenant.objects.filter(code__in={line.tenant for line in lines})}
+    return _Known(
+        tenants=tenants,
+        plans={(plan.tenant.code, plan.code): plan for plan in PricePlan.objects.select_related("tenant")},
+        bundles={(bundle.tenant.code, bundle.code): bundle for bundle in Bundle.objects.select_related("tenant")},
+        cycles={cycle.number: cycle for cycle in BillCycle.objects.select_related("tenant")},
+        customers=_by_number(Customer.objects.all(), {line.customer_number for line in lines}),
+        accounts=_by_number(Account.objects.all(), {line.account for line in lines}),
+        subscribers=set(_by_number(Subscriber.objects.all(), {line.subscriber_number for line in lines})),
+        resources=_resources(lines),
+    )
+
+
+def _by_number(rows, numbers: set[str]) -> dict:
+    found: dict[tuple[str, str], Model] = {}
+    for portion in in_portions(numbers):
+        for row in rows.filter(number__in=portion).select_related("tenant"):
+            found[(row.tenant.code, row.number)] = row
+    return found
+
+
+def _resources(lines: Sequence[NewLine]) -> dict[tuple[str, str], Resource]:
+    found: dict[tuple[str, str], Resource] = {}
+    for field, kind in KINDS:
+        for portion in in_portions({getattr(line, field) for line in lines} - {""}):
+            for resource in Resource.objects.select_for_update().filter(kind=kind, value__in=portion).order_by("pk"):
+                found[(kind, resource.value)] = resource
+    return found
+
+
+def _problems(lines: Sequence[NewLine], known: _Known, name: Callable[[int], str]) -> list[Problem]:
+    problems: list[Problem] = []
+    seen: dict[tuple[str, ...], int] = {}
+    modes: dict[tuple[str, str], tuple[str, int]] = {}
+    for index, line in enumerate(lines):
+
+        def wrong(column: str, message: str, index: int = index) -> None:
+            problems.append(Problem(f"{name(index)}, column {column}", message))
+
+        tenant = known.tenants.get(line.tenant)
+        if tenant is None:
+            wrong("tenant", f"there is no tenant “{line.tenant}”")
+            continue
+        plan = known.plans.get((line.tenant, line.price_plan))
+        if plan is None:
+            wrong("price_plan", f"tenant “{line.tenant}” has no price plan “{line.price_plan}”")
+        elif plan.retired_at is not None:
+            wrong("price_plan", f"“{line.price_plan}” is retired")
+        for bundle_code in line.bundles:
+            bundle = known.bundles.get((line.tenant, bundle_code))
+            if bundle is None or bundle.retired_at is not None:
+                wrong("bundles", f"tenant “{line.tenant}” has no bundle “{bundle_code}”")
+        cycle = known.cycles.get(line.cycle)
+        if cycle is None or cycle.tenant_id != tenant.pk or cycle.retired_at is not None:
+            wrong("cycle", f"tenant “{line.tenant}” has no bill cycle {line.cycle}")
+        if (line.tenant, line.subscriber_number) in known.subscribers:
+            wrong("subscriber_number", f"subscriber “{line.subscriber_number}” exists already")
+        for key, column in (
+            (("subscriber", line.tenant, line.subscriber_number), "subscriber_number"),
+            (("msisdn", line.msisdn), "msisdn"),
+            (("imsi", line.imsi), "imsi"),
+            (("handset", line.handset), "handset"),
+        ):
+            if key[-1] and seen.setdefault(key, index) != index:
+                wrong(column, f"“{key[-1]}” stands in {name(seen[key])} already")
+        for field, kind in KINDS:
+            resource = known.resources.get((kind, getattr(line, field)))
+            if resource is not None and (
+                resource.tenant_id != tenant.pk or resource.status != Resource.Status.FREE
+            ):
+                wrong(field, f"{resource} is not free for tenant “{line.tenant}”")
+        account = known.accounts.get((line.tenant, line.account))
+        mode, first = modes.setdefault(
+            (line.tenant, line.account), (account.mode if account else line.mode, index)
+        )
+        if mode != line.mode:
+            wrong("mode", f"account “{line.account}” is {mode}" + ("" if account else f" in {name(first)}"))
+    return problems
+
+
+def _create_customers(lines: Sequence[NewLine], known: _Known, now: datetime) -> int:
+    new: dict[tuple[str, str], Customer] = {}
+    for line in lines:
+        key = (line.tenant, line.customer_number)
+        if key not in known.customers and key not in new:
+            new[key] = Customer(
+                tenant=known.tenants[line.tenant],
+                number=line.customer_number,
+                kind=line.kind,
+                name=line.customer_name,
+                street=line.street,
+                postcode=line.postcode,
+                city=line.city,
+                country=line.country,
+                email=line.email,
+                locale=line.locale,
+                created_at=now,
+            )
+    Customer.objects.bulk_create(new.values(), batch_size=ROWS_A_STATEMENT)
+    known.customers.update(_reread(Customer.objects.all(), new))
+    return len(new)
+
+
+def _create_accounts(lines: Sequence[NewLine], known: _Known) -> int:
+    new: dict[tuple[str, str], Account] = {}
+    first_line: dict[tuple[str, str], NewLine] = {}
+    opening: dict[tuple[str, str], int] = {}
+    for line in lines:
+        key = (line.tenant, line.account)
+        if key in known.accounts:
+            continue
+        opening[key] = opening.get(key, 0) + line.opening_balance_micros
+        earlier = first_line.get(key)
+        if earlier is None or line.start < earlier.start:
+            first_line[key] = line
+            new[key] = Account(
+                tenant=known.tenants[line.tenant],
+                customer=known.customers[(line.tenant, line.customer_number)],
+                number=line.account,
+                mode=line.mode,
+                currency=known.cycles[line.cycle].currency,
+                opened_at=line.start,
+            )
+    Account.objects.bulk_create(new.values(), batch_size=ROWS_A_STATEMENT)
+    created = _reread(Account.objects.all(), new)
+    known.accounts.update(created)
+    BillingAccount.objects.bulk_create(
+        [
+            BillingAccount(account=account, cycle=known.cycles[first_line[key].cycle])
+            for key, account in created.items()
+        ],
+        batch_size=ROWS_A_STATEMENT,
+    )
+    post_movements(
+        [
+            Movement(
+                account_id=account.pk,
+                at=first_line[key].start,
+                amount_micros=opening[key],
+                kind=LedgerEntry.Kind.OPENING,
+                book=LedgerEntry.Book.CASH,
+                cause=f"opening:{account.pk}",
+            )
+            for key, account in created.items()
+            if opening[key]
+        ]
+    )
+    return len(created)
+
+
+def _create_subscribers(lines: Sequence[NewLine], known: _Known) -> None:
+    new = {
+        (line.tenant, line.subscriber_number): Subscriber(
+            tenant=known.tenants[line.tenant],
+            customer=known.customers[(line.tenant, line.customer_number)],
+            number=line.subscriber_number,
+            activated_at=line.start,
+        )
+        for line in lines
+    }
+    Subscriber.objects.bulk_create(new.values(), batch_size=ROWS_A_STATEMENT)
+    subscribers = _reread(Subscriber.objects.all(), new)
+    of = [(line, subscribers[(line.tenant, line.subscriber_number)]) for line in lines]
+    Payer.objects.bulk_create(
+        [
+            Payer(subscriber=subscriber, account=known.accounts[(line.tenant, line.account)])
+            for line, subscriber in of
+        ],
+        batch_size=ROWS_A_STATEMENT,
+    )
+    PlanAssignment.objects.bulk_create(
+        [
+            PlanAssignment(
+                subscriber=subscriber, price_plan=known.plans[(line.tenant, line.price_plan)], start=line.start
+            )
+            for line, subscriber in of
+        ],
+        batch_size=ROWS_A_STATEMENT,
+    )
+    BundleAssignment.objects.bulk_create(
+        [
+            BundleAssignment(subscriber=subscriber, bundle=known.bundles[(line.tenant, code)], start=line.start)
+            for line, subscriber in of
+            for code in line.bundles
+        ],
+        batch_size=ROWS_A_STATEMENT,
+    )
+    _assign_resources(of, known)
+
+
+def _assign_resources(of: Iterable[tuple[NewLine, Subscriber]], known: _Known) -> None:
+    pairs = list(of)
+    missing = [
+        Resource(
+            tenant=known.tenants[line.tenant],
+            kind=kind,
+            value=getattr(line, field),
+            status=Resource.Status.ASSIGNED,
+        )
+        for line, _ in pairs
+        for field, kind in KINDS
+        if getattr(line, field) and (kind, getattr(line, field)) not in known.resources
+    ]
+    taken = [resource.pk for resource in known.resources.values()]
+    for portion in in_portions(taken):
+        Resource.objects.filter(pk__in=portion).update(status=Resource.Status.ASSIGNED)
+    Resource.objects.bulk_create(missing, batch_size=ROWS_A_STATEMENT)
+    resources = _resources([line for line, _ in pairs])
+    ResourceAssignment.objects.bulk_create(
+        [
+            ResourceAssignment(
+                resource=resources[(kind, getattr(line, field))], subscriber=subscriber, start=line.start
+            )
+            for line, subscriber in pairs
+            for field, kind in KINDS
+            if getattr(line, field)
+        ],
+        batch_size=ROWS_A_STATEMENT,
+    )
+
+
+def _reread(rows, new: dict) -> dict:
+    """The rows just written, with the keys that the database gave them (MySQL does not return them)."""
+    found = _by_number(rows, {number for _, number in new})
+    return {key: found[key] for key in new}
