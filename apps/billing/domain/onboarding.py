@@ -89,7 +89,9 @@ def read_lines(text: Iterable[str], name: str, default_tenant: str) -> Iterator[
         if missing:
             yield Problem(f"{name}, line 1", f"columns missing: {', '.join(missing)}")
         if unknown:
-            yield Problem(f"{name}, line 1", f"unknown columns: {', '.join(unknown)}; known: {', '.join(COLUMNS)}")
+            yield Problem(
+                f"{name}, line 1", f"unknown columns: {', '.join(unknown)}; known: {', '.join(COLUMNS)}"
+            )
         return
     for row in reader:
         where = f"{name}, line {reader.line_num}"
@@ -113,14 +115,20 @@ def _read_row(row: dict[str, str], where: str, default_tenant: str) -> Iterator[
         ("cycle", "cycle", int),
         ("start", "start", lambda value: as_utc(datetime.fromisoformat(value))),
         ("opening_balance", "opening_balance_micros", lambda value: parse_micros(value or "0")),
-        ("bundles", "bundles", lambda value: tuple(name.strip() for name in value.split(";") if name.strip())),
+        (
+            "bundles",
+            "bundles",
+            lambda value: tuple(name.strip() for name in value.split(";") if name.strip()),
+        ),
     )
     for column, target, reader in readers:
         if column in row and (row[column] or column not in REQUIRED):
             try:
                 values[target] = reader(row[column])
             except (ValueError, InvalidInput) as error:
-                problems.append(Problem(f"{where}, column {column}", f"“{row[column]}” cannot be read: {error}"))
+                problems.append(
+                    Problem(f"{where}, column {column}", f"“{row[column]}” cannot be read: {error}")
+                )
     if problems:
         yield from problems
         return
@@ -140,7 +148,9 @@ def problems_with(line: NewLine, where: str) -> list[Problem]:
     if line.kind not in ("person", "company"):
         problems.append(Problem(f"{where}, column kind", f"“{line.kind}” is not person or company"))
     if line.opening_balance_micros and line.mode != "prepaid":
-        problems.append(Problem(f"{where}, column opening_balance", "only a prepaid account opens with a balance"))
+        problems.append(
+            Problem(f"{where}, column opening_balance", "only a prepaid account opens with a balance")
+        )
     if line.opening_balance_micros < 0:
         problems.append(Problem(f"{where}, column opening_balance", "must not be negative"))
     for kind, value in (("msisdn", line.msisdn), ("imsi", line.imsi), ("handset", line.handset)):

@@ -1,6 +1,6 @@
 """Rows of the billing room."""
 
-from apps.billing.models.bills import Bill, BillLine, Notification, Payment
+from apps.billing.models.bills import Bill, BillLine, BillNumberSeries, Notification, Payment
 from apps.billing.models.charges import Discount, OneOffCharge, RecurringCharge, TaxRule
 from apps.billing.models.cycles import Activity, BillCycle, BillingAccount, BillRun, BillRunChunk
 
@@ -9,6 +9,7 @@ __all__ = [
     "Bill",
     "BillCycle",
     "BillLine",
+    "BillNumberSeries",
     "BillRun",
     "BillRunChunk",
     "BillingAccount",

@@ -11,6 +11,20 @@ from apps.rating.models import Service, Tenant
 from apps.subscribers.models import Subscriber
 
 
+class BillNumberSeries(models.Model):
+    """Numbers of bills run without gaps within a tenant, kind and year of issue: taken and written together."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
+    prefix = models.CharField(max_length=12)
+    last = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "prefix"], name="bill_number_series_once")]
+
+    def __str__(self) -> str:
+        return f"{self.prefix}{self.last}"
+
+
 class Bill(models.Model):
     """What one account owes (postpaid), or has spent (prepaid), for one period; its lines add up to its total."""
 
@@ -27,6 +41,7 @@ class Bill(models.Model):
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="bills", db_index=False)
     cycle = models.ForeignKey(BillCycle, on_delete=models.PROTECT, related_name="bills", db_index=False)
     run = models.ForeignKey(BillRun, null=True, blank=True, on_delete=models.PROTECT, related_name="bills")
+    number = models.CharField(max_length=24, help_text="Bill (invoice) number, as printed.")
     kind = models.CharField(max_length=8, choices=Kind.choices)
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.NEW, db_index=True)
     period_start = models.DateTimeField()
@@ -43,14 +58,23 @@ class Bill(models.Model):
     total_micros = models.BigIntegerField()
     opening_balance_micros = models.BigIntegerField(null=True, blank=True, help_text="Prepaid.")
     closing_balance_micros = models.BigIntegerField(null=True, blank=True, help_text="Prepaid.")
-    usage_sequence = models.BigIntegerField()
-    usage_from = models.DateTimeField(help_text="Usage before this is billed only if loaded after the previous bill.")
+    # Which records and ledger entries are on it: in before ``…_sequence``, and either of this period or late, that is
+    # in after the previous bill's.
+    usage_sequence = models.BigIntegerField(help_text="Records of files up to this load sequence are billed.")
+    usage_from = models.DateTimeField(
+        help_text="Usage before this is billed only if loaded after the previous bill."
+    )
     usage_after_sequence = models.BigIntegerField(default=0)
+    ledger_entry = models.BigIntegerField(
+        default=0, help_text="Prepaid: ledger entries up to this one are shown."
+    )
+    ledger_after_entry = models.BigIntegerField(default=0)
     created_at = models.DateTimeField()
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["account", "period_end"], name="bill_once_an_account_and_period"),
+            models.UniqueConstraint(fields=["tenant", "number"], name="bill_number_once_a_tenant"),
             models.CheckConstraint(
                 condition=models.Q(
                     total_micros=models.F("recurring_micros")
@@ -65,7 +89,7 @@ class Bill(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} {self.pk}"
+        return f"{self.get_kind_display()} {self.number}"
 
 
 class BillLine(models.Model):
@@ -89,7 +113,12 @@ class BillLine(models.Model):
         Service, null=True, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
     )
     destination = models.ForeignKey(
-        RatedDestination, null=True, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+        RatedDestination,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
     )
     description = models.CharField(max_length=200)
     records = models.PositiveIntegerField(default=0, help_text="Usage: how many records.")
@@ -102,7 +131,9 @@ class BillLine(models.Model):
     amount_micros = models.BigIntegerField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["bill", "number"], name="bill_line_number_once_a_bill")]
+        constraints = [
+            models.UniqueConstraint(fields=["bill", "number"], name="bill_line_number_once_a_bill")
+        ]
 
     def __str__(self) -> str:
         return self.description
@@ -119,7 +150,9 @@ class Payment(models.Model):
     recorded_by = models.CharField(max_length=150, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["bill", "reference"], name="payment_reference_once_a_bill")]
+        constraints = [
+            models.UniqueConstraint(fields=["bill", "reference"], name="payment_reference_once_a_bill")
+        ]
 
     def __str__(self) -> str:
         return self.reference
@@ -130,7 +163,9 @@ class Notification(models.Model):
 
     tenant = models.ForeignKey(Tenant, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField(db_index=True)
-    level = models.CharField(max_length=8, choices=[("info", "Info"), ("warning", "Warning"), ("error", "Error")])
+    level = models.CharField(
+        max_length=8, choices=[("info", "Info"), ("warning", "Warning"), ("error", "Error")]
+    )
     text = models.CharField(max_length=500)
     activity = models.ForeignKey(Activity, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     bill = models.ForeignKey(Bill, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")

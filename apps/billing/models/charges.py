@@ -37,7 +37,9 @@ class OneOffCharge(models.Model):
     at = models.DateTimeField()
     description = models.CharField(max_length=160)
     amount_micros = models.BigIntegerField()
-    bill = models.ForeignKey("billing.Bill", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    bill = models.ForeignKey(
+        "billing.Bill", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     history = HistoricalRecords()
 
     def __str__(self) -> str:
@@ -56,7 +58,12 @@ class Discount(EffectiveDated):
     description = models.CharField(max_length=160)
     scope = models.CharField(max_length=10, choices=Scope.choices, default=Scope.ALL)
     service = models.ForeignKey(
-        Service, null=True, blank=True, on_delete=models.PROTECT, related_name="+", help_text="Of usage; empty = all."
+        Service,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="Of usage; empty = all.",
     )
     rate_millionths = models.PositiveIntegerField(help_text=MILLIONTHS_HELP)
     history = HistoricalRecords()

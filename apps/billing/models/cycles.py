@@ -8,6 +8,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from simple_history.models import HistoricalRecords
 
+from apps.billing.domain.queues import queue_of_cycle
 from apps.charging.models import Account
 from apps.rating.models import Tenant
 from apps.rating.models.tenants import currency_validator, validate_time_zone
@@ -33,7 +34,9 @@ class BillCycle(models.Model):
     class Meta:
         ordering = ["number"]
         constraints = [
-            models.CheckConstraint(condition=models.Q(day__gte=1, day__lte=28), name="bill_cycle_day_in_every_month")
+            models.CheckConstraint(
+                condition=models.Q(day__gte=1, day__lte=28), name="bill_cycle_day_in_every_month"
+            )
         ]
 
     def __str__(self) -> str:
@@ -41,7 +44,7 @@ class BillCycle(models.Model):
 
     @property
     def queue(self) -> str:
-        return f"billing.bc_{self.number}"
+        return queue_of_cycle(self.number)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -49,9 +52,15 @@ class BillCycle(models.Model):
 
 
 class BillingAccount(models.Model):
-    """How far an account is billed, and by which cycle."""
+    """How far an account is billed, and by which cycle.
 
-    account = models.OneToOneField(Account, on_delete=models.PROTECT, primary_key=True, related_name="billing")
+    Its next bill begins at ``billed_until``; before the first one at ``billing_from``, or else where the account was
+    opened.
+    """
+
+    account = models.OneToOneField(
+        Account, on_delete=models.PROTECT, primary_key=True, related_name="billing"
+    )
     cycle = models.ForeignKey(BillCycle, on_delete=models.PROTECT, related_name="accounts")
     next_cycle = models.ForeignKey(
         BillCycle,
@@ -61,9 +70,15 @@ class BillingAccount(models.Model):
         related_name="+",
         help_text="Takes over once the running period is billed.",
     )
+    billing_from = models.DateTimeField(
+        null=True, blank=True, help_text="Where the first bill begins; empty = where the account was opened."
+    )
     billed_until = models.DateTimeField(null=True, blank=True, help_text="End of the last billed period.")
     billed_sequence = models.BigIntegerField(
         default=0, help_text="Load sequence up to which files were in when that period was billed."
+    )
+    billed_ledger_entry = models.BigIntegerField(
+        default=0, help_text="Prepaid: the newest ledger entry there was when that period was billed."
     )
 
     def __str__(self) -> str:
@@ -88,11 +103,12 @@ class Activity(models.Model):
     param = models.CharField(max_length=64, help_text="An MSISDN (single billing) or a bill cycle's number.")
     param2 = models.CharField(max_length=64, blank=True, help_text="Month.")
     param3 = models.CharField(max_length=64, blank=True, help_text="Year.")
-    param4 = models.CharField(max_length=64, blank=True)
+    param4 = models.CharField(max_length=64, blank=True, help_text="Reserved, as are the next two (µBSS).")
     param5 = models.CharField(max_length=64, blank=True)
     param6 = models.CharField(max_length=64, blank=True)
     status = models.PositiveSmallIntegerField(choices=Status.choices, default=Status.PENDING, db_index=True)
     error = models.TextField(blank=True)
+    result = models.CharField(max_length=500, blank=True, help_text="What came of it, in a sentence.")
     cycle = models.ForeignKey(
         BillCycle,
         null=True,
@@ -103,7 +119,10 @@ class Activity(models.Model):
     )
     queued_by = models.CharField(max_length=150, blank=True)
     queued_at = models.DateTimeField()
-    sent_at = models.DateTimeField(null=True, blank=True, help_text="When it was last given to the cycle's queue.")
+    sent_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it was last given to the cycle's queue."
+    )
+    sends = models.PositiveSmallIntegerField(default=0, help_text="How often it was given to the queue.")
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
@@ -124,11 +143,15 @@ class BillRun(models.Model):
         COMPLETED = "completed", "Completed"
         FAILED = "failed", "Failed"
 
-    activity = models.ForeignKey(Activity, null=True, blank=True, on_delete=models.PROTECT, related_name="runs")
+    activity = models.ForeignKey(
+        Activity, null=True, blank=True, on_delete=models.PROTECT, related_name="runs"
+    )
     cycle = models.ForeignKey(BillCycle, on_delete=models.PROTECT, related_name="runs")
     period_start = models.DateTimeField()
     period_end = models.DateTimeField()
-    usage_sequence = models.BigIntegerField(help_text="Files up to this load sequence are billed.")
+    usage_sequence = models.BigIntegerField(
+        help_text="Files up to this load sequence were in when it began; all of them are billed."
+    )
     state = models.CharField(max_length=10, choices=State.choices, default=State.RUNNING, db_index=True)
     accounts = models.PositiveIntegerField(default=0)
     started_at = models.DateTimeField()
@@ -163,6 +186,7 @@ class BillRunChunk(models.Model):
     bills = models.PositiveIntegerField(default=0)
     total_micros = models.BigIntegerField(default=0)
     sent_at = models.DateTimeField(null=True, blank=True)
+    sends = models.PositiveSmallIntegerField(default=0)
     finished_at = models.DateTimeField(null=True, blank=True)
     error = models.TextField(blank=True)
 

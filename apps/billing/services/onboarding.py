@@ -51,9 +51,7 @@ class _Known:
 
 
 @transaction.atomic
-def onboard(
-    lines: Sequence[NewLine], now: datetime, where: Callable[[int], str] | None = None
-) -> Onboarded:
+def onboard(lines: Sequence[NewLine], now: datetime, where: Callable[[int], str] | None = None) -> Onboarded:
     """Create customers, accounts, subscribers, their numbers, plans, bundles, opening balances and cycle.
 
     ``where`` names the place of a line by its index, for the problems. Raises InvalidInputs with every problem
@@ -71,11 +69,15 @@ def onboard(
 
 
 def _look_up(lines: Sequence[NewLine]) -> _Known:
-    tenants = {tenant.code: tenant for tenant in Tenant.objects.filter(code__in={line.tenant for line in lines})}
+    tenants = {
+        tenant.code: tenant for tenant in Tenant.objects.filter(code__in={line.tenant for line in lines})
+    }
     return _Known(
         tenants=tenants,
         plans={(plan.tenant.code, plan.code): plan for plan in PricePlan.objects.select_related("tenant")},
-        bundles={(bundle.tenant.code, bundle.code): bundle for bundle in Bundle.objects.select_related("tenant")},
+        bundles={
+            (bundle.tenant.code, bundle.code): bundle for bundle in Bundle.objects.select_related("tenant")
+        },
         cycles={cycle.number: cycle for cycle in BillCycle.objects.select_related("tenant")},
         customers=_by_number(Customer.objects.all(), {line.customer_number for line in lines}),
         accounts=_by_number(Account.objects.all(), {line.account for line in lines}),
@@ -96,7 +98,9 @@ def _resources(lines: Sequence[NewLine]) -> dict[tuple[str, str], Resource]:
     found: dict[tuple[str, str], Resource] = {}
     for field, kind in KINDS:
         for portion in in_portions({getattr(line, field) for line in lines} - {""}):
-            for resource in Resource.objects.select_for_update().filter(kind=kind, value__in=portion).order_by("pk"):
+            for resource in (
+                Resource.objects.select_for_update().filter(kind=kind, value__in=portion).order_by("pk")
+            ):
                 found[(kind, resource.value)] = resource
     return found
 
@@ -244,7 +248,9 @@ def _create_subscribers(lines: Sequence[NewLine], known: _Known) -> None:
     PlanAssignment.objects.bulk_create(
         [
             PlanAssignment(
-                subscriber=subscriber, price_plan=known.plans[(line.tenant, line.price_plan)], start=line.start
+                subscriber=subscriber,
+                price_plan=known.plans[(line.tenant, line.price_plan)],
+                start=line.start,
             )
             for line, subscriber in of
         ],
@@ -252,7 +258,9 @@ def _create_subscribers(lines: Sequence[NewLine], known: _Known) -> None:
     )
     BundleAssignment.objects.bulk_create(
         [
-            BundleAssignment(subscriber=subscriber, bundle=known.bundles[(line.tenant, code)], start=line.start)
+            BundleAssignment(
+                subscriber=subscriber, bundle=known.bundles[(line.tenant, code)], start=line.start
+            )
             for line, subscriber in of
             for code in line.bundles
         ],

@@ -23,7 +23,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)
-        parser.add_argument("--tenant", default=DEFAULT_TENANT, help="For rows that name none (default: %(default)s).")
+        parser.add_argument(
+            "--tenant", default=DEFAULT_TENANT, help="For rows that name none (default: %(default)s)."
+        )
         parser.add_argument("--dry-run", action="store_true", help="Check everything, write nothing.")
 
     def handle(self, *args: Any, file: Path, tenant: str, dry_run: bool, **options: Any) -> None:
