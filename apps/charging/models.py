@@ -31,7 +31,9 @@ class Account(models.Model):
     history = HistoricalRecords()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["tenant", "number"], name="account_number_once_a_tenant")]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "number"], name="account_number_once_a_tenant")
+        ]
 
     def __str__(self) -> str:
         return self.number
@@ -40,7 +42,9 @@ class Account(models.Model):
 class Payer(models.Model):
     """Which account pays for a subscriber."""
 
-    subscriber = models.OneToOneField(Subscriber, on_delete=models.PROTECT, primary_key=True, related_name="payer")
+    subscriber = models.OneToOneField(
+        Subscriber, on_delete=models.PROTECT, primary_key=True, related_name="payer"
+    )
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="payers")
 
     def __str__(self) -> str:
@@ -84,9 +88,13 @@ class LedgerEntry(models.Model):
     at = models.DateTimeField(help_text="When the movement took effect.")
     kind = models.CharField(max_length=12, choices=Kind.choices)
     book = models.CharField(max_length=12, choices=Book.choices)
-    amount_micros = models.BigIntegerField(help_text="Added to the balance and taken from the book; or the reverse.")
+    amount_micros = models.BigIntegerField(
+        help_text="Added to the balance and taken from the book; or the reverse."
+    )
     cause = models.CharField(
-        max_length=100, unique=True, help_text="What moved it, such as cdr-file:12:34; a cause moves money once."
+        max_length=100,
+        unique=True,
+        help_text="What moved it, such as cdr-file:12:34; a cause moves money once.",
     )
     note = models.CharField(max_length=200, blank=True)
 

@@ -143,4 +143,8 @@ def insert_values(
 
 def database_instant(instant: Any) -> str:
     """The text under which both databases store an aware UTC datetime (Django's own form)."""
-    return instant.strftime("%Y-%m-%d %H:%M:%S.%f") if instant.microsecond else instant.strftime("%Y-%m-%d %H:%M:%S")
+    return (
+        instant.strftime("%Y-%m-%d %H:%M:%S.%f")
+        if instant.microsecond
+        else instant.strftime("%Y-%m-%d %H:%M:%S")
+    )

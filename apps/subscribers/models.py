@@ -31,7 +31,9 @@ class Customer(models.Model):
     history = HistoricalRecords()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["tenant", "number"], name="customer_number_once_a_tenant")]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "number"], name="customer_number_once_a_tenant")
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.number})"
@@ -48,7 +50,9 @@ class Subscriber(models.Model):
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="subscribers")
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="subscribers")
     number = models.CharField(max_length=40, help_text="The subscriber's number; unique within the tenant.")
-    name = models.CharField(max_length=160, blank=True, help_text="Who uses the line, where not the customer.")
+    name = models.CharField(
+        max_length=160, blank=True, help_text="Who uses the line, where not the customer."
+    )
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.ACTIVE, db_index=True)
     activated_at = models.DateTimeField()
     suspended_at = models.DateTimeField(null=True, blank=True)
@@ -79,7 +83,9 @@ class Resource(models.Model):
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="resources")
     kind = models.CharField(max_length=8, choices=Kind.choices)
-    value = models.CharField(max_length=20, help_text="Digits only; an MSISDN in international form without “+”.")
+    value = models.CharField(
+        max_length=20, help_text="Digits only; an MSISDN in international form without “+”."
+    )
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.FREE, db_index=True)
     history = HistoricalRecords()
 
@@ -149,7 +155,9 @@ class BundleAssignment(EffectiveDated):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["subscriber", "bundle", "start"], name="bundle_assigned_once_at_a_time"),
+            models.UniqueConstraint(
+                fields=["subscriber", "bundle", "start"], name="bundle_assigned_once_at_a_time"
+            ),
             models.CheckConstraint(
                 condition=models.Q(end__isnull=True) | models.Q(end__gte=models.F("start")),
                 name="bundle_assignment_not_backwards",

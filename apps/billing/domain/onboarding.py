@@ -103,14 +103,13 @@ def read_lines(text: Iterable[str], name: str, default_tenant: str) -> Iterator[
 
 def _read_row(row: dict[str, str], where: str, default_tenant: str) -> Iterator[NewLine | Problem]:
     values: dict[str, object] = {}
-    problems: list[Problem] = []
     text_columns = {field.name for field in fields(NewLine)} - {"cycle", "start", "bundles"}
     values.update({column: row[column] for column in text_columns if column in row})
     values["tenant"] = row.get("tenant") or default_tenant
     values["kind"] = row.get("kind") or "person"
-    for column in REQUIRED:
-        if not row[column]:
-            problems.append(Problem(f"{where}, column {column}", "must not be empty"))
+    problems = [
+        Problem(f"{where}, column {column}", "must not be empty") for column in REQUIRED if not row[column]
+    ]
     readers = (
         ("cycle", "cycle", int),
         ("start", "start", lambda value: as_utc(datetime.fromisoformat(value))),

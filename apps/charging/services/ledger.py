@@ -91,7 +91,9 @@ def _post_portion(movements: Sequence[Movement]) -> None:
     balance_of: dict[int, int] = {}
     for portion in in_portions({movement.account_id for movement in movements}):
         balance_of.update(
-            Balance.objects.filter(account_id__in=portion, tag=DEFAULT_BALANCE).values_list("account_id", "pk")
+            Balance.objects.filter(account_id__in=portion, tag=DEFAULT_BALANCE).values_list(
+                "account_id", "pk"
+            )
         )
     LedgerEntry.objects.bulk_create(
         [

@@ -224,4 +224,3 @@ def _counters(subscriber_ids: list[int], first: datetime, last: datetime) -> dic
             if first_month <= (counter.year, counter.month) <= last_month:
                 counters[counter] = used
     return counters
-

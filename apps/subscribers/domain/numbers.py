@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 
 _SHAPES = {
-    "msisdn": (re.compile(r"[1-9]\d{4,14}", re.ASCII), "an MSISDN is 5 to 15 digits in international form, no “+”"),
+    "msisdn": (
+        re.compile(r"[1-9]\d{4,14}", re.ASCII),
+        "an MSISDN is 5 to 15 digits in international form, no “+”",
+    ),
     "imsi": (re.compile(r"\d{14,15}", re.ASCII), "an IMSI is 14 or 15 digits"),
     "handset": (re.compile(r"\d{14,16}", re.ASCII), "an IMEI is 14 to 16 digits"),
 }
