@@ -21,7 +21,9 @@ class Source(models.Model):
         default=dict, blank=True, help_text="For the format, such as the column mapping of a CSV source."
     )
     file_pattern = models.CharField(
-        max_length=120, blank=True, help_text="File names of this source, such as MSC01_*.csv; empty = by content."
+        max_length=120,
+        blank=True,
+        help_text="File names of this source, such as MSC01_*.csv; empty = by content.",
     )
     history = HistoricalRecords()
 
@@ -50,6 +52,10 @@ class CdrFile(models.Model):
         REFUSED = "refused", "Refused"
 
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.FILE)
+    format = models.CharField(max_length=32, blank=True, help_text="How it was read.")
+    preamble = models.TextField(
+        blank=True, help_text="What a single record cannot be read without, such as a CSV header line."
+    )
     name = models.CharField(max_length=255)
     source = models.ForeignKey(Source, null=True, blank=True, on_delete=models.PROTECT, related_name="files")
     content_hash = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the file's bytes.")
@@ -59,7 +65,12 @@ class CdrFile(models.Model):
     error = models.TextField(blank=True, help_text="Why the file was refused.")
     records = models.PositiveIntegerField(default=0)
     rated = models.PositiveIntegerField(default=0)
-    duplicates = models.PositiveIntegerField(default=0)
+    duplicates = models.PositiveIntegerField(
+        default=0, help_text="Records that were in this or an earlier file already."
+    )
+    repeats = models.PositiveIntegerField(
+        default=0, help_text="How often a file with the very same content came again."
+    )
     suspended = models.PositiveIntegerField(default=0, help_text="Records put into suspense.")
     cost_micros = models.BigIntegerField(default=0)
     first_start = models.DateTimeField(null=True, blank=True)
@@ -95,8 +106,12 @@ class Cdr(models.Model):
     The tariff version that priced it is its file's.
     """
 
-    file = models.ForeignKey(CdrFile, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="+")
-    source = models.ForeignKey(Source, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="+")
+    file = models.ForeignKey(
+        CdrFile, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="+"
+    )
+    source = models.ForeignKey(
+        Source, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="+"
+    )
     record_id = models.CharField(max_length=64, help_text="The source's own id, or a hash where it has none.")
     account = models.ForeignKey(
         Account, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="+"
@@ -114,12 +129,12 @@ class Cdr(models.Model):
         RatedDestination, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="+"
     )
     start = models.DateTimeField()
-    other_party = models.CharField(max_length=32, help_text="Number dialled, or the access point of data.")
+    other_party = models.CharField(max_length=64, help_text="Number dialled, or the access point of data.")
     usage = models.BigIntegerField(help_text="Seconds, octets or events as measured.")
     free_usage = models.BigIntegerField(help_text="Of it, taken from free units.")
     billed_usage = models.BigIntegerField(help_text="Charged for, rounded up to increments.")
     cost_micros = models.BigIntegerField()
-    raw = models.BinaryField(max_length=2000, help_text="The CDR message as it was read.")
+    raw = models.BinaryField(help_text="The CDR message (proto/billing.proto), whatever the file's format.")
 
     class Meta:
         verbose_name = "CDR"
@@ -136,26 +151,41 @@ class SuspendedRecord(models.Model):
     class State(models.TextChoices):
         OPEN = "open", "Open"
         RECYCLED = "recycled", "Recycled"
+        DUPLICATE = "duplicate", "Duplicate of a rated record"
         DISCARDED = "discarded", "Discarded"
 
     file = models.ForeignKey(CdrFile, on_delete=models.PROTECT, related_name="suspense")
-    source = models.ForeignKey(Source, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    source = models.ForeignKey(
+        Source, null=True, blank=True, on_delete=models.PROTECT, related_name="suspense"
+    )
     byte_offset = models.BigIntegerField()
     raw = models.BinaryField()
-    reason = models.CharField(max_length=40, db_index=True, help_text="Stable code, such as unknown_subscriber.")
+    reason = models.CharField(
+        max_length=40, db_index=True, help_text="Stable code, such as unknown_subscriber."
+    )
     message = models.TextField()
     record_id = models.CharField(max_length=64, blank=True)
     service_code = models.CharField(max_length=32, blank=True)
     msisdn = models.CharField(max_length=20, blank=True, db_index=True)
-    other_party = models.CharField(max_length=32, blank=True)
+    other_party = models.CharField(max_length=64, blank=True)
     start = models.DateTimeField(null=True, blank=True)
     usage = models.BigIntegerField(null=True, blank=True)
-    corrections = models.JSONField(default=dict, blank=True, help_text="Fields to put in place of what was read.")
+    corrections = models.JSONField(
+        default=dict, blank=True, help_text="Fields to put in place of what was read."
+    )
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN, db_index=True)
     attempts = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField()
     settled_at = models.DateTimeField(null=True, blank=True)
     settled_by = models.CharField(max_length=150, blank=True)
+    settled_in = models.ForeignKey(
+        CdrFile,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="The batch in which it was rated in the end.",
+    )
     history = HistoricalRecords(excluded_fields=["raw"])
 
     class Meta:

@@ -1,0 +1,262 @@
+"""CSV: one record a line, columns as the source's options say (``csv_options.py``).
+
+A line break within quotes is not supported: a stray quote would swallow the lines after it. A last line without its
+newline counts as cut off unless the source's option ``final_newline`` is false.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from apps.mediation.domain.records import (
+    FIELD_TOO_LONG,
+    INVALID_FIELD,
+    MALFORMED,
+    RAW_LIMIT,
+    TRUNCATED,
+    UNREADABLE,
+    FileFacts,
+    Reject,
+    UsageRecord,
+)
+from apps.mediation.formats import BytesReader, Reader
+from apps.mediation.formats.csv_fields import (
+    UnreadableCell,
+    duration_reader,
+    time_reader,
+    volume_reader,
+    whole,
+)
+from apps.mediation.formats.csv_options import FIELDS, TEXT_FIELDS, Column, CsvOptions, csv_options
+from apps.mediation.pb.billing_pb2 import CDR
+
+MAX_LINE_OCTETS = 16_384
+BLOCK_OCTETS = 1_048_576
+_NEEDED = ("msisdn", "start", "service")
+_MIN_NAMES = 3
+
+
+class _Line(NamedTuple):
+    """A line without its ending; ``whole`` is false where the file or the length limit cut it off."""
+
+    offset: int
+    content: bytes
+    whole: bool
+    too_long: bool
+
+
+class CsvFormat:
+    """See the module."""
+
+    name = "csv"
+    title = "CSV (columns by name or number)"
+
+    def options(self, given: Mapping[str, Any]) -> CsvOptions:
+        return csv_options(given)
+
+    def recognises(self, head: bytes) -> bool:
+        """A first line that names fields of a CDR."""
+        try:
+            names = head.partition(b"\n")[0].decode("ascii").strip().split(",")
+        except UnicodeDecodeError:
+            return False
+        return len(set(names) & set(FIELDS)) >= _MIN_NAMES
+
+    def facts(self, head: bytes, options: CsvOptions) -> FileFacts:
+        if options.header:
+            line = self._header_line(_lines(BytesReader(head)), options)
+            if line is not None:
+                return FileFacts(preamble=line.content.decode(options.encoding, "replace"))
+        return FileFacts()
+
+    def read(self, reader: Reader, options: CsvOptions) -> Iterator[UsageRecord | Reject]:
+        lines = _lines(reader)
+        if options.header:
+            header = self._header_line(lines, options)
+            if header is None:
+                yield Reject(0, UNREADABLE, "there is no header line", b"")
+                return
+            preamble = header.content.decode(options.encoding, "replace")
+        else:
+            for _ in range(options.skip_lines):
+                next(lines, None)
+            preamble = ""
+        try:
+            layout = _Layout(options, preamble)
+        except UnreadableCell as error:
+            yield Reject(0, UNREADABLE, str(error), preamble.encode()[:RAW_LIMIT])
+            return
+        comment = options.comment.encode(options.encoding, "replace")
+        for line in lines:
+            if not line.content.strip() or (comment and line.content.startswith(comment)):
+                continue
+            yield self._record(line, layout, options.final_newline)
+
+    def read_record(self, raw: bytes, preamble: str, options: CsvOptions) -> UsageRecord | Reject:
+        try:
+            layout = _Layout(options, preamble)
+        except UnreadableCell as error:
+            return Reject(0, UNREADABLE, str(error), raw)
+        return self._record(_Line(0, raw, True, False), layout, False)
+
+    def _header_line(self, lines: Iterator[_Line], options: CsvOptions) -> _Line | None:
+        for _ in range(options.skip_lines):
+            next(lines, None)
+        comment = options.comment.encode(options.encoding, "replace")
+        for line in lines:
+            content = line.content.removeprefix(b"\xef\xbb\xbf")
+            if content.strip() and not (comment and content.startswith(comment)):
+                return line._replace(content=content)
+        return None
+
+    def _record(self, line: _Line, layout: _Layout, final_newline: bool) -> UsageRecord | Reject:
+        if line.too_long:
+            message = f"the line is longer than {MAX_LINE_OCTETS} octets"
+            return Reject(line.offset, FIELD_TOO_LONG, message, line.content[:RAW_LIMIT])
+        if final_newline and not line.whole:
+            message = (
+                "the file ends within this line; if its source never writes a last newline, "
+                "set its option final_newline to false and recycle the record"
+            )
+            return Reject(line.offset, TRUNCATED, message, line.content[:RAW_LIMIT])
+        try:
+            return layout.record(line.offset, line.content)
+        except UnreadableCell as error:
+            return Reject(line.offset, INVALID_FIELD, str(error), line.content[:RAW_LIMIT])
+        except (UnicodeDecodeError, csv.Error) as error:
+            return Reject(line.offset, MALFORMED, f"is not a CSV line: {error}", line.content[:RAW_LIMIT])
+
+
+class _Layout:
+    """Where in a line each field is, and how it is read."""
+
+    def __init__(self, options: CsvOptions, preamble: str) -> None:
+        self.options = options
+        names = [cell.strip() for cell in self._cells(preamble)] if options.header else []
+        self.width = len(names)
+        columns: Mapping[str, Column] = options.columns or {name: name for name in names if name in FIELDS}
+        positions = {
+            field: tuple(
+                self._position(part, names) for part in (column if isinstance(column, tuple) else (column,))
+            )
+            for field, column in columns.items()
+        }
+        missing = [field for field in _NEEDED if field not in positions and field not in options.constants]
+        if missing:
+            raise UnreadableCell(
+                f"there is no column for {', '.join(missing)}; the header names {', '.join(names)[:200]}. "
+                "Give the source's option columns, or constants"
+            )
+        self.least = 1 + max(index for indexes in positions.values() for index in indexes)
+        duration, volume, time = duration_reader(options), volume_reader(options), time_reader(options)
+        readers: dict[str, Callable[[str], int]] = {
+            "start": time,
+            "duration_s": duration,
+            "octets": volume,
+            "octets_up": volume,
+            "octets_down": volume,
+        }
+        self.texts = [(field, indexes) for field, indexes in positions.items() if field in TEXT_FIELDS]
+        self.values = [
+            (field, indexes, readers.get(field, whole))
+            for field, indexes in positions.items()
+            if field not in TEXT_FIELDS
+        ]
+        self.normalise = options.numbers.normalise
+
+    @staticmethod
+    def _position(part: str | int, names: list[str]) -> int:
+        if isinstance(part, int):
+            return part - 1
+        if part not in names:
+            raise UnreadableCell(f"the header has no column “{part}”; it names {', '.join(names)[:200]}")
+        return names.index(part)
+
+    def _cells(self, text: str) -> list[str]:
+        options = self.options
+        if options.quote and options.quote in text:
+            return next(
+                csv.reader([text], delimiter=options.delimiter, quotechar=options.quote, strict=True), []
+            )
+        return text.split(options.delimiter)
+
+    def record(self, offset: int, content: bytes) -> UsageRecord:
+        """The record of a line; raises UnreadableCell, UnicodeDecodeError or csv.Error."""
+        cells = self._cells(content.decode(self.options.encoding))
+        if len(cells) < self.least or (self.width and len(cells) != self.width):
+            raise UnreadableCell(f"there are {len(cells)} columns instead of {self.width or self.least}")
+        fields: dict[str, Any] = dict(self.options.constants)
+        for field, indexes in self.texts:
+            text = cells[indexes[0]].strip()
+            if len(indexes) > 1:
+                text = " ".join(cells[index].strip() for index in indexes)
+            if text:
+                fields[field] = text
+        for field, indexes, read in self.values:
+            text = cells[indexes[0]].strip()
+            if len(indexes) > 1:
+                text = " ".join(cells[index].strip() for index in indexes)
+            try:
+                fields[field] = read(text)
+            except UnreadableCell as error:
+                raise UnreadableCell(f"{field}: {error}") from None
+        service = fields.get("service", "")
+        if service in self.options.services:
+            service = fields["service"] = self.options.services[service]
+        msisdn = fields["msisdn"] = self.normalise(fields.get("msisdn", ""))
+        other_party = fields["other_party"] = self.normalise(fields.get("other_party", ""))
+        if "octets" in fields:
+            fields["octets_down"] = fields.get("octets_down", 0) + fields.pop("octets")
+        up, down = fields.get("octets_up", 0), fields.get("octets_down", 0)
+        try:
+            message = CDR(**fields).SerializeToString()
+        except ValueError:
+            raise UnreadableCell("a number is out of range") from None
+        return UsageRecord(
+            fields.get("start", 0),
+            offset,
+            service,
+            msisdn,
+            other_party,
+            fields.get("duration_s", 0),
+            min(up, down) if up < 0 or down < 0 else up + down,
+            fields.get("events", 0),
+            fields.get("record_id", ""),
+            fields.get("source", ""),
+            content,
+            message,
+        )
+
+
+def _lines(reader: Reader) -> Iterator[_Line]:
+    """Lines of any file in bounded memory: what is longer than the limit is cut off and marked."""
+    offset = 0
+    rest = b""
+    skipping = False
+    while block := reader.read(BLOCK_OCTETS):
+        *found, rest = (rest + block).split(b"\n")
+        for content in found:
+            if not skipping:
+                yield _line(offset, content, True)
+            skipping = False
+            offset += len(content) + 1
+        if len(rest) > MAX_LINE_OCTETS:
+            if not skipping:
+                yield _line(offset, rest, True)
+            skipping = True
+            offset += len(rest)
+            rest = b""
+    if rest and not skipping:
+        yield _line(offset, rest, False)
+
+
+def _line(offset: int, content: bytes, whole_line: bool) -> _Line:
+    too_long = len(content) > MAX_LINE_OCTETS
+    if content.endswith(b"\r"):
+        content = content[:-1]
+    return _Line(offset, content[:MAX_LINE_OCTETS], whole_line, too_long)
+
+
+FORMAT = CsvFormat()
