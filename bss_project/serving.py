@@ -26,7 +26,9 @@ class Serving:
 
 
 def celery_command(*arguments: str) -> tuple[str, ...]:
-    return (sys.executable, "-m", "celery", "-A", "bss_project.celery", *arguments)
+    # As root, in a container or for a first look, Celery would warn of it at every start.
+    quiet = ("-W", "ignore:You're running the worker with superuser privileges")
+    return (sys.executable, *quiet, "-m", "celery", "-A", "bss_project.celery", *arguments)
 
 
 def worker(name: str, queues: Sequence[str], serving: Serving) -> ProcessSpec:
@@ -35,7 +37,8 @@ def worker(name: str, queues: Sequence[str], serving: Serving) -> ProcessSpec:
     return ProcessSpec(
         name=name,
         command=celery_command(
-            *("worker", "--queues", ",".join(queues), "--hostname", f"{name}@%h"),
+            # Quiet: without its banner.
+            *("--quiet", "worker", "--queues", ",".join(queues), "--hostname", f"{name}@%h"),
             *("--loglevel", serving.log_level, *pool),
             # Nobody listens to what workers tell each other, and waiting for it slows the start by a second.
             *("--without-gossip", "--without-mingle", "--without-heartbeat"),
@@ -73,7 +76,7 @@ def beat(serving: Serving) -> ProcessSpec:
         name="beat",
         command=celery_command("beat", "--loglevel", serving.log_level, "--pidfile="),
         cwd=BASE_DIR,
-        ready_when="beat: Starting",
+        ready_when="celery beat v",
     )
 
 

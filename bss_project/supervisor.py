@@ -206,8 +206,11 @@ class Supervisor:
         if self._keeper.ident is not None:
             self._keeper.join()
 
-    def run(self, on_ready: Callable[[], None] | None = None) -> int:
-        """Start, and run until SIGINT or SIGTERM; a second signal kills without grace. For the main thread only."""
+    def run(self, on_change: Callable[[bool], None] | None = None) -> int:
+        """Start, and run until SIGINT or SIGTERM; a second signal kills without grace. For the main thread only.
+
+        ``on_change(True)`` is called whenever everything has become ready, ``on_change(False)`` when that has ended.
+        """
         received: list[int] = []
 
         def note(number: int, _frame: object) -> None:
@@ -220,12 +223,15 @@ class Supervisor:
         }
         try:
             self.start()
-            told = False
+            ready = False
             while not received and self._keeper.is_alive():
                 time.sleep(TICK_S)
-                if on_ready is not None and not told and self.is_ready():
-                    told = True
-                    on_ready()
+                if self.is_ready() != ready:
+                    ready = not ready
+                    if on_change is not None:
+                        on_change(ready)
+            if ready and on_change is not None:
+                on_change(False)
             self._write("supervisor", "stopping all processes")
             self._stopping.set()
             while self._keeper.is_alive():

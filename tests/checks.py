@@ -58,7 +58,7 @@ def checks() -> list[Check]:
         Check("readme", "every command in README.md exists", (python, "-m", "tests.project.readme_commands")),
     ]
     if any((ROOT / "proto").glob("*.proto")):
-        found.append(Check("proto", "protocol files", (tool("buf"), "lint", "proto")))
+        found.append(Check("proto", "protocol files", (tool("buf"), "lint")))
     return found
 
 

@@ -28,9 +28,16 @@ LOGGING = {
             "()": structlog.stdlib.ProcessorFormatter,
             "processors": [
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer()
-                if LOG_JSON
-                else structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0),
+                *(
+                    (structlog.processors.format_exc_info, structlog.processors.JSONRenderer())
+                    if LOG_JSON
+                    # A traceback with local variables would put secrets into the log.
+                    else (
+                        structlog.dev.ConsoleRenderer(
+                            colors=False, pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
+                        ),
+                    )
+                ),
             ],
             "foreign_pre_chain": _shared,
         },
@@ -41,5 +48,10 @@ LOGGING = {
         "weasyprint": {"level": "ERROR"},
         "fontTools": {"level": "ERROR"},
         "django.request": {"level": "WARNING"},
+        # A line for each tick and each task that went well; errors still come.
+        "celery.beat": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+        "kombu.connection": {"level": "ERROR"},
     },
 }

@@ -220,7 +220,7 @@ from bss_project.supervisor import PrefixedLines, ProcessSpec, Supervisor
 sleeper = (sys.executable, "-u", "-c", "import os, time; print('pid', os.getpid()); print('up'); time.sleep(600)")
 specs = [ProcessSpec(name, sleeper, ready_when="up") for name in ("one", "two")]
 lines = PrefixedLines(sys.stdout)
-sys.exit(Supervisor(lambda: specs, write=lines).run(lambda: lines("supervisor", "ready")))
+sys.exit(Supervisor(lambda: specs, write=lines).run(lambda ready: lines("supervisor", f"ready: {ready}")))
 """
 
 
@@ -237,7 +237,7 @@ def started_program() -> tuple[subprocess.Popen[str], list[int]]:
     for line in program.stdout:
         if "| pid" in line:
             pids.append(int(line.split()[-1]))
-        if "ready" in line:
+        if "ready: True" in line:
             return program, pids
     raise AssertionError("the supervisor did not become ready")
 

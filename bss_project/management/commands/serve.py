@@ -46,6 +46,9 @@ class Command(BaseCommand):
             help="threads of each (default: %(default)s)",
         )
         parser.add_argument(
+            "--ready-file", type=Path, help="this file exists while everything is ready (for health checks)"
+        )
+        parser.add_argument(
             "--no-migrate", action="store_true", help="leave the database's tables as they are"
         )
 
@@ -62,6 +65,11 @@ class Command(BaseCommand):
         )
         if "web" in parts and (problem := serving.address_in_use(chosen.bind)):
             raise CommandError(problem)
+        ready_file: Path | None = options["ready_file"]
+        if ready_file is not None:
+            ready_file.unlink(missing_ok=True)
+        for folder in (settings.VAR_DIR, settings.STATIC_ROOT):
+            Path(folder).mkdir(parents=True, exist_ok=True)
         if not options["no_migrate"]:
             self.stdout.write("Bringing the database up to date …")
             call_command("migrate", verbosity=0, interactive=False)
@@ -70,10 +78,13 @@ class Command(BaseCommand):
         names = [spec.name for spec in serving.wanted_processes(chosen, parts)]
         lines = PrefixedLines(sys.stdout, width=max([len("supervisor"), *map(len, names)]))
 
-        def tell() -> None:
-            if how_to_sign_in:
+        def tell(ready: bool) -> None:
+            if ready_file is not None:
+                ready_file.touch() if ready else ready_file.unlink(missing_ok=True)
+            if ready and how_to_sign_in:
                 lines("supervisor", f"http://{chosen.bind}/admin/ ({how_to_sign_in})")
-            lines("supervisor", "everything is ready; Ctrl-C stops it")
+            if ready:
+                lines("supervisor", "everything is ready; Ctrl-C stops it")
 
         status = Supervisor(lambda: serving.wanted_processes(chosen, parts), write=lines).run(tell)
         sys.exit(status)

@@ -1,0 +1,1 @@
+"""Benchmarks of the hot paths; ``./run bench`` runs them (see ``run.py``)."""
