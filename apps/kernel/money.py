@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from math import gcd
 
 from apps.kernel.errors import InvalidInput
 
@@ -26,6 +27,23 @@ def parse_micros(text: str) -> int:
         raise InvalidInput(f"“{text}” has more than six decimals; the smallest amount is 0.000001")
     micros = int(match["whole"]) * MICROS_PER_UNIT + int(fraction.ljust(6, "0"))
     return -micros if match["sign"] == "-" else micros
+
+
+def exact_micros(text: str) -> tuple[int, int]:
+    """The exact number of micro-units of a decimal amount, as a ratio in lowest terms.
+
+    For rates, which may be finer than a micro-unit: ``0.0000001`` is ``(1, 10)``.
+    Raises InvalidInput when the text is not a plain decimal number.
+    """
+    match = _DECIMAL.fullmatch(text.strip())
+    if match is None:
+        raise InvalidInput(f"“{text}” is not an amount; write it like 0.25")
+    fraction = match["fraction"] or ""
+    numerator = int(match["whole"] + fraction) * MICROS_PER_UNIT
+    denominator = 10 ** len(fraction)
+    divisor = gcd(numerator, denominator)
+    sign = -1 if match["sign"] == "-" else 1
+    return sign * numerator // divisor, denominator // divisor
 
 
 def format_micros(micros: int, min_decimals: int = 0) -> str:

@@ -69,6 +69,27 @@ def local_midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), tzinfo=zone).astimezone(UTC)
 
 
+def local_instant(day: date, second_of_day: int, zone: ZoneInfo) -> datetime:
+    """The first instant of ``day`` in ``zone`` at which its wall clock has reached ``second_of_day``, in UTC.
+
+    Where clocks are put forward over that time, it is the moment of the change; where they are put back,
+    the first of the two. ``second_of_day`` 86400 is the next day's beginning.
+    """
+    wall = datetime.combine(day, time()) + timedelta(seconds=second_of_day)
+    instant = wall.replace(tzinfo=zone).astimezone(UTC)
+    if instant.astimezone(zone).replace(tzinfo=None) == wall:
+        return instant
+    before, after = wall.replace(tzinfo=zone, fold=1).astimezone(UTC), instant
+    skipped_to = after.astimezone(zone).utcoffset()
+    while after - before > timedelta(seconds=1):
+        middle = before + timedelta(seconds=(after - before) // timedelta(seconds=2))
+        if middle.astimezone(zone).utcoffset() == skipped_to:
+            after = middle
+        else:
+            before = middle
+    return after
+
+
 def month_of(instant: datetime, zone: ZoneInfo) -> Month:
     """The calendar month of ``zone`` that holds ``instant``."""
     local = instant.astimezone(zone)

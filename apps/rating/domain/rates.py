@@ -1,0 +1,136 @@
+"""Rates compiled to integers, and the settling of an exact cost into micro-units."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import lcm
+from typing import NamedTuple
+
+from apps.kernel.money import exact_micros
+from apps.kernel.rounding import MICRO_DECIMALS, RoundingMethod
+from apps.rating.domain.source import DestinationRate, Rate, RateSlot
+from apps.rating.domain.timings import FOREVER
+
+FREE = "*free"
+DISCONNECT = "*disconnect"
+MIDDLE, UP, DOWN = 0, 1, 2
+_METHODS = {RoundingMethod.MIDDLE: MIDDLE, RoundingMethod.UP: UP, RoundingMethod.DOWN: DOWN}
+
+
+class Rounding(NamedTuple):
+    """How an exact cost is settled: to multiples of ``step`` micro-units. 0 ``decimals`` = to the micro-unit."""
+
+    decimals: int
+    method: int
+    step: int
+
+    @property
+    def name(self) -> str:
+        return {MIDDLE: "*middle", UP: "*up", DOWN: "*down"}[self.method]
+
+
+EXACT = Rounding(0, MIDDLE, 1)
+
+
+def rounding_of(method: str, decimals: int) -> Rounding:
+    """The rounding of a destination rate; same meaning as :func:`apps.kernel.rounding.round_to_decimals`."""
+    if decimals <= 0 or decimals > MICRO_DECIMALS:
+        return Rounding(max(decimals, 0), MIDDLE, 1)
+    return Rounding(decimals, _METHODS[RoundingMethod(method)], int(10 ** (MICRO_DECIMALS - decimals)))
+
+
+def settle(numerator: int, denominator: int, rounding: Rounding) -> int:
+    """Micro-units of the cost ``numerator / denominator`` (≥ 0), rounded."""
+    _, method, step = rounding
+    denominator *= step
+    if method == MIDDLE:
+        return (2 * numerator + denominator) // (2 * denominator) * step
+    if method == UP:
+        return -(-numerator // denominator) * step
+    return numerator // denominator * step
+
+
+class Slot(NamedTuple):
+    """One compiled slot, up to ``end`` units: an increment costs ``cost`` over its rate's denominator."""
+
+    start: int
+    end: int
+    increment: int
+    cost: int
+    unit: int
+    rate: str
+
+
+class FlatTerms(NamedTuple):
+    """All that the price of a one-slot rate needs; amounts are over ``divisor / step`` micro-units."""
+
+    increment: int
+    increment_cost: int
+    fee: int
+    divisor: int
+    step: int
+    method: int
+    fee_micros: int
+
+
+class CompiledRate:
+    """The slots, connect fee, rounding and maximum cost of one destination rate.
+
+    ``fee``, ``cap`` and the slots' costs are whole numbers of micro-units / ``denominator``. ``free_cap`` is
+    the maximum cost of strategy ``*free``, ``disconnect_cap`` that of ``*disconnect``; None = no limit.
+    """
+
+    __slots__ = (
+        "denominator",
+        "destination_rate_id",
+        "disconnect_cap",
+        "fee",
+        "flat",
+        "free_cap",
+        "rate_id",
+        "rounding",
+        "slots",
+        "starts",
+        "terms",
+    )
+
+    def __init__(self, rate: Rate, terms: DestinationRate) -> None:
+        self.rate_id = rate.id
+        self.destination_rate_id = terms.id
+        self.terms = terms
+        self.rounding = rounding_of(terms.rounding_method, terms.rounding_decimals)
+        rows = _rows_by_start(rate)
+        fee = Fraction(*exact_micros(rate.slots[0].connect_fee))
+        cap = Fraction(*exact_micros(terms.max_cost))
+        costs = [Fraction(*exact_micros(row.rate)) * row.increment / row.unit for row in rows]
+        self.denominator = lcm(*(amount.denominator for amount in (fee, cap, *costs)))
+        self.fee = int(fee * self.denominator)
+        limit = int(cap * self.denominator) or None
+        self.free_cap = limit if terms.max_cost_strategy == FREE else None
+        self.disconnect_cap = limit if terms.max_cost_strategy == DISCONNECT else None
+        if self.free_cap is not None:
+            self.fee = min(self.fee, self.free_cap)
+        ends = [row.group_start for row in rows[1:]] + [FOREVER]
+        self.slots = tuple(
+            Slot(row.group_start, end, row.increment, int(cost * self.denominator), row.unit, row.rate)
+            for row, end, cost in zip(rows, ends, costs, strict=True)
+        )
+        self.starts = [slot.start for slot in self.slots]
+        self.flat: FlatTerms | None = None
+        if len(self.slots) == 1 and self.free_cap is None:
+            _, method, step = self.rounding
+            self.flat = FlatTerms(
+                self.slots[0].increment,
+                self.slots[0].cost,
+                self.fee,
+                self.denominator * step,
+                step,
+                method,
+                settle(self.fee, self.denominator, self.rounding),
+            )
+
+
+def _rows_by_start(rate: Rate) -> list[RateSlot]:
+    """The rows by ascending start; of equal starts the last one counts."""
+    rows = {row.group_start: row for row in rate.slots}
+    return [rows[start] for start in sorted(rows)]

@@ -1,0 +1,99 @@
+"""What is priced, and what comes of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from math import floor
+from typing import NamedTuple
+
+from apps.kernel.units import TypeOfRecord
+from apps.rating.domain.errors import INVALID_USAGE, RatingError
+
+VOICE = TypeOfRecord.VOICE.value
+TYPES_OF_RECORD = frozenset(tor.value for tor in TypeOfRecord)
+# Limits on everything: a session of a year is a mistake, and amounts have to fit the databases' integers.
+MAX_VOICE_SESSION_S = 366 * 86_400
+MAX_AMOUNT = 1 << 62
+EARLIEST_EPOCH = 0
+LATEST_EPOCH = int(datetime(9000, 1, 1, tzinfo=UTC).timestamp())
+
+
+class Usage(NamedTuple):
+    """A piece of usage: ``amount`` seconds, octets or events of type ``tor``, begun at ``start`` (aware)."""
+
+    tenant: str
+    category: str
+    subject: str
+    tor: str
+    destination: str
+    start: datetime
+    amount: int
+
+
+class RatedUsage(NamedTuple):
+    """The price of a piece of usage.
+
+    ``cost_micros`` holds the connect fee. ``billed_usage`` counts paid units, rounded up to increments and
+    without what an earlier piece's last increment had covered; ``free_usage`` is the part of the piece that
+    allowances cover. ``paid_from`` is the session position at which payment begins: pass it on with the
+    session's next piece. ``subject`` … ``rating_plan`` name what matched at the piece's beginning.
+    """
+
+    cost_micros: int
+    billed_usage: int
+    connect_fee_micros: int
+    free_usage: int
+    paid_from: int
+    subject: str
+    destination: str
+    prefix: str
+    rating_plan: str
+
+
+def check_usage(usage: Usage, position: int, paid_from: int) -> int:
+    """Unix seconds at which the piece begins; raises RatingError (invalid_usage) for what cannot be priced."""
+    tenant, category, subject, tor, destination, start, amount = usage
+    if not (type(tenant) is type(category) is type(subject) is type(destination) is str):
+        _refuse_texts(usage)
+    if tor not in TYPES_OF_RECORD:
+        raise RatingError(
+            f"type of record “{tor}” is not one of voice, data, sms, generic", code=INVALID_USAGE
+        )
+    if not (
+        type(amount) is type(position) is type(paid_from) is int
+        and 0 <= amount <= MAX_AMOUNT
+        and 0 <= position <= MAX_AMOUNT
+        and 0 <= paid_from <= MAX_AMOUNT
+    ):
+        _refuse_numbers(amount, position, paid_from)
+    if not isinstance(start, datetime) or start.tzinfo is None:
+        raise RatingError(
+            f"start needs a time zone, as in 2026-01-01T00:00:00Z, not {start}", code=INVALID_USAGE
+        )
+    epoch = began = floor(start.timestamp())
+    if tor == VOICE:
+        began -= position
+        if position + amount > MAX_VOICE_SESSION_S:
+            raise RatingError(
+                f"a call of {position + amount} s is longer than a year; check the record’s duration",
+                code=INVALID_USAGE,
+            )
+    if began < EARLIEST_EPOCH or epoch > LATEST_EPOCH:
+        raise RatingError(f"start {start} is not between the years 1970 and 9000", code=INVALID_USAGE)
+    return epoch
+
+
+def _refuse_texts(usage: Usage) -> None:
+    for name in ("tenant", "category", "subject", "destination"):
+        text = getattr(usage, name)
+        if not isinstance(text, str):
+            raise RatingError(f"{name} must be text, not {text!r}", code=INVALID_USAGE)
+
+
+def _refuse_numbers(amount: object, position: object, paid_from: object) -> None:
+    for name, number in (("usage", amount), ("position", position), ("paid_from", paid_from)):
+        if type(number) is not int or not 0 <= number <= MAX_AMOUNT:
+            raise RatingError(
+                f"{name} must be a whole number of seconds, octets or events from 0 to 2^62, not {number!r}",
+                code=INVALID_USAGE,
+            )
