@@ -197,5 +197,5 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('file', 'byte_offset'), name='suspended_once')],
             },
         ),
-        migrations.RunPython(compare_record_ids_exactly, migrations.RunPython.noop),
+        migrations.RunPython(compare_record_ids_exactly, migrations.RunPython.noop, atomic=False),
     ]
