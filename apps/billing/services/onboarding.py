@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Model
+from django.db.models import Max, Model
 
 from apps.billing.domain.onboarding import NewLine
 from apps.billing.models import BillCycle, BillingAccount
@@ -48,6 +48,7 @@ class _Known:
     accounts: dict[tuple[str, str], Account]
     subscribers: set[tuple[str, str]]
     resources: dict[tuple[str, str], Resource]
+    held_until: dict[int, datetime]
 
 
 @transaction.atomic
@@ -69,6 +70,7 @@ def onboard(lines: Sequence[NewLine], now: datetime, where: Callable[[int], str]
 
 
 def _look_up(lines: Sequence[NewLine]) -> _Known:
+    resources = _resources(lines)
     tenants = {
         tenant.code: tenant for tenant in Tenant.objects.filter(code__in={line.tenant for line in lines})
     }
@@ -82,7 +84,8 @@ def _look_up(lines: Sequence[NewLine]) -> _Known:
         customers=_by_number(Customer.objects.all(), {line.customer_number for line in lines}),
         accounts=_by_number(Account.objects.all(), {line.account for line in lines}),
         subscribers=set(_by_number(Subscriber.objects.all(), {line.subscriber_number for line in lines})),
-        resources=_resources(lines),
+        resources=resources,
+        held_until=_held_until([resource.pk for resource in resources.values()]),
     )
 
 
@@ -102,6 +105,17 @@ def _resources(lines: Sequence[NewLine]) -> dict[tuple[str, str], Resource]:
                 Resource.objects.select_for_update().filter(kind=kind, value__in=portion).order_by("pk")
             ):
                 found[(kind, resource.value)] = resource
+    return found
+
+
+def _held_until(resource_ids: Sequence[int]) -> dict[int, datetime]:
+    found: dict[int, datetime] = {}
+    for portion in in_portions(resource_ids):
+        found.update(
+            ResourceAssignment.objects.filter(resource_id__in=portion, end__isnull=False)
+            .values_list("resource_id")
+            .annotate(until=Max("end"))
+        )
     return found
 
 
@@ -146,6 +160,10 @@ def _problems(lines: Sequence[NewLine], known: _Known, name: Callable[[int], str
                 resource.tenant_id != tenant.pk or resource.status != Resource.Status.FREE
             ):
                 wrong(field, f"{resource} is not free for tenant “{line.tenant}”")
+            elif resource is not None and known.held_until.get(resource.pk, line.start) > line.start:
+                wrong(
+                    field, f"{resource} was in use until {known.held_until[resource.pk]:%Y-%m-%d %H:%M} UTC"
+                )
         account = known.accounts.get((line.tenant, line.account))
         mode, first = modes.setdefault(
             (line.tenant, line.account), (account.mode if account else line.mode, index)

@@ -1,0 +1,129 @@
+"""A usage book over the database: filled under locks, written back with the batch."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from apps.charging.domain.usage_book import CounterKey, Debit
+from apps.charging.models import Account, AllowanceCounter, Balance, LedgerEntry
+from apps.charging.selectors import balance_history, balances_at
+from apps.charging.services.ledger import post
+from apps.charging.services.usage import lock_usage_book, save_usage_book
+from apps.kernel.errors import Conflict, InvalidInput
+from apps.kernel.periods import Period
+from apps.subscribers.services.assignments import assign_bundle, assign_plan
+from tests.factories import make_bundle, make_plan, make_subscriber
+
+pytestmark = pytest.mark.django_db
+MAY = datetime(2026, 5, 1, tzinfo=UTC)
+JUNE = datetime(2026, 6, 1, tzinfo=UTC)
+MSISDN = "4915550000001"
+
+
+def book(first: datetime = MAY, last: datetime = JUNE):
+    with transaction.atomic():
+        return lock_usage_book([MSISDN, "4900"], first, last)
+
+
+def test_the_book_knows_plan_free_units_and_payer_of_each_number():
+    plan = make_plan(voice=(90_000, 100, "DE;!GB"), data=(None, -1), sms=(1, 0))
+    subscriber = make_subscriber(plan=plan, mode="prepaid")
+    line = book().line_of(MSISDN, MAY)
+    assert (line.subscriber_id, line.account_id, line.prepaid) == (
+        subscriber.pk,
+        subscriber.payer.account_id,
+        True,
+    )
+    (period,) = line.plans
+    assert period.subject == "*plan:PLAN"
+    (voice,) = period.grants["voice"]
+    # Free units are sold in minutes and kept in seconds.
+    assert (voice.origin, voice.units, voice.included, voice.excluded) == (
+        f"plan:{plan.pk}",
+        6_000,
+        {"DE"},
+        {"GB"},
+    )
+    assert period.grants["data"][0].units == -1
+    assert "sms" not in period.grants
+    assert book().line_of("4900", MAY) is None
+
+
+def test_plans_and_bundles_are_those_of_the_time_of_the_records():
+    subscriber = make_subscriber(plan=make_plan("OLD"))
+    assign_plan(subscriber.pk, make_plan("NEW").pk, MAY + timedelta(days=10))
+    assign_bundle(subscriber.pk, make_bundle(voice=10).pk, MAY + timedelta(days=5))
+    line = book().line_of(MSISDN, MAY)
+    assert [period.subject for period in line.plans] == ["*plan:OLD", "*plan:NEW"]
+    assert [period.start for period in line.bundles] == [MAY + timedelta(days=5)]
+    assert book(MAY - timedelta(days=9), MAY).line_of(MSISDN, MAY).bundles == ()
+
+
+def test_an_expired_plan_prices_nothing_from_its_day_on():
+    plan = make_plan()
+    plan.expiration_date = date(2026, 5, 10)
+    plan.save()
+    make_subscriber(plan=plan)
+    (period,) = book().line_of(MSISDN, MAY).plans
+    assert period.end == datetime(2026, 5, 10, tzinfo=UTC)
+
+
+def test_what_a_batch_used_is_there_for_the_next_one():
+    subscriber = make_subscriber(plan=make_plan(voice=(1, 100)))
+    first = book()
+    key = CounterKey(subscriber.pk, 2026, 5, first.services["voice"].service_id, "plan:1")
+    for used in (60, 90):
+        some = book()
+        some.counters[key] = used
+        some.changed.add(key)
+        with transaction.atomic():
+            save_usage_book(some, f"file:{used}")
+    assert AllowanceCounter.objects.get().used == 90
+    assert book().counters == {key: 90}
+    assert book(JUNE + timedelta(days=2), JUNE + timedelta(days=3)).counters == {}
+
+
+def test_a_batch_debits_an_account_once_however_often_it_is_saved():
+    account_id = make_subscriber(plan=make_plan(), mode="prepaid", opening_balance_micros=10).payer.account_id
+    some = book()
+    some.debits[(account_id, date(2026, 5, 1))] = Debit(15, MAY)
+    some.debits[(account_id, date(2026, 5, 2))] = Debit(1, MAY + timedelta(days=1))
+    with transaction.atomic():
+        save_usage_book(some, "file:1")
+    assert Balance.objects.get().amount_micros == -6
+    with pytest.raises(IntegrityError), transaction.atomic():
+        save_usage_book(some, "file:1")
+    assert Balance.objects.get().amount_micros == -6
+    assert sum(LedgerEntry.objects.values_list("amount_micros", flat=True)) == -6
+
+
+def test_a_cause_moves_money_once():
+    account = Account.objects.get(pk=make_subscriber(plan=make_plan()).payer.account_id)
+    entry = post(account, 500, kind="top_up", book="cash", cause="voucher:1", at=MAY)
+    assert entry.amount_micros == 500
+    with pytest.raises(Conflict):
+        post(account, 500, kind="top_up", book="cash", cause="voucher:1", at=MAY)
+    with pytest.raises(InvalidInput):
+        post(account, 0, kind="top_up", book="cash", cause="voucher:2", at=MAY)
+    assert Balance.objects.get().amount_micros == 500
+
+
+def test_the_history_of_a_balance_opens_where_the_month_began_and_closes_with_its_movements():
+    account = Account.objects.get(pk=make_subscriber(plan=make_plan()).payer.account_id)
+    for cause, amount, at in (
+        ("a", 1_000, MAY - timedelta(days=1)),
+        ("b", -300, MAY),
+        ("c", -200, JUNE - timedelta(seconds=1)),
+        ("d", 5, JUNE),
+    ):
+        post(account, amount, kind="adjustment", book="correction", cause=cause, at=at)
+    history = balance_history(account.pk, Period(MAY, JUNE))
+    assert (history.opening_micros, [entry.amount_micros for entry in history.entries]) == (
+        1_000,
+        [-300, -200],
+    )
+    assert history.closing_micros == 500
+    assert balances_at([account.pk], JUNE) == {account.pk: 500}
