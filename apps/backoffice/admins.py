@@ -1,0 +1,210 @@
+"""The admin classes that the rooms' own are made of."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.db import models
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from simple_history.admin import SimpleHistoryAdmin
+from simple_history.template_utils import HistoricalRecordContextHelper
+from unfold.admin import ModelAdmin, TabularInline
+
+from apps.backoffice import display
+from apps.backoffice.actions import PageActionsMixin
+from apps.backoffice.money import MICROS_SUFFIX, MILLIONTHS_SUFFIX, MicrosField, MillionthsField, label_of
+from apps.backoffice.panels import facts_of, panels_of
+
+ChangeHook = Callable[[HttpRequest], None]
+
+
+class MoneyColumnsMixin:
+    """Shows and takes ``…_micros`` as decimals and ``…_millionths`` as percent.
+
+    For a column ``total_micros`` there is a display called ``total`` (for ``list_display`` and ``fields``) in the
+    currency found along ``currency_path``, such as ``account__currency``.
+    """
+
+    currency_path = ""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for column in self.model._meta.concrete_fields:
+            for suffix in (MICROS_SUFFIX, MILLIONTHS_SUFFIX):
+                name = column.name.removesuffix(suffix)
+                if name != column.name and not hasattr(self, name):
+                    setattr(self, name, self._shown(column, suffix))
+
+    def currency_of(self, obj: models.Model) -> str:
+        value: Any = obj
+        for part in self.currency_path.split("__") if self.currency_path else ():
+            value = getattr(value, part, None)
+        return value or ""
+
+    def formfield_for_dbfield(self, db_field, request, **kwargs):
+        for suffix, field_class in ((MICROS_SUFFIX, MicrosField), (MILLIONTHS_SUFFIX, MillionthsField)):
+            if db_field.name.endswith(suffix):
+                return field_class(
+                    required=not (db_field.blank or db_field.null),
+                    initial=db_field.default if db_field.has_default() else None,
+                    label=label_of(db_field.name, str(db_field.verbose_name)),
+                    help_text=_decimal_help(db_field, suffix),
+                )
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    def _shown(self, column: models.Field, suffix: str) -> Callable[[models.Model], Any]:
+        def shown(obj: models.Model) -> Any:
+            value = getattr(obj, column.attname)
+            if suffix == MILLIONTHS_SUFFIX:
+                return display.percent(value)
+            return display.money(value, self.currency_of(obj))
+
+        shown.short_description = label_of(column.name, str(column.verbose_name))  # type: ignore[attr-defined]
+        shown.admin_order_field = column.name  # type: ignore[attr-defined]
+        return shown
+
+
+class BssAdmin(PageActionsMixin, MoneyColumnsMixin, ModelAdmin):
+    """Every admin page of the product: money in decimals, action pages, panels, no surprises on large tables."""
+
+    change_form_template = "admin/backoffice/change_form.html"
+    list_per_page = 50
+    list_max_show_all = 200
+    # The count without filters would be one more scan of the whole table.
+    show_full_result_count = False
+    list_fullwidth = True
+    compressed_fields = True
+    list_filter_submit = True
+    warn_unsaved_form = True
+    actions: Sequence[Any] | None = ()
+
+    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+        extra_context = {**(extra_context or {})}
+        if object_id and request.method == "GET":
+            extra_context.update(self._panel_context(request, object_id))
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def _panel_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
+        obj = self.get_object(request, unquote(object_id))
+        if obj is None or not self.has_view_permission(request, obj):
+            return {}
+        label = self.opts.label_lower
+        facts = facts_of(label, request, obj)
+        panels = panels_of(label, request)
+        if not panels:
+            return {"facts": facts}
+        wanted = request.GET.get("panel")
+        shown = next((panel for panel in panels if panel.key == wanted), panels[0])
+        return {
+            "facts": facts,
+            "panels": panels,
+            "shown_panel": shown,
+            "panel_table": shown.read(request, obj),
+        }
+
+
+class ReadOnlyMixin:
+    """Rows that nobody changes by hand, not even a superuser: money, usage, documents, runs."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class ReadOnlyAdmin(ReadOnlyMixin, BssAdmin):
+    """A list and pages to look at, with actions where there are any."""
+
+
+class KeptMixin:
+    """Rows that others refer to for ever: they are retired or ended, not deleted."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class _DecimalHistory(HistoricalRecordContextHelper):
+    """Changes of money columns in decimals rather than micro-units."""
+
+    def prepare_delta_change_value(self, change, value):
+        if isinstance(value, int) and change.field.endswith(MICROS_SUFFIX):
+            return display.plain_money(value)
+        if isinstance(value, int) and change.field.endswith(MILLIONTHS_SUFFIX):
+            return display.percent(value)
+        return super().prepare_delta_change_value(change, value)
+
+    def format_delta_change(self, change):
+        formatted = super().format_delta_change(change)
+        column = self.model._meta.get_field(change.field)
+        return dataclasses.replace(formatted, field=label_of(column.name, str(column.verbose_name)))
+
+
+class HistoryMixin(SimpleHistoryAdmin):
+    """The history of a row, to look at: going back to an old state by hand would bypass the services."""
+
+    def get_historical_record_context_helper(self, request, historical_record):
+        return _DecimalHistory(self.model, historical_record)
+
+    def history_form_view(self, request, object_id, version_id, extra_context=None) -> HttpResponse:
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(["GET", "HEAD"])
+        return super().history_form_view(request, object_id, version_id, extra_context)
+
+    def revert_disabled(self, request, obj=None) -> bool:
+        return True
+
+
+class HistoryAdmin(HistoryMixin, BssAdmin):
+    """Rows that are changed by hand, with their history."""
+
+
+class ReadOnlyInline(MoneyColumnsMixin, ReadOnlyMixin, TabularInline):
+    """Rows of another table on the page, to look at."""
+
+    extra = 0
+    max_num = 0
+    can_delete = False
+    show_change_link = False
+
+
+class MoneyInline(MoneyColumnsMixin, TabularInline):
+    """Rows of another table that are edited with the page."""
+
+    extra = 0
+
+
+_PLAIN_WORDS = (
+    ("Micro-units of the currency a month.", "A month."),
+    ("Micro-units for", "For"),
+    ("Micro-units", "Amount"),
+)
+
+
+def _decimal_help(column: models.Field, suffix: str) -> str:
+    text = str(column.help_text)
+    if suffix == MILLIONTHS_SUFFIX:
+        return "In percent, such as 19 or 7.5."
+    for raw, plain in _PLAIN_WORDS:
+        text = text.replace(raw, plain)
+    return text
+
+
+def require(request: HttpRequest, *permissions: str) -> None:
+    """Raise PermissionDenied unless the person has all these permissions (``app.codename``)."""
+    if not request.user.has_perms(permissions):
+        raise PermissionDenied
+
+
+def get_or_404(queryset: models.QuerySet[Any], pk: Any) -> Any:
+    try:
+        return queryset.get(pk=pk)
+    except (queryset.model.DoesNotExist, ValueError):
+        raise Http404 from None

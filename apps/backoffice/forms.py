@@ -1,0 +1,91 @@
+"""Forms of action pages, in the admin's look."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.widgets import AutocompleteSelect
+from django.db.models import Field
+from unfold import widgets
+
+_WIDGETS: tuple[tuple[type[forms.Widget], type[forms.Widget]], ...] = (
+    (forms.Textarea, widgets.UnfoldAdminTextareaWidget),
+    (forms.CheckboxInput, widgets.UnfoldBooleanWidget),
+    (forms.NumberInput, widgets.UnfoldAdminIntegerFieldWidget),
+    (forms.EmailInput, widgets.UnfoldAdminEmailInputWidget),
+    (forms.DateInput, widgets.UnfoldAdminSingleDateWidget),
+    (forms.SplitDateTimeWidget, widgets.UnfoldAdminSplitDateTimeWidget),
+    (forms.TextInput, widgets.UnfoldAdminTextInputWidget),
+)
+
+
+class ActionForm(forms.Form):
+    """A form whose plain widgets are dressed as the admin's; ``obj`` is what the action is about, if anything."""
+
+    def __init__(self, *args: Any, obj: Any = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.obj = obj
+        self.prepare()
+        for field in self.fields.values():
+            _dress(field)
+
+    def prepare(self) -> None:
+        """Narrow choices and set what stands in the fields at first, by ``self.obj``."""
+
+
+class NoInput(ActionForm):
+    """An action that only asks whether to go on."""
+
+
+class SearchWidget(AutocompleteSelect):
+    """Django's widget that asks the server while typing, dressed as unfold's."""
+
+    def __init__(self, owner: Field) -> None:
+        super().__init__(owner, admin.site, attrs={"class": "unfold-admin-autocomplete admin-autocomplete"})
+
+    @property
+    def media(self) -> forms.Media:
+        return super().media + forms.Media(js=("unfold/js/select2.init.js",))
+
+
+class SearchedChoiceField(forms.ModelChoiceField):
+    """A choice among many rows, found while typing; ``owner`` is a column that points to such rows.
+
+    The rows' own admin must have ``search_fields``, and the person the permission to view them.
+    """
+
+    def __init__(self, owner: Field, **kwargs: Any) -> None:
+        kwargs.setdefault("queryset", owner.related_model._default_manager.all())
+        super().__init__(widget=SearchWidget(owner), **kwargs)
+
+
+class InstantField(forms.SplitDateTimeField):
+    """A date and a time of day, as an aware instant in UTC."""
+
+    def compress(self, data_list: Any) -> datetime | None:
+        value = super().compress(data_list)
+        return value.astimezone(UTC) if value else None
+
+
+def first_day_of_next_month(today: date) -> date:
+    return date(today.year + today.month // 12, today.month % 12 + 1, 1)
+
+
+def _dress(field: forms.Field) -> None:
+    widget = field.widget
+    if type(widget).__module__.startswith(("unfold", "apps.")) or widget.is_hidden:
+        return
+    if isinstance(widget, forms.Select) and not isinstance(widget, forms.SelectMultiple):
+        dressed: forms.Widget = widgets.UnfoldAdminSelectWidget(choices=widget.choices)
+    else:
+        for plain, nicer in _WIDGETS:
+            if isinstance(widget, plain):
+                dressed = nicer(attrs=dict(widget.attrs))
+                break
+        else:
+            return
+    dressed.is_required = widget.is_required
+    field.widget = dressed

@@ -1,0 +1,130 @@
+"""Bills, their lines and payments: to look at; what changes a bill is an action."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import Q
+from unfold.contrib.filters.admin import (
+    AutocompleteSelectFilter,
+    ChoicesDropdownFilter,
+    RangeDateFilter,
+    RelatedDropdownFilter,
+)
+from unfold.decorators import display
+
+from apps.backoffice.admins import ReadOnlyAdmin
+from apps.backoffice.display import instant, link_to
+from apps.backoffice.paging import UncountedPaginator
+from apps.billing.models import Bill, Payment
+from apps.charging.models import Account
+
+STATUS_COLOURS = {"new": "info", "unpaid": "warning", "paid": "success"}
+
+
+def period_of(bill: Bill) -> str:
+    """The bill's period as its cycle's calendar has it; the last day belongs to it."""
+    zone = bill.cycle.zone
+    start, end = bill.period_start.astimezone(zone), bill.period_end.astimezone(zone)
+    return f"{start:%Y-%m-%d} to {end:%Y-%m-%d}"
+
+
+@admin.register(Bill)
+class BillAdmin(ReadOnlyAdmin):
+    list_display = (
+        "number",
+        "account_link",
+        "customer",
+        "kind",
+        "period",
+        "total",
+        "status_label",
+        "issued_on",
+        "due_on",
+    )
+    list_display_links = ("number",)
+    list_filter = (
+        ("status", ChoicesDropdownFilter),
+        ("kind", ChoicesDropdownFilter),
+        ("cycle", RelatedDropdownFilter),
+        ("tenant", RelatedDropdownFilter),
+        ("account", AutocompleteSelectFilter),
+        ("run", AutocompleteSelectFilter),
+        ("issued_on", RangeDateFilter),
+    )
+    list_select_related = ("account__customer", "cycle")
+    search_fields = ("=number",)
+    search_help_text = "Bill's, account's or customer's number, in full"
+    ordering = ("-pk",)
+    paginator = UncountedPaginator
+    currency_path = "currency"
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    ("account_link", "customer"),
+                    ("kind", "status_label"),
+                    ("period", "cycle"),
+                    ("issued_on", "due_on"),
+                    ("run_link", "created"),
+                )
+            },
+        ),
+    )
+
+    def get_search_results(self, request, queryset, search_term):
+        """Whole numbers only: each is looked up in its index."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        accounts = Account.objects.filter(Q(number=term) | Q(customer__number=term))
+        return queryset.filter(Q(number=term) | Q(account__in=accounts)), False
+
+    @display(description="Account")
+    def account_link(self, bill: Bill):
+        return link_to(bill.account)
+
+    @display(description="Customer")
+    def customer(self, bill: Bill):
+        return link_to(bill.account.customer, bill.account.customer.name)
+
+    @display(description="Period", ordering="period_end")
+    def period(self, bill: Bill) -> str:
+        return period_of(bill)
+
+    @display(description="Status", label=STATUS_COLOURS, ordering="status")
+    def status_label(self, bill: Bill):
+        return bill.status, bill.get_status_display()
+
+    @display(description="Bill run")
+    def run_link(self, bill: Bill):
+        return link_to(bill.run)
+
+    @display(description="Made")
+    def created(self, bill: Bill):
+        return instant(bill.created_at)
+
+
+@admin.register(Payment)
+class PaymentAdmin(ReadOnlyAdmin):
+    list_display = ("received", "bill_link", "account_link", "amount", "method", "reference", "recorded_by")
+    list_display_links = ("received",)
+    list_filter = (("at", RangeDateFilter),)
+    list_select_related = ("bill__account",)
+    search_fields = ("=reference",)
+    search_help_text = "The bank's or desk's reference, in full"
+    ordering = ("-pk",)
+    currency_path = "bill__currency"
+    fields = ("received", "bill_link", "amount", "method", "reference", "recorded_by")
+
+    @display(description="Received", ordering="at")
+    def received(self, payment: Payment):
+        return instant(payment.at)
+
+    @display(description="Bill")
+    def bill_link(self, payment: Payment):
+        return link_to(payment.bill)
+
+    @display(description="Account")
+    def account_link(self, payment: Payment):
+        return link_to(payment.bill.account)

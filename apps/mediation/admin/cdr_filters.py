@@ -1,0 +1,76 @@
+"""Filters of the CDR list that stay fast on a table of many millions: by file, and by start through the files."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+
+from django.contrib import admin, messages
+from unfold.contrib.filters.admin import TextFilter
+from unfold.contrib.filters.forms import RangeDateForm
+
+
+class CdrFileFilter(TextFilter):
+    """All records of one file, by its number (links from the file's page set it)."""
+
+    title = "file number"
+    parameter_name = "file"
+
+    def queryset(self, request, queryset):
+        if not self.value():
+            return queryset
+        if not self.value().isdigit():
+            messages.warning(request, "A file is given by its number; find it among the CDR files.")
+            return queryset.none()
+        return queryset.filter(file_id=int(self.value()))
+
+
+class CdrStartFilter(admin.SimpleListFilter):
+    """Records that start on days of ``[from, to]`` (UTC)."""
+
+    title = "start"
+    parameter_name = "start_from"
+    template = "unfold/filters/filters_date_range.html"
+
+    def __init__(self, request, params, model, model_admin):
+        self.request = request
+        self.days: dict[str, str] = {}
+        for name in ("start_from", "start_to"):
+            value = params.pop(name, None)
+            if value:
+                self.days[name] = value[-1] if isinstance(value, list) else value
+        super().__init__(request, params, model, model_admin)
+
+    def lookups(self, request, model_admin):
+        return (("", ""),)
+
+    def expected_parameters(self):
+        return ["start_from", "start_to"]
+
+    def has_output(self) -> bool:
+        return True
+
+    def queryset(self, request, queryset):
+        first, last = self._day("start_from"), self._day("start_to")
+        if first is not None:
+            queryset = queryset.filter(start__gte=_midnight(first))
+        if last is not None:
+            queryset = queryset.filter(start__lt=_midnight(last + timedelta(days=1)))
+        return queryset
+
+    def choices(self, changelist):
+        yield {
+            "request": self.request,
+            "parameter_name": "start",
+            "form": RangeDateForm(name="start", data=self.days),
+        }
+
+    def _day(self, name: str) -> date | None:
+        try:
+            return date.fromisoformat(self.days[name]) if self.days.get(name) else None
+        except ValueError:
+            messages.warning(self.request, f"“{self.days[name]}” is not a day; write it like 2026-01-31.")
+            return None
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), tzinfo=UTC)

@@ -1,0 +1,21 @@
+"""Filters of the suspense list."""
+
+from __future__ import annotations
+
+from unfold.contrib.filters.admin import DropdownFilter
+
+from apps.mediation.models import SuspendedRecord
+
+
+class ReasonFilter(DropdownFilter):
+    """The reasons that there are (read from their index)."""
+
+    title = "reason"
+    parameter_name = "reason"
+
+    def lookups(self, request, model_admin):
+        reasons = SuspendedRecord.objects.order_by("reason").values_list("reason", flat=True).distinct()
+        return [(reason, reason.replace("_", " ")) for reason in reasons]
+
+    def queryset(self, request, queryset):
+        return queryset.filter(reason=self.value()) if self.value() else queryset

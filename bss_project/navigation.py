@@ -1,0 +1,126 @@
+"""The admin's navigation: lists grouped by task, each shown to whoever may view it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.http import urlencode
+
+
+@dataclass(frozen=True)
+class Item:
+    """A link to the list of a model (``app.model``), or to another page by its URL name."""
+
+    title: str
+    icon: str
+    model: str = ""
+    url_name: str = ""
+    permission: str = ""
+    query: tuple[tuple[str, str], ...] = ()
+
+    def entry(self, request: HttpRequest) -> dict[str, Any] | None:
+        """The entry for unfold, or None for whoever may not go there."""
+        if self.model:
+            app, model = self.model.split(".")
+            url, needed = reverse(f"admin:{app}_{model}_changelist"), f"{app}.view_{model}"
+        else:
+            url, needed = reverse(self.url_name), self.permission
+        if needed and not request.user.has_perm(needed):
+            return None
+        link = f"{url}?{urlencode(self.query)}" if self.query else url
+        return {"title": self.title, "icon": self.icon, "link": link, "active": _active(request, url)}
+
+
+def _active(request: HttpRequest, url: str) -> bool:
+    return request.path == url or (request.path.startswith(url) and url != reverse("admin:index"))
+
+
+@dataclass(frozen=True)
+class Group:
+    title: str
+    items: tuple[Item, ...]
+    folded: bool = False
+
+
+GROUPS = (
+    Group(
+        "",
+        (
+            Item("Dashboard", "monitoring", url_name="admin:index"),
+            Item("Notifications", "notifications", "billing.notification"),
+        ),
+    ),
+    Group(
+        "Customers",
+        (
+            Item("Customers", "contacts", "subscribers.customer"),
+            Item("Subscribers", "sim_card", "subscribers.subscriber"),
+            Item("Accounts", "account_balance_wallet", "charging.account"),
+            Item("Ledger", "menu_book", "charging.ledgerentry"),
+            Item("Free units used", "hourglass_bottom", "charging.allowancecounter"),
+            Item("Numbers and devices", "dialpad", "subscribers.resource"),
+        ),
+    ),
+    Group(
+        "Products & tariffs",
+        (
+            Item("Price plans", "sell", "rating.priceplan"),
+            Item("Bundles", "redeem", "rating.bundle"),
+            Item("Services", "category", "rating.service"),
+            Item("Tariff versions", "history", "rating.tariffversion"),
+        ),
+        folded=True,
+    ),
+    Group(
+        "Usage",
+        (
+            Item("CDR files", "folder_open", "mediation.cdrfile"),
+            Item("CDRs", "receipt_long", "mediation.cdr"),
+            Item("Suspense", "report", "mediation.suspendedrecord"),
+            Item("Sources", "cell_tower", "mediation.source"),
+        ),
+    ),
+    Group(
+        "Billing",
+        (
+            Item("Bills", "request_quote", "billing.bill"),
+            Item("Activities", "task", "billing.activity"),
+            Item("Bill runs", "autorenew", "billing.billrun"),
+            Item("Bill cycles", "event_repeat", "billing.billcycle"),
+            Item("Recurring charges", "repeat", "billing.recurringcharge"),
+            Item("One-off charges", "add_card", "billing.oneoffcharge"),
+            Item("Discounts", "percent", "billing.discount"),
+            Item("Tax rules", "gavel", "billing.taxrule"),
+            Item("Payments", "paid", "billing.payment"),
+        ),
+    ),
+    Group(
+        "System",
+        (
+            Item("Tenants", "domain", "rating.tenant"),
+            Item("Users", "person", "auth.user"),
+            Item("Groups", "groups", "auth.group"),
+        ),
+        folded=True,
+    ),
+)
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """What unfold shows in the sidebar to this person."""
+    shown = []
+    for group in GROUPS:
+        entries = [entry for item in group.items if (entry := item.entry(request))]
+        if entries:
+            shown.append(
+                {
+                    "title": group.title,
+                    "separator": bool(group.title),
+                    "collapsible": group.folded,
+                    "items": entries,
+                }
+            )
+    return shown

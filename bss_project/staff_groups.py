@@ -1,0 +1,106 @@
+"""Groups of staff and what each may do; ``manage.py creategroups`` writes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.contrib.auth.models import Group, Permission
+from django.db import transaction
+
+ROOMS = ("rating", "subscribers", "charging", "mediation", "billing", "invoicing")
+
+
+@dataclass(frozen=True)
+class StaffGroup:
+    """A group: it may view what the product keeps, and add or change the models named (``app.model``).
+
+    ``actions`` are single permissions beyond that, as ``app.codename``.
+    """
+
+    name: str
+    changes: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
+
+
+GROUPS = (
+    StaffGroup(
+        "operator",
+        changes=(
+            "subscribers.customer",
+            "subscribers.subscriber",
+            "subscribers.resource",
+            "subscribers.resourceassignment",
+            "subscribers.planassignment",
+            "subscribers.bundleassignment",
+            "charging.account",
+            "mediation.source",
+        ),
+        actions=(
+            # Top-ups and goodwill at the counter; every one is an entry of the ledger with a name.
+            "charging.add_ledgerentry",
+            "mediation.change_suspendedrecord",
+            "mediation.add_cdrfile",
+            "billing.change_notification",
+        ),
+    ),
+    StaffGroup(
+        "billing",
+        changes=(
+            "rating.service",
+            "rating.priceplan",
+            "rating.priceplanservice",
+            "rating.bundle",
+            "rating.bundleservice",
+            "rating.timing",
+            "rating.destination",
+            "rating.rate",
+            "rating.destinationrate",
+            "rating.ratingplan",
+            "rating.ratingprofile",
+            "billing.billcycle",
+            "billing.billingaccount",
+            "billing.recurringcharge",
+            "billing.oneoffcharge",
+            "billing.discount",
+            "billing.taxrule",
+        ),
+        actions=(
+            "billing.add_activity",
+            "billing.change_activity",
+            "billing.change_billrun",
+            "billing.add_payment",
+            "billing.change_notification",
+            "invoicing.add_billdocument",
+            "charging.add_ledgerentry",
+        ),
+    ),
+    StaffGroup("auditor"),
+)
+
+
+@transaction.atomic
+def create_groups() -> list[Group]:
+    """Create the groups, or bring their permissions up to date; permissions added by hand to them are kept."""
+    known = {
+        f"{permission.content_type.app_label}.{permission.codename}": permission
+        for permission in Permission.objects.select_related("content_type").filter(
+            content_type__app_label__in=ROOMS
+        )
+    }
+    viewing = [
+        permission
+        for name, permission in known.items()
+        if permission.codename.startswith("view_") and ".view_historical" not in name
+    ]
+    groups = []
+    for described in GROUPS:
+        group, _ = Group.objects.get_or_create(name=described.name)
+        wanted = [
+            f"{app}.{verb}_{model}"
+            for app, model in (label.split(".") for label in described.changes)
+            for verb in ("add", "change")
+        ]
+        wanted += described.actions
+        group.permissions.add(*viewing, *(known[name] for name in wanted if name in known))
+        groups.append(group)
+    return groups

@@ -1,0 +1,279 @@
+"""Rows of every kind, a few of each, so that every page of the admin has something to show."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from datetime import UTC, datetime, timedelta
+
+from apps.billing.models import (
+    Activity,
+    Bill,
+    BillCycle,
+    BillLine,
+    BillRun,
+    BillRunChunk,
+    Discount,
+    Notification,
+    OneOffCharge,
+    Payment,
+    RecurringCharge,
+)
+from apps.charging.models import Account, AllowanceCounter, LedgerEntry
+from apps.charging.services.ledger import post
+from apps.invoicing.models import BillDocument
+from apps.kernel.clock import utc_now
+from apps.mediation.models import Cdr, CdrFile, RatedDestination, Source, SuspendedRecord
+from apps.rating.models import PricePlan, Service, TariffVersion
+from apps.subscribers.models import Subscriber
+from bss_project.demo.operator import OPERATOR, ensure_products
+from bss_project.operator_setup import set_up
+from tests.factories import make_subscriber
+
+DAY = timedelta(days=1)
+
+
+def make_world(subscribers: int = 4, records: int = 40, days: int = 10) -> None:
+    """An operator with products, subscribers, usage, suspense, a bill run, bills and everything around them."""
+    now = utc_now()
+    tenant = set_up(OPERATOR)
+    ensure_products(tenant)
+    plans = list(PricePlan.objects.order_by("pk"))
+    people = [
+        make_subscriber(
+            number,
+            price_plan=plans[number % len(plans)].code,
+            mode="prepaid" if plans[number % len(plans)].code.startswith("PREPAID") else "postpaid",
+            customer_name=f"Ada Lovelace {number}",
+            cycle=1 + number % 4,
+            imsi=str(262990000000000 + number),
+            city="Kiel",
+            opening_balance_micros=25_000_000,
+        )
+        for number in range(1, subscribers + 1)
+    ]
+    make_usage(people, records, days, now)
+    make_billing(people, now)
+
+
+def make_usage(people: list[Subscriber], records: int, days: int, now: datetime) -> list[CdrFile]:
+    """A file a day with ``records`` rated records, a few of them in suspense, and one refused file."""
+    chance = random.Random(7)
+    services = list(Service.objects.order_by("pk"))
+    destinations = [
+        RatedDestination.objects.get_or_create(tag=tag)[0]
+        for tag in ("DE_MOBILE", "FR_FIXED", "US", "INTERNET")
+    ]
+    source = Source.objects.create(code="MSC01", name="Switch 1", file_pattern="MSC01_*")
+    version = TariffVersion.objects.create(
+        published_at=now - 20 * DAY, content_hash="0" * 64, snapshot=b"nothing", note="By hand"
+    )
+    files = []
+    payers = {person.pk: person.payer.account for person in people}
+    for back in range(days, 0, -1):
+        at = now - back * DAY
+        file = CdrFile.objects.create(
+            name=f"MSC01_{at:%Y%m%d}.cdr",
+            source=source,
+            content_hash=hashlib.sha256(f"{back}".encode()).hexdigest(),
+            state=CdrFile.State.LOADED,
+            size_octets=records * 120,
+            records=records + 3,
+            rated=records,
+            suspended=2,
+            duplicates=1,
+            first_start=at,
+            last_start=at + timedelta(hours=2),
+            tariff_version=version,
+            load_sequence=days - back + 1,
+            taken_at=at,
+            loaded_at=at + timedelta(seconds=4),
+        )
+        rows = []
+        for number in range(records):
+            person, service = chance.choice(people), chance.choice(services)
+            usage = chance.randint(1, 900) * (40_000 if service.type_of_record == "data" else 1)
+            rows.append(
+                Cdr(
+                    file=file,
+                    source=source,
+                    record_id=f"{back}-{number}",
+                    account=payers[person.pk],
+                    subscriber=person,
+                    service=service,
+                    price_plan=person.plans.first().price_plan,
+                    destination=chance.choice(destinations),
+                    start=at + timedelta(seconds=number * 7200 / records),
+                    other_party="internet" if service.type_of_record == "data" else f"49171{number:07d}",
+                    usage=usage,
+                    free_usage=usage // 3,
+                    billed_usage=usage,
+                    cost_micros=chance.randint(0, 900_000),
+                    raw=b"\x0a\x03abc",
+                )
+            )
+        Cdr.objects.bulk_create(rows)
+        file.cost_micros = sum(row.cost_micros for row in rows)
+        file.save()
+        other = chance.choice(["unauthorised_destination", "future_date"])
+        for number, reason in enumerate(("unknown_subscriber", other)):
+            SuspendedRecord.objects.create(
+                file=file,
+                source=source,
+                byte_offset=number * 100,
+                raw=b"\x0a\x03xyz",
+                reason=reason,
+                message="nobody holds this number at that time",
+                record_id=f"s{back}-{number}",
+                service_code="voice",
+                msisdn="4917000000000",
+                other_party="49171222",
+                start=at,
+                usage=60,
+                created_at=at,
+            )
+        files.append(file)
+    CdrFile.objects.create(
+        name="broken.cdr",
+        state=CdrFile.State.REFUSED,
+        error="offset 0: not a stream of CDR messages",
+        content_hash="f" * 64,
+        taken_at=now,
+    )
+    return files
+
+
+def make_billing(people: list[Subscriber], now: datetime) -> None:
+    """A completed and a stopped run, a bill for everybody with lines and a document, charges and notifications."""
+    voice = Service.objects.get(code="voice")
+    end = datetime(now.year, now.month, 1, tzinfo=UTC)
+    start = (end - DAY).replace(day=1)
+    cycle = BillCycle.objects.order_by("number").first()
+    assert cycle is not None
+    activity = Activity.objects.create(
+        type=Activity.Type.FULL_BILLRUN,
+        param=str(cycle.number),
+        status=Activity.Status.COMPLETED,
+        cycle=cycle,
+        queued_by="admin",
+        queued_at=now,
+        finished_at=now,
+    )
+    run = BillRun.objects.create(
+        activity=activity,
+        cycle=cycle,
+        period_start=start,
+        period_end=end,
+        usage_sequence=5,
+        state=BillRun.State.COMPLETED,
+        accounts=len(people),
+        started_at=now - timedelta(minutes=5),
+        finished_at=now,
+    )
+    BillRunChunk.objects.create(
+        run=run,
+        number=1,
+        first_account=1,
+        last_account=9,
+        accounts=len(people),
+        state=BillRunChunk.State.DONE,
+        bills=len(people),
+        finished_at=now,
+    )
+    stopped = BillRun.objects.create(
+        cycle=cycle,
+        period_start=end,
+        period_end=end + 31 * DAY,
+        usage_sequence=9,
+        state=BillRun.State.STOPPED,
+        accounts=10,
+        started_at=now,
+    )
+    for number in range(4):
+        BillRunChunk.objects.create(
+            run=stopped,
+            number=number,
+            first_account=number,
+            last_account=number,
+            accounts=2,
+            state=BillRunChunk.State.DONE if number < 2 else BillRunChunk.State.PENDING,
+        )
+    for number, person in enumerate(people):
+        account = person.payer.account
+        bill = Bill.objects.create(
+            tenant=person.tenant,
+            account=account,
+            cycle=cycle,
+            run=run,
+            number=f"R{number + 1:05d}",
+            kind=account.mode,
+            status=("unpaid", "paid", "new")[number % 3],
+            period_start=start,
+            period_end=end,
+            issued_on=end.date(),
+            due_on=end.date() + timedelta(days=14),
+            currency="EUR",
+            recurring_micros=9_990_000,
+            usage_micros=1_234_500,
+            tax_micros=2_132_655,
+            total_micros=13_357_155,
+            usage_sequence=5,
+            usage_from=start,
+            created_at=now,
+        )
+        for line, (kind, text, amount) in enumerate(
+            (
+                ("recurring", "Monthly fee", 9_990_000),
+                ("usage", "Voice", 1_234_500),
+                ("tax", "VAT 19 %", 2_132_655),
+            ),
+            1,
+        ):
+            BillLine.objects.create(
+                bill=bill,
+                number=line,
+                kind=kind,
+                description=text,
+                amount_micros=amount,
+                subscriber=person if kind != "tax" else None,
+                service=voice if kind == "usage" else None,
+                usage=3600 if kind == "usage" else 0,
+                records=12 if kind == "usage" else 0,
+                rate_millionths=190_000 if kind == "tax" else None,
+            )
+        if bill.status != "new":
+            BillDocument.objects.create(
+                bill=bill,
+                path=f"{end:%Y}/{end:%m}/bc_{cycle.number}/{bill.pk}.pdf",
+                sha256="0" * 64,
+                size_octets=1000,
+                engine="weasyprint",
+                rendered_at=now,
+            )
+        if bill.status == "paid":
+            Payment.objects.create(bill=bill, at=now, amount_micros=13_357_155, reference=f"TX{number}")
+        AllowanceCounter.objects.create(
+            subscriber=person,
+            service=voice,
+            origin=f"plan:{person.plans.first().price_plan_id}",
+            year=now.year,
+            month=now.month,
+            used=1800,
+        )
+    account = Account.objects.order_by("pk").first()
+    assert account is not None
+    post(
+        account,
+        -250_000,
+        kind=LedgerEntry.Kind.USAGE,
+        book=LedgerEntry.Book.REVENUE,
+        cause="cdr-file:1:1",
+        at=now,
+    )
+    RecurringCharge.objects.create(
+        account=account, description="Static address", monthly_amount_micros=4_000_000, start=start
+    )
+    OneOffCharge.objects.create(account=account, description="New SIM", amount_micros=9_950_000, at=now)
+    Discount.objects.create(account=account, description="Loyalty", rate_millionths=100_000, start=start)
+    Notification.objects.create(at=now, level="info", text="Bill run 1 is complete.", activity=activity)
+    Notification.objects.create(at=now, level="error", text="broken.cdr was refused.")
