@@ -117,7 +117,7 @@ def address_in_use(bind: str) -> str:
     """Why the web cannot listen at ``host:port``; empty if it can."""
     host, _, port = bind.rpartition(":")
     host = host.strip("[]")
-    if not port.isdigit():
+    if not host or not port.isdigit():
         return f"“{bind}” is not an address; give host:port, such as 127.0.0.1:8000"
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -50,7 +50,13 @@ def run_pytest(arguments: list[str], *, sqlite: bool, counts: Path | None = None
     folder = tempfile.mkdtemp(prefix="bss-test-")
     try:
         with database_and_broker(sqlite) as choice:
-            env = {**os.environ, **choice, "BSS_TEST_DIR": folder, "PYTHONUNBUFFERED": "1"}
+            # Importing the product has set DJANGO_SETTINGS_MODULE to its own settings in this process.
+            own = {
+                "DJANGO_SETTINGS_MODULE": "tests.settings",
+                "BSS_TEST_DIR": folder,
+                "PYTHONUNBUFFERED": "1",
+            }
+            env = {**os.environ, **choice, **own}
             env.pop("PYTEST_XDIST_WORKER", None)
             if counts is not None:
                 env |= {"BSS_TEST_COUNTS": str(counts), "BSS_HYPOTHESIS_PROFILE": "ci"}

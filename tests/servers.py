@@ -231,8 +231,14 @@ class Redis(Server):
 
     def client(self, database: int = 0) -> Any:
         import redis as redis_client
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
 
-        return redis_client.Redis(host="127.0.0.1", port=self.port, db=database, socket_timeout=5)
+        # Whoever asks whether it answers wants to know now.
+        never = Retry(NoBackoff(), 0)
+        return redis_client.Redis(
+            host="127.0.0.1", port=self.port, db=database, socket_timeout=5, retry=never
+        )
 
     def probe(self) -> None:
         with self.client() as client:

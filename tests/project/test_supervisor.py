@@ -7,9 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -24,8 +22,7 @@ from bss_project.supervisor import (
     restart_delay_s,
     running,
 )
-
-PATIENCE_S = 30
+from tests.patience import PATIENCE_S, eventually, lives
 
 
 def spec(name: str, code: str, *, ready_when: str = "up", grace_s: float = 20.0) -> ProcessSpec:
@@ -38,21 +35,6 @@ SLEEPER = """
     print("up")
     time.sleep(600)
 """
-
-
-def eventually(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not true():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.02)
-
-
-def lives(pid: int) -> bool:
-    """Runs, and is not merely waiting for its parent to take note of its end."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 class Lines:

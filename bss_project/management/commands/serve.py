@@ -46,6 +46,13 @@ class Command(BaseCommand):
             help="threads of each (default: %(default)s)",
         )
         parser.add_argument(
+            "--look-again",
+            type=float,
+            default=10.0,
+            metavar="SECONDS",
+            help="how often to look for new bill cycles (default: %(default)s)",
+        )
+        parser.add_argument(
             "--ready-file", type=Path, help="this file exists while everything is ready (for health checks)"
         )
         parser.add_argument(
@@ -86,8 +93,10 @@ class Command(BaseCommand):
             if ready:
                 lines("supervisor", "everything is ready; Ctrl-C stops it")
 
-        status = Supervisor(lambda: serving.wanted_processes(chosen, parts), write=lines).run(tell)
-        sys.exit(status)
+        supervisor = Supervisor(
+            lambda: serving.wanted_processes(chosen, parts), write=lines, look_again_s=options["look_again"]
+        )
+        sys.exit(supervisor.run(tell))
 
     @staticmethod
     def _parts(only: str, without: str) -> list[str]:
