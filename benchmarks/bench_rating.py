@@ -27,7 +27,7 @@ from apps.rating.domain.source import (
 from apps.rating.domain.tariff import compile_tariff
 from apps.rating.domain.usage import Usage
 
-EVENTS = 200_000
+EVENTS = 500_000
 DESTINATIONS = 1_000
 PREFIXES_EACH = 20
 SUBJECTS = 1_000

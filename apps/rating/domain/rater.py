@@ -82,6 +82,7 @@ class Rater:
             and not paid_from
             and type(amount) is int
             and 0 < amount <= _FAST_LIMIT.get(tor, 0)
+            and type(start) is datetime
             and start.tzinfo is UTC
         ):
             (
