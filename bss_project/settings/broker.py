@@ -69,4 +69,6 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"queue": "invoicing", "expires": 30.0},
     },
 }
+# A tick of 0 seconds is switched off.
+CELERY_BEAT_SCHEDULE = {name: tick for name, tick in CELERY_BEAT_SCHEDULE.items() if tick["schedule"] > 0}
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
