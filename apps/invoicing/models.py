@@ -19,7 +19,9 @@ class BillDocument(models.Model):
     rendered_at = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["bill", "revision"], name="document_revision_once_a_bill")]
+        constraints = [
+            models.UniqueConstraint(fields=["bill", "revision"], name="document_revision_once_a_bill")
+        ]
 
     def __str__(self) -> str:
         return self.path

@@ -1,0 +1,42 @@
+"""How things of a bill are called on it: subscribers, destinations, services' quantities."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from babel import Locale
+
+from apps.invoicing.domain.bill_data import BillData, ServiceInfo
+from apps.invoicing.domain.formats import DURATION_TYPES, Formats
+from apps.invoicing.domain.labels import labels_for
+
+ANY_DESTINATION = "*any"
+
+
+def subscriber_text(bill: BillData, subscriber_id: int | None) -> str:
+    """The number and name under which a subscriber appears; empty for none."""
+    return "" if subscriber_id is None else bill.subscribers.get(subscriber_id, str(subscriber_id))
+
+
+@lru_cache(maxsize=8192)
+def destination_name(tag: str, language: str) -> str:
+    """A destination's tag for people: “Germany, mobile” for ``DE_MOBILE``; others in words of their own.
+
+    ``*any`` is no place and stays empty, as for data.
+    """
+    if tag == ANY_DESTINATION:
+        return ""
+    region, _, network = tag.rpartition("_")
+    country = Locale.parse(language).territories.get(region) if len(region) == 2 else None
+    word = labels_for(language).get(f"network_{network.lower()}")
+    if country and word:
+        return f"{country}, {word}"
+    return labels_for(language).get(f"destination_{tag.lower()}", tag)
+
+
+def quantity(amount: int, service: ServiceInfo, formats: Formats) -> str:
+    """An amount of usage with its unit: ``2:03 min``, ``1:02:03 h``, ``12.5 MB``, ``7``."""
+    text = formats.usage(amount, service.type_of_record, service.unit_size)
+    if service.type_of_record in DURATION_TYPES:
+        return f"{text}\xa0{'h' if text.count(':') == 2 else 'min'}"
+    return f"{text}\xa0{service.unit_label}" if service.unit_size > 1 and service.unit_label else text
