@@ -43,6 +43,7 @@ class NewLine:
     country: str = ""
     email: str = ""
     locale: str = ""
+    billing_from: datetime | None = None
 
     @property
     def account(self) -> str:
@@ -75,6 +76,7 @@ COLUMNS = (
     "country",
     "email",
     "locale",
+    "billing_from",
 )
 
 
@@ -103,7 +105,7 @@ def read_lines(text: Iterable[str], name: str, default_tenant: str) -> Iterator[
 
 def _read_row(row: dict[str, str], where: str, default_tenant: str) -> Iterator[NewLine | Problem]:
     values: dict[str, object] = {}
-    text_columns = {field.name for field in fields(NewLine)} - {"cycle", "start", "bundles"}
+    text_columns = {field.name for field in fields(NewLine)} - {"cycle", "start", "bundles", "billing_from"}
     values.update({column: row[column] for column in text_columns if column in row})
     values["tenant"] = row.get("tenant") or default_tenant
     values["kind"] = row.get("kind") or "person"
@@ -113,6 +115,11 @@ def _read_row(row: dict[str, str], where: str, default_tenant: str) -> Iterator[
     readers = (
         ("cycle", "cycle", int),
         ("start", "start", lambda value: as_utc(datetime.fromisoformat(value))),
+        (
+            "billing_from",
+            "billing_from",
+            lambda value: as_utc(datetime.fromisoformat(value)) if value else None,
+        ),
         ("opening_balance", "opening_balance_micros", lambda value: parse_micros(value or "0")),
         (
             "bundles",

@@ -54,8 +54,8 @@ class BillCycle(models.Model):
 class BillingAccount(models.Model):
     """How far an account is billed, and by which cycle.
 
-    Its next bill begins at ``billed_until``; before the first one at ``billing_from``, or else where the account was
-    opened.
+    Its next bill begins at ``billed_until``, the first one at ``billing_from``. Where that is empty too (an account
+    that is older than this system's knowledge of it), the first one is for the period of the first run.
     """
 
     account = models.OneToOneField(
@@ -71,7 +71,7 @@ class BillingAccount(models.Model):
         help_text="Takes over once the running period is billed.",
     )
     billing_from = models.DateTimeField(
-        null=True, blank=True, help_text="Where the first bill begins; empty = where the account was opened."
+        null=True, blank=True, help_text="Where the first bill begins; empty = with the first run's period."
     )
     billed_until = models.DateTimeField(null=True, blank=True, help_text="End of the last billed period.")
     billed_sequence = models.BigIntegerField(

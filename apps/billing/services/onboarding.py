@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Max, Model
@@ -26,6 +26,8 @@ from apps.subscribers.models import (
 from apps.subscribers.selectors import in_portions
 
 ROWS_A_STATEMENT = 1_000
+# An account that is entered within this time of its start is new; nobody else can have billed it.
+NEW_FOR = timedelta(days=62)
 KINDS = (("msisdn", Resource.Kind.MSISDN), ("imsi", Resource.Kind.IMSI), ("handset", Resource.Kind.HANDSET))
 
 
@@ -64,7 +66,7 @@ def onboard(lines: Sequence[NewLine], now: datetime, where: Callable[[int], str]
     if problems:
         raise InvalidInputs(problems)
     new_customers = _create_customers(lines, known, now)
-    new_accounts = _create_accounts(lines, known)
+    new_accounts = _create_accounts(lines, known, now)
     _create_subscribers(lines, known)
     return Onboarded(new_customers, new_accounts, len(lines))
 
@@ -196,7 +198,7 @@ def _create_customers(lines: Sequence[NewLine], known: _Known, now: datetime) ->
     return len(new)
 
 
-def _create_accounts(lines: Sequence[NewLine], known: _Known) -> int:
+def _create_accounts(lines: Sequence[NewLine], known: _Known, now: datetime) -> int:
     new: dict[tuple[str, str], Account] = {}
     first_line: dict[tuple[str, str], NewLine] = {}
     opening: dict[tuple[str, str], int] = {}
@@ -221,7 +223,11 @@ def _create_accounts(lines: Sequence[NewLine], known: _Known) -> int:
     known.accounts.update(created)
     BillingAccount.objects.bulk_create(
         [
-            BillingAccount(account=account, cycle=known.cycles[first_line[key].cycle])
+            BillingAccount(
+                account=account,
+                cycle=known.cycles[first_line[key].cycle],
+                billing_from=_billing_from(first_line[key], now),
+            )
             for key, account in created.items()
         ],
         batch_size=ROWS_A_STATEMENT,
@@ -241,6 +247,13 @@ def _create_accounts(lines: Sequence[NewLine], known: _Known) -> int:
         ]
     )
     return len(created)
+
+
+def _billing_from(line: NewLine, now: datetime) -> datetime | None:
+    """A new account's first bill begins with it; one that is older was billed elsewhere, and the first run decides."""
+    if line.billing_from is not None:
+        return line.billing_from
+    return line.start if now - line.start <= NEW_FOR else None
 
 
 def _create_subscribers(lines: Sequence[NewLine], known: _Known) -> None:

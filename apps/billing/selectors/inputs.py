@@ -1,0 +1,230 @@
+"""What statements of many accounts are made of, read with a constant number of queries, and the statements."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from django.db.models import Q
+
+from apps.billing.domain import (
+    BillValue,
+    DiscountTerms,
+    Fee,
+    OneOff,
+    PrepaidFunds,
+    Terms,
+    UsageTotal,
+    Window,
+    statement,
+    window_of,
+)
+from apps.billing.domain.periods import midnight
+from apps.billing.domain.taxes import TaxTerm, taxes_on
+from apps.billing.models import BillCycle, Discount, OneOffCharge, RecurringCharge, TaxRule
+from apps.billing.selectors.due import DueAccount, ids_of
+from apps.billing.selectors.unbilled_usage import unbilled_usage
+from apps.charging.models import DEFAULT_BALANCE, Balance, Payer
+from apps.kernel.errors import BssError, InvalidInput
+from apps.mediation.models import RatedDestination
+from apps.rating.models import Service
+from apps.subscribers.models import BundleAssignment, PlanAssignment
+from apps.subscribers.selectors import in_portions
+
+EVERYWHERE = frozenset({"", "*any"})
+NO_END = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass
+class Inputs:
+    """Everything that the bills of some accounts show, by account id."""
+
+    usage: dict[int, list[UsageTotal]]
+    fees: dict[int, list[Fee]] = field(default_factory=lambda: defaultdict(list))
+    one_offs: dict[int, list[OneOff]] = field(default_factory=lambda: defaultdict(list))
+    one_off_ids: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+    discounts: dict[int, list[DiscountTerms]] = field(default_factory=lambda: defaultdict(list))
+    balances: dict[int, int] = field(default_factory=dict)
+    faults: dict[int, BssError] = field(default_factory=dict)
+
+
+class UsageNames(dict[tuple[int, int], str]):
+    """What usage of a service to a destination is called on bills, made up at the first asking."""
+
+    def __init__(self, services: dict[int, str], destinations: dict[int, str]) -> None:
+        super().__init__()
+        self._services, self._destinations = services, destinations
+
+    def __missing__(self, key: tuple[int, int]) -> str:
+        service, destination = self._services[key[0]], self._destinations[key[1]]
+        name = service if destination in EVERYWHERE else f"{service}, {destination}"
+        self[key] = name[:200]
+        return self[key]
+
+
+def read_inputs(cycle: BillCycle, accounts: Sequence[DueAccount], until: datetime, sequence: int) -> Inputs:
+    """What the accounts' bills until ``until`` show, given files up to ``sequence``."""
+    inputs = Inputs(dict(unbilled_usage(accounts, until, sequence)))
+    if not accounts:
+        return inputs
+    ids = ids_of(accounts)
+    since = min(account.begins for account in accounts)
+    currencies = {account.account_id: account.currency for account in accounts}
+    _read_subscriber_fees(inputs, currencies, cycle.tenant.zone, since, until)
+    for row in (
+        _holding(RecurringCharge.objects.filter(account_id__in=ids), since, until)
+        .order_by("pk")
+        .values_list("account_id", "subscriber_id", "description", "monthly_amount_micros", "start", "end")
+    ):
+        inputs.fees[row[0]].append(Fee._make(row[1:]))
+    for pk, account_id, *rest in (
+        OneOffCharge.objects.filter(account_id__in=ids, bill=None, at__lt=until)
+        .order_by("at", "pk")
+        .values_list("pk", "account_id", "subscriber_id", "description", "amount_micros")
+    ):
+        inputs.one_offs[account_id].append(OneOff._make(rest))
+        inputs.one_off_ids[account_id].append(pk)
+    for account_id, description, scope, service_id, rate, start, end in (
+        _holding(Discount.objects.filter(account_id__in=ids), since, until)
+        .order_by("pk")
+        .values_list("account_id", "description", "scope", "service_id", "rate_millionths", "start", "end")
+    ):
+        inputs.discounts[account_id].append(
+            DiscountTerms(
+                description,
+                scope in (Discount.Scope.ALL, Discount.Scope.USAGE),
+                scope in (Discount.Scope.ALL, Discount.Scope.RECURRING),
+                service_id,
+                rate,
+                start,
+                end,
+            )
+        )
+    prepaid = [account.account_id for account in accounts if account.prepaid]
+    if prepaid:
+        inputs.balances.update(
+            Balance.objects.filter(account_id__in=prepaid, tag=DEFAULT_BALANCE).values_list(
+                "account_id", "amount_micros"
+            )
+        )
+    return inputs
+
+
+def statements(
+    cycle: BillCycle, accounts: Sequence[DueAccount], inputs: Inputs, until: datetime
+) -> Iterator[tuple[DueAccount, Window, BillValue | BssError]]:
+    """Each account's bill until ``until``, or what stands against it."""
+    names = _usage_names(inputs)
+    taxes = {}
+    tenant_rules: dict[int, list[TaxTerm]] = {}
+    for account in accounts:
+        window = window_of(account.begins, until, cycle.day, cycle.zone, billed_before=account.billed_before)
+        fault = inputs.faults.get(account.account_id)
+        if fault is not None:
+            yield account, window, fault
+            continue
+        tax_key = (account.tenant_id, window.last_day)
+        if tax_key not in taxes:
+            if account.tenant_id not in tenant_rules:
+                tenant_rules[account.tenant_id] = _tax_terms(account.tenant_id)
+            taxes[tax_key] = taxes_on(window.last_day, tenant_rules[account.tenant_id])
+        account_id = account.account_id
+        fees = inputs.fees.get(account_id, [])
+        if account.closed_at is not None:
+            fees = [fee._replace(end=min(fee.end or NO_END, account.closed_at)) for fee in fees]
+        yield (
+            account,
+            window,
+            statement(
+                window,
+                inputs.usage.get(account_id, ()),
+                fees,
+                inputs.one_offs.get(account_id, ()),
+                inputs.discounts.get(account_id, ()),
+                Terms(account.currency, taxes[tax_key], names),
+                PrepaidFunds(inputs.balances.get(account_id, 0), account.may_overdraw)
+                if account.prepaid
+                else None,
+            ),
+        )
+
+
+def _holding(rows, since: datetime, until: datetime):
+    """Effective-dated rows that hold at some instant of ``[since, until)``."""
+    return rows.filter(Q(end__isnull=True) | Q(end__gt=since), start__lt=until)
+
+
+def _read_subscriber_fees(
+    inputs: Inputs, currencies: dict[int, str], zone: ZoneInfo, since: datetime, until: datetime
+) -> None:
+    """Fees of the price plans and bundles of every subscriber that the accounts pay for."""
+    payers: dict[int, int] = dict(
+        Payer.objects.filter(account_id__in=list(currencies))
+        .order_by("pk")
+        .values_list("subscriber_id", "account_id")
+    )
+    for portion in in_portions(payers):
+        plans = (
+            _holding(PlanAssignment.objects.filter(subscriber_id__in=portion), since, until)
+            .exclude(price_plan__monthly_fee_micros=0)
+            .order_by("subscriber_id", "start", "pk")
+            .values_list(
+                "subscriber_id",
+                "price_plan__name",
+                "price_plan__monthly_fee_micros",
+                "start",
+                "end",
+                "price_plan__currency",
+                "price_plan__expiration_date",
+            )
+        )
+        for *fee, currency, expires in plans:
+            if expires is not None:
+                fee[4] = min(fee[4] or NO_END, midnight(expires, zone))
+            _add_fee(inputs, payers[fee[0]], currencies, Fee._make(fee), currency)
+        bundles = (
+            _holding(BundleAssignment.objects.filter(subscriber_id__in=portion), since, until)
+            .exclude(bundle__monthly_fee_micros=0)
+            .order_by("subscriber_id", "start", "pk")
+            .values_list(
+                "subscriber_id",
+                "bundle__name",
+                "bundle__monthly_fee_micros",
+                "start",
+                "end",
+                "bundle__currency",
+            )
+        )
+        for *fee, currency in bundles:
+            _add_fee(inputs, payers[fee[0]], currencies, Fee._make(fee), currency)
+
+
+def _add_fee(inputs: Inputs, account_id: int, currencies: dict[int, str], fee: Fee, currency: str) -> None:
+    if currency != currencies[account_id]:
+        inputs.faults[account_id] = InvalidInput(
+            f"“{fee.description}” is priced in {currency}, the account is kept in {currencies[account_id]}; "
+            "put the subscriber on a plan in the account's currency",
+            code="currency_mismatch",
+        )
+        return
+    inputs.fees[account_id].append(fee)
+
+
+def _tax_terms(tenant_id: int) -> list[TaxTerm]:
+    return [
+        TaxTerm._make(row)
+        for row in TaxRule.objects.filter(tenant_id=tenant_id)
+        .order_by("pk")
+        .values_list("service_id", "name", "rate_millionths", "valid_from", "valid_until")
+    ]
+
+
+def _usage_names(inputs: Inputs) -> UsageNames:
+    destination_ids = {total.destination_id for totals in inputs.usage.values() for total in totals}
+    return UsageNames(
+        dict(Service.objects.values_list("pk", "name")),
+        dict(RatedDestination.objects.filter(pk__in=destination_ids).values_list("pk", "tag")),
+    )

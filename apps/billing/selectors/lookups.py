@@ -1,0 +1,37 @@
+"""From what people name (an MSISDN, an account's number) to rows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db.models import Q
+
+from apps.billing.models import BillCycle, BillingAccount
+from apps.charging.models import Account, Payer
+from apps.kernel.errors import Conflict, NotFound
+from apps.subscribers.models import Resource, ResourceAssignment
+
+
+def account_of_msisdn(msisdn: str, at: datetime) -> Account:
+    """The account that pays for who holds an MSISDN at ``at``, or held it last before.
+
+    Raises NotFound where nobody ever held it or no account pays.
+    """
+    held = ResourceAssignment.objects.filter(
+        resource__kind=Resource.Kind.MSISDN, resource__value=msisdn, start__lte=at
+    )
+    row = held.filter(Q(end=None) | Q(end__gt=at)).first() or held.order_by("-start").first()
+    if row is None:
+        raise NotFound(f"no subscriber has or had the MSISDN {msisdn}", code="unknown_msisdn", where="MSISDN")
+    payer = Payer.objects.select_related("account").filter(subscriber_id=row.subscriber_id).first()
+    if payer is None:
+        raise NotFound(f"no account pays for the subscriber with MSISDN {msisdn}", where="MSISDN")
+    return payer.account
+
+
+def cycle_of_account(account: Account) -> BillCycle:
+    """The cycle that bills an account. Raises Conflict where it is in none."""
+    row = BillingAccount.objects.select_related("cycle").filter(pk=account.pk).first()
+    if row is None:
+        raise Conflict(f"account {account} is in no bill cycle; put it into one first", code="no_cycle")
+    return row.cycle

@@ -1,0 +1,70 @@
+"""Bill some accounts of a cycle until an instant: load, state, save, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from apps.billing.models import BillCycle
+from apps.billing.selectors.due import DueAccount, due_accounts, last_load_sequence
+from apps.billing.selectors.inputs import read_inputs, statements
+from apps.billing.services.writing import Billed, Sitting, move_on, write_bills
+from apps.charging.models import DEFAULT_BALANCE, Balance
+from apps.kernel.errors import BssError
+from apps.kernel.periods import Period
+from apps.subscribers.selectors import in_portions
+
+
+@dataclass(frozen=True, slots=True)
+class BilledAccounts:
+    """What came of it: bill ids by account id, their sum, and accounts that could not be billed with the reason."""
+
+    bills: dict[int, int]
+    total_micros: int
+    problems: tuple[str, ...]
+
+
+@transaction.atomic
+def bill_accounts(
+    cycle: BillCycle, account_ids: Collection[int], period: Period, now: datetime, run_id: int | None = None
+) -> BilledAccounts:
+    """Bill those of ``account_ids`` that the cycle has not billed until the end of ``period`` yet.
+
+    Their rows are locked in id order first, so that whoever comes second finds them billed and does nothing. Balances
+    of prepaid accounts are locked next: no usage is taken from them until the statement is committed, and then the
+    load sequence is read. An account that cannot be billed is left as it is, with a reason; the others are billed.
+    """
+    until = period.end
+    accounts = due_accounts(cycle, account_ids, period, lock=True)
+    _lock_balances([account for account in accounts if account.prepaid])
+    sequence = last_load_sequence()
+    inputs = read_inputs(cycle, accounts, until, sequence)
+    bills: list[Billed] = []
+    settled: list[DueAccount] = []
+    problems: list[str] = []
+    total = 0
+    for account, window, value in statements(cycle, accounts, inputs, until):
+        if isinstance(value, BssError):
+            problems.append(f"account {account.number}: {value.message}")
+            continue
+        settled.append(account)
+        if value.is_empty and account.closed_at is not None and account.closed_at <= account.begins:
+            continue
+        bills.append((account, window, value))
+        total += value.total_micros
+    sitting = Sitting(cycle, until, sequence, run_id, now)
+    ids = write_bills(sitting, bills, inputs.one_off_ids)
+    move_on(sitting, settled)
+    return BilledAccounts(ids, total, tuple(problems))
+
+
+def _lock_balances(accounts: list[DueAccount]) -> None:
+    """Lock the accounts' balances; one that was never used is opened, since there is no locking what is not there."""
+    for portion in in_portions([account.account_id for account in accounts]):
+        default = Balance.objects.filter(account_id__in=portion, tag=DEFAULT_BALANCE)
+        missing = set(portion).difference(default.values_list("account_id", flat=True))
+        Balance.objects.bulk_create([Balance(account_id=pk) for pk in sorted(missing)], ignore_conflicts=True)
+        list(default.select_for_update().order_by("account_id").values_list("pk", flat=True))

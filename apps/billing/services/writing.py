@@ -1,0 +1,315 @@
+"""Write the bills of a chunk of accounts: rows of bills and lines, and how far each account is billed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.db import connection
+from django.db.models import Max, OuterRef, Subquery, Sum
+
+from apps.billing.domain import BillValue, Line, Window
+from apps.billing.models import Bill, BillCycle, BillingAccount, BillLine, BillNumberSeries, OneOffCharge
+from apps.billing.selectors.due import DueAccount
+from apps.charging.models import DEFAULT_BALANCE, Balance, LedgerEntry
+from apps.charging.services.ledger import Movement, post_movements
+from apps.storage.bulk import database_instant, insert_rows
+from apps.subscribers.selectors import in_portions
+
+LINES_AT_A_TIME = 20_000
+A_SECOND = timedelta(seconds=1)
+
+BILL_COLUMNS = (
+    "tenant_id",
+    "account_id",
+    "cycle_id",
+    "run_id",
+    "number",
+    "kind",
+    "status",
+    "period_start",
+    "period_end",
+    "issued_on",
+    "due_on",
+    "currency",
+    "recurring_micros",
+    "usage_micros",
+    "one_off_micros",
+    "discount_micros",
+    "tax_micros",
+    "rounding_micros",
+    "total_micros",
+    "opening_balance_micros",
+    "closing_balance_micros",
+    "usage_sequence",
+    "usage_from",
+    "usage_after_sequence",
+    "ledger_entry",
+    "ledger_after_entry",
+    "created_at",
+)
+LINE_COLUMNS = (
+    "bill_id",
+    "number",
+    "kind",
+    "subscriber_id",
+    "service_id",
+    "destination_id",
+    "description",
+    "records",
+    "usage",
+    "free_usage",
+    "period_start",
+    "period_end",
+    "rate_millionths",
+    "base_micros",
+    "amount_micros",
+)
+
+Billed = tuple[DueAccount, Window, BillValue]
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """What is the same for every bill that one transaction writes."""
+
+    cycle: BillCycle
+    until: datetime
+    sequence: int
+    run_id: int | None
+    now: datetime
+
+    @property
+    def issued_on(self) -> date:
+        return self.now.astimezone(self.cycle.zone).date()
+
+
+def write_bills(
+    sitting: Sitting, bills: Sequence[Billed], one_off_ids: dict[int, list[int]]
+) -> dict[int, int]:
+    """Insert the bills with their lines, settle prepaid ones with their balances; bill ids by account id."""
+    if not bills:
+        return {}
+    prepaid = _settle_prepaid(sitting, [bill for bill in bills if bill[0].prepaid])
+    insert_rows(Bill._meta.db_table, BILL_COLUMNS, list(_bill_rows(sitting, bills, prepaid)))
+    ids: dict[int, int] = {}
+    for portion in in_portions([account.account_id for account, _, _ in bills]):
+        ids.update(
+            Bill.objects.filter(account_id__in=portion, period_end=sitting.until).values_list(
+                "account_id", "pk"
+            )
+        )
+    _write_lines(bills, ids)
+    _mark_one_offs(bills, one_off_ids, sitting)
+    return ids
+
+
+def move_on(sitting: Sitting, accounts: Sequence[DueAccount]) -> None:
+    """The accounts are billed until here, and pass to the cycle that they were to move to."""
+    newest = _newest_ledger_entry() if any(account.prepaid for account in accounts) else 0
+    for portion in in_portions([account.account_id for account in accounts]):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"UPDATE {BillingAccount._meta.db_table} SET billed_until = %s, billed_sequence = %s, "
+                "billed_ledger_entry = CASE WHEN %s > billed_ledger_entry THEN %s ELSE billed_ledger_entry END, "
+                "cycle_id = COALESCE(next_cycle_id, cycle_id), next_cycle_id = NULL "
+                f"WHERE account_id IN ({','.join(map(str, portion))})",
+                [database_instant(sitting.until), sitting.sequence, newest, newest],
+            )
+
+
+def _newest_ledger_entry() -> int:
+    return LedgerEntry.objects.aggregate(newest=Max("pk"))["newest"] or 0
+
+
+@dataclass(frozen=True)
+class _Settled:
+    """The balances that a prepaid statement shows, and up to which ledger entry."""
+
+    opening_micros: int
+    closing_micros: int
+    entry: int
+
+
+def _settle_prepaid(sitting: Sitting, bills: Sequence[Billed]) -> dict[int, _Settled]:
+    """Take fees and the like from the balances, which the caller has locked; what each statement shows of them."""
+    if not bills:
+        return {}
+    movements = []
+    for account, _window, value in bills:
+        due = value.total_micros - value.usage_micros
+        if due:
+            movements.append(
+                Movement(
+                    account_id=account.account_id,
+                    # The last second of the period: the statement's own history ends with it.
+                    at=sitting.until - A_SECOND,
+                    amount_micros=-due,
+                    kind=LedgerEntry.Kind.FEE,
+                    book=LedgerEntry.Book.FEES,
+                    cause=f"bill:{account.account_id}:{sitting.until:%Y-%m-%dT%H:%M:%SZ}",
+                    note="Fees and charges of the statement",
+                )
+            )
+    post_movements(movements)
+    entry = _newest_ledger_entry()
+    accounts = {account.account_id: account for account, _, _ in bills}
+    settled: dict[int, _Settled] = {}
+    for portion in in_portions(accounts):
+        balances = Balance.objects.filter(account_id__in=portion, tag=DEFAULT_BALANCE)
+        now = dict(balances.values_list("account_id", "amount_micros"))
+        after = _sum_of_entries(portion, at__gte=sitting.until)
+        opening = _opening_balances(portion, accounts)
+        for account_id in portion:
+            closing = now.get(account_id, 0) - after.get(account_id, 0)
+            settled[account_id] = _Settled(opening[account_id], closing, entry)
+    return settled
+
+
+def _opening_balances(account_ids: Sequence[int], accounts: Mapping[int, DueAccount]) -> dict[int, int]:
+    """What the last statement ended with, so that anything posted late for its period shows on this one.
+
+    Before the first statement: what there was when it began.
+    """
+    found: dict[int, int] = {}
+    rows = Bill.objects.filter(
+        account_id__in=account_ids, period_end__in={accounts[pk].begins for pk in account_ids}
+    ).values_list("account_id", "period_end", "closing_balance_micros")
+    for account_id, period_end, closing in rows:
+        if period_end == accounts[account_id].begins:
+            found[account_id] = closing or 0
+    others: dict[datetime, list[int]] = {}
+    for account_id in account_ids:
+        if account_id not in found:
+            others.setdefault(accounts[account_id].begins, []).append(account_id)
+    for begins, group in others.items():
+        before = _sum_of_entries(group, at__lt=begins)
+        found.update({account_id: before.get(account_id, 0) for account_id in group})
+    return found
+
+
+def _sum_of_entries(account_ids: Sequence[int], **conditions: object) -> dict[int, int]:
+    return dict(
+        LedgerEntry.objects.filter(
+            balance__account_id__in=account_ids, balance__tag=DEFAULT_BALANCE, **conditions
+        )
+        .values_list("balance__account_id")
+        .annotate(total=Sum("amount_micros"))
+    )
+
+
+def _bill_rows(
+    sitting: Sitting, bills: Sequence[Billed], prepaid: dict[int, _Settled]
+) -> Iterator[tuple[Any, ...]]:
+    cycle, issued_on = sitting.cycle, sitting.issued_on
+    due_on = (issued_on + timedelta(days=cycle.payment_term_days)).isoformat()
+    numbers = _numbers(sitting, bills)
+    until, now = database_instant(sitting.until), database_instant(sitting.now)
+    for account, window, value in bills:
+        settled = prepaid.get(account.account_id)
+        begins = database_instant(window.start)
+        yield (
+            account.tenant_id,
+            account.account_id,
+            cycle.pk,
+            sitting.run_id,
+            next(numbers[account.prepaid]),
+            Bill.Kind.PREPAID.value if account.prepaid else Bill.Kind.POSTPAID.value,
+            Bill.Status.NEW.value,
+            begins,
+            until,
+            issued_on.isoformat(),
+            None if account.prepaid else due_on,
+            account.currency,
+            value.recurring_micros,
+            value.usage_micros,
+            value.one_off_micros,
+            value.discount_micros,
+            value.tax_micros,
+            value.rounding_micros,
+            value.total_micros,
+            settled.opening_micros if settled else None,
+            settled.closing_micros if settled else None,
+            sitting.sequence,
+            begins,
+            account.billed_sequence,
+            settled.entry if settled else 0,
+            _ledger_after(account, settled),
+            now,
+        )
+
+
+def _ledger_after(account: DueAccount, settled: _Settled | None) -> int:
+    """Entries after this one are shown even if they are older than the period; none on a first statement."""
+    if settled is None:
+        return 0
+    return account.billed_ledger_entry if account.billed_before else settled.entry
+
+
+def _numbers(sitting: Sitting, bills: Sequence[Billed]) -> dict[bool, Iterator[str]]:
+    """The next bill numbers, for prepaid (True) and postpaid (False) accounts."""
+    prepaid = sum(account.prepaid for account, _, _ in bills)
+    return {
+        False: _take_numbers(sitting, "", len(bills) - prepaid),
+        True: _take_numbers(sitting, "S", prepaid),
+    }
+
+
+def _take_numbers(sitting: Sitting, letter: str, count: int) -> Iterator[str]:
+    """``count`` numbers of a series, which stays locked until they are committed with their bills."""
+    if not count:
+        return iter(())
+    prefix = f"{letter}{sitting.issued_on.year}-"
+    series, _ = BillNumberSeries.objects.get_or_create(tenant_id=sitting.cycle.tenant_id, prefix=prefix)
+    series = BillNumberSeries.objects.select_for_update().get(pk=series.pk)
+    first = series.last + 1
+    series.last += count
+    series.save(update_fields=["last"])
+    return (f"{prefix}{number:08d}" for number in range(first, first + count))
+
+
+def _write_lines(bills: Sequence[Billed], ids: dict[int, int]) -> None:
+    rows: list[tuple[Any, ...]] = []
+    table = BillLine._meta.db_table
+    for account, _window, value in bills:
+        bill_id = ids[account.account_id]
+        rows += [
+            (bill_id, number, *(line if line.period_start is None else _with_instants_as_text(line)))
+            for number, line in enumerate(value.lines, 1)
+        ]
+        if len(rows) >= LINES_AT_A_TIME:
+            insert_rows(table, LINE_COLUMNS, rows)
+            rows = []
+    insert_rows(table, LINE_COLUMNS, rows)
+
+
+def _with_instants_as_text(line: Line) -> tuple[Any, ...]:
+    return (
+        *line[:8],
+        database_instant(line.period_start),
+        database_instant(line.period_end),
+        *line[10:],
+    )
+
+
+def _mark_one_offs(bills: Sequence[Billed], one_off_ids: dict[int, list[int]], sitting: Sitting) -> None:
+    """One-off charges know the bill that they are on; what a balance could not bear is charged again next time."""
+    billed = [pk for account, _, _ in bills for pk in one_off_ids.get(account.account_id, ())]
+    for portion in in_portions(billed):
+        bill = Bill.objects.filter(account_id=OuterRef("account_id"), period_end=sitting.until)
+        OneOffCharge.objects.filter(pk__in=portion).update(bill_id=Subquery(bill.values("pk")[:1]))
+    OneOffCharge.objects.bulk_create(
+        [
+            OneOffCharge(
+                account_id=account.account_id,
+                at=window.end,
+                description=f"Carried over from the statement to {window.last_day:%Y-%m-%d}",
+                amount_micros=value.carried_over_micros,
+            )
+            for account, window, value in bills
+            if value.carried_over_micros
+        ],
+        batch_size=1_000,
+    )
