@@ -1,0 +1,61 @@
+"""PS-Information: data sessions of GPRS, EPC and 5GC gateways (3GPP TS 32.299, TS 29.212)."""
+
+from __future__ import annotations
+
+from apps.diameter.protocol.codes import VENDOR_3GPP
+from apps.diameter.protocol.definitions import AvpType as T
+from apps.diameter.protocol.definitions import table
+
+DEFINITIONS = table(
+    (
+        ("Max-Requested-Bandwidth-DL", 515, T.UNSIGNED32),
+        ("Max-Requested-Bandwidth-UL", 516, T.UNSIGNED32),
+        ("CG-Address", 846, T.ADDRESS),
+        ("GGSN-Address", 847, T.ADDRESS),
+        ("Served-Party-IP-Address", 848, T.ADDRESS),
+        ("Node-Functionality", 862, T.ENUMERATED),
+        ("Service-Information", 873, T.GROUPED),
+        ("PS-Information", 874, T.GROUPED),
+        ("Charging-Rule-Base-Name", 1004, T.UTF8),
+        ("Charging-Rule-Name", 1005, T.OCTETS),
+        ("QoS-Information", 1016, T.GROUPED),
+        ("QoS-Class-Identifier", 1028, T.ENUMERATED),
+        ("RAT-Type", 1032, T.ENUMERATED),
+        ("Allocation-Retention-Priority", 1034, T.GROUPED),
+        ("CoA-IP-Address", 1035, T.ADDRESS),
+        ("Guaranteed-Bitrate-DL", 1025, T.UNSIGNED32),
+        ("Guaranteed-Bitrate-UL", 1026, T.UNSIGNED32),
+        ("APN-Aggregate-Max-Bitrate-DL", 1040, T.UNSIGNED32),
+        ("APN-Aggregate-Max-Bitrate-UL", 1041, T.UNSIGNED32),
+        ("Priority-Level", 1046, T.UNSIGNED32),
+        ("Pre-emption-Capability", 1047, T.ENUMERATED),
+        ("Pre-emption-Vulnerability", 1048, T.ENUMERATED),
+        ("PDP-Address", 1227, T.ADDRESS),
+        ("SGSN-Address", 1228, T.ADDRESS),
+        ("PDP-Context-Type", 1247, T.ENUMERATED),
+        ("Access-Network-Information", 1263, T.UTF8),
+        ("Service-Data-Container", 2040, T.GROUPED),
+        ("Time-First-Usage", 2043, T.TIME),
+        ("Time-Last-Usage", 2044, T.TIME),
+        ("Time-Usage", 2045, T.UNSIGNED32),
+        ("Traffic-Data-Volumes", 2046, T.GROUPED),
+        ("Serving-Node-Type", 2047, T.ENUMERATED),
+        ("PDN-Connection-Charging-ID", 2050, T.UNSIGNED32),
+        ("Dynamic-Address-Flag", 2051, T.ENUMERATED),
+        ("Node-Id", 2064, T.UTF8),
+        ("SGW-Change", 2065, T.ENUMERATED),
+        ("Charging-Characteristics-Selection-Mode", 2066, T.ENUMERATED),
+        ("SGW-Address", 2067, T.ADDRESS),
+        ("Dynamic-Address-Flag-Extension", 2068, T.ENUMERATED),
+        ("CSG-Access-Mode", 2317, T.ENUMERATED),
+        ("CSG-Membership-Indication", 2318, T.ENUMERATED),
+        ("User-CSG-Information", 2319, T.GROUPED),
+        ("CSG-Id", 1437, T.UNSIGNED32),
+        ("IMSI-Unauthenticated-Flag", 2308, T.ENUMERATED),
+        ("PDP-Address-Prefix-Length", 2606, T.UNSIGNED32),
+        ("Low-Priority-Indicator", 2602, T.ENUMERATED),
+        ("TWAN-User-Location-Info", 2714, T.GROUPED),
+        ("BSSID", 2716, T.UTF8),
+    ),
+    vendor=VENDOR_3GPP,
+)
