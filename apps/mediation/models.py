@@ -93,6 +93,31 @@ class CdrFile(models.Model):
         return self.name
 
 
+class CdrFileDay(models.Model):
+    """What a batch charged on one day (UTC) for one service on one price plan.
+
+    Sums over days come from here: a few rows a file rather than all of its records.
+    """
+
+    file = models.ForeignKey(CdrFile, on_delete=models.CASCADE, related_name="days", db_index=False)
+    day = models.DateField(db_index=True)
+    service = models.ForeignKey(
+        Service, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
+    price_plan = models.ForeignKey(
+        PricePlan, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
+    cost_micros = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["file", "day", "service", "price_plan"], name="cdr_file_day_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.file} {self.day} {self.service}"
+
+
 class LoadSequence(models.Model):
     """One row whose number is raised as the last step before a batch commits (so numbers follow commits)."""
 

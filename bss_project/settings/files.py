@@ -15,3 +15,7 @@ PDF_ENGINE = env.text("BSS_PDF_ENGINE", "weasyprint")
 
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
+
+# Usage records older than this many days, or starting later than this many seconds from now, go into suspense.
+CDR_MAX_AGE_DAYS = env.integer("BSS_CDR_MAX_AGE_DAYS", 400)
+CDR_FUTURE_TOLERANCE_S = env.integer("BSS_CDR_FUTURE_TOLERANCE_S", 3600)

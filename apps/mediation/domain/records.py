@@ -63,3 +63,4 @@ class FileFacts(NamedTuple):
     sequence: int | None = None
     count: int | None = None
     preamble: str = ""
+    has_header: bool = False

@@ -75,7 +75,9 @@ class ProtobufFormat:
     def facts(self, head: bytes, options: ProtobufOptions) -> FileFacts:
         header = _header_at(head)
         if header is not None:
-            return FileFacts(header.source.strip(), header.sequence or None, header.count or None)
+            return FileFacts(
+                header.source.strip(), header.sequence or None, header.count or None, has_header=True
+            )
         if _reads_on(head, 0):
             start, end = _extent(head, 0)
             return FileFacts(CDR.FromString(head[start:end]).source.strip())

@@ -1,0 +1,287 @@
+"""Charge checked records in their order and store them under one CdrFile, all in the caller's transaction."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db.models import F
+
+from apps.charging.domain.usage_book import UsageBook
+from apps.kernel.errors import BssError
+from apps.mediation.domain.checks import CheckedRecord, SuspendedRecordData
+from apps.mediation.domain.records import COST_OUT_OF_RANGE
+from apps.mediation.models import CdrFile, CdrFileDay, LoadSequence, RatedDestination
+from apps.mediation.services.cdr_writer import (
+    CDR_COLUMNS,
+    CDR_TABLE,
+    DAY_S,
+    EPOCH,
+    SUSPENSE_COLUMNS,
+    SUSPENSE_TABLE,
+    CdrWriter,
+    StartTexts,
+    escaped,
+    suspense_rows,
+)
+from apps.rating.domain import Rater
+
+CHUNK_RECORDS = 10_000
+MOST_MICROS = (1 << 63) - 1
+LOAD_SEQUENCE_ID = 1
+
+
+@dataclass(slots=True)
+class BatchTotals:
+    """What became of a batch's records."""
+
+    rated: int = 0
+    duplicates: int = 0
+    suspended: int = 0
+    cost_micros: int = 0
+
+    @property
+    def records(self) -> int:
+        return self.rated + self.duplicates + self.suspended
+
+
+class DestinationIds(dict[str, int]):
+    """Ids of destination names; rows of names not met before are made."""
+
+    def prepare(self, names: Iterable[str]) -> None:
+        """Make sure of these names now, so that a batch under way does not have to.
+
+        Called outside a batch's transaction: two loaders that meet a new name would wait for each other.
+        """
+        missing = sorted(set(names) - self.keys())
+        for start in range(0, len(missing), 1_000):
+            portion = missing[start : start + 1_000]
+            known = dict(RatedDestination.objects.filter(tag__in=portion).values_list("tag", "pk"))
+            new = [RatedDestination(tag=name) for name in portion if name not in known]
+            if new:
+                RatedDestination.objects.bulk_create(new, ignore_conflicts=True)
+                known = dict(RatedDestination.objects.filter(tag__in=portion).values_list("tag", "pk"))
+            self.update(known)
+
+
+_destinations_of_version: dict[tuple[Any, int], DestinationIds] = {}
+
+
+def destination_ids(version_id: int, tariff: Any, *, dry_run: bool = False) -> DestinationIds:
+    """Ids of all destinations that the tariff names, remembered for as long as it is in use."""
+    database = connection.settings_dict["NAME"]
+    known = _destinations_of_version.get((database, version_id))
+    if known is None or dry_run:
+        known = _NoIds() if dry_run else DestinationIds()
+        names = {key.id for keys in tariff.prefixes.values() for key in keys}
+        known.prepare({"*any", *names})
+        if not dry_run:
+            _destinations_of_version.clear()
+            _destinations_of_version[database, version_id] = known
+    return known
+
+
+class _NoIds(DestinationIds):
+    """For dry runs: every name has an id, and no row is made."""
+
+    def prepare(self, names: Any) -> None:
+        self.update(dict.fromkeys(names, 0))
+
+
+class Batch:
+    """One CdrFile's records on their way into the database.
+
+    ``careful`` looks up which records are there already, ``dry_run`` in addition stores nothing. Without
+    ``careful``, a record that is there already makes the database refuse it (IntegrityError), and the
+    caller takes back the whole batch and begins again, carefully.
+    """
+
+    def __init__(
+        self,
+        file_id: int,
+        rater: Rater,
+        book: UsageBook,
+        destinations: DestinationIds,
+        *,
+        now_text: str,
+        careful: bool = False,
+        dry_run: bool = False,
+        on_stored: Callable[[int], None] = lambda count: None,
+        on_charged: Callable[[CheckedRecord, bool], None] | None = None,
+    ) -> None:
+        self.file_id = file_id
+        self.rater, self.book, self.destinations = rater, book, destinations
+        self.careful, self.dry_run = careful or dry_run, dry_run
+        self.now_text = now_text
+        self.on_stored, self.on_charged = on_stored, on_charged
+        self.totals = BatchTotals()
+        self.reasons: dict[str, int] = defaultdict(int)
+        # What was charged by (day since the epoch in UTC, service, price plan).
+        self._day_costs: dict[tuple[int, int, int], int] = {}
+        self._texts = StartTexts()
+        self._mysql = connection.vendor == "mysql"
+        # Hashes of the records of a dry run so far: a tenth of the memory of the ids themselves.
+        self._seen: set[int] = set()
+
+    def run(self, records: Iterable[CheckedRecord], suspended: Iterable[SuspendedRecordData]) -> BatchTotals:
+        """Charge and store ``records`` in the order given, and put ``suspended`` into suspense."""
+        # The wrapper itself: django.db.connection would be another one in the writer's thread.
+        with CdrWriter(connections[DEFAULT_DB_ALIAS]) as writer:
+            for portion in _portions(suspended):
+                self._suspend(writer, portion)
+            for chunk in _portions(records):
+                if self.careful:
+                    writer.wait()
+                    chunk = self._without_known(chunk)
+                rows, refused = self._charge(writer, chunk)
+                if rows and not self.dry_run:
+                    writer.put(CDR_TABLE, CDR_COLUMNS, rows)
+                if refused:
+                    self._suspend(writer, refused)
+                self.totals.rated += len(rows)
+                self.on_stored(self.totals.records)
+            writer.wait()
+        if not self.dry_run:
+            self._save_day_costs()
+        return self.totals
+
+    def _save_day_costs(self) -> None:
+        CdrFileDay.objects.bulk_create(
+            [
+                CdrFileDay(
+                    file_id=self.file_id,
+                    day=(EPOCH + timedelta(days=day)).date(),
+                    service_id=service_id,
+                    price_plan_id=plan_id,
+                    cost_micros=cost,
+                )
+                for (day, service_id, plan_id), cost in self._day_costs.items()
+            ],
+            batch_size=1_000,
+        )
+
+    def _suspend(self, writer: CdrWriter, records: Sequence[SuspendedRecordData]) -> None:
+        self.totals.suspended += len(records)
+        for record in records:
+            self.reasons[record.reason] += 1
+        if not self.dry_run:
+            rows = suspense_rows(self._mysql, self.file_id, records, self.now_text, self._texts)
+            writer.put(SUSPENSE_TABLE, SUSPENSE_COLUMNS, rows)
+
+    def _without_known(self, chunk: list[CheckedRecord]) -> list[CheckedRecord]:
+        """The records that neither the database nor this batch has had before."""
+        known = known_records({(record[2], record[3]) for record in chunk})
+        fresh = []
+        for record in chunk:
+            key = (record[2], record[3])
+            # Nothing of a dry run's earlier chunks is in the database.
+            if key in known or (self.dry_run and hash(key) in self._seen):
+                if self.on_charged is not None:
+                    self.on_charged(record, False)
+                continue
+            known.add(key)
+            if self.dry_run:
+                self._seen.add(hash(key))
+            fresh.append(record)
+        self.totals.duplicates += len(chunk) - len(fresh)
+        return fresh
+
+    def _charge(
+        self, writer: CdrWriter, chunk: list[CheckedRecord]
+    ) -> tuple[list[Any], list[SuspendedRecordData]]:
+        charge, rater, epoch, second = self.book.charge, self.rater, EPOCH, timedelta
+        file_id, mysql = self.file_id, self._mysql
+        destinations, text_of, day_costs = self.destinations, self._texts.of, self._day_costs
+        rows: list[Any] = []
+        refused: list[SuspendedRecordData] = []
+        total = 0
+        for record in chunk:
+            start, offset, source_id, record_id, service, msisdn, other_party, amount, raw, message = record
+            try:
+                charged = charge(rater, msisdn, service, other_party, epoch + second(0, start), amount)
+                subscriber_id, account_id, service_id, plan_id, name, cost, free, billed = charged
+                if cost > MOST_MICROS or billed > MOST_MICROS:
+                    raise BssError("the price is larger than can be stored", code=COST_OUT_OF_RANGE)
+            except BssError as error:
+                refused.append(
+                    SuspendedRecordData(
+                        offset, error.code, error.message, raw, source_id, record_id, service, msisdn,
+                        other_party, start, amount,
+                    )
+                )  # fmt: skip
+                continue
+            destination_id = destinations.get(name)
+            if destination_id is None:
+                # Only where the tariff names a destination that prepare() could not foresee.
+                writer.wait()
+                destinations.prepare((name,))
+                destination_id = destinations[name]
+            total += cost
+            day = (start // DAY_S, service_id, plan_id)
+            day_costs[day] = day_costs.get(day, 0) + cost
+            if mysql:
+                texts = record_id + other_party
+                if "\\" in texts or not texts.isprintable():
+                    record_id, other_party = escaped(record_id), escaped(other_party)
+                rows.append(
+                    f"{file_id}\t{source_id}\t{record_id}\t{account_id}\t{subscriber_id}\t{service_id}\t{plan_id}\t"
+                    f"{destination_id}\t{text_of(start)}\t{other_party}\t{amount}\t{free}\t{billed}\t{cost}\t"
+                    f"{message.hex()}"
+                )
+            else:
+                rows.append(
+                    (
+                        file_id, source_id, record_id, account_id, subscriber_id, service_id, plan_id,
+                        destination_id, text_of(start), other_party, amount, free, billed, cost, message,
+                    )
+                )  # fmt: skip
+            if self.on_charged is not None:
+                self.on_charged(record, True)
+        self.totals.cost_micros += total
+        return rows, refused
+
+
+def _portions(items: Iterable[Any]) -> Iterator[list[Any]]:
+    iterator = iter(items)
+    while portion := list(islice(iterator, CHUNK_RECORDS)):
+        yield portion
+
+
+def known_records(keys: set[tuple[int, str]]) -> set[tuple[int, str]]:
+    """Which of these (source id, record id) are rated records already, this transaction's own included."""
+    by_source: dict[int, list[str]] = defaultdict(list)
+    for source_id, record_id in keys:
+        by_source[source_id].append(record_id)
+    found: set[tuple[int, str]] = set()
+    with connection.cursor() as cursor:
+        for source_id, record_ids in by_source.items():
+            for start in range(0, len(record_ids), 5_000):
+                portion = record_ids[start : start + 5_000]
+                marks = ",".join(["%s"] * len(portion))
+                cursor.execute(
+                    f"SELECT record_id FROM {CDR_TABLE} WHERE source_id = %s AND record_id IN ({marks})",
+                    [source_id, *portion],
+                )
+                found.update((source_id, record_id) for (record_id,) in cursor.fetchall())
+    return found
+
+
+def finish_batch(file: CdrFile) -> None:
+    """Save the file's row under the next load sequence number: the last statements before the commit.
+
+    The sequence's row stays locked until then, so numbers are given in the order in which batches commit.
+    """
+    LoadSequence.objects.filter(pk=LOAD_SEQUENCE_ID).update(last=F("last") + 1)
+    file.load_sequence = LoadSequence.objects.values_list("last", flat=True).get(pk=LOAD_SEQUENCE_ID)
+    file.save()
+
+
+def prepare_load_sequence() -> None:
+    """Make the one row of the sequence where there is none; outside the batch's transaction."""
+    if not LoadSequence.objects.filter(pk=LOAD_SEQUENCE_ID).exists():
+        LoadSequence.objects.bulk_create([LoadSequence(pk=LOAD_SEQUENCE_ID)], ignore_conflicts=True)

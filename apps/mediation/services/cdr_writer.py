@@ -1,0 +1,144 @@
+"""Rows of rated and suspended records into the database, stored by a thread of its own while the next are rated.
+
+The thread is lent the caller's own connection, and with it the transaction; whoever wants to use that
+connection meanwhile calls :meth:`CdrWriter.wait` first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from queue import Queue
+from threading import Thread
+from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from apps.mediation.domain.checks import SuspendedRecordData
+from apps.storage.bulk import insert_values, load_tab_separated
+
+CDR_TABLE = "mediation_cdr"
+CDR_COLUMNS = (
+    *("file_id", "source_id", "record_id", "account_id", "subscriber_id", "service_id", "price_plan_id"),
+    *("destination_id", "start", "other_party", "usage", "free_usage", "billed_usage", "cost_micros", "raw"),
+)
+SUSPENSE_TABLE = "mediation_suspendedrecord"
+SUSPENSE_COLUMNS = (
+    *(
+        "file_id",
+        "source_id",
+        "byte_offset",
+        "raw",
+        "reason",
+        "message",
+        "record_id",
+        "service_code",
+        "msisdn",
+    ),
+    *("other_party", "start", "usage", "corrections", "state", "attempts", "created_at", "settled_by"),
+)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+DAY_S = 86_400
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0"})
+
+
+def instant_of(epoch: int) -> datetime:
+    """The aware instant of Unix seconds."""
+    return EPOCH + timedelta(0, epoch)
+
+
+class StartTexts(dict[int, str]):
+    """The stored text of an instant given in Unix seconds: the day is remembered, the clock looked up."""
+
+    def __init__(self) -> None:
+        self._clock = [f" {s // 3600:02d}:{s // 60 % 60:02d}:{s % 60:02d}" for s in range(DAY_S)]
+
+    def __missing__(self, day: int) -> str:
+        text = self[day] = (EPOCH + timedelta(days=day)).strftime("%Y-%m-%d")
+        return text
+
+    def of(self, seconds: int) -> str:
+        day, clock = divmod(seconds, DAY_S)
+        return self[day] + self._clock[clock]
+
+
+class CdrWriter:
+    """Stores what it is given in order, one portion ahead of the caller. Use it as a context manager."""
+
+    def __init__(self, connection: BaseDatabaseWrapper) -> None:
+        self.connection = connection
+        self._queue: Queue[tuple[str, Sequence[str], Any] | None] = Queue(maxsize=2)
+        self._error: BaseException | None = None
+        self._thread = Thread(target=self._work, name="cdr-writer", daemon=True)
+
+    def __enter__(self) -> CdrWriter:
+        self.connection.ensure_connection()
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        """Waits for the thread. What it met is raised, unless the caller is on the way out with an error already."""
+        self._queue.put(None)
+        self._thread.join()
+        if kind is None:
+            self._raise()
+
+    def put(self, table: str, columns: Sequence[str], rows: Any) -> None:
+        """Hand over rows: lists of values, or on MySQL lines of tab-separated text with ``raw`` in hexadecimal."""
+        self._raise()
+        self._queue.put((table, columns, rows))
+
+    def wait(self) -> None:
+        """Until all is stored; then the connection is the caller's again, until the next :meth:`put`."""
+        self._queue.join()
+        self._raise()
+
+    def _raise(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _work(self) -> None:
+        while (job := self._queue.get()) is not None:
+            # After a failure the transaction is lost, and the rest only has to be let through.
+            if self._error is None:
+                try:
+                    self._store(*job)
+                except BaseException as error:
+                    self._error = error
+            self._queue.task_done()
+        self._queue.task_done()
+
+    def _store(self, table: str, columns: Sequence[str], rows: Any) -> None:
+        if self.connection.vendor != "mysql":
+            insert_values(self.connection, table, columns, rows)
+            return
+        text = "\n".join(rows) + "\n"
+        with self.connection.wrap_database_errors:
+            load_tab_separated(
+                self.connection, table, columns, text.encode(), len(rows), binary_columns=("raw",)
+            )
+
+
+def escaped(text: str) -> str:
+    """A text as LOAD DATA wants it."""
+    return text.translate(_ESCAPES)
+
+
+def suspense_rows(
+    mysql: bool, file_id: int, records: Sequence[SuspendedRecordData], created_at: str, texts: StartTexts
+) -> list[Any]:
+    """Rows of SUSPENSE_COLUMNS for :meth:`CdrWriter.put`."""
+    rows: list[Any] = []
+    for record in records:
+        start = None if record.start is None else texts.of(record.start)
+        values: list[Any] = [
+            *(file_id, record.source_id, record.byte_offset, record.raw, record.reason, record.message),
+            *(record.record_id, record.service_code, record.msisdn, record.other_party, start, record.usage),
+            *("{}", "open", 0, created_at, ""),
+        ]
+        if mysql:
+            values[3] = record.raw.hex()
+            rows.append("\t".join("\\N" if value is None else escaped(str(value)) for value in values))
+        else:
+            rows.append(values)
+    return rows

@@ -1,0 +1,123 @@
+"""Load what lies in the folder of new files, one after the other; several intakes at once share the work."""
+
+from __future__ import annotations
+
+import multiprocessing
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+from django.db import connections
+
+from apps.mediation.services.file_folder import ready_files
+from apps.mediation.services.load_file import FileOutcome, Outcome, load_file
+from apps.mediation.services.steps import OnStep, no_steps
+
+log = structlog.get_logger(__name__)
+
+Clock = Callable[[], datetime]
+
+
+def files_meant_by(paths: Sequence[Path]) -> list[Path]:
+    """A folder stands for what is ready in it, a file for itself."""
+    found: list[Path] = []
+    for path in paths:
+        found.extend(ready_files(path) if path.is_dir() else [path])
+    return list(dict.fromkeys(found))
+
+
+def load_files(
+    files: Sequence[Path],
+    clock: Clock,
+    *,
+    on_step: Callable[[Path], OnStep] = lambda path: no_steps,
+    dry_run: bool = False,
+    stop: Callable[[], bool] = lambda: False,
+) -> Iterator[FileOutcome]:
+    """Load each file; ``stop`` is asked between two. An error of one file does not keep the others waiting."""
+    for path in files:
+        if stop():
+            return
+        try:
+            outcome = load_file(path, now=clock(), on_step=on_step(path), dry_run=dry_run)
+        except Exception as error:
+            outcome = FileOutcome(path, Outcome.FAILED, detail=f"{type(error).__name__}: {error}")
+            log.error("cdr_file_failed", file=path.name, traceback=traceback.format_exc())
+        yield outcome
+
+
+def log_outcome(outcome: FileOutcome) -> None:
+    """For callers without anybody to show it to."""
+    totals = outcome.totals
+    if outcome.outcome is Outcome.LOADED:
+        log.info(
+            "cdr_file_loaded",
+            file=outcome.path.name,
+            file_id=outcome.file_id,
+            records=totals.records,
+            rated=totals.rated,
+            duplicates=totals.duplicates,
+            suspended=totals.suspended,
+        )
+    elif outcome.outcome in (Outcome.REFUSED, Outcome.FAILED):
+        log.warning(f"cdr_file_{outcome.outcome}", file=outcome.path.name, reason=outcome.detail)
+    else:
+        log.debug(f"cdr_file_{outcome.outcome}", file=outcome.path.name, reason=outcome.detail)
+
+
+def load_files_in_processes(
+    files: Sequence[Path], clock: Clock, workers: int, *, dry_run: bool = False
+) -> Iterator[FileOutcome]:
+    """As :func:`load_files`, by ``workers`` processes that take the files from a common queue."""
+    connections.close_all()
+    context = multiprocessing.get_context("spawn")
+    todo: multiprocessing.Queue[str | None] = context.Queue()
+    done: multiprocessing.Queue[FileOutcome | None] = context.Queue()
+    for path in files:
+        todo.put(str(path))
+    processes = []
+    for _ in range(min(workers, len(files))):
+        todo.put(None)
+        process = context.Process(target=_work, args=(todo, done, clock, dry_run), daemon=True)
+        process.start()
+        processes.append(process)
+    running = len(processes)
+    seen: set[Path] = set()
+    while running:
+        try:
+            outcome = done.get(timeout=1)
+        except multiprocessing.queues.Empty:  # type: ignore[attr-defined]
+            if not any(process.is_alive() for process in processes) and done.empty():
+                break
+            continue
+        if outcome is None:
+            running -= 1
+        else:
+            seen.add(outcome.path)
+            yield outcome
+    for process in processes:
+        process.join()
+    for path in files:
+        if path not in seen:
+            yield FileOutcome(
+                path, Outcome.FAILED, detail="the process that had it died; it is taken up next time"
+            )
+
+
+def _work(
+    todo: multiprocessing.Queue[str | None],
+    done: multiprocessing.Queue[FileOutcome | None],
+    clock: Clock,
+    dry_run: bool,
+) -> None:
+    import django
+
+    django.setup()
+    files = iter(lambda: todo.get(), None)
+    for path in files:
+        for outcome in load_files([Path(path)], clock, dry_run=dry_run):
+            done.put(outcome)
+    done.put(None)
+    connections.close_all()

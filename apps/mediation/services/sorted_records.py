@@ -1,0 +1,75 @@
+"""Any number of records in the order of their start, in bounded memory: sorted runs on disk, merged when read."""
+
+from __future__ import annotations
+
+import marshal
+import tempfile
+from collections.abc import Iterator
+from heapq import merge
+from typing import IO, Any
+
+# A run of CDRs takes some 70 MB while it is in memory.
+RUN_RECORDS = 100_000
+# How many records of each run are in memory while runs are merged.
+BLOCK_RECORDS = 500
+
+
+class SortedRecords:
+    """Add plain tuples in any order, then read them in theirs, as often as need be. Close it to free the disk."""
+
+    def __init__(self, run_records: int = RUN_RECORDS) -> None:
+        self._run_records = run_records
+        self._current: list[tuple[Any, ...]] = []
+        self._file: IO[bytes] | None = None
+        # For each run the place and length of its blocks in the file.
+        self._runs: list[list[tuple[int, int]]] = []
+        self._bounds: list[Any] = []
+        self.count = 0
+
+    def close(self) -> None:
+        """Free the memory and the disk."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        self._current = []
+
+    @property
+    def spilled(self) -> bool:
+        """Whether anything had to go to disk."""
+        return bool(self._runs)
+
+    def add(self, record: tuple[Any, ...]) -> None:
+        self._current.append(record)
+        self.count += 1
+        if len(self._current) >= self._run_records:
+            self._spill()
+
+    def _spill(self) -> None:
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(prefix="bss-records-")  # noqa: SIM115
+        self._current.sort()
+        self._bounds += [self._current[0][0], self._current[-1][0]]
+        blocks = []
+        for start in range(0, len(self._current), BLOCK_RECORDS):
+            block = marshal.dumps(self._current[start : start + BLOCK_RECORDS])
+            blocks.append((self._file.tell(), len(block)))
+            self._file.write(block)
+        self._runs.append(blocks)
+        self._current = []
+
+    def bounds(self) -> tuple[Any, Any] | None:
+        """The smallest and the largest first field (the start) of all; None where there are no records."""
+        firsts = [*self._bounds, *(record[0] for record in self._current)]
+        return (min(firsts), max(firsts)) if firsts else None
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        self._current.sort()
+        if not self._runs:
+            return iter(self._current)
+        return merge(*(self._read_run(blocks) for blocks in self._runs), self._current)
+
+    def _read_run(self, blocks: list[tuple[int, int]]) -> Iterator[tuple[Any, ...]]:
+        for place, length in blocks:
+            assert self._file is not None
+            self._file.seek(place)
+            yield from marshal.loads(self._file.read(length))

@@ -1,0 +1,26 @@
+"""Beat's door to the loader."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.conf import settings
+
+from apps.kernel.clock import utc_now
+from apps.mediation.services.file_folder import ready_files
+from apps.mediation.services.intake import load_files, log_outcome
+from apps.mediation.services.load_file import Outcome
+
+
+@shared_task(name="apps.mediation.tasks.load_new_files")
+def load_new_files() -> int:
+    """Load what is ready in the folder of new files; how many files were loaded.
+
+    A tick that finds another still at work takes the files that the other has not in hand.
+    """
+    if not settings.CDR_NEW_DIR.is_dir():
+        return 0
+    loaded = 0
+    for outcome in load_files(ready_files(settings.CDR_NEW_DIR), utc_now):
+        log_outcome(outcome)
+        loaded += outcome.outcome is Outcome.LOADED
+    return loaded
