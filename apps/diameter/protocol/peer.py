@@ -265,7 +265,9 @@ class PeerConnection:
 
     def _answer_message(self, header: Header, data: bytes, now: float) -> None:
         given = _ANSWER_INPUTS.get(header.command, PeerInput.ANSWER)
-        if self.state not in INTRODUCED and given is not PeerInput.CEA:
+        if self.state not in INTRODUCED and (
+            given is not PeerInput.CEA or self.state is not PeerState.WAIT_CEA
+        ):
             self._close("an answer before the introduction", now)
             return
         try:
