@@ -119,6 +119,7 @@ def postpaid_bill(found: list[UsageRecord], *, locale: str = "en_GB", **changes:
         lines.append(Line("rounding", "Rounding", total - exact))
     values: dict[str, Any] = {
         "id": 4711,
+        "number": "2026-0004711",
         "kind": "postpaid",
         "issuer": ISSUER,
         "recipient": RECIPIENT,

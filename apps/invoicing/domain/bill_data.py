@@ -94,6 +94,8 @@ class BillData:
     """One bill with everything that is printed besides its usage records, which may be many and come apart."""
 
     id: int
+    number: str
+    """As printed."""
     kind: str
     issuer: Issuer
     recipient: Recipient

@@ -172,6 +172,12 @@ class BalanceContext(TypedDict):
     closing: str
     closing_with_currency: str
     rows: list[BalanceRow]
+    """Every movement; where there are many, one a day and kind."""
+    text_head: str
+    """As in HistoryGroup: heads, rows and the opening and closing balances as lines of a fixed-width font."""
+    text_opening: str
+    text_blocks: list[str]
+    text_closing: str
 
 
 class ChartContext(TypedDict):
@@ -187,6 +193,9 @@ class BillContext(TypedDict):
     """Of the words, such as ``de``; for the document's ``lang``."""
     title: str
     bill_id: str
+    """The row's id, as in the file's name."""
+    bill_number: str
+    """The bill's own number: what the customer quotes."""
     revision_note: str
     """Of a re-issue; else empty."""
     year: int

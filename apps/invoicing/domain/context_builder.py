@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from apps.invoicing.domain.balance import balance_context
 from apps.invoicing.domain.bill_data import PREPAID, BillData, Line
 from apps.invoicing.domain.chart import days_between, stacked_bars
 from apps.invoicing.domain.context import (
-    BalanceContext,
     BillContext,
     ChargesContext,
     ChartContext,
@@ -52,6 +52,7 @@ def build_context(bill: BillData, history: UsageHistory) -> BillContext:
         "language": language,
         "title": labels[f"{bill.kind}_title"].format(month=formats.month_and_year(last)),
         "bill_id": str(bill.id),
+        "bill_number": bill.number,
         "revision_note": labels["revision"].format(revision=bill.revision) if bill.revision > 1 else "",
         "year": last.year,
         "month": last.month,
@@ -87,7 +88,7 @@ def build_context(bill: BillData, history: UsageHistory) -> BillContext:
         "taxes": _taxes(lines[TAX], formats),
         "rounding": formats.amount(rounding) if rounding else "",
         "history": history_context(bill, history, formats, labels, language),
-        "balance": _balance(bill, formats, labels) if bill.kind == PREPAID else None,
+        "balance": balance_context(bill, formats, labels) if bill.kind == PREPAID else None,
         "chart": _chart(bill, history, formats, labels, language),
         "labels": dict(labels),
         "created": bill.issued_on.isoformat(),
@@ -166,7 +167,7 @@ def _summary(
         total_label = labels["amount_due"]
         sentence = labels["pay_by"] if bill.due_on else labels["pay"]
         day = formats.long_day(bill.due_on) if bill.due_on else ""
-        note = sentence.format(amount=money, day=day, number=bill.id)
+        note = sentence.format(amount=money, day=day, number=bill.number)
     return {
         "rows": rows,
         "total": formats.amount(bill.total_micros, digits),
@@ -259,34 +260,6 @@ def _taxes(lines: Sequence[Line], formats: Formats) -> TaxesContext:
             for line in lines
         ],
         "total": formats.amount(total, digits),
-    }
-
-
-def _balance(bill: BillData, formats: Formats, labels: Mapping[str, str]) -> BalanceContext:
-    opening = bill.opening_balance_micros or 0
-    running, states = opening, []
-    for movement in bill.movements:
-        running += movement.amount_micros
-        states.append(running)
-    amounts = [movement.amount_micros for movement in bill.movements]
-    added, taken = sum(a for a in amounts if a > 0), sum(a for a in amounts if a < 0)
-    digits = digits_needed([opening, *amounts, *states, added, taken], formats.currency_digits)
-    return {
-        "opening": formats.amount(opening, digits),
-        "added": formats.amount(added, digits),
-        "taken": formats.amount(taken, digits),
-        "closing": formats.amount(running, digits),
-        "closing_with_currency": formats.money(running),
-        "rows": [
-            {
-                "at": formats.instant(movement.at),
-                "movement": labels.get(f"movement_{movement.kind}", movement.kind),
-                "note": movement.note,
-                "amount": formats.amount(movement.amount_micros, digits),
-                "balance": formats.amount(state, digits),
-            }
-            for movement, state in zip(bill.movements, states, strict=True)
-        ],
     }
 
 

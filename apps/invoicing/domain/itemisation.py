@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 
 from apps.invoicing.domain.bill_data import BillData, UsageRecord
@@ -10,13 +9,10 @@ from apps.invoicing.domain.context import HistoryContext, HistoryGroup, HistoryR
 from apps.invoicing.domain.formats import DURATION_TYPES, VOLUME_TYPES, Formats, digits_needed
 from apps.invoicing.domain.history import GroupOfRecords, UsageHistory
 from apps.invoicing.domain.labels import service_name
+from apps.invoicing.domain.text_lines import GAP, LINE_WIDTH, blocks, left, right, widest
 from apps.invoicing.domain.words import destination_name, subscriber_text
 
-LINE_WIDTH = 112
-"""Characters of a line; the templates choose a font size at which they fill the page."""
 OTHER_PARTY_WIDTH = 28
-BLOCK_ROWS = 5
-GAP = "  "
 
 
 def history_context(
@@ -68,10 +64,7 @@ def _group(
         "total_label": total_label,
         "total": total,
         "text_head": columns.line(heads),
-        "text_blocks": [
-            "\n".join([columns.line(row) for row in rows[start : start + BLOCK_ROWS]])
-            for start in range(0, len(rows), BLOCK_ROWS)
-        ],
+        "text_blocks": blocks([columns.line(row) for row in rows]),
         "text_further": columns.sum_line(further, further_amount) if further else "",
         "text_total": columns.sum_line(total_label, total),
     }
@@ -102,65 +95,26 @@ class _Columns:
     """Widths of the columns of one group. The destination gets what the others leave of the line."""
 
     def __init__(self, heads: HistoryRow, rows: Sequence[HistoryRow], sums: Sequence[str]) -> None:
-        self._when = max(_width(heads["when"]), *(_width(row["when"]) for row in rows), 0)
+        self._when = widest([heads["when"], *(row["when"] for row in rows)])
         self._party = min(
-            max(_width(heads["other_party"]), *(_width(row["other_party"]) for row in rows), 0),
-            OTHER_PARTY_WIDTH,
+            widest([heads["other_party"], *(row["other_party"] for row in rows)]), OTHER_PARTY_WIDTH
         )
-        self._usage = max(_width(heads["usage"]), *(_width(row["usage"]) for row in rows), 0)
+        self._usage = widest([heads["usage"], *(row["usage"] for row in rows)])
         self._free = (
-            max(_width(heads["free"]), *(_width(row["free"]) for row in rows))
-            if any(row["free"] for row in rows)
-            else 0
+            widest([heads["free"], *(row["free"] for row in rows)]) if any(row["free"] for row in rows) else 0
         )
-        self._amount = max(
-            _width(heads["amount"]),
-            *(_width(row["amount"]) for row in rows),
-            *(_width(text) for text in sums),
-        )
-        right = self._usage + self._amount + 2 * len(GAP) + (self._free + len(GAP) if self._free else 0)
-        self._destination = max(8, LINE_WIDTH - self._when - self._party - 2 * len(GAP) - right)
+        self._amount = widest([heads["amount"], *(row["amount"] for row in rows), *sums])
+        figures = self._usage + self._amount + 2 * len(GAP) + (self._free + len(GAP) if self._free else 0)
+        self._destination = max(8, LINE_WIDTH - self._when - self._party - 2 * len(GAP) - figures)
 
     def line(self, row: HistoryRow) -> str:
-        """One row as text; what is wider than its column is cut and ends in an ellipsis."""
-        free = (GAP + _right(row["free"], self._free)) if self._free else ""
+        """One row as text."""
+        free = (GAP + right(row["free"], self._free)) if self._free else ""
         return (
-            f"{_left(row['when'], self._when)}{GAP}{_left(row['other_party'], self._party)}{GAP}"
-            f"{_left(row['destination'], self._destination)}{GAP}{_right(row['usage'], self._usage)}{free}"
-            f"{GAP}{_right(row['amount'], self._amount)}"
+            f"{left(row['when'], self._when)}{GAP}{left(row['other_party'], self._party)}{GAP}"
+            f"{left(row['destination'], self._destination)}{GAP}{right(row['usage'], self._usage)}{free}"
+            f"{GAP}{right(row['amount'], self._amount)}"
         )
 
     def sum_line(self, label: str, amount: str) -> str:
-        return _left(label, LINE_WIDTH - self._amount - len(GAP)) + GAP + _right(amount, self._amount)
-
-
-def _width(text: str) -> int:
-    """Columns that a text takes in a fixed-width font: 2 for ideographs, 0 for combining marks."""
-    if text.isascii():
-        return len(text)
-    return sum(
-        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
-        for char in text
-    )
-
-
-def _cut(text: str, width: int) -> str:
-    while text and _width(text) > width - 1:
-        text = text[:-1]
-    return f"{text}…"
-
-
-def _clean(text: str) -> str:
-    """Without control characters: a line of text must stay one line."""
-    return text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text)
-
-
-def _left(text: str, width: int) -> str:
-    text = _clean(text)
-    taken = _width(text)
-    return _cut(text, width).ljust(width) if taken > width else text + " " * (width - taken)
-
-
-def _right(text: str, width: int) -> str:
-    taken = _width(text)
-    return " " * (width - taken) + text if taken <= width else text
+        return left(label, LINE_WIDTH - self._amount - len(GAP)) + GAP + right(amount, self._amount)

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import phonenumbers
 from babel import Locale
 
 from apps.invoicing.domain.bill_data import BillData, ServiceInfo
 from apps.invoicing.domain.formats import DURATION_TYPES, Formats
 from apps.invoicing.domain.labels import labels_for
 
+INTERNATIONAL = phonenumbers.PhoneNumberFormat.INTERNATIONAL
 ANY_DESTINATION = "*any"
 
 
 def subscriber_text(bill: BillData, subscriber_id: int | None) -> str:
     """The number and name under which a subscriber appears; empty for none."""
     return "" if subscriber_id is None else bill.subscribers.get(subscriber_id, str(subscriber_id))
+
+
+@lru_cache(maxsize=8192)
+def msisdn_text(msisdn: str) -> str:
+    """An MSISDN as people write it: ``+49 1512 3456789``; with a plus alone where its plan is not known."""
+    try:
+        return str(phonenumbers.format_number(phonenumbers.parse(f"+{msisdn}"), INTERNATIONAL))
+    except phonenumbers.NumberParseException:
+        return f"+{msisdn}"
 
 
 @lru_cache(maxsize=8192)

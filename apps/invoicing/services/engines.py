@@ -1,7 +1,7 @@
 """The PDF engines behind one function: HTML and its style sheet in, the bytes of a PDF out.
 
-Engines are imported when they are first needed, since each takes a while and needs libraries of the system. One instance
-a process keeps what can be reused: fonts found, style sheet parsed. Neither engine fetches anything but data: URLs.
+Engines are imported when they are first needed, since each takes a while and needs libraries of the system. One
+instance a process keeps what can be reused: fonts found, style sheet parsed. Neither fetches anything but data: URLs.
 """
 
 from __future__ import annotations
@@ -123,13 +123,14 @@ class PlutoPrintEngine:
         pluto = self._pluto
         book = pluto.Book(pluto.PAGE_SIZE_A4)
         book.custom_resource_fetcher = self._fetcher
+        # Loading sets properties of its own, so ours come after it.
+        book.load_html(html, user_style=self._style)
         if properties is not None:
             book.set_metadata(pluto.PDF_METADATA_TITLE, properties.title)
             book.set_metadata(pluto.PDF_METADATA_AUTHOR, properties.author)
             book.set_metadata(pluto.PDF_METADATA_SUBJECT, properties.subject)
             for which in (pluto.PDF_METADATA_CREATION_DATE, pluto.PDF_METADATA_MODIFICATION_DATE):
                 book.set_metadata(which, f"{properties.created}T00:00:00Z")
-        book.load_html(html, user_style=self._style)
         stream = io.BytesIO()
         book.write_to_pdf_stream(stream)
         return stream.getvalue()
