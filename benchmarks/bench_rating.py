@@ -1,13 +1,9 @@
-"""Rater events a second on one core: flat one-slot rates, and slotted, timed ones; peak memory beside them.
-
-Run it by itself (``python -m benchmarks.bench_rating``) or through ``./run bench rating``.
-"""
+"""Rater events a second on one core: flat one-slot rates, and slotted, timed ones; peak memory beside them."""
 
 from __future__ import annotations
 
 import gc
 import random
-import resource
 import time
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -26,6 +22,10 @@ from apps.rating.domain.source import (
 )
 from apps.rating.domain.tariff import compile_tariff
 from apps.rating.domain.usage import Usage
+from benchmarks.protocol import Measurement, Setup
+
+TITLE = "Rating"
+DATABASES = ("",)
 
 EVENTS = 500_000
 DESTINATIONS = 1_000
@@ -154,19 +154,18 @@ def _measure(rater: Rater, usages: list[Usage]) -> Measured:
     return Measured(len(usages), time.perf_counter() - began, cost_micros)
 
 
-def main() -> None:
-    """Print events a second, first time through included, against what is asked for."""
+def main(setup: Setup) -> list[Measurement]:
+    """Events a second, first time through included, against what is asked for; the memory with its tariff."""
+    found = []
     for name, measure, target in (
         ("flat, one slot", flat_events, FLAT_TARGET),
         ("three slots, timed", slotted_events, SLOTTED_TARGET),
     ):
-        result = measure()
-        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(
-            f"{name:20} {result.events_per_s:10,.0f} events/s a core  "
-            f"({result.events_per_s / target:.1f} × the {target:,} asked for; peak {peak_mb:.0f} MB)"
+        with setup.measure() as timing:
+            measured = measure(setup.scaled(EVENTS))
+        if measured.cost_micros <= 0:
+            raise RuntimeError(f"{name}: nothing was charged for {measured.events} events")
+        found.append(
+            Measurement(name, measured.events_per_s, "events/s a core", timing.peak_mb, at_least=target)
         )
-
-
-if __name__ == "__main__":
-    main()
+    return found
