@@ -1,7 +1,39 @@
 """Rows of the rating room."""
 
 from apps.rating.models.plans import Bundle, BundleService, PricePlan, PricePlanService, Service
+from apps.rating.models.tariff import (
+    Destination,
+    DestinationPrefix,
+    DestinationRate,
+    DestinationRateEntry,
+    Rate,
+    RateSlot,
+    RatingPlan,
+    RatingPlanEntry,
+    RatingProfile,
+    TariffPlan,
+    Timing,
+)
 from apps.rating.models.tenants import Tenant
 from apps.rating.models.versions import TariffVersion
 
-__all__ = ["Bundle", "BundleService", "PricePlan", "PricePlanService", "Service", "TariffVersion", "Tenant"]
+__all__ = [
+    "Bundle",
+    "BundleService",
+    "Destination",
+    "DestinationPrefix",
+    "DestinationRate",
+    "DestinationRateEntry",
+    "PricePlan",
+    "PricePlanService",
+    "Rate",
+    "RateSlot",
+    "RatingPlan",
+    "RatingPlanEntry",
+    "RatingProfile",
+    "Service",
+    "TariffPlan",
+    "TariffVersion",
+    "Tenant",
+    "Timing",
+]

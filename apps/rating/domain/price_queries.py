@@ -1,0 +1,140 @@
+"""Price enquiries as JSON lines: one line in, one line out."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from apps.kernel.errors import BssError
+from apps.kernel.money import format_micros
+from apps.rating.domain.errors import INVALID_USAGE, RatingError
+from apps.rating.domain.explain import Explanation, explain
+from apps.rating.domain.rater import Rater
+from apps.rating.domain.usage import Usage
+
+MALFORMED = "malformed_line"
+MAX_LINE = 1_000_000
+_TEXTS = {"tenant": "default", "category": "call", "subject": None, "tor": None, "destination": None}
+_KNOWN = frozenset([*_TEXTS, "start", "usage", "position"])
+
+
+class PriceQuery(NamedTuple):
+    """Usage to price, and how much of its session was rated already."""
+
+    usage: Usage
+    position: int
+
+
+def answer_line(rater: Rater, line: str) -> str:
+    """The JSON answer to a JSON enquiry; whatever is wrong with it is in the answer’s ``error``."""
+    try:
+        query = read_query(line)
+        answer = _priced(explain(rater, query.usage, query.position))
+    except BssError as error:
+        answer = _unpriced(error)
+    return json.dumps(answer, ensure_ascii=False)
+
+
+def read_query(line: str) -> PriceQuery:
+    """The enquiry of a line. Raises RatingError: ``malformed_line`` where it is no JSON object, ``invalid_usage``
+    where a value is missing or wrong."""
+    if len(line) > MAX_LINE:
+        raise RatingError(f"the line is longer than {MAX_LINE} characters", code=MALFORMED)
+    try:
+        record = json.loads(line, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise RatingError(f"this is not JSON: {error}", code=MALFORMED) from error
+    if not isinstance(record, dict):
+        raise RatingError('this is not a JSON object such as {"subject": …}', code=MALFORMED)
+    unknown = sorted(record.keys() - _KNOWN)
+    if unknown:
+        raise RatingError(
+            f"“{unknown[0]}” is not known; known are {', '.join(sorted(_KNOWN))}", code=INVALID_USAGE
+        )
+    texts = [_text(record, name, default) for name, default in _TEXTS.items()]
+    tenant, category, subject, tor, destination = texts
+    usage = Usage(
+        tenant, category, subject, tor, destination, _instant(record), _whole(record, "usage", None)
+    )
+    return PriceQuery(usage, _whole(record, "position", 0))
+
+
+def _text(record: dict[str, Any], name: str, default: str | None) -> str:
+    value = record.get(name, default)
+    if value is None and name not in record:
+        raise RatingError(f"“{name}” is missing", code=INVALID_USAGE)
+    if not isinstance(value, str):
+        raise RatingError(f"“{name}” must be text, not {json.dumps(value)}", code=INVALID_USAGE)
+    return value
+
+
+def _whole(record: dict[str, Any], name: str, default: int | None) -> int:
+    value = record.get(name, default)
+    if value is None and name not in record:
+        raise RatingError(f"“{name}” is missing", code=INVALID_USAGE)
+    if type(value) is not int:
+        raise RatingError(
+            f"“{name}” must be a whole number of seconds, octets or events, not {json.dumps(value)}",
+            code=INVALID_USAGE,
+        )
+    return value
+
+
+def _instant(record: dict[str, Any]) -> datetime:
+    text = record.get("start")
+    try:
+        instant = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        instant = None
+    if instant is None or instant.tzinfo is None:
+        raise RatingError(
+            "“start” must be an instant with a time zone such as 2026-01-01T00:00:00Z, not "
+            f"{json.dumps(text)}",
+            code=INVALID_USAGE,
+        )
+    return instant
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a JSON value")
+
+
+def _priced(explanation: Explanation) -> dict[str, Any]:
+    rated = explanation.rated
+    return {
+        "cost": format_micros(rated.cost_micros),
+        "cost_micros": rated.cost_micros,
+        "billed_usage": rated.billed_usage,
+        "connect_fee": format_micros(rated.connect_fee_micros),
+        "matched": {
+            "subject": rated.subject,
+            "destination": rated.destination,
+            "prefix": rated.prefix,
+            "rating_plan": rated.rating_plan,
+        },
+        "segments": [
+            {
+                "start": f"{line.start:%Y-%m-%dT%H:%M:%SZ}",
+                "usage": line.usage,
+                "rate": line.rate,
+                "increment": line.increment,
+                "units": line.units,
+                "cost": format_micros(line.cost_micros),
+            }
+            for line in explanation.lines
+        ],
+        "error": None,
+    }
+
+
+def _unpriced(error: BssError) -> dict[str, Any]:
+    return {
+        "cost": None,
+        "cost_micros": None,
+        "billed_usage": None,
+        "connect_fee": None,
+        "matched": None,
+        "segments": [],
+        "error": {"code": error.code, "message": error.message},
+    }

@@ -1,0 +1,283 @@
+"""The six tables read into the values of a tariff, each remembering its line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from zoneinfo import ZoneInfo
+
+from apps.kernel.errors import Problem
+from apps.rating.domain import source as src
+from apps.rating.domain.source import ANY
+from apps.rating.domain.tariff_files import fields
+from apps.rating.domain.tariff_files.table import Layout, Row, TableReader
+
+TIMINGS, DESTINATIONS, RATES = "Timings", "Destinations", "Rates"
+DESTINATION_RATES, RATING_PLANS, RATING_PROFILES = "DestinationRates", "RatingPlans", "RatingProfiles"
+FILES = (TIMINGS, DESTINATIONS, RATES, DESTINATION_RATES, RATING_PLANS, RATING_PROFILES)
+
+_ID_ALIASES = {"Tag": "Id", "Tpid": "Id"}
+_PROFILE_COLUMNS = ("Tenant", "Category", "Subject", "ActivationTime", "RatingPlanId", "RatesFallbackSubject")
+_PROFILE_ALIASES = {"RatingPlanTag": "RatingPlanId", "FallbackSubjects": "RatesFallbackSubject"}
+LAYOUTS: Mapping[str, tuple[Layout, ...]] = {
+    TIMINGS: (Layout(("Tag", "Years", "Months", "MonthDays", "WeekDays", "Time"), 0, {"Id": "Tag"}),),
+    DESTINATIONS: (Layout(("Id", "Prefix"), 0, _ID_ALIASES),),
+    RATES: (
+        Layout(
+            ("Id", "ConnectFee", "Rate", "RateUnit", "RateIncrement", "GroupIntervalStart"), 0, _ID_ALIASES
+        ),
+    ),
+    DESTINATION_RATES: (
+        Layout(
+            (
+                "Id",
+                "DestinationId",
+                "RatesTag",
+                "RoundingMethod",
+                "RoundingDecimals",
+                "MaxCost",
+                "MaxCostStrategy",
+            ),
+            2,
+            _ID_ALIASES
+            | {"DestinationsTag": "DestinationId", "DestinationTag": "DestinationId", "RatesId": "RatesTag"},
+        ),
+    ),
+    RATING_PLANS: (
+        Layout(
+            ("Id", "DestinationRatesId", "TimingTag", "Weight"),
+            0,
+            _ID_ALIASES | {"DestinationRatesTag": "DestinationRatesId", "TimingId": "TimingTag"},
+        ),
+    ),
+    # Newer files lack the direction and the queues of CDR statistics, which are of no use here.
+    RATING_PROFILES: (
+        Layout(("Direction", *_PROFILE_COLUMNS, "CdrStatQueueIds"), 2, _PROFILE_ALIASES, ("*out", "*in")),
+        Layout((*_PROFILE_COLUMNS, "CdrStatQueueIds"), 2, _PROFILE_ALIASES),
+    ),
+}
+
+
+@dataclass
+class TariffFiles:
+    """What was read: the tariff plan, the lines of its values, how many rows each file had, and problems."""
+
+    plan: src.TariffPlan
+    lines: dict[str, list[int]] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def tenants(self) -> tuple[str, ...]:
+        """The tenants that the profiles name, in their order."""
+        return tuple(dict.fromkeys(profile.tenant for profile in self.plan.rating_profiles))
+
+
+class _Once:
+    """Tells first rows from repeated ones; a repetition that says something else is a problem."""
+
+    def __init__(self, reader: TableReader, column: str, what: str) -> None:
+        self.reader, self.column, self.what = reader, column, what
+        self.seen: dict[Hashable, tuple[object, int]] = {}
+
+    def is_new(self, line: int, key: Hashable, value: object) -> bool:
+        first = self.seen.setdefault(key, (value, line))
+        if first[1] == line:
+            return True
+        if first[0] != value:
+            self.reader.problem(
+                line,
+                self.column,
+                f"{self.what} stands in line {first[1]} with other values; keep one",
+                "duplicate",
+            )
+        return False
+
+
+def read_tariff_files(
+    files: Mapping[str, bytes],
+    *,
+    plan_code: str,
+    tenant: str | None = None,
+    zones: Mapping[str, ZoneInfo] | None = None,
+) -> TariffFiles:
+    """Read the files given (by name without ``.csv``); those absent count as empty.
+
+    ``tenant`` takes the place of the tenants in the profiles. ``zones`` are the tenants' time zones, for
+    activation times without one; UTC where a tenant is new.
+    """
+    result = TariffFiles(src.TariffPlan(plan_code))
+    readers: dict[str, Callable[[TableReader, Iterable[Row], list[int]], tuple[object, ...]]] = {
+        TIMINGS: _timings,
+        DESTINATIONS: _destinations,
+        RATES: _rates,
+        DESTINATION_RATES: _destination_rates,
+        RATING_PLANS: _rating_plans,
+        RATING_PROFILES: partial(_rating_profiles, tenant=tenant, zones=zones or {}),
+    }
+    values: list[tuple[object, ...]] = []
+    for name in FILES:
+        reader = TableReader(f"{name}.csv")
+        lines: list[int] = []
+        counter = _Counter()
+        rows = counter.count(reader.rows(files.get(name, b""), LAYOUTS[name]))
+        values.append(readers[name](reader, rows, lines))
+        result.lines[name] = lines
+        result.rows[name] = counter.rows
+        result.problems += reader.problems
+    result.plan = src.TariffPlan(plan_code, *values)  # type: ignore[arg-type]
+    return result
+
+
+class _Counter:
+    def __init__(self) -> None:
+        self.rows = 0
+
+    def count(self, rows: Iterable[Row]) -> Iterable[Row]:
+        for row in rows:
+            self.rows += 1
+            yield row
+
+
+def _timings(reader: TableReader, rows: Iterable[Row], lines: list[int]) -> tuple[src.Timing, ...]:
+    once = _Once(reader, "Tag", "this timing")
+    timings = []
+    for row in rows:
+        tag = reader.field(row, "Tag", fields.identifier)
+        years = reader.field(row, "Years", fields.number_list(1970, 9000))
+        months = reader.field(row, "Months", fields.number_list(1, 12))
+        month_days = reader.field(row, "MonthDays", fields.number_list(1, 31))
+        weekdays = reader.field(row, "WeekDays", fields.number_list(1, 7))
+        band = reader.field(row, "Time", fields.time_band)
+        if tag == ANY:
+            reader.problem(row.line, "Tag", f"{ANY} is always there and means any time; choose another tag")
+            continue
+        if tag is None or years is None or months is None or month_days is None:
+            continue
+        if weekdays is None or band is None:
+            continue
+        timing = src.Timing(tag, years, months, month_days, weekdays, *band)
+        if once.is_new(row.line, tag, timing):
+            timings.append(timing)
+            lines.append(row.line)
+    return tuple(timings)
+
+
+def _destinations(reader: TableReader, rows: Iterable[Row], lines: list[int]) -> tuple[src.Destination, ...]:
+    prefixes: dict[str, dict[str, None]] = {}
+    for row in rows:
+        tag = reader.field(row, "Id", fields.identifier)
+        prefix = reader.field(row, "Prefix", fields.prefix)
+        if tag == ANY:
+            reader.problem(row.line, "Id", f"{ANY} means every number and needs no prefix; choose another id")
+        elif tag is not None and prefix is not None:
+            own = prefixes.get(tag)
+            if own is None:
+                own = prefixes[tag] = {}
+                lines.append(row.line)
+            own[prefix] = None
+    return tuple(src.Destination(tag, tuple(own)) for tag, own in prefixes.items())
+
+
+def _rates(reader: TableReader, rows: Iterable[Row], lines: list[int]) -> tuple[src.Rate, ...]:
+    once = _Once(reader, "GroupIntervalStart", "a slot with this start")
+    slots: dict[str, list[src.RateSlot]] = {}
+    for row in rows:
+        tag = reader.field(row, "Id", fields.identifier)
+        fee = reader.field(row, "ConnectFee", fields.amount)
+        rate = reader.field(row, "Rate", fields.amount)
+        unit = reader.field(row, "RateUnit", fields.positive_units)
+        increment = reader.field(row, "RateIncrement", fields.positive_units)
+        start = reader.field(row, "GroupIntervalStart", fields.units)
+        if tag is None or fee is None or rate is None or unit is None or increment is None or start is None:
+            continue
+        slot = src.RateSlot(start, fee, rate, unit, increment)
+        if once.is_new(row.line, (tag, start), slot):
+            if tag not in slots:
+                slots[tag] = []
+                lines.append(row.line)
+            slots[tag].append(slot)
+    for line, (tag, own) in zip(lines, slots.items(), strict=True):
+        if min(slot.group_start for slot in own) > 0:
+            reader.problem(
+                line,
+                "GroupIntervalStart",
+                f"rate {tag} has no slot that starts at 0; add one for the beginning",
+            )
+    return tuple(src.Rate(tag, tuple(own)) for tag, own in slots.items())
+
+
+def _destination_rates(
+    reader: TableReader, rows: Iterable[Row], lines: list[int]
+) -> tuple[src.DestinationRate, ...]:
+    once = _Once(reader, "DestinationId", "this destination")
+    result = []
+    for row in rows:
+        tag = reader.field(row, "Id", fields.identifier)
+        destination = reader.field(row, "DestinationId", fields.identifier)
+        rate = reader.field(row, "RatesTag", fields.identifier)
+        method = reader.field(row, "RoundingMethod", fields.rounding_method)
+        decimals = reader.field(row, "RoundingDecimals", fields.rounding_decimals)
+        max_cost = reader.field(row, "MaxCost", fields.amount, "0")
+        strategy = reader.field(row, "MaxCostStrategy", fields.max_cost_strategy, "")
+        if tag is None or destination is None or rate is None or method is None:
+            continue
+        if decimals is None or max_cost is None or strategy is None:
+            continue
+        value = src.DestinationRate(tag, destination, rate, method, decimals, max_cost, strategy)
+        if once.is_new(row.line, (tag, destination), value):
+            result.append(value)
+            lines.append(row.line)
+    return tuple(result)
+
+
+def _rating_plans(
+    reader: TableReader, rows: Iterable[Row], lines: list[int]
+) -> tuple[src.RatingPlanEntry, ...]:
+    seen: set[src.RatingPlanEntry] = set()
+    result = []
+    for row in rows:
+        tag = reader.field(row, "Id", fields.identifier)
+        group = reader.field(row, "DestinationRatesId", fields.identifier)
+        timing = reader.field(row, "TimingTag", fields.identifier)
+        weight = reader.field(row, "Weight", fields.weight)
+        if tag is None or group is None or timing is None or weight is None:
+            continue
+        entry = src.RatingPlanEntry(tag, group, timing, weight)
+        if entry not in seen:
+            seen.add(entry)
+            result.append(entry)
+            lines.append(row.line)
+    return tuple(result)
+
+
+def _rating_profiles(
+    reader: TableReader,
+    rows: Iterable[Row],
+    lines: list[int],
+    *,
+    tenant: str | None,
+    zones: Mapping[str, ZoneInfo],
+) -> tuple[src.RatingProfile, ...]:
+    once = _Once(reader, "ActivationTime", "this activation")
+    utc = ZoneInfo("UTC")
+    result = []
+    for row in rows:
+        if "Direction" in row.cells:
+            reader.field(row, "Direction", fields.direction)
+        named = tenant if tenant is not None else reader.field(row, "Tenant", fields.tenant)
+        category = reader.field(row, "Category", fields.identifier)
+        subject = reader.field(row, "Subject", fields.subject)
+        zone = zones.get(named or "", utc)
+        activation = reader.field(row, "ActivationTime", partial(fields.activation, zone=zone))
+        plan = reader.field(row, "RatingPlanId", fields.identifier)
+        fallbacks = reader.field(row, "RatesFallbackSubject", fields.subjects, "")
+        if named is None or category is None or subject is None or activation is None:
+            continue
+        if plan is None or fallbacks is None:
+            continue
+        profile = src.RatingProfile(named, category, subject, activation, plan, fallbacks)
+        if once.is_new(row.line, profile[:4], profile):
+            result.append(profile)
+            lines.append(row.line)
+    return tuple(result)

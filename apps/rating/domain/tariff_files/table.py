@@ -1,0 +1,145 @@
+"""Comma-separated tariff tables: text in; rows with their lines, and problems, out."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeVar
+
+from apps.kernel.errors import InvalidInput, Problem
+
+Value = TypeVar("Value")
+MAX_PROBLEMS = 1_000
+
+
+class Row(NamedTuple):
+    """One record of a table: the line it ends at and its cells by column name."""
+
+    line: int
+    cells: Mapping[str, str]
+
+
+class Layout(NamedTuple):
+    """Columns in their order; the last ``optional`` ones may be left out. ``aliases`` are other headings.
+
+    ``marks``: without headings, a row has this layout where its first cell is one of them.
+    """
+
+    columns: tuple[str, ...]
+    optional: int = 0
+    aliases: Mapping[str, str] = {}
+    marks: tuple[str, ...] = ()
+
+    def heading(self, cell: str) -> str | None:
+        """The column that a heading names, or None."""
+        folded = cell.strip().lstrip("#").strip().casefold()
+        for column in self.columns:
+            if column.casefold() == folded:
+                return column
+        for alias, column in self.aliases.items():
+            if alias.casefold() == folded:
+                return column
+        return None
+
+
+class TableReader:
+    """Reads one file and collects what is wrong with it; ``file`` is how problems call it."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.problems: list[Problem] = []
+
+    def problem(self, line: int, column: str, message: str, code: str = "invalid_input") -> None:
+        """Note a problem at a place; past a thousand nobody reads them, so the rest is left out."""
+        if len(self.problems) < MAX_PROBLEMS:
+            self.problems.append(Problem(place(self.file, line, column), message, code))
+
+    def rows(self, data: bytes, layouts: Sequence[Layout]) -> Iterator[Row]:
+        """The records of a table with one of the layouts, told apart by heading or by number of columns.
+
+        Blank lines and lines that begin with “#” are skipped; a first row of headings decides the order.
+        """
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+            column = error.start - data.rfind(b"\n", 0, error.start)
+            self.problem(line, str(column), "this is not UTF-8; save the file as UTF-8", "invalid_encoding")
+            return
+        reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True, strict=True)
+        columns: tuple[str | None, ...] | None = None
+        first = True
+        try:
+            for cells in reader:
+                if not cells or cells[0].startswith("#") or not any(cell.strip() for cell in cells):
+                    continue
+                if first:
+                    first = False
+                    columns = self._headings(cells, layouts)
+                    if columns is not None:
+                        self._demand_columns(reader.line_num, columns, layouts)
+                        continue
+                names = columns or self._columns_of(cells, layouts, reader.line_num)
+                if names is None:
+                    continue
+                if len(cells) > len(names) and any(cell.strip() for cell in cells[len(names) :]):
+                    self.problem(
+                        reader.line_num,
+                        str(len(names) + 1),
+                        f"rows have {len(names)} columns, this one {len(cells)}; quote values with a comma in them",
+                    )
+                    continue
+                row = {name: cell.strip() for name, cell in zip(names, cells, strict=False) if name}
+                yield Row(reader.line_num, row)
+        except csv.Error as error:
+            self.problem(reader.line_num, "1", f"this is not comma-separated text: {error}")
+
+    def field(
+        self, row: Row, column: str, parse: Callable[[str], Value], missing: str | None = None
+    ) -> Value | None:
+        """The parsed cell, or None after noting why it is wrong; ``missing`` stands in for an absent column."""
+        text = row.cells.get(column)
+        if text is None:
+            if missing is None:
+                self.problem(row.line, column, "this column is missing")
+                return None
+            text = missing
+        try:
+            return parse(text)
+        except InvalidInput as error:
+            self.problem(row.line, column, error.message, error.code)
+            return None
+
+    def _headings(self, cells: Sequence[str], layouts: Sequence[Layout]) -> tuple[str | None, ...] | None:
+        for layout in layouts:
+            names = tuple(layout.heading(cell) for cell in cells)
+            if any(names) and all(name or not cell.strip() for name, cell in zip(names, cells, strict=True)):
+                return names
+        return None
+
+    def _demand_columns(self, line: int, columns: Sequence[str | None], layouts: Sequence[Layout]) -> None:
+        shortest = min(layouts, key=lambda layout: len(layout.columns))
+        needed = shortest.columns[: len(shortest.columns) - shortest.optional]
+        for column in needed:
+            if column not in columns:
+                self.problem(line, column, "the headings lack this column")
+
+    def _columns_of(
+        self, cells: Sequence[str], layouts: Sequence[Layout], line: int
+    ) -> tuple[str, ...] | None:
+        marked = [layout for layout in layouts if cells[0].strip() in layout.marks]
+        layout = marked[0] if marked else next(layout for layout in layouts if not layout.marks)
+        if len(layout.columns) - layout.optional <= len(cells):
+            return layout.columns
+        self.problem(
+            line,
+            str(len(cells)),
+            f"this row has {len(cells)} of the {len(layout.columns)} columns {', '.join(layout.columns)}",
+        )
+        return None
+
+
+def place(file: str, line: int, column: str) -> str:
+    """How a place in a file is named: ``Rates.csv, line 3, column Rate``."""
+    return f"{file}, line {line}, column {column}"

@@ -1,0 +1,135 @@
+"""``loadtariffplan DIR``: load a folder of CGRateS tariff-plan files."""
+
+from __future__ import annotations
+
+import time
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.core.management.base import BaseCommand, CommandError
+
+from apps.kernel.clock import utc_now
+from apps.kernel.errors import InvalidInput, InvalidInputs, Problem
+from apps.rating.domain.source import SHARED_TARIFF_PLAN
+from apps.rating.domain.tariff_files import FILES, TariffFiles, fields, read_tariff_files, review
+from apps.rating.models import Tenant
+from apps.rating.services.tariff_loading import load_tariff_plan, problems_of
+
+_SHOWN = 200
+
+
+class Command(BaseCommand):
+    help = (
+        "Load the CGRateS files Timings, Destinations, Rates, DestinationRates, RatingPlans and RatingProfiles "
+        "(.csv) of a folder, and publish the tariff. Any error loads nothing. Ids that were loaded before are "
+        "replaced by those of the folder; the rest stays, unless --flush removes it."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("folder", metavar="DIR", type=Path)
+        parser.add_argument(
+            "--tenant",
+            metavar="T",
+            help="Load the folder as tenant T's own: all its profiles become T's, and its ids are apart from the "
+            "shared ones. Without it, the profiles name the tenants, and all share the ids.",
+        )
+        parser.add_argument(
+            "--dry-run", action="store_true", help="Read and check everything, store nothing."
+        )
+        parser.add_argument(
+            "--validate",
+            action="store_true",
+            help="Also warn of what is hardly meant: unused ids, overlaps, gaps in timings.",
+        )
+        parser.add_argument("--flush", action="store_true", help="Remove what was loaded before.")
+
+    def handle(
+        self,
+        *args: Any,
+        folder: Path,
+        tenant: str | None,
+        dry_run: bool,
+        validate: bool,
+        flush: bool,
+        **options: Any,
+    ) -> None:
+        began = time.monotonic()
+        if tenant is not None:
+            try:
+                fields.tenant(tenant)
+            except InvalidInput as error:
+                raise CommandError(f"--tenant: {error}") from error
+        files = read_tariff_files(
+            self._read(folder),
+            plan_code=tenant or SHARED_TARIFF_PLAN,
+            tenant=tenant,
+            zones={code: ZoneInfo(zone) for code, zone in Tenant.objects.values_list("code", "time_zone")},
+        )
+        self._print_rows(files)
+        if validate and not files.problems:
+            self._warn(review(files, utc_now().date()))
+        if dry_run:
+            self._refuse(problems_of(files, flush=flush), folder)
+            self.stdout.write(f"{folder} is in order; nothing was stored ({_seconds_since(began)} s).")
+            return
+        try:
+            loaded = load_tariff_plan(files, utc_now(), flush=flush)
+        except InvalidInputs as error:
+            self._refuse(error.problems, folder)
+            raise
+        for code in loaded.new_tenants:
+            self.stdout.write(f"Tenant {code} is new; its time zone is UTC until it is set.")
+        what = "published as" if loaded.is_new else "the same as"
+        self.stdout.write(
+            self.style.SUCCESS(
+                f"{folder}: {what} tariff version {loaded.version_id} ({_seconds_since(began)} s)."
+            )
+        )
+
+    def _read(self, folder: Path) -> dict[str, bytes]:
+        """The files that are there, by name; a folder without any is an error."""
+        if not folder.is_dir():
+            raise CommandError(f"{folder} is not a folder")
+        files = {}
+        for name in FILES:
+            try:
+                files[name] = (folder / f"{name}.csv").read_bytes()
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise CommandError(f"{folder / name}.csv cannot be read: {error}") from error
+        if not files:
+            raise CommandError(
+                f"{folder} has none of the files {', '.join(f'{name}.csv' for name in FILES)}; is it the right folder?"
+            )
+        missing = [f"{name}.csv" for name in FILES if name not in files]
+        if missing:
+            self.stdout.write(f"Not in {folder}: {', '.join(missing)}; what was loaded before is kept.")
+        return files
+
+    def _print_rows(self, files: TariffFiles) -> None:
+        for name, rows in files.rows.items():
+            self.stdout.write(f"{name + '.csv':22} {rows:>9,} rows")
+
+    def _warn(self, warnings: list[Problem]) -> None:
+        for warning in warnings[:_SHOWN]:
+            self.stderr.write(self.style.WARNING(f"warning: {warning}"))
+        if len(warnings) > _SHOWN:
+            self.stderr.write(self.style.WARNING(f"… and {len(warnings) - _SHOWN} more warnings"))
+        self.stdout.write(f"{len(warnings)} warnings")
+
+    def _refuse(self, problems: list[Problem], folder: Path) -> None:
+        if not problems:
+            return
+        for problem in problems[:_SHOWN]:
+            self.stderr.write(f"{folder}/{problem}")
+        if len(problems) > _SHOWN:
+            self.stderr.write(f"… and {len(problems) - _SHOWN} more")
+        count = f"{len(problems)} error" + ("s" if len(problems) > 1 else "")
+        raise CommandError(f"{folder}: {count}; nothing was loaded")
+
+
+def _seconds_since(began: float) -> str:
+    return f"{time.monotonic() - began:.1f}"

@@ -1,0 +1,93 @@
+"""``rate``: price enquiries, a JSON line each, without charging anything."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from apps.kernel.errors import BssError
+from apps.rating.domain.explain import explain, prose
+from apps.rating.domain.price_queries import answer_line, read_query
+from apps.rating.domain.rater import Rater
+from apps.rating.selectors import current_tariff, tariff_version
+
+
+class Command(BaseCommand):
+    help = (
+        'Price usage: JSON lines in, such as {"subject": "alice", "tor": "voice", "destination": "4930123", '
+        '"start": "2026-01-01T00:00:00Z", "usage": 60}, and JSON lines out in the same order. Optional are '
+        "tenant (default), category (call) and position (0): the usage of this session that was rated already."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "file",
+            nargs="?",
+            default="-",
+            metavar="FILE",
+            help="JSON lines; standard input where it is left out or “-”.",
+        )
+        parser.add_argument(
+            "--explain", action="store_true", help="Say in sentences how each price comes about."
+        )
+        parser.add_argument(
+            "--tariff-version",
+            type=int,
+            metavar="N",
+            help="Price by an earlier tariff version than the newest.",
+        )
+
+    def handle(self, *args: Any, file: str, tariff_version: int | None, **options: Any) -> None:
+        rater = _rater(tariff_version)
+        answer = _explain_line if options["explain"] else answer_line
+        if file == "-":
+            self._answer(rater, answer, sys.stdin.buffer)
+            return
+        try:
+            with Path(file).open("rb") as lines:
+                self._answer(rater, answer, lines)
+        except OSError as error:
+            raise CommandError(f"{file} cannot be read: {error.strerror}") from error
+
+    def _answer(self, rater: Rater, answer: Any, lines: Iterable[bytes]) -> None:
+        """Answer each line at once where somebody waits for it; otherwise as buffers fill."""
+        out = self.stdout
+        waiting = sys.stdin is not None and lines is sys.stdin.buffer and not _is_file(lines)
+        try:
+            for line in lines:
+                if not line.strip():
+                    continue
+                out.write(answer(rater, line.decode("utf-8", "replace")))
+                if waiting:
+                    out.flush()
+            out.flush()
+        except BrokenPipeError:
+            # Whoever read the answers has enough; nothing is wrong.
+            sys.stderr.close()
+
+
+def _is_file(stream: Any) -> bool:
+    try:
+        return Path(f"/proc/self/fd/{stream.fileno()}").is_file()
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _rater(version_id: int | None) -> Rater:
+    try:
+        return (current_tariff() if version_id is None else tariff_version(version_id)).rater
+    except BssError as error:
+        raise CommandError(str(error)) from error
+
+
+def _explain_line(rater: Rater, line: str) -> str:
+    try:
+        query = read_query(line)
+        return prose(explain(rater, query.usage, query.position)) + "\n"
+    except BssError as error:
+        return f"No price ({error.code}): {error.message}\n"

@@ -1,0 +1,5 @@
+"""Reads of the rating room that other rooms use."""
+
+from apps.rating.selectors.tariffs import CurrentTariff, current_tariff, tariff_version
+
+__all__ = ["CurrentTariff", "current_tariff", "tariff_version"]

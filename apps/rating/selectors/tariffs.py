@@ -1,0 +1,91 @@
+"""The tariff in force, kept compiled in each process and looked after for newer versions."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from functools import lru_cache
+from typing import NamedTuple
+
+from django.conf import settings
+
+from apps.kernel.errors import NotFound
+from apps.rating.domain.rater import Rater
+from apps.rating.domain.snapshot import decode
+from apps.rating.domain.tariff import Tariff, compile_tariff
+from apps.rating.models import TariffVersion
+
+_KEPT_VERSIONS = 4
+
+
+class CurrentTariff(NamedTuple):
+    """A compiled tariff version; one batch of work uses one of these from beginning to end."""
+
+    version_id: int
+    tariff: Tariff
+    rater: Rater
+
+
+class _InForce:
+    """What this process knows of the newest version, and when it looked last."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.current: CurrentTariff | None = None
+        self.content_hash = ""
+        self.looked_at = 0.0
+
+
+_in_force = _InForce()
+
+
+def current_tariff() -> CurrentTariff:
+    """The newest published tariff; whether there is a newer one is looked up every RATING_TARIFF_REFRESH_S.
+
+    Raises NotFound as long as none was published.
+    """
+    current = _in_force.current
+    if current is not None and time.monotonic() - _in_force.looked_at < settings.RATING_TARIFF_REFRESH_S:
+        return current
+    with _in_force.lock:
+        newest = TariffVersion.objects.order_by("-id").values_list("id", "content_hash").first()
+        if newest is None:
+            _in_force.current = None
+            raise NotFound(
+                "no tariff has been published yet; load one with loadtariffplan, or save a price plan",
+                code="no_tariff",
+            )
+        version_id, content_hash = newest
+        known = _in_force.current
+        if known is None or (known.version_id, _in_force.content_hash) != newest:
+            _in_force.current = _compiled(version_id, content_hash)
+            _in_force.content_hash = content_hash
+            # A tariff is hundreds of thousands of objects that stay: the garbage collector need not visit them.
+            gc.collect()
+            gc.freeze()
+        _in_force.looked_at = time.monotonic()
+        assert _in_force.current is not None
+        return _in_force.current
+
+
+def tariff_version(version_id: int) -> CurrentTariff:
+    """An earlier tariff, to explain what was priced by it. Raises NotFound."""
+    content_hash = TariffVersion.objects.filter(pk=version_id).values_list("content_hash", flat=True).first()
+    if content_hash is None:
+        raise NotFound(f"there is no tariff version {version_id}")
+    return _compiled(version_id, content_hash)
+
+
+def look_again() -> None:
+    """Make the next :func:`current_tariff` of this process look for a newer version at once."""
+    _in_force.looked_at = -float(settings.RATING_TARIFF_REFRESH_S)
+    _in_force.current = None
+
+
+# The hash is part of the key because a database that was rolled back may give an id again.
+@lru_cache(maxsize=_KEPT_VERSIONS)
+def _compiled(version_id: int, content_hash: str) -> CurrentTariff:
+    snapshot = TariffVersion.objects.values_list("snapshot", flat=True).get(pk=version_id)
+    tariff = compile_tariff(decode(bytes(snapshot)))
+    return CurrentTariff(version_id, tariff, Rater(tariff, settings.RATING_FALLBACK_DEPTH))

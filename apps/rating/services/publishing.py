@@ -1,0 +1,75 @@
+"""Publishing: from rows to the snapshot that every process prices with."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db import connection, transaction
+
+from apps.kernel.errors import InvalidInputs
+from apps.rating.domain.snapshot import encode
+from apps.rating.domain.source import SHARED_TARIFF_PLAN
+from apps.rating.domain.tariff import compile_tariff
+from apps.rating.models import TariffPlan, TariffVersion
+from apps.rating.selectors.tariff_source import tariff_source
+from apps.rating.selectors.tariffs import look_again
+
+logger = logging.getLogger(__name__)
+
+
+class Published(NamedTuple):
+    """The version in force now; ``is_new`` is False where nothing that prices depend on had changed."""
+
+    version_id: int
+    is_new: bool
+
+
+@transaction.atomic
+def publish(now: datetime, note: str = "") -> Published:
+    """Make a tariff version of the rows as they are; other processes see it within a minute.
+
+    Raises InvalidInputs where the rows do not make a tariff; the former version then stays in force.
+    """
+    # One at a time, so that the newest version is always made of the newest rows.
+    TariffPlan.objects.get_or_create(code=SHARED_TARIFF_PLAN)
+    TariffPlan.objects.select_for_update().get(code=SHARED_TARIFF_PLAN)
+    source = tariff_source()
+    compile_tariff(source)
+    snapshot = encode(source)
+    newest = TariffVersion.objects.order_by("-id").only("id", "content_hash").first()
+    if newest is not None and newest.content_hash == snapshot.content_hash:
+        return Published(newest.pk, is_new=False)
+    version = TariffVersion.objects.create(
+        published_at=now, content_hash=snapshot.content_hash, snapshot=snapshot.data, note=note[:200]
+    )
+    look_again()
+    transaction.on_commit(look_again)
+    return Published(version.pk, is_new=True)
+
+
+class _PublishOnCommit:
+    def __init__(self, now: datetime, note: str, on_error: Callable[[InvalidInputs], object] | None) -> None:
+        self.now, self.note, self.on_error = now, note, on_error
+
+    def __call__(self) -> None:
+        try:
+            publish(self.now, self.note)
+        except InvalidInputs as error:
+            # The edit is stored, but it does not make a tariff (yet): the former one stays in force.
+            logger.error("The tariff was not published: %s", error)
+            if self.on_error is not None:
+                self.on_error(error)
+
+
+def publish_on_commit(
+    now: datetime, note: str = "", on_error: Callable[[InvalidInputs], object] | None = None
+) -> None:
+    """Publish after the current transaction, once however often it is asked for within it.
+
+    Where the rows do not make a tariff, the former one stays in force and ``on_error`` is told why.
+    """
+    if not any(isinstance(callback[1], _PublishOnCommit) for callback in connection.run_on_commit):
+        transaction.on_commit(_PublishOnCommit(now, note, on_error))
