@@ -188,7 +188,8 @@ class AnswerItem(NamedTuple):
     ``granted`` counts units of ``type_of_record`` (None: nothing was asked; 0 with ``final``: stop now).
     ``cost_micros`` was debited for what the item reported (events: for the item; enquiries: would be).
     ``unpaid_micros`` is the part of the price that no balance could pay. The intervals are seconds, 0 = not
-    given; thresholds count units of the grant that is left when the client reports early.
+    given; thresholds count units of the grant that is left when the client reports early. At
+    ``tariff_change_at`` the price changes: units used after it are to be reported apart (Tariff-Time-Change).
     """
 
     service: str
@@ -203,6 +204,7 @@ class AnswerItem(NamedTuple):
     validity_s: int = 0
     quota_holding_s: int | None = None
     threshold: int = 0
+    tariff_change_at: datetime | None = None
     reason: str = ""
 
 

@@ -1,0 +1,319 @@
+"""Balances as values: which of them may pay for a piece of usage, and in which order.
+
+A balance holds money (micro-units) or units of usage. Free units of price plans and bundles are seen as unit
+balances too (:func:`balance_of_grant`), so one order of use holds for everything that a subscriber can spend.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+from hashlib import blake2b
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from apps.charging.domain.usage_book import CounterKey, Grant
+from apps.kernel.errors import InvalidInput
+from apps.kernel.periods import local_instant
+from apps.kernel.units import SECONDS_PER_DAY, TypeOfRecord, parse_usage_units
+from apps.rating.domain.source import ANY, Timing
+from apps.rating.domain.tariff import Tariff
+from apps.rating.domain.timings import applies_on
+
+DEFAULT_TAG = "*default"
+UNLIMITED_UNITS = 1 << 60
+"""The value of a balance that never runs out; counted down nowhere."""
+
+
+class BalanceKind(StrEnum):
+    """What a balance holds (CGRateS: balance type)."""
+
+    MONETARY = "monetary"
+    VOICE = "voice"
+    DATA = "data"
+    SMS = "sms"
+    GENERIC = "generic"
+
+
+class Strategy(StrEnum):
+    """In which order the members' balances of a shared group are used; *mine_* means one's own first."""
+
+    LOWEST = "*lowest"
+    HIGHEST = "*highest"
+    RANDOM = "*random"
+    MINE_LOWEST = "*mine_lowest"
+    MINE_HIGHEST = "*mine_highest"
+    MINE_RANDOM = "*mine_random"
+
+
+class Balance(NamedTuple):
+    """One balance. ``value`` and ``reserved`` count micro-units (monetary), seconds, octets or events.
+
+    ``included`` and ``excluded`` are destination ids; ``categories`` empty = all. It may be used from
+    ``active_from`` and before ``expires_at``, and then at the instants that ``timings`` name (empty = all).
+    A ``blocker`` ends the chain. ``rating_subject`` empty or ``*zeroN`` makes units free in increments of N; another
+    one prices the usage, and units and money are both debited. ``factors`` says for a generic balance how many
+    units of each type of record one unit of it buys. ``groups`` share it between accounts. A monetary balance may
+    not fall below ``-overdraft``. ``counter`` marks free units of a plan, whose use is counted and not booked.
+    """
+
+    balance_id: int
+    account_id: int
+    tag: str = DEFAULT_TAG
+    kind: str = BalanceKind.MONETARY
+    value: int = 0
+    reserved: int = 0
+    weight: int = 0
+    included: frozenset[str] = frozenset()
+    excluded: frozenset[str] = frozenset()
+    categories: frozenset[str] = frozenset()
+    timings: tuple[Timing, ...] = ()
+    active_from: datetime | None = None
+    expires_at: datetime | None = None
+    disabled: bool = False
+    blocker: bool = False
+    rating_subject: str = ""
+    factors: tuple[tuple[str, int], ...] = ()
+    groups: tuple[int, ...] = ()
+    overdraft: int = 0
+    counter: CounterKey | None = None
+
+    @property
+    def available(self) -> int:
+        """What may be spent: the value without what is reserved, and never less than nothing."""
+        return max(self.value - self.reserved, 0)
+
+
+class Group(NamedTuple):
+    """A shared group: per account (0 = any) the strategy, and the rating subject of units used through it."""
+
+    group_id: int
+    terms: Mapping[int, tuple[str, str]]
+
+    def terms_of(self, account_id: int) -> tuple[str, str]:
+        return self.terms.get(account_id) or self.terms.get(0) or (Strategy.MINE_RANDOM, "")
+
+
+class Use(NamedTuple):
+    """For what balances are wanted: where to, under which category, when, on whose clock."""
+
+    tenant: str
+    category: str
+    type_of_record: str
+    stem: str
+    zone: ZoneInfo
+
+
+class Candidate(NamedTuple):
+    """A balance that may be used, with the rating subject that holds for this account."""
+
+    balance: Balance
+    rating_subject: str
+
+
+def precision(tariff: Tariff, tenant: str, balance: Balance, stem: str) -> int | None:
+    """How closely the balance's destinations match a number whose longest known prefix is ``stem``.
+
+    The length of the longest prefix that one of them has, 0 for a balance that serves all numbers, None for
+    a number that it does not serve.
+    """
+    included, excluded = balance.included, balance.excluded
+    if not included and not excluded:
+        return 0
+    for prefix, keys in tariff.prefixes_of(stem):
+        ids = [key.id for key in keys if tariff.visible(key, tenant)]
+        if any(destination in excluded for destination in ids):
+            return None
+        if any(destination in included for destination in ids):
+            return len(prefix)
+    if ANY in excluded or (included and ANY not in included):
+        return None
+    return 0
+
+
+def is_usable(balance: Balance, category: str, instant: datetime, zone: ZoneInfo) -> bool:
+    """Whether the balance is enabled and active at ``instant``, for the category."""
+    if balance.disabled:
+        return False
+    if balance.expires_at is not None and instant >= balance.expires_at:
+        return False
+    if balance.active_from is not None and instant < balance.active_from:
+        return False
+    if balance.categories and category not in balance.categories:
+        return False
+    return not balance.timings or any(_covers(timing, instant, zone) for timing in balance.timings)
+
+
+def candidates(
+    balances: Iterable[Balance],
+    account_id: int,
+    groups: Mapping[int, Group],
+    use: Use,
+    kinds: frozenset[str],
+    instant: datetime,
+    tariff: Tariff,
+    seed: str,
+) -> list[Candidate]:
+    """The account's balances of these kinds that may be used at ``instant``, in order of use.
+
+    The most precise destination first, then the highest weight, then the oldest. One that is shared stands
+    for all of its group, in the order of the group's strategy. ``balances`` are those of all accounts concerned.
+    """
+    fitting: list[tuple[int, int, int, Balance]] = []
+    for balance in balances:
+        if balance.kind not in kinds or not is_usable(balance, use.category, instant, use.zone):
+            continue
+        if balance.factors and _factor(balance, use.type_of_record) is None:
+            continue
+        exact = precision(tariff, use.tenant, balance, use.stem)
+        if exact is not None:
+            # Unlimited free units come first of all, so that nothing is used up in vain.
+            if balance.counter is not None and balance.value == UNLIMITED_UNITS:
+                exact = _UNLIMITED_FIRST
+            fitting.append((-exact, -balance.weight, balance.balance_id, balance))
+    fitting.sort()
+    if not groups:
+        return [
+            Candidate(entry[3], entry[3].rating_subject)
+            for entry in fitting
+            if entry[3].account_id == account_id
+        ]
+    found: dict[int, Candidate] = {}
+    usable = [entry[3] for entry in fitting]
+    for balance in usable:
+        if balance.account_id != account_id:
+            continue
+        shared = [groups[group_id] for group_id in balance.groups if group_id in groups]
+        if not shared:
+            found.setdefault(balance.balance_id, Candidate(balance, balance.rating_subject))
+        for group in shared:
+            strategy, subject = group.terms_of(account_id)
+            members = [
+                other for other in usable if group.group_id in other.groups and other.kind == balance.kind
+            ]
+            for member in in_order_of_strategy(members, strategy, balance, seed):
+                found.setdefault(member.balance_id, Candidate(member, subject or member.rating_subject))
+    return list(found.values())
+
+
+def in_order_of_strategy(members: list[Balance], strategy: str, mine: Balance, seed: str) -> list[Balance]:
+    """A group's balances as ``strategy`` orders them; *random is settled by ``seed``, so repeats agree."""
+    if strategy.endswith("lowest"):
+        ordered = sorted(members, key=lambda balance: (balance.value, balance.balance_id))
+    elif strategy.endswith("highest"):
+        ordered = sorted(members, key=lambda balance: (-balance.value, balance.balance_id))
+    else:
+        ordered = sorted(members, key=lambda balance: _drawn_lot(seed, balance.balance_id))
+    if strategy.startswith("*mine"):
+        ordered.sort(key=lambda balance: balance.balance_id != mine.balance_id)
+    return ordered
+
+
+def next_change(balances: Iterable[Balance], after: datetime, until: datetime, zone: ZoneInfo) -> datetime:
+    """The first instant in ``(after, until)`` at which one of the balances begins or ceases to be usable."""
+    first = until
+    for balance in balances:
+        for instant in (balance.active_from, balance.expires_at):
+            if instant is not None and after < instant < first:
+                first = instant
+        if balance.timings:
+            first = _next_edge(balance.timings, after, first, zone)
+    return first
+
+
+_ZERO = re.compile(r"\*zero(.+)", re.ASCII)
+
+
+def free_increment(rating_subject: str) -> int | None:
+    """The increment of free units: ``*zero1m`` is 60 (plain ``*zero`` and no subject 1); None where a subject prices.
+
+    Raises InvalidInput for a ``*zero`` that is followed by no number of units.
+    """
+    if rating_subject in ("", "*zero"):
+        return 1
+    match = _ZERO.fullmatch(rating_subject)
+    if match is None:
+        return None
+    increment = parse_usage_units(match[1])
+    if increment < 1:
+        raise InvalidInput(f"“{rating_subject}” has no increment; write it like *zero1s or *zero1m")
+    return increment
+
+
+class FreeTerms(NamedTuple):
+    """Free units are taken ``increment`` units of usage at a time, each for ``price`` units of the balance."""
+
+    increment: int
+    price: int
+
+
+def free_terms(balance: Balance, rating_subject: str, type_of_record: str) -> FreeTerms | None:
+    """How units of the balance are taken; None where ``rating_subject`` prices them."""
+    increment = free_increment(rating_subject)
+    if increment is None:
+        return None
+    factor = _factor(balance, type_of_record) or 1
+    whole = -(-increment // factor)
+    return FreeTerms(whole * factor, whole)
+
+
+def balance_of_grant(
+    grant: Grant, key: CounterKey, used: int, reserved: int, account_id: int, balance_id: int, kind: str
+) -> Balance:
+    """Free units of a plan or bundle as a unit balance: used one by one, with no weight of their own."""
+    unlimited = grant.units < 0
+    return Balance(
+        balance_id=balance_id,
+        account_id=account_id,
+        tag=grant.origin,
+        kind=kind,
+        value=UNLIMITED_UNITS if unlimited else max(grant.units - used, 0),
+        reserved=0 if unlimited else reserved,
+        included=frozenset(grant.included),
+        excluded=frozenset(grant.excluded),
+        counter=key,
+    )
+
+
+def kinds_for(type_of_record: str) -> frozenset[str]:
+    """The kinds of unit balance that may pay for a type of record."""
+    return _KINDS[type_of_record]
+
+
+_KINDS = {tor.value: frozenset({tor.value, BalanceKind.GENERIC.value}) for tor in TypeOfRecord}
+_UNLIMITED_FIRST = 1_000
+MONEY = frozenset({BalanceKind.MONETARY.value})
+
+
+def _factor(balance: Balance, type_of_record: str) -> int | None:
+    for name, factor in balance.factors:
+        if name == type_of_record:
+            return factor
+    return None
+
+
+def _drawn_lot(seed: str, balance_id: int) -> bytes:
+    return blake2b(f"{seed}:{balance_id}".encode(), digest_size=8).digest()
+
+
+def _covers(timing: Timing, instant: datetime, zone: ZoneInfo) -> bool:
+    local = instant.astimezone(zone)
+    second = local.hour * 3600 + local.minute * 60 + local.second
+    return applies_on(timing, local.date()) and timing.start_s <= second < timing.end_s
+
+
+def _next_edge(timings: tuple[Timing, ...], after: datetime, until: datetime, zone: ZoneInfo) -> datetime:
+    day = after.astimezone(zone).date()
+    first = until
+    while local_instant(day, 0, zone) < first:
+        edges = {
+            second for timing in timings for second in (0, timing.start_s, timing.end_s, SECONDS_PER_DAY)
+        }
+        for second in edges:
+            instant = local_instant(day, second, zone)
+            if after < instant < first:
+                first = instant
+        day += timedelta(days=1)
+    return first

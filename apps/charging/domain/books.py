@@ -1,0 +1,193 @@
+"""The working copy of one request: balances and counters on which amounts are held, given back and debited.
+
+A reservation is a two-phase transfer: held (pending), then debited (posted) or given back (voided, expired). Only
+a debit makes a ledger entry. A copy lives for one call of ``charge`` and is never seen outside of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from apps.charging.domain.balances import (
+    DEFAULT_TAG,
+    UNLIMITED_UNITS,
+    Balance,
+    BalanceKind,
+    balance_of_grant,
+)
+from apps.charging.domain.requests import ChargingRequest
+from apps.charging.domain.sessions import Hold, Session
+from apps.charging.domain.state import Account, Counter, Entry, State
+from apps.charging.domain.usage_book import CounterKey, Grant
+
+USAGE = "usage"
+REVENUE = "revenue"
+
+
+class Books:
+    """The balances and counters of one state, being changed.
+
+    ``cause`` names the request in every entry; ``seed`` settles random orders, alike for a whole session.
+    """
+
+    __slots__ = (
+        "_counter_balances",
+        "balances",
+        "cause",
+        "counters",
+        "entries",
+        "fresh_id",
+        "seed",
+        "session_row",
+        "state",
+    )
+
+    def __init__(self, state: State, cause: str, seed: str) -> None:
+        self.state = state
+        self.balances = dict(state.balances)
+        self.counters = dict(state.counters)
+        self.entries: list[Entry] = []
+        self.fresh_id = state.fresh_id
+        self.cause = cause
+        self.seed = seed
+        self.session_row: int | None = None
+        self._counter_balances: dict[int, tuple[CounterKey, Grant, str]] = {}
+
+    def new_id(self) -> int:
+        """An id for a row that is not stored yet."""
+        new_id, self.fresh_id = self.fresh_id, self.fresh_id + 1
+        return new_id
+
+    def with_grants(
+        self, grants: tuple[tuple[CounterKey, Grant], ...], account_id: int, kind: str
+    ) -> Mapping[int, Balance]:
+        """The balances together with free units of these grants, seen as unit balances."""
+        if not grants:
+            return self.balances
+        seen = dict(self.balances)
+        for key, grant in grants:
+            counter = self.counters.get(key)
+            if counter is None:
+                counter = self.counters[key] = Counter(-self.new_id(), 0, 0)
+            self._counter_balances[counter.counter_id] = (key, grant, kind)
+            seen[counter.counter_id] = balance_of_grant(
+                grant, key, counter.used, counter.reserved, account_id, counter.counter_id, kind
+            )
+        return seen
+
+    def hold(self, takes: Mapping[int, int], overdrawn: int | None = None) -> tuple[Hold, ...]:
+        """Reserve the amounts; only the balance ``overdrawn`` may go below zero by it."""
+        holds = []
+        for balance_id, amount in takes.items():
+            if amount > 0:
+                self._reserve(balance_id, amount)
+                if balance_id == overdrawn:
+                    self._allow_what_is(balance_id)
+                holds.append(Hold(balance_id, amount))
+        return tuple(holds)
+
+    def void(self, holds: tuple[Hold, ...]) -> None:
+        """Give back what was reserved."""
+        for hold in holds:
+            self._reserve(hold.balance_id, -hold.amount)
+
+    def debit(
+        self, takes: Mapping[int, int], at: datetime, piece: str, note: str, overdrawn: int | None = None
+    ) -> None:
+        """Take the amounts, each with its entry; only the balance ``overdrawn`` may go below zero by it."""
+        for balance_id, amount in takes.items():
+            if amount:
+                cause = f"{self.cause}:{piece}:{balance_id}"
+                self.post(
+                    balance_id, -amount, at, USAGE, REVENUE, cause, note, overdraw=balance_id == overdrawn
+                )
+
+    def post(
+        self,
+        balance_id: int,
+        amount: int,
+        at: datetime,
+        kind: str,
+        book: str,
+        cause: str,
+        note: str,
+        *,
+        overdraw: bool = False,
+    ) -> None:
+        """Add ``amount`` to the balance (or count it as used of a counter), with its entry.
+
+        Only with ``overdraw`` may a monetary balance end below zero; the database refuses it otherwise.
+        """
+        if balance_id < 0:
+            key = self._key_of(balance_id)
+            counter = self.counters[key]
+            self.counters[key] = counter._replace(used=counter.used - amount)
+            amount = -amount
+        else:
+            balance = self.balances[balance_id]
+            if balance.value != UNLIMITED_UNITS:
+                self.balances[balance_id] = balance._replace(value=balance.value + amount)
+            if overdraw:
+                self._allow_what_is(balance_id)
+        self.entries.append(Entry(balance_id, at, kind, book, amount, cause, note, self.session_row))
+
+    def default_balance(self, account: Account) -> Balance:
+        """The account's default monetary balance; it comes into being where there is none."""
+        for balance in self.balances.values():
+            if (
+                balance.account_id == account.account_id
+                and balance.tag == DEFAULT_TAG
+                and balance.kind == BalanceKind.MONETARY
+            ):
+                return balance
+        return self.add(Balance(self.new_id(), account.account_id))
+
+    def add(self, balance: Balance) -> Balance:
+        self.balances[balance.balance_id] = balance
+        return balance
+
+    def money_left(self, account: Account, now: datetime) -> int:
+        """What the account's own money could still buy, whatever its filters; debts count as what they are."""
+        total = 0
+        for balance in self.balances.values():
+            if balance.account_id != account.account_id or balance.kind != BalanceKind.MONETARY:
+                continue
+            if balance.disabled or (balance.expires_at is not None and balance.expires_at <= now):
+                continue
+            if balance.active_from is None or balance.active_from <= now:
+                total += balance.value - balance.reserved
+        return total
+
+    def state_after(self, session: Session | None) -> State:
+        return self.state._replace(
+            balances=self.balances, counters=self.counters, session=session, fresh_id=self.fresh_id
+        )
+
+    def _allow_what_is(self, balance_id: int) -> None:
+        balance = self.balances[balance_id]
+        if balance.reserved - balance.value > balance.overdraft:
+            self.balances[balance_id] = balance._replace(overdraft=balance.reserved - balance.value)
+
+    def _key_of(self, counter_id: int) -> CounterKey:
+        known = self._counter_balances.get(counter_id)
+        if known is not None:
+            return known[0]
+        for key, counter in self.counters.items():
+            if counter.counter_id == counter_id:
+                return key
+        raise LookupError(f"allowance counter {-counter_id} is not in the state")
+
+    def _reserve(self, balance_id: int, amount: int) -> None:
+        if balance_id < 0:
+            key = self._key_of(balance_id)
+            counter = self.counters[key]
+            self.counters[key] = counter._replace(reserved=counter.reserved + amount)
+        else:
+            balance = self.balances[balance_id]
+            self.balances[balance_id] = balance._replace(reserved=balance.reserved + amount)
+
+
+def cause_of(request: ChargingRequest, session: Session | None, digest: str) -> str:
+    """What an entry of the request is caused by: its session's row and number, or the request's digest."""
+    return f"session:{session.row_id}:{request.number}" if session is not None else f"event:{digest}"

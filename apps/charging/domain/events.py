@@ -1,0 +1,215 @@
+"""What happens at once, without a session: debits, refunds, and questions that change nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from apps.charging.domain.answers import answer_of
+from apps.charging.domain.balances import BalanceKind, is_usable
+from apps.charging.domain.books import REVENUE, Books
+from apps.charging.domain.items import Payment, find_payment, moment_of
+from apps.charging.domain.requests import (
+    AnswerItem,
+    ChargingAnswer,
+    ChargingRequest,
+    Operation,
+    RequestItem,
+    Result,
+)
+from apps.charging.domain.sessions import Meter
+from apps.charging.domain.spending import Draw
+from apps.charging.domain.state import Account, Outcome, State
+from apps.kernel.errors import BssError
+from apps.rating.domain import Rater
+
+REFUND = "refund"
+
+
+def charge_event(
+    state: State, books: Books, request: ChargingRequest, rater: Rater, now: datetime
+) -> Outcome:
+    """Debit or refund each item whole, or not at all."""
+    moment = moment_of(request, now)
+    answered = []
+    for index, item in enumerate(request.items):
+        outcome = AnswerItem(item.service, Result.SUCCESS, item.rating_group, item.service_identifier)
+        try:
+            if item.money_micros is not None:
+                outcome = _move_money(state, books, request, item, index, outcome, moment)
+            elif request.operation is Operation.REFUND:
+                outcome = _refund_units(state, books, item, index, outcome, rater, moment)
+            else:
+                outcome = _debit_units(state, books, item, index, outcome, rater, moment)
+        except BssError as error:
+            outcome = outcome._replace(result=Result.RATING_FAILED, reason=error.code)
+        answered.append(outcome)
+    answer = answer_of(state, books, tuple(answered), now)
+    return Outcome(books.state_after(state.session), answer, tuple(books.entries))
+
+
+def enquire(
+    state: State, books: Books, request: ChargingRequest, rater: Rater, now: datetime
+) -> ChargingAnswer:
+    """CHECK_BALANCE, PRICE_ENQUIRY and MAX_USAGE: the items' prices, or how much of them would be paid.
+
+    For CHECK_BALANCE all items together must be affordable.
+    """
+    moment = moment_of(request, now)
+    answered, enough = [], True
+    for item in request.items:
+        outcome = AnswerItem(item.service, Result.SUCCESS, item.rating_group, item.service_identifier)
+        try:
+            if item.money_micros is not None:
+                takes = _money_takes(state, books, item, moment)
+                if takes is None:
+                    enough = False
+                else:
+                    books.hold(takes)
+                outcome = outcome._replace(cost_micros=item.money_micros)
+            else:
+                payment, meter, amount = _piece(state, books, item, rater, moment)
+                if request.operation is Operation.PRICE_ENQUIRY:
+                    rated = payment.spender.price(payment.subject, meter, 0, amount, 0)
+                    outcome = outcome._replace(cost_micros=rated.cost_micros, granted=amount)
+                else:
+                    draw = _draw(payment, meter, amount)
+                    enough = enough and draw.reached >= amount
+                    books.hold(draw.takes)
+                    outcome = outcome._replace(cost_micros=draw.cost_micros, granted=draw.reached)
+                outcome = outcome._replace(type_of_record=payment.type_of_record)
+        except BssError as error:
+            outcome = outcome._replace(result=Result.RATING_FAILED, reason=error.code)
+            enough = False
+        answered.append(outcome)
+    # What the items would take was held on the working copy only, to see whether they are affordable together.
+    answer = answer_of(state, Books(state, "", ""), tuple(answered), now)
+    return answer._replace(enough=enough if request.operation is Operation.CHECK_BALANCE else None)
+
+
+def _piece(
+    state: State, books: Books, item: RequestItem, rater: Rater, moment: datetime
+) -> tuple[Payment, Meter, int]:
+    meter = Meter(item.service, item.rating_group, item.service_identifier, item.destination, moment, moment)
+    payment = find_payment(state, books, rater, meter, item)
+    units = item.requested
+    if units is None and item.used:
+        units = item.used[0].units
+    amount = units.amount(payment.type_of_record) if units is not None else None
+    return payment, meter, payment.policy.default_units if amount is None else amount
+
+
+def _draw(payment: Payment, meter: Meter, amount: int) -> Draw:
+    if payment.postpaid:
+        rated = payment.spender.price(payment.subject, meter, 0, amount, 0)
+        return Draw(amount, {}, rated.cost_micros, 0, 0, amount, "", 0)
+    return payment.spender.draw(meter, amount)
+
+
+def _debit_units(
+    state: State,
+    books: Books,
+    item: RequestItem,
+    index: int,
+    outcome: AnswerItem,
+    rater: Rater,
+    moment: datetime,
+) -> AnswerItem:
+    payment, meter, amount = _piece(state, books, item, rater, moment)
+    draw = _draw(payment, meter, amount)
+    outcome = outcome._replace(type_of_record=payment.type_of_record)
+    if draw.reached < amount:
+        return outcome._replace(
+            result=Result.CREDIT_LIMIT_REACHED,
+            reason="credit_limit_reached",
+            granted=0,
+            final=payment.policy.final,
+        )
+    books.debit(draw.takes, moment, str(index), payment.service, payment.spender.overdrawn)
+    return outcome._replace(granted=amount, cost_micros=0 if payment.postpaid else draw.cost_micros)
+
+
+def _refund_units(
+    state: State,
+    books: Books,
+    item: RequestItem,
+    index: int,
+    outcome: AnswerItem,
+    rater: Rater,
+    moment: datetime,
+) -> AnswerItem:
+    """The price of the units goes back onto the default balance; units of bundles are not given back."""
+    assert state.account is not None
+    payment, meter, amount = _piece(state, books, item, rater, moment)
+    price = payment.spender.price(payment.subject, meter, 0, amount, 0).cost_micros
+    if price and not payment.postpaid:
+        balance = books.default_balance(state.account)
+        cause = f"{books.cause}:{index}:{balance.balance_id}"
+        books.post(balance.balance_id, price, moment, REFUND, REVENUE, cause, payment.service)
+    return outcome._replace(type_of_record=payment.type_of_record, granted=amount, cost_micros=-price)
+
+
+def _move_money(
+    state: State,
+    books: Books,
+    request: ChargingRequest,
+    item: RequestItem,
+    index: int,
+    outcome: AnswerItem,
+    moment: datetime,
+) -> AnswerItem:
+    assert state.account is not None
+    assert item.money_micros is not None
+    if item.money_micros < 0:
+        return outcome._replace(result=Result.UNABLE_TO_COMPLY, reason="negative_amount")
+    if request.operation is Operation.REFUND:
+        if item.money_micros:
+            balance = books.default_balance(state.account)
+            cause = f"{books.cause}:{index}:{balance.balance_id}"
+            books.post(balance.balance_id, item.money_micros, moment, REFUND, REVENUE, cause, item.service)
+        return outcome._replace(cost_micros=-item.money_micros)
+    takes = _money_takes(state, books, item, moment)
+    if takes is None:
+        return outcome._replace(result=Result.CREDIT_LIMIT_REACHED, reason="credit_limit_reached", granted=0)
+    debtor = books.default_balance(state.account).balance_id if _may_owe(state.account) else None
+    books.debit(takes, moment, str(index), item.service, debtor)
+    return outcome._replace(cost_micros=item.money_micros)
+
+
+def _may_owe(account: Account) -> bool:
+    return account.allow_negative or not account.prepaid
+
+
+def _money_takes(state: State, books: Books, item: RequestItem, moment: datetime) -> dict[int, int] | None:
+    """What an amount takes from which balance, or None where they do not have it together.
+
+    An amount has no destination, so balances for some destinations only are left alone.
+    """
+    account = state.account
+    assert account is not None
+    assert item.money_micros is not None
+    service = state.world.services.get(item.service)
+    category = service.category if service is not None else ""
+    usable = sorted(
+        (
+            balance
+            for balance in books.balances.values()
+            if balance.account_id == account.account_id
+            and balance.kind == BalanceKind.MONETARY
+            and not balance.included
+            and is_usable(balance, category, moment, account.zone)
+        ),
+        key=lambda balance: (-balance.weight, balance.balance_id),
+    )
+    rest, takes = item.money_micros, {}
+    for balance in usable:
+        part = min(rest, balance.available)
+        if part:
+            takes[balance.balance_id] = part
+            rest -= part
+        if balance.blocker:
+            break
+    if rest and _may_owe(account):
+        balance = books.default_balance(account)
+        takes[balance.balance_id] = takes.get(balance.balance_id, 0) + rest
+        rest = 0
+    return takes if rest == 0 else None

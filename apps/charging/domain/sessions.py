@@ -1,0 +1,87 @@
+"""Sessions as values: how far each quota of one has come, and what is held for it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class SessionStatus(StrEnum):
+    """Where a session is in its life."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    """Terminated by its client."""
+    RELEASED = "released"
+    """Ended by the operator; what was held went back."""
+    EXPIRED = "expired"
+    """Ended by its supervision timer."""
+
+
+class Hold(NamedTuple):
+    """A part of a balance (or of an allowance counter, for negative ids) reserved for a quota."""
+
+    balance_id: int
+    amount: int
+
+
+NO_RUN = ""
+
+
+class Meter(NamedTuple):
+    """One quota of a session: a service under a rating group, from its first unit on.
+
+    ``position`` counts the units reported. Units before ``covered`` are paid for already, because increments are
+    taken whole. ``run`` names who paid last (``*zero:<balance>``, or the subject that priced), and ``run_from`` is
+    the position at which that run began: its paid increments start there. ``granted`` is the quota out at the
+    client and ``holds`` what is reserved for it. ``reported_at`` is when the next piece of usage began.
+    The sums are over the session; ``unrated_units`` were used but had no price.
+    """
+
+    service: str
+    rating_group: int | None
+    service_identifier: int | None
+    destination: str
+    started_at: datetime
+    reported_at: datetime
+    position: int = 0
+    covered: int = 0
+    run: str = NO_RUN
+    run_from: int = 0
+    granted: int = 0
+    holds: tuple[Hold, ...] = ()
+    tariff_change_at: datetime | None = None
+    cost_micros: int = 0
+    unpaid_micros: int = 0
+    free_units: int = 0
+    unrated_units: int = 0
+
+    @property
+    def key(self) -> tuple[str, int | None, int | None]:
+        return self.service, self.rating_group, self.service_identifier
+
+
+class Session(NamedTuple):
+    """A credit-control session. ``row_id`` is its row's; ``expires_at`` when its supervision timer ends it."""
+
+    row_id: int
+    session_id: str
+    sub_session: int
+    account_id: int
+    subscriber_id: int
+    opened_at: datetime
+    updated_at: datetime
+    expires_at: datetime
+    status: str = SessionStatus.OPEN
+    last_number: int = 0
+    peer: str = ""
+    meters: tuple[Meter, ...] = ()
+
+    @property
+    def cost_micros(self) -> int:
+        return sum(meter.cost_micros for meter in self.meters)
+
+    @property
+    def unpaid_micros(self) -> int:
+        return sum(meter.unpaid_micros for meter in self.meters)

@@ -1,0 +1,330 @@
+"""How a piece of usage is paid: unit balances first, then money, each in its order of use.
+
+:class:`Spender` answers what a number of units takes from which balance, without changing anything; the caller
+then holds or debits it. Where a session was split does not matter: a meter knows what its last increments
+cover and who was paying, so the pieces take together what the whole would have taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from apps.charging.domain.balances import (
+    MONEY,
+    Balance,
+    Candidate,
+    FreeTerms,
+    Group,
+    Use,
+    candidates,
+    free_terms,
+    kinds_for,
+    next_change,
+)
+from apps.charging.domain.sessions import Meter
+from apps.rating.domain import RatedUsage, Rater, Usage
+from apps.rating.domain.usage import VOICE
+
+NO_LIMIT = 1 << 61
+_FREE_RUN = "*zero:"
+
+
+class Draw(NamedTuple):
+    """What paying for a piece takes. ``reached`` is the session position up to which it is paid.
+
+    ``takes`` are amounts by balance, in order of use. ``free_units`` were paid by unit balances without a price;
+    ``unpaid_micros`` is the price that nothing could pay (only where usage had happened already). The rest is
+    how the meter goes on.
+    """
+
+    reached: int
+    takes: Mapping[int, int]
+    cost_micros: int
+    unpaid_micros: int
+    free_units: int
+    covered: int
+    run: str
+    run_from: int
+
+
+class Spender(NamedTuple):
+    """Who spends, on what: an account's balances in view of one service and number.
+
+    ``balances`` are all that may matter: the account's own, those shared with it and the subscriber's free
+    units. ``money_of`` is the rating subject that prices what is paid with money. ``overdrawn`` is the balance
+    that may fall below zero without limit, where the account allows it.
+    """
+
+    rater: Rater
+    use: Use
+    destination: str
+    money_of: str
+    account_id: int
+    balances: Mapping[int, Balance]
+    groups: Mapping[int, Group]
+    seed: str
+    overdrawn: int | None = None
+
+    def draw(self, meter: Meter, amount: int, *, forced: bool = False) -> Draw:
+        """Pay for the ``amount`` units that follow ``meter.position``, as far as the balances reach.
+
+        With ``forced`` the usage has happened: what nothing can pay is unpaid, and a maximum cost stops nothing.
+        Raises RatingError where a price is needed and there is none.
+        """
+        drawing = _Drawing(self, meter, amount, forced)
+        drawing.run_out()
+        return drawing.result()
+
+    def price(self, subject: str, meter: Meter, position: int, amount: int, run_from: int) -> RatedUsage:
+        """The price of ``amount`` units from ``position`` under ``subject``."""
+        return self.rater.rate(self.usage(subject, meter, position, amount), position, run_from)
+
+    def usage(self, subject: str, meter: Meter, position: int, amount: int) -> Usage:
+        use = self.use
+        return Usage(
+            use.tenant,
+            use.category,
+            subject,
+            use.type_of_record,
+            self.destination,
+            self.instant(meter, position),
+            amount,
+        )
+
+    def instant(self, meter: Meter, position: int) -> datetime:
+        """When the unit at ``position`` is used: voice moves with the clock, other usage stays at its report."""
+        if self.use.type_of_record == VOICE:
+            return meter.started_at + timedelta(seconds=position)
+        return meter.reported_at
+
+
+class _Drawing:
+    """One draw under way; the only thing here that changes."""
+
+    __slots__ = (
+        "amount_end",
+        "blocked",
+        "cost",
+        "covered",
+        "forced",
+        "free",
+        "left",
+        "meter",
+        "money",
+        "position",
+        "run",
+        "run_from",
+        "spender",
+        "takes",
+        "unpaid",
+    )
+
+    def __init__(self, spender: Spender, meter: Meter, amount: int, forced: bool) -> None:
+        self.spender, self.meter, self.forced = spender, meter, forced
+        self.position = meter.position
+        self.amount_end = meter.position + amount
+        self.covered, self.run, self.run_from = meter.covered, meter.run, meter.run_from
+        self.left: dict[int, int] = {}
+        self.takes: dict[int, int] = {}
+        self.money: list[Candidate] = []
+        self.blocked = False
+        self.cost = self.unpaid = self.free = 0
+
+    def run_out(self) -> None:
+        """Pay on until the end of the piece, or until nothing pays any more."""
+        spender = self.spender
+        changeable = [
+            balance
+            for balance in spender.balances.values()
+            if balance.timings or balance.expires_at is not None or balance.active_from is not None
+        ]
+        while True:
+            if self.covered > self.position:
+                paid = min(self.covered, self.amount_end)
+                if self.run.startswith(_FREE_RUN):
+                    self.free += paid - self.position
+                self.position = paid
+            if self.position >= self.amount_end:
+                return
+            end = self.amount_end
+            if changeable and spender.use.type_of_record == VOICE:
+                end = self._next_cut(changeable, end)
+            self._pay(end)
+            if self.position < end:
+                if not self.forced:
+                    return
+                self._owe(end)
+
+    def result(self) -> Draw:
+        return Draw(
+            self.position,
+            self.takes,
+            self.cost,
+            self.unpaid,
+            self.free,
+            self.covered,
+            self.run,
+            self.run_from,
+        )
+
+    def _next_cut(self, changeable: list[Balance], end: int) -> int:
+        """A call is cut where a balance begins or ceases to be usable, so that splits elsewhere do not matter."""
+        now = self.spender.instant(self.meter, self.position)
+        then = self.spender.instant(self.meter, end)
+        cut = next_change(changeable, now, then, self.spender.use.zone)
+        seconds = -((now - cut) // timedelta(seconds=1))
+        return min(self.position + max(seconds, 1), end)
+
+    def _pay(self, end: int) -> None:
+        """The chain at the current position: unit balances, then money, until ``end`` or a blocker."""
+        spender, use = self.spender, self.spender.use
+        instant = spender.instant(self.meter, self.position)
+        balances = spender.balances.values()
+        self.money = self._candidates(MONEY, instant)
+        kinds = kinds_for(use.type_of_record)
+        self.blocked = False
+        if any(balance.kind in kinds for balance in balances):
+            for candidate in self._candidates(kinds, instant):
+                terms = free_terms(candidate.balance, candidate.rating_subject, use.type_of_record)
+                if terms is not None:
+                    self._pay_with_free_units(candidate.balance, terms, end)
+                else:
+                    self._pay_with_priced_units(candidate, end)
+                if self.position >= end:
+                    return
+                if candidate.balance.blocker:
+                    self.blocked = True
+                    return
+        self._pay_with_money(end)
+
+    def _candidates(self, kinds: frozenset[str], instant: datetime) -> list[Candidate]:
+        spender = self.spender
+        return candidates(
+            spender.balances.values(),
+            spender.account_id,
+            spender.groups,
+            spender.use,
+            kinds,
+            instant,
+            spender.rater.tariff,
+            spender.seed,
+        )
+
+    def _available(self, balance: Balance) -> int:
+        left = self.left.get(balance.balance_id)
+        return balance.available if left is None else left
+
+    def _take(self, balance: Balance, amount: int) -> None:
+        self.left[balance.balance_id] = self._available(balance) - amount
+        self.takes[balance.balance_id] = self.takes.get(balance.balance_id, 0) + amount
+
+    def _reach(self, end: int, covered: int, run: str, run_from: int) -> None:
+        self.covered, self.run, self.run_from = covered, run, run_from
+        self.position = min(covered, end)
+
+    def _pay_with_free_units(self, balance: Balance, terms: FreeTerms, end: int) -> None:
+        start = self.position
+        increments = min(-((start - end) // terms.increment), self._available(balance) // terms.price)
+        if increments <= 0:
+            return
+        if balance.counter is not None:
+            # A hole in the tariff shows instead of being free, as it does for records from files.
+            self.spender.price(self.spender.money_of, self.meter, start, end - start, end)
+        self._take(balance, increments * terms.price)
+        run = f"{_FREE_RUN}{balance.balance_id}"
+        run_from = self.run_from if self.run == run else start
+        self._reach(end, start + increments * terms.increment, run, run_from)
+        self.free += self.position - start
+
+    def _pay_with_priced_units(self, candidate: Candidate, end: int) -> None:
+        """Units of the balance and money at the rate of its subject, both for whole increments of that rate."""
+        balance, subject = candidate.balance, candidate.rating_subject
+        available = self._available(balance)
+        if available <= 0:
+            return
+        start = self.position
+        run_from = self.run_from if self.run == subject else start
+        amount = min(end - start, available)
+        budget = self._budget()
+        rated = self._price(subject, amount, run_from)
+        if rated.billed_usage > available:
+            amount = self._largest_within(available, amount, subject, run_from)
+            rated = self._price(subject, amount, run_from)
+        if rated.cost_micros > budget:
+            usage = self.spender.usage(subject, self.meter, start, amount)
+            amount = self.spender.rater.max_usage(usage, budget, start, run_from)
+            rated = self._price(subject, amount, run_from)
+        if amount <= 0:
+            return
+        self._take(balance, rated.billed_usage)
+        self._spread(rated.cost_micros)
+        self._reach(end, start + max(rated.billed_usage, amount), subject, run_from)
+
+    def _largest_within(self, units: int, amount: int, subject: str, run_from: int) -> int:
+        """The largest amount of usage that bills at most ``units``."""
+        low, high = 0, amount
+        while low < high:
+            middle = (low + high + 1) // 2
+            if self._price(subject, middle, run_from).billed_usage <= units:
+                low = middle
+            else:
+                high = middle - 1
+        return low
+
+    def _pay_with_money(self, end: int) -> None:
+        spender, start = self.spender, self.position
+        subject = spender.money_of
+        run_from = self.run_from if self.run == subject else start
+        amount, budget = end - start, self._budget()
+        rated = self._price(subject, amount, run_from)
+        if rated.cost_micros > budget or not self.forced:
+            usage = spender.usage(subject, self.meter, start, amount)
+            amount = spender.rater.max_usage(usage, budget, start, run_from)
+            if amount <= 0:
+                return
+            if amount < end - start:
+                rated = self._price(subject, amount, run_from)
+        self._spread(rated.cost_micros)
+        self._reach(end, start + max(rated.billed_usage, amount), subject, run_from)
+
+    def _owe(self, end: int) -> None:
+        """Usage that has happened and cannot be paid in full: take what money there is, and note the rest."""
+        subject, start = self.spender.money_of, self.position
+        run_from = self.run_from if self.run == subject else start
+        rated = self._price(subject, end - start, run_from)
+        paid = 0 if self.blocked else min(rated.cost_micros, self._budget())
+        self._spread(paid)
+        self.unpaid += rated.cost_micros - paid
+        self._reach(end, max(start + rated.billed_usage, end), subject, run_from)
+
+    def _price(self, subject: str, amount: int, run_from: int) -> RatedUsage:
+        return self.spender.price(subject, self.meter, self.position, amount, run_from)
+
+    def _budget(self) -> int:
+        """How much money the chain has from here: all balances up to a blocker, or no limit at all."""
+        total = 0
+        for candidate in self.money:
+            total += self._available(candidate.balance)
+            if candidate.balance.blocker:
+                return total
+        return total if self.spender.overdrawn is None else NO_LIMIT
+
+    def _spread(self, cost: int) -> None:
+        """Take ``cost`` from the money balances in their order, and a shortfall from the default one."""
+        self.cost += cost
+        for candidate in self.money:
+            part = min(cost, max(self._available(candidate.balance), 0))
+            if part:
+                self._take(candidate.balance, part)
+                cost -= part
+            if candidate.balance.blocker:
+                break
+        if not cost:
+            return
+        # Only an account that may go below zero, or a rounding that turned back, leaves something here.
+        if self.spender.overdrawn is not None:
+            self._take(self.spender.balances[self.spender.overdrawn], cost)
+        elif self.money:
+            self._take(self.money[0].balance, cost)

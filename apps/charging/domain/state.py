@@ -1,0 +1,122 @@
+"""What one request is charged against, and what comes of it: the values into and out of ``charge``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from apps.charging.domain.balances import Balance, Group
+from apps.charging.domain.requests import ChargingAnswer, FinalUnit
+from apps.charging.domain.sessions import Session
+from apps.charging.domain.usage_book import CounterKey, Line, ServiceInfo
+
+FIRST_NEW_ID = 1 << 61
+"""Ids from here on (below minus this, for counters) are of rows that are not stored yet."""
+
+
+class Account(NamedTuple):
+    """Who pays. ``barred`` is an account that is closed; ``allow_negative`` lets its default balance go below zero."""
+
+    account_id: int
+    number: str
+    tenant: str
+    zone: ZoneInfo
+    currency: str
+    prepaid: bool
+    allow_negative: bool = False
+    barred: bool = False
+
+
+class Counter(NamedTuple):
+    """Free units used and reserved of one grant in one month. ``counter_id`` is negative: see Hold."""
+
+    counter_id: int
+    used: int
+    reserved: int
+
+
+class QuotaPolicy(NamedTuple):
+    """How quotas are given out for a service under a price plan.
+
+    ``default_units`` is granted where the client lets the server decide, ``max_units`` bounds any grant (0: no
+    bound). Intervals are seconds; a grant is valid for ``validity_s``, and a session that is silent for twice that
+    is ended. ``threshold_percent`` of the grant is left when the client should report early (0: it need not).
+    """
+
+    default_units: int
+    max_units: int = 0
+    validity_s: int = 600
+    quota_holding_s: int | None = None
+    threshold_percent: int = 0
+    final: FinalUnit = FinalUnit()
+
+
+DEFAULT_POLICIES: Mapping[str, QuotaPolicy] = {
+    "voice": QuotaPolicy(default_units=300),
+    "data": QuotaPolicy(default_units=10 * 1024 * 1024),
+    "sms": QuotaPolicy(default_units=1),
+    "generic": QuotaPolicy(default_units=1),
+}
+"""By type of record, for a price plan without a policy of its own."""
+
+
+class World(NamedTuple):
+    """What is the same for all requests of a moment: services, quota policies and shared groups.
+
+    ``policies`` are by (service code, price plan id), and by (service code, 0) for all other plans.
+    """
+
+    services: Mapping[str, ServiceInfo]
+    policies: Mapping[tuple[str, int], QuotaPolicy]
+    groups: Mapping[int, Group]
+
+    def policy(self, service: str, price_plan_id: int) -> QuotaPolicy:
+        policy = self.policies.get((service, price_plan_id)) or self.policies.get((service, 0))
+        return policy or DEFAULT_POLICIES[self.services[service].type_of_record]
+
+
+class State(NamedTuple):
+    """One request's world: who asks, who pays, what they hold, and the session if there is one.
+
+    ``balances`` are the account's and those of accounts that share with it, or of both sides of a transfer.
+    ``line`` is None for an unknown subscriber, ``barred`` for one that is suspended. ``other`` is the receiving
+    account of a transfer. A session that is opened takes ``new_session_row`` for its id, other new rows take ids
+    from ``fresh_id`` upwards, which are replaced when they are stored.
+    """
+
+    world: World
+    line: Line | None
+    account: Account | None
+    balances: Mapping[int, Balance]
+    counters: Mapping[CounterKey, Counter]
+    session: Session | None
+    barred: bool = False
+    other: Account | None = None
+    new_session_row: int = 0
+    fresh_id: int = FIRST_NEW_ID
+
+
+class Entry(NamedTuple):
+    """A ledger entry: ``amount`` (micro-units or units of the balance) onto the balance, off the book.
+
+    A ``balance_id`` below zero names an allowance counter, whose use is counted: ``amount`` units of it.
+    """
+
+    balance_id: int
+    at: datetime
+    kind: str
+    book: str
+    amount: int
+    cause: str
+    note: str
+    session_row: int | None
+
+
+class Outcome(NamedTuple):
+    """What a request did: the state afterwards, the answer, and the ledger entries in order."""
+
+    state: State
+    answer: ChargingAnswer
+    entries: tuple[Entry, ...]

@@ -1,0 +1,299 @@
+"""A subscriber, an account and its balances as plain values, to charge requests against without a database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from apps.charging.domain.balances import DEFAULT_TAG, Balance, Group
+from apps.charging.domain.charge import charge
+from apps.charging.domain.requests import (
+    BalanceOrder,
+    ChargingAnswer,
+    ChargingRequest,
+    Operation,
+    RequestItem,
+    Result,
+    Units,
+    UsedUnits,
+)
+from apps.charging.domain.sessions import Session
+from apps.charging.domain.state import (
+    FIRST_NEW_ID,
+    Account,
+    Counter,
+    Entry,
+    QuotaPolicy,
+    State,
+    World,
+)
+from apps.charging.domain.usage_book import (
+    NO_END,
+    BundlePeriod,
+    CounterKey,
+    Grant,
+    Line,
+    PlanPeriod,
+    ServiceInfo,
+)
+from apps.rating.domain import Rater, compile_tariff
+from apps.rating.domain.source import (
+    Destination,
+    DestinationRate,
+    PricePlan,
+    Rate,
+    RateSlot,
+    RatingPlanEntry,
+    RatingProfile,
+    ServicePrice,
+    TariffPlan,
+    TariffSource,
+    Timing,
+)
+
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+NOON = datetime(2026, 5, 20, 12, tzinfo=UTC)
+MIB = 1024 * 1024
+GERMANY, BERLIN, BRITAIN = "4915550000002", "4930123456", "447700900123"
+ACCOUNT_ID = 1
+SERVICES = {
+    "voice": ServiceInfo(1, "call", "voice"),
+    "sms": ServiceInfo(2, "sms", "sms"),
+    "data": ServiceInfo(3, "data", "data"),
+    "mms": ServiceInfo(4, "mms", "generic"),
+}
+DESTINATIONS = (
+    Destination("DE", ("49",)),
+    Destination("DE_BERLIN", ("4930",)),
+    Destination("GB", ("44",)),
+)
+
+
+def make_rater(
+    *,
+    connect_fee: str = "0",
+    rate: str = "0.06",
+    unit: int = 60,
+    increment: int = 1,
+    slots: Iterable[RateSlot] = (),
+    subjects: Mapping[str, Iterable[RateSlot]] | None = None,
+    rounding: tuple[str, int] = ("*middle", 0),
+    max_cost: tuple[str, str] = ("0", ""),
+    timed: Iterable[tuple[Timing, Iterable[RateSlot]]] = (),
+    zone: str = "UTC",
+) -> Rater:
+    """Voice at ``rate`` a ``unit`` (a minute at 0.06 unless told otherwise) to everywhere but 999…
+
+    The plan “basic” prices SMS at 0.05, data at 0.01 a MiB and MMS at 0.10. ``subjects`` are further rating
+    subjects for calls and data; ``timed`` rates beat the plain ones within their timing.
+    """
+    rows = tuple(slots) or (RateSlot(0, connect_fee, rate, unit, increment),)
+    rates: dict[str, tuple[tuple[Timing | None, tuple[RateSlot, ...]], ...]] = {
+        "*any": ((None, rows), *((timing, tuple(slots)) for timing, slots in timed))
+    }
+    for subject, subject_rows in (subjects or {}).items():
+        rates[subject] = ((None, tuple(subject_rows)),)
+    plan = TariffPlan(
+        "*shared",
+        timings=tuple(timing for timing, _ in timed),
+        destinations=DESTINATIONS,
+        rates=tuple(
+            Rate(f"RT_{subject}_{n}", slots)
+            for subject, many in rates.items()
+            for n, (_, slots) in enumerate(many)
+        ),
+        destination_rates=tuple(
+            DestinationRate(f"DR_{subject}_{n}", destination, f"RT_{subject}_{n}", *rounding, *max_cost)
+            for subject, many in rates.items()
+            for n in range(len(many))
+            for destination in ("DE", "DE_BERLIN", "GB", "*any")
+            if subject != "*any" or destination != "*any"
+        ),
+        rating_plans=tuple(
+            RatingPlanEntry(
+                f"RP_{subject}", f"DR_{subject}_{n}", timing.id if timing else "*any", str(10 * n)
+            )
+            for subject, many in rates.items()
+            for n, (timing, _) in enumerate(many)
+        ),
+        rating_profiles=tuple(
+            RatingProfile("default", category, subject, 0, f"RP_{subject}")
+            for subject in rates
+            for category in ("call", "data")
+        ),
+    )
+    plans = (
+        PricePlan(
+            "default",
+            "basic",
+            "*any",
+            None,
+            (
+                ServicePrice("sms", 1, 50_000),
+                ServicePrice("data", MIB, 10_000),
+                ServicePrice("mms", 1, 100_000),
+            ),
+        ),
+        # Data of this one is priced by the tariff, as calls are: for rates of data that change with time.
+        PricePlan("default", "timed", "*any", None, (ServicePrice("sms", 1, 50_000),)),
+    )
+    return Rater(compile_tariff(TariffSource((("default", zone),), (plan,), plans)))
+
+
+def make_line(
+    *,
+    plan: str = "basic",
+    grants: Mapping[str, tuple[Grant, ...]] | None = None,
+    bundles: tuple[BundlePeriod, ...] = (),
+    prepaid: bool = True,
+    zone: str = "UTC",
+) -> Line:
+    periods = (PlanPeriod(LONG_AGO, NO_END, 1, f"*plan:{plan}", grants or {}),)
+    return Line(7, ACCOUNT_ID, prepaid, "default", ZoneInfo(zone), periods, bundles)
+
+
+def money(value: int, **terms: object) -> Balance:
+    """The default balance with ``value`` micro-units, or another one with ``tag``."""
+    return Balance(1, ACCOUNT_ID, DEFAULT_TAG, "monetary", value)._replace(**terms)  # type: ignore[arg-type]
+
+
+def units(balance_id: int, kind: str, value: int, **terms: object) -> Balance:
+    balance = Balance(balance_id, ACCOUNT_ID, f"{kind}-{balance_id}", kind, value)
+    return balance._replace(**terms)  # type: ignore[arg-type]
+
+
+class Desk:
+    """Charges one request after another, as the executor would, and remembers everything."""
+
+    def __init__(
+        self,
+        *balances: Balance,
+        rater: Rater | None = None,
+        line: Line | None = None,
+        allow_negative: bool = False,
+        groups: Iterable[Group] = (),
+        policies: Mapping[tuple[str, int], QuotaPolicy] | None = None,
+        known: bool = True,
+    ) -> None:
+        self.rater = rater or make_rater()
+        self.line = (line or make_line()) if known else None
+        prepaid = self.line.prepaid if self.line else True
+        zone = self.line.zone if self.line else ZoneInfo("UTC")
+        self.account: Account | None = Account(
+            ACCOUNT_ID, "A1", "default", zone, "EUR", prepaid, allow_negative
+        )
+        self.other: Account | None = None
+        self.balances = {balance.balance_id: balance for balance in balances}
+        self.counters: dict[CounterKey, Counter] = {}
+        self.sessions: dict[tuple[str, int], Session] = {}
+        self.entries: list[Entry] = []
+        self.answers: dict[tuple[str, int, int], ChargingAnswer] = {}
+        self.world = World(SERVICES, policies or {}, {group.group_id: group for group in groups})
+        self.barred = False
+        self.fresh_id = FIRST_NEW_ID
+        self.now = NOON
+
+    def ask(self, request: ChargingRequest, now: datetime | None = None) -> ChargingAnswer:
+        key = (request.session_id, request.sub_session)
+        state = State(
+            self.world,
+            self.line,
+            self.account,
+            self.balances,
+            self.counters,
+            self.sessions.get(key),
+            self.barred,
+            self.other,
+            len(self.sessions) + 1,
+            self.fresh_id,
+        )
+        outcome = charge(state, request, self.rater, now or self.now)
+        after = outcome.state
+        self.balances, self.counters = dict(after.balances), dict(after.counters)
+        self.fresh_id = after.fresh_id
+        if after.session is not None:
+            self.sessions[key] = after.session
+        self.entries.extend(outcome.entries)
+        return outcome.answer
+
+    def send(
+        self,
+        operation: Operation,
+        *items: RequestItem,
+        number: int = 0,
+        session: str = "s",
+        at: datetime | None = None,
+        order: BalanceOrder | None = None,
+    ) -> ChargingAnswer:
+        moment = at or self.now
+        return self.ask(
+            ChargingRequest(operation, session, number, moment, "4915", items=items, order=order), moment
+        )
+
+    def value(self, balance_id: int = 1) -> int:
+        return self.balances[balance_id].value
+
+    def reserved(self, balance_id: int = 1) -> int:
+        return self.balances[balance_id].reserved
+
+    def booked(self, balance_id: int = 1) -> int:
+        return sum(entry.amount for entry in self.entries if entry.balance_id == balance_id)
+
+
+def units_of(service: str, amount: int) -> Units:
+    if service == "voice":
+        return Units(time_s=amount)
+    if service == "data":
+        return Units(total_octets=amount)
+    return Units(service_specific=amount)
+
+
+def item(
+    service: str = "voice",
+    asked: int | None = None,
+    used: int | None = None,
+    destination: str = GERMANY,
+    **more: object,
+) -> RequestItem:
+    """One rating group: ``asked`` units requested, ``used`` units reported."""
+    return RequestItem(
+        service,
+        destination,
+        None if asked is None else units_of(service, asked),
+        () if used is None else (UsedUnits(units_of(service, used)),),
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def call(
+    desk: Desk, *pieces: int, destination: str = GERMANY, session: str = "s", service: str = "voice"
+) -> int:
+    """A session that reports ``pieces`` one after the other; what it cost. Voice lets the time pass."""
+    began = desk.now
+    asked = item(service, sum(pieces) or 1, destination=destination)
+    if desk.send(Operation.RESERVE, asked, session=session, at=began).result is not Result.SUCCESS:
+        # It goes on without a quota, so that what was used is reported all the same.
+        desk.send(Operation.RESERVE, session=session, at=began)
+    passed = 0
+    for number, piece in enumerate(pieces[:-1], 1):
+        passed += piece
+        at = began + timedelta(seconds=passed if service == "voice" else 0)
+        rest = max(sum(pieces) - passed, 1)
+        desk.send(
+            Operation.UPDATE,
+            item(service, rest, piece, destination=destination),
+            number=number,
+            session=session,
+            at=at,
+        )
+    last = pieces[-1] if pieces else 0
+    at = began + timedelta(seconds=passed + last if service == "voice" else 0)
+    desk.send(
+        Operation.TERMINATE,
+        item(service, None, last, destination=destination),
+        number=len(pieces) + 1,
+        session=session,
+        at=at,
+    )
+    return desk.sessions[session, 0].cost_micros

@@ -1,0 +1,230 @@
+"""Laws of charging, over random balances, tariffs and histories of operations."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apps.charging.domain.balances import Balance, Group, Strategy
+from apps.charging.domain.requests import BalanceOrder, Operation, RequestItem, Result
+from apps.charging.domain.sessions import SessionStatus
+from apps.charging.domain.usage_book import Grant
+from apps.rating.domain import Rater
+from apps.rating.domain.source import RateSlot, Timing
+from tests.charging.online import (
+    ACCOUNT_ID,
+    BERLIN,
+    BRITAIN,
+    GERMANY,
+    NOON,
+    Desk,
+    call,
+    item,
+    make_line,
+    make_rater,
+    money,
+    units,
+)
+
+DESTINATIONS = st.sampled_from([GERMANY, BERLIN, BRITAIN])
+AMOUNTS = st.integers(0, 400)
+
+
+@st.composite
+def unit_balances(draw: st.DrawFn, balance_id: int) -> Balance:
+    kind = draw(st.sampled_from(["voice", "generic", "monetary"]))
+    value = draw(st.integers(0, 300)) * (1_000 if kind == "monetary" else 1)
+    active = draw(st.none() | st.integers(-50, 300))
+    expires = draw(st.none() | st.integers(-50, 300))
+    timings = draw(st.sampled_from([(), (Timing("T", start_s=12 * 3600 + 77, end_s=12 * 3600 + 200),)]))
+    return units(
+        balance_id,
+        kind,
+        value,
+        weight=draw(st.integers(0, 3)),
+        included=draw(st.sampled_from([frozenset(), frozenset({"DE"}), frozenset({"DE_BERLIN"})])),
+        blocker=draw(st.sampled_from([False, False, False, True])),
+        timings=timings,
+        active_from=None if active is None else NOON + timedelta(seconds=active),
+        expires_at=None if expires is None else NOON + timedelta(seconds=expires),
+        rating_subject=""
+        if kind == "monetary"
+        else draw(st.sampled_from(["", "*zero10s", "*zero1m", "cheap"])),
+        factors=draw(st.sampled_from([(("voice", 1),), (("voice", 7),)])) if kind == "generic" else (),
+        groups=draw(st.sampled_from([(), (1,)])),
+        account_id=ACCOUNT_ID,
+    )
+
+
+@st.composite
+def desks(draw: st.DrawFn) -> Desk:
+    rater = draw(raters())
+    balances = [money(draw(st.integers(0, 500)) * 1_000)]
+    for balance_id in range(2, draw(st.integers(2, 5))):
+        balances.append(draw(unit_balances(balance_id)))
+    if draw(st.booleans()):
+        balances.append(units(9, "voice", draw(st.integers(0, 200)), account_id=2, groups=(1,)))
+    grants = {"voice": (Grant("plan:1", draw(st.integers(0, 100)), frozenset(), frozenset()),)}
+    strategy = draw(st.sampled_from([Strategy.MINE_RANDOM, Strategy.RANDOM]))
+    return Desk(
+        *balances,
+        rater=rater,
+        line=make_line(grants=draw(st.sampled_from([{}, grants]))),
+        allow_negative=draw(st.sampled_from([False, False, True])),
+        groups=[Group(1, {0: (strategy, "")})],
+    )
+
+
+@st.composite
+def raters(draw: st.DrawFn) -> Rater:
+    fee = draw(st.sampled_from(["0", "0.05"]))
+    first = RateSlot(
+        0, fee, draw(st.sampled_from(["0.06", "0.0123", "0"])), 60, draw(st.sampled_from([1, 30, 60]))
+    )
+    second = RateSlot(60, "0", "0.03", 60, draw(st.sampled_from([1, 6])))
+    cheap = [RateSlot(0, draw(st.sampled_from(["0", "0.02"])), "0.006", 60, draw(st.sampled_from([1, 10])))]
+    evening = (Timing("EVENING", start_s=12 * 3600 + 90), [RateSlot(0, "0", "0.12", 60, 15)])
+    return make_rater(
+        slots=[first, second] if draw(st.booleans()) else [first],
+        subjects={"cheap": cheap},
+        rounding=draw(st.sampled_from([("*middle", 0), ("*up", 4), ("*down", 3)])),
+        timed=[evening] if draw(st.booleans()) else [],
+    )
+
+
+def losses(desk: Desk) -> dict[int, int]:
+    lost: dict[int, int] = defaultdict(int)
+    for entry in desk.entries:
+        lost[entry.balance_id] += entry.amount
+    return {balance_id: amount for balance_id, amount in lost.items() if amount}
+
+
+def twin(desk: Desk) -> Desk:
+    other = Desk(*desk.balances.values(), rater=desk.rater, line=desk.line)
+    other.account, other.world = desk.account, desk.world
+    return other
+
+
+@given(desks(), st.lists(AMOUNTS, min_size=1, max_size=6), DESTINATIONS)
+def test_a_session_costs_the_same_however_it_is_split(
+    desk: Desk, pieces: list[int], destination: str
+) -> None:
+    whole = twin(desk)
+    cost_of_the_whole = call(whole, sum(pieces), destination=destination)
+    cost = call(desk, *pieces, destination=destination)
+    assert cost == cost_of_the_whole
+    assert losses(desk) == losses(whole)
+    meters = desk.sessions["s", 0].meters, whole.sessions["s", 0].meters
+    assert meters[0][0].unpaid_micros == meters[1][0].unpaid_micros
+    assert meters[0][0].free_units == meters[1][0].free_units
+
+
+@given(desks(), st.integers(1, 400), DESTINATIONS)
+def test_what_was_granted_can_be_used_without_a_debt(desk: Desk, asked: int, destination: str) -> None:
+    answer = desk.send(Operation.RESERVE, item(asked=asked, destination=destination))
+    granted = answer.items[0].granted or 0
+    if answer.result is not Result.SUCCESS:
+        return
+    after = NOON + timedelta(seconds=granted)
+    answer = desk.send(Operation.TERMINATE, item(used=granted, destination=destination), number=1, at=after)
+    assert answer.items[0].unpaid_micros == 0
+    assert_invariants(desk, allowed=desk.account.allow_negative if desk.account else False)
+
+
+@given(desks(), st.integers(1, 400), DESTINATIONS)
+def test_the_maximum_usage_is_what_a_reservation_grants(desk: Desk, asked: int, destination: str) -> None:
+    told = desk.send(Operation.MAX_USAGE, item(asked=asked, destination=destination), session="s")
+    granted = desk.send(Operation.RESERVE, item(asked=asked, destination=destination), session="s")
+    enough = desk.send(Operation.CHECK_BALANCE, item(asked=1, destination=destination), session="s").enough
+    assert told.items[0].granted == granted.items[0].granted
+    if granted.items[0].granted == 0:
+        assert enough is False
+
+
+ITEM_SERVICES = st.sampled_from(["voice", "sms", "data"])
+
+
+@st.composite
+def steps(draw: st.DrawFn) -> tuple[str, str, str, int, int, int]:
+    return (
+        draw(
+            st.sampled_from(
+                [
+                    "reserve",
+                    "update",
+                    "update",
+                    "terminate",
+                    "release",
+                    "event",
+                    "refund",
+                    "top_up",
+                    "adjust",
+                    "wait",
+                ]
+            )
+        ),
+        draw(st.sampled_from("abc")),
+        draw(ITEM_SERVICES),
+        draw(st.integers(0, 200)),
+        draw(st.integers(0, 200)),
+        draw(st.integers(-300_000, 300_000)),
+    )
+
+
+def assert_invariants(desk: Desk, *, allowed: bool, start: dict[int, int] | None = None) -> None:
+    held: dict[int, int] = defaultdict(int)
+    for session in desk.sessions.values():
+        for meter in session.meters:
+            for hold in meter.holds:
+                assert session.status == SessionStatus.OPEN
+                assert hold.amount > 0
+                held[hold.balance_id] += hold.amount
+    for balance in desk.balances.values():
+        assert balance.reserved == held[balance.balance_id]
+        if start is not None:
+            assert balance.value == start.get(balance.balance_id, 0) + desk.booked(balance.balance_id)
+        if balance.kind != "monetary" or not allowed:
+            assert balance.value - balance.reserved >= 0
+        assert balance.value - balance.reserved + balance.overdraft >= 0
+    for counter in desk.counters.values():
+        assert counter.reserved == held[counter.counter_id]
+        assert counter.used == sum(e.amount for e in desk.entries if e.balance_id == counter.counter_id)
+
+
+@given(desks(), st.lists(steps(), max_size=25))
+def test_any_history_keeps_the_books_right(
+    desk: Desk, history: list[tuple[str, str, str, int, int, int]]
+) -> None:
+    assert desk.account is not None
+    allowed = desk.account.allow_negative
+    start = {balance.balance_id: balance.value for balance in desk.balances.values()}
+    now = NOON
+    for number, (operation, session, service, asked, used, amount) in enumerate(history):
+        if operation == "wait":
+            now += timedelta(seconds=asked * 5)
+            continue
+        things: tuple[RequestItem, ...] = ()
+        order = None
+        if operation in ("top_up", "adjust"):
+            order = BalanceOrder(ACCOUNT_ID, abs(amount) if operation == "top_up" else amount, "cash")
+            session = f"order-{number}"
+        elif operation in ("event", "refund"):
+            things, session = (item(service, asked % 5),), f"event-{number}"
+        elif operation != "release":
+            things = (
+                item(
+                    service,
+                    asked if operation != "terminate" else None,
+                    used if operation != "reserve" else None,
+                ),
+            )
+        desk.send(Operation(operation), *things, number=number, session=session, at=now, order=order)
+        assert_invariants(desk, allowed=allowed, start=start)
+    causes = [entry.cause for entry in desk.entries]
+    assert len(causes) == len(set(causes))
+    for session_id, _ in list(desk.sessions):
+        desk.send(Operation.RELEASE, number=999, session=session_id, at=now)
+    assert all(balance.reserved == 0 for balance in desk.balances.values())

@@ -1,0 +1,312 @@
+"""Which balance pays, in which order: each rule of the reference as a case."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from apps.charging.domain.balances import Group, Strategy, free_increment
+from apps.charging.domain.requests import Operation, Result
+from apps.charging.domain.state import Account
+from apps.charging.domain.usage_book import BundlePeriod, Grant
+from apps.kernel.errors import InvalidInput
+from apps.rating.domain.source import RateSlot, Timing
+from tests.charging.online import (
+    BERLIN,
+    BRITAIN,
+    GERMANY,
+    LONG_AGO,
+    MIB,
+    NOON,
+    Desk,
+    call,
+    item,
+    make_line,
+    make_rater,
+    money,
+    units,
+)
+
+A_MINUTE = 60_000
+
+
+def taken(desk: Desk) -> dict[int, int]:
+    """What each balance lost, by id; without those that lost nothing."""
+    totals: dict[int, int] = {}
+    for entry in desk.entries:
+        totals[entry.balance_id] = totals.get(entry.balance_id, 0) - entry.amount
+    return {balance_id: amount for balance_id, amount in totals.items() if amount}
+
+
+RULES = {
+    "money pays what no units pay": ([money(10**6)], GERMANY, {1: A_MINUTE}),
+    "units go before money": ([money(10**6), units(2, "voice", 100)], GERMANY, {2: 60}),
+    "money pays what units leave over": (
+        [money(10**6), units(2, "voice", 40)],
+        GERMANY,
+        {2: 40, 1: 20_000},
+    ),
+    "units of another kind do not pay": ([money(10**6), units(2, "data", 100)], GERMANY, {1: A_MINUTE}),
+    "the heavier balance goes first": (
+        [units(2, "voice", 100, weight=10), units(3, "voice", 100, weight=20)],
+        GERMANY,
+        {3: 60},
+    ),
+    "of equal balances the older one goes first": (
+        [units(2, "voice", 100), units(3, "voice", 100)],
+        GERMANY,
+        {2: 60},
+    ),
+    "precision goes before weight": (
+        [
+            units(2, "voice", 100, weight=99, included=frozenset({"DE"})),
+            units(3, "voice", 100, weight=1, included=frozenset({"DE_BERLIN"})),
+        ],
+        BERLIN,
+        {3: 60},
+    ),
+    "a destination that is not included is not paid": (
+        [money(10**6), units(2, "voice", 100, included=frozenset({"GB"}))],
+        GERMANY,
+        {1: A_MINUTE},
+    ),
+    "an excluded destination is not paid": (
+        [money(10**6), units(2, "voice", 100, excluded=frozenset({"GB"}))],
+        BRITAIN,
+        {1: A_MINUTE},
+    ),
+    "a longer excluded prefix beats a shorter included one": (
+        [
+            money(10**6),
+            units(2, "voice", 100, included=frozenset({"DE"}), excluded=frozenset({"DE_BERLIN"})),
+        ],
+        BERLIN,
+        {1: A_MINUTE},
+    ),
+    "another category is not paid": (
+        [money(10**6), units(2, "voice", 100, categories=frozenset({"data"}))],
+        GERMANY,
+        {1: A_MINUTE},
+    ),
+    "a disabled balance pays nothing": (
+        [money(10**6), units(2, "voice", 100, disabled=True)],
+        GERMANY,
+        {1: A_MINUTE},
+    ),
+    "an expired balance pays nothing": (
+        [money(10**6), units(2, "voice", 100, expires_at=NOON)],
+        GERMANY,
+        {1: A_MINUTE},
+    ),
+    "a balance that expires during the call pays until then": (
+        [money(10**6), units(2, "voice", 100, expires_at=NOON + timedelta(seconds=25))],
+        GERMANY,
+        {2: 25, 1: 35_000},
+    ),
+    "a balance that becomes active during the call pays from then on": (
+        [money(10**6), units(2, "voice", 100, active_from=NOON + timedelta(seconds=25))],
+        GERMANY,
+        {1: 25_000, 2: 35},
+    ),
+    "a balance pays within its timings only": (
+        [money(10**6), units(2, "voice", 100, timings=(Timing("T", start_s=12 * 3600 + 50),))],
+        GERMANY,
+        {1: 50_000, 2: 10},
+    ),
+    "whole minutes are taken": (
+        [money(10**6), units(2, "voice", 150, rating_subject="*zero1m")],
+        GERMANY,
+        {2: 60},
+    ),
+    "less than an increment is of no use": (
+        [money(10**6), units(2, "voice", 59, rating_subject="*zero1m")],
+        GERMANY,
+        {1: A_MINUTE},
+    ),
+    "a generic balance is used by its factor": (
+        [units(2, "generic", 5, factors=(("voice", 30), ("sms", 1)))],
+        GERMANY,
+        {2: 2},
+    ),
+    "a generic balance without a factor for it does not pay": (
+        [money(10**6), units(2, "generic", 5, factors=(("sms", 1),))],
+        GERMANY,
+        {1: A_MINUTE},
+    ),
+    "units priced by a subject take units and money": (
+        [money(10**6), units(2, "voice", 100, rating_subject="cheap")],
+        GERMANY,
+        {2: 60, 1: 6_000},
+    ),
+    "money with a purpose goes before the default": (
+        [money(10**6), units(2, "monetary", 20_000, included=frozenset({"DE"}))],
+        GERMANY,
+        {2: 20_000, 1: 40_000},
+    ),
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_call_of_a_minute_is_paid_by_the_rule(rule: str) -> None:
+    balances, destination, expected = RULES[rule]
+    desk = Desk(*balances, rater=make_rater(subjects={"cheap": [RateSlot(0, "0", "0.006", 60, 1)]}))
+    call(desk, 60, destination=destination)
+    assert taken(desk) == expected
+
+
+def test_the_connect_fee_is_taken_once_at_the_rate_of_the_first_balance() -> None:
+    rater = make_rater(connect_fee="0.10", subjects={"cheap": [RateSlot(0, "0.02", "0.006", 60, 1)]})
+    desk = Desk(money(10**6), units(2, "voice", 30, rating_subject="cheap"), rater=rater)
+    call(desk, 20, 20, 20)
+    assert taken(desk) == {2: 30, 1: 20_000 + 3_000 + 30_000}
+
+
+def test_free_units_first_means_no_connect_fee() -> None:
+    desk = Desk(money(10**6), units(2, "voice", 30), rater=make_rater(connect_fee="0.10"))
+    call(desk, 60)
+    assert taken(desk) == {2: 30, 1: 30_000}
+
+
+def test_a_session_without_usage_costs_nothing_the_connect_fee_included() -> None:
+    desk = Desk(money(10**6), rater=make_rater(connect_fee="0.10"))
+    desk.send(Operation.RESERVE, item(asked=60))
+    assert desk.reserved() == 160_000
+    desk.send(Operation.TERMINATE, item(used=0), number=1)
+    assert (desk.value(), desk.reserved(), desk.entries) == (10**6, 0, [])
+
+
+@pytest.mark.parametrize("left", [100, 0])
+def test_a_blocker_stops_the_chain_whether_or_not_it_has_anything_left(left: int) -> None:
+    desk = Desk(money(10**6), units(2, "voice", left, weight=5, blocker=True), units(3, "voice", 500))
+    answer = desk.send(Operation.RESERVE, item(asked=300))
+    assert answer.items[0].granted == left
+    assert answer.items[0].final is not None
+    assert desk.reserved(1) == desk.reserved(3) == 0
+
+
+def test_a_blocker_of_money_keeps_the_default_balance_out() -> None:
+    desk = Desk(money(10**6), units(2, "monetary", 20_000, weight=5, blocker=True))
+    assert desk.send(Operation.RESERVE, item(asked=60)).items[0].granted == 20
+
+
+def test_free_units_of_plan_and_bundle_are_used_before_money_and_counted() -> None:
+    grants = {"voice": (Grant("plan:1", 40, frozenset(), frozenset()),)}
+    bundle = BundlePeriod(
+        LONG_AGO,
+        NOON + timedelta(days=9),
+        {"voice": (Grant("bundle:2", 10, frozenset({"DE"}), frozenset()),)},
+    )
+    desk = Desk(money(10**6), line=make_line(grants=grants, bundles=(bundle,)))
+    call(desk, 30, 30)
+    used = {key.origin: (counter.used, counter.reserved) for key, counter in desk.counters.items()}
+    assert used == {"bundle:2": (10, 0), "plan:1": (40, 0)}
+    assert desk.value() == 10**6 - 10_000
+
+
+def test_unlimited_free_units_go_first_and_cost_nothing() -> None:
+    desk = Desk(
+        money(10**6),
+        units(2, "voice", 50, weight=50, included=frozenset({"DE"})),
+        line=make_line(grants={"voice": (Grant("plan:1", -1, frozenset(), frozenset()),)}),
+    )
+    call(desk, 500)
+    assert (desk.value(1), desk.value(2)) == (10**6, 50)
+    assert [counter.used for counter in desk.counters.values()] == [500]
+
+
+def test_free_units_of_two_sessions_at_once_are_not_granted_twice() -> None:
+    desk = Desk(line=make_line(grants={"data": (Grant("plan:1", 10 * MIB, frozenset(), frozenset()),)}))
+    first = desk.send(Operation.RESERVE, item("data", 8 * MIB), session="a")
+    second = desk.send(Operation.RESERVE, item("data", 8 * MIB), session="b")
+    assert [first.items[0].granted, second.items[0].granted] == [8 * MIB, 2 * MIB]
+
+
+def test_free_units_are_those_of_the_month_in_which_the_usage_began() -> None:
+    grants = {"voice": (Grant("plan:1", 60, frozenset(), frozenset()),)}
+    desk = Desk(money(10**6), line=make_line(grants=grants, zone="Europe/Berlin"))
+    desk.now = datetime(2026, 5, 31, 21, 59, 50, tzinfo=UTC)
+    call(desk, 60, session="may")
+    desk.now = datetime(2026, 5, 31, 22, 0, 0, tzinfo=UTC)
+    call(desk, 60, session="june")
+    assert sorted((key.month, counter.used) for key, counter in desk.counters.items()) == [(5, 60), (6, 60)]
+    assert desk.value() == 10**6
+
+
+OTHERS = (
+    units(2, "voice", 30, groups=(1,)),
+    units(3, "voice", 10, groups=(1,), account_id=2),
+    units(4, "voice", 50, groups=(1,), account_id=3),
+)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "order"),
+    [
+        (Strategy.LOWEST, [3, 2, 4]),
+        (Strategy.HIGHEST, [4, 2, 3]),
+        (Strategy.MINE_LOWEST, [2, 3, 4]),
+        (Strategy.MINE_HIGHEST, [2, 4, 3]),
+    ],
+)
+def test_a_shared_group_is_used_in_the_order_of_its_strategy(strategy: str, order: list[int]) -> None:
+    desk = Desk(*OTHERS, groups=[Group(1, {0: (strategy, "")})])
+    call(desk, 90)
+    assert list(taken(desk)) == order
+    assert sum(taken(desk).values()) == 90
+
+
+def test_a_random_order_is_the_same_for_the_whole_session_and_not_for_all_sessions() -> None:
+    firsts = set()
+    for number in range(20):
+        split = Desk(*OTHERS, groups=[Group(1, {0: (Strategy.RANDOM, "")})])
+        call(split, 5, 5, 5, 20, session=f"s{number}")
+        whole = Desk(*OTHERS, groups=[Group(1, {0: (Strategy.RANDOM, "")})])
+        call(whole, 35, session=f"s{number}")
+        assert taken(split) == taken(whole)
+        firsts.add(next(iter(taken(whole))))
+    assert len(firsts) > 1
+
+
+def test_mine_random_takes_my_own_first_and_is_the_default() -> None:
+    for number in range(8):
+        desk = Desk(*OTHERS, groups=[Group(1, {})])
+        call(desk, 31, session=f"s{number}")
+        assert next(iter(taken(desk))) == 2
+
+
+def test_a_shortfall_goes_to_the_default_balance_only_where_it_may_become_negative() -> None:
+    desk = Desk(money(10_000), units(2, "monetary", 5_000), allow_negative=True)
+    answer = desk.send(Operation.RESERVE, item(asked=6_000))
+    assert answer.items[0].granted == 6_000
+    desk.send(Operation.TERMINATE, item(used=6_000), number=1, at=NOON + timedelta(seconds=6_000))
+    assert desk.value() == 10_000 + 5_000 - 6_000_000
+    assert desk.value(2) == 0
+    assert Desk(money(10_000)).send(Operation.RESERVE, item(asked=6_000)).items[0].granted == 10
+
+
+def test_a_default_balance_comes_into_being_where_it_may_become_negative() -> None:
+    desk = Desk(allow_negative=True)
+    call(desk, 60)
+    (balance,) = desk.balances.values()
+    assert (balance.tag, balance.value, balance.reserved) == ("*default", -60_000, 0)
+
+
+@pytest.mark.parametrize(
+    ("subject", "increment"),
+    [("", 1), ("*zero", 1), ("*zero1s", 1), ("*zero1m", 60), ("*zero1h30m", 5_400), ("cheap", None)],
+)
+def test_a_rating_subject_of_zero_says_its_increment(subject: str, increment: int | None) -> None:
+    assert free_increment(subject) == increment
+
+
+def test_a_rating_subject_of_zero_without_units_is_refused() -> None:
+    with pytest.raises(InvalidInput):
+        free_increment("*zerominutes")
+
+
+def test_an_account_that_is_closed_pays_for_nothing() -> None:
+    desk = Desk(money(10**6))
+    assert isinstance(desk.account, Account)
+    desk.account = desk.account._replace(barred=True)
+    assert desk.send(Operation.EVENT, item("sms", 1)).result is Result.BARRED
