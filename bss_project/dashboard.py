@@ -1,11 +1,282 @@
-"""The admin's first page."""
+"""The admin's first page: what came in, what waits, what runs, what it earns."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from datetime import date, timedelta
 from typing import Any
 
 from django.http import HttpRequest
 
+from apps.backoffice.display import grouped, list_url, plain_money
+from apps.backoffice.panels import Fact
+from apps.billing.admin.runs import progress_values
+from apps.billing.models import Bill
+from apps.billing.selectors.runs import RunProgress
+from apps.kernel.clock import utc_now
+from apps.kernel.money import MICROS_PER_UNIT
+from bss_project.dashboard_figures import Figures, figures
+
+# Distinct in light and dark, and to colour-blind eyes.
+PALETTE = ("#2563eb", "#0d9488", "#f59e0b", "#a855f7", "#ef4444", "#64748b", "#84cc16", "#ec4899")
+STATUS_COLOURS = {"new": "#2563eb", "unpaid": "#f59e0b", "paid": "#22c55e"}
+QUIET = "#9ca3af"
+MOST_REASONS = 8
+
 
 def dashboard_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """What ``templates/admin/index.html`` shows; each part for whoever may view its lists."""
+    found = figures(utc_now())
+    can = request.user.has_perm
+    context["facts"] = _facts(found, can)
+    context["charts"] = [
+        chart
+        for chart, needed in (
+            (_revenue_chart(found), "mediation.view_cdrfile"),
+            (_bills_chart(found), "billing.view_bill"),
+            (_loads_chart(found), "mediation.view_cdrfile"),
+            (_suspense_chart(found), "mediation.view_suspendedrecord"),
+        )
+        if can(needed)
+    ]
+    context["runs"] = [_run(progress) for progress in found.runs] if can("billing.view_billrun") else None
+    context["runs_url"] = list_url("billing.billrun")
     return context
+
+
+def _facts(found: Figures, can) -> list[Fact]:
+    today = found.days[-1]
+    facts = []
+    if can("mediation.view_cdrfile"):
+        loaded = found.loads[-1]
+        facts.append(
+            Fact(
+                "CDRs rated today",
+                grouped(loaded.rated),
+                f"in {grouped(loaded.files)} files"
+                + (f", {loaded.refused} refused" if loaded.refused else ""),
+                list_url("mediation.cdrfile"),
+            )
+        )
+        week = today - timedelta(days=6)
+        for currency, services in sorted(found.revenue.items())[:2]:
+            sums = [
+                sum(cost for per_day in services.values() for day, cost in per_day.items() if day >= since)
+                for since in (today, week)
+            ]
+            facts.append(
+                Fact(
+                    "Usage revenue, 7 days",
+                    plain_money(sums[1] // 10_000 * 10_000, currency),
+                    f"today {plain_money(sums[0] // 10_000 * 10_000, currency)}",
+                )
+            )
+    if can("mediation.view_suspendedrecord"):
+        waiting = sum(records for _, records in found.suspense)
+        facts.append(
+            Fact(
+                "In suspense",
+                grouped(waiting),
+                "waiting for a correction" if waiting else "nothing waits",
+                list_url("mediation.suspendedrecord", state__exact="open"),
+            )
+        )
+    if can("billing.view_bill"):
+        unpaid = [row for row in found.bills if row.status == Bill.Status.UNPAID]
+        amounts = ", ".join(plain_money(row.total_micros, row.currency) for row in unpaid)
+        facts.append(
+            Fact(
+                "Unpaid bills",
+                grouped(sum(row.bills for row in unpaid)),
+                amounts or "nothing is owed",
+                list_url("billing.bill", status__exact=Bill.Status.UNPAID),
+            )
+        )
+    if can("subscribers.view_subscriber"):
+        facts.append(
+            Fact(
+                "Active subscribers",
+                grouped(found.active_subscribers),
+                url=list_url("subscribers.subscriber", status__exact="active"),
+            )
+        )
+    if can("billing.view_notification") and found.unseen_notifications:
+        facts.append(
+            Fact(
+                "Notifications",
+                grouped(found.unseen_notifications),
+                "not acknowledged",
+                list_url("billing.notification", seen="no"),
+            )
+        )
+    return facts
+
+
+def _run(progress: RunProgress) -> dict[str, Any]:
+    return {
+        "id": progress.run_id,
+        "cycle": progress.cycle,
+        "period": f"{progress.period_start:%d %b} – {progress.period_end:%d %b %Y}",
+        **progress_values(progress),
+    }
+
+
+# --- Charts ---
+
+
+def _revenue_chart(found: Figures) -> dict[str, Any]:
+    sets = []
+    for currency, services in sorted(found.revenue.items()):
+        for service in sorted(services):
+            label = f"{service}, {currency}" if len(found.revenue) > 1 else service
+            values = [services[service].get(day, 0) / MICROS_PER_UNIT for day in found.days]
+            sets.append(_bars(label, values, len(sets)))
+    currency = next(iter(found.revenue), "")
+    unit = f" in {currency}" if len(found.revenue) == 1 else ""
+    return _chart(
+        "revenue",
+        f"Usage revenue by day and service{unit}",
+        "bar",
+        _labels(found.days),
+        sets,
+        url=list_url("mediation.cdrfile"),
+        link="CDR files",
+        span=8,
+        stacked=True,
+    )
+
+
+def _loads_chart(found: Figures) -> dict[str, Any]:
+    sets = [
+        _bars("Rated", [row.rated for row in found.loads], 0),
+        _bars("In suspense", [row.suspended for row in found.loads], 2),
+        _bars("Duplicates", [row.duplicates for row in found.loads], 5),
+    ]
+    return _chart(
+        "loads",
+        "Records loaded by day",
+        "bar",
+        _labels(found.days),
+        sets if any(row.files or row.refused for row in found.loads) else [],
+        url=list_url("mediation.cdrfile"),
+        link="CDR files",
+        span=8,
+        stacked=True,
+    )
+
+
+def _suspense_chart(found: Figures) -> dict[str, Any]:
+    shown = found.suspense[:MOST_REASONS]
+    rest = sum(records for _, records in found.suspense[MOST_REASONS:])
+    if rest:
+        shown = [*shown, ("other reasons", rest)]
+    return _chart(
+        "suspense",
+        "Open suspense by reason",
+        "bar",
+        [reason.replace("_", " ") for reason, _ in shown],
+        [_bars("Records", [records for _, records in shown], 2)] if shown else [],
+        url=list_url("mediation.suspendedrecord", state__exact="open"),
+        link="Suspense",
+        span=4,
+        horizontal=True,
+        empty="Nothing is in suspense.",
+    )
+
+
+def _bills_chart(found: Figures) -> dict[str, Any]:
+    counts = dict.fromkeys(("paid", "unpaid", "new"), 0)
+    for row in found.bills:
+        counts[row.status] = counts.get(row.status, 0) + row.bills
+    labels = [Bill.Status(status).label for status in counts]
+    sets = [
+        {
+            "data": list(counts.values()),
+            "backgroundColor": [STATUS_COLOURS.get(status, QUIET) for status in counts],
+            "borderWidth": 0,
+        }
+    ]
+    newest = "" if found.bills_are_all else " (newest 500 000)"
+    return _chart(
+        "bills",
+        f"Bills by status{newest}",
+        "doughnut",
+        [f"{label} ({grouped(count)})" for label, count in zip(labels, counts.values(), strict=True)],
+        sets if any(counts.values()) else [],
+        url=list_url("billing.bill"),
+        link="Bills",
+        span=4,
+        empty="No bill yet.",
+    )
+
+
+def _labels(days: Sequence[date]) -> list[str]:
+    return [f"{day:%d} {day:%b}" for day in days]
+
+
+def _bars(label: str, values: Sequence[float], colour: int) -> dict[str, Any]:
+    return {
+        "label": label,
+        "data": list(values),
+        "backgroundColor": PALETTE[colour % len(PALETTE)],
+        "borderRadius": 2,
+        "maxBarThickness": 28,
+    }
+
+
+def _chart(
+    key: str,
+    title: str,
+    kind: str,
+    labels: list[str],
+    sets: list[dict[str, Any]],
+    *,
+    url: str,
+    link: str,
+    span: int,
+    stacked: bool = False,
+    horizontal: bool = False,
+    empty: str = "Nothing yet.",
+) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "animation": False,
+        "responsive": True,
+        "maintainAspectRatio": False,
+        "plugins": {
+            "legend": {
+                "display": kind == "doughnut" or len(sets) > 1,
+                "position": "bottom",
+                "labels": {"color": QUIET, "usePointStyle": True, "boxHeight": 6, "boxWidth": 6},
+            },
+        },
+    }
+    if kind == "doughnut":
+        options["cutout"] = "68%"
+    else:
+        if horizontal:
+            options["indexAxis"] = "y"
+        numbers = {
+            "beginAtZero": True,
+            "ticks": {"color": QUIET, "maxTicksLimit": 6},
+            "grid": {"tickWidth": 0},
+        }
+        names = {
+            "ticks": {"color": QUIET, "autoSkip": not horizontal, "maxRotation": 0},
+            "grid": {"display": False},
+        }
+        options["scales"] = {"y": names, "x": numbers} if horizontal else {"x": names, "y": numbers}
+        for axis in options["scales"].values():
+            axis["stacked"] = stacked
+            axis["border"] = {"width": 0}
+    return {
+        "key": key,
+        "title": title,
+        "kind": kind,
+        "data": json.dumps({"labels": labels, "datasets": sets}) if sets else "",
+        "options": json.dumps(options),
+        "url": url,
+        "link": link,
+        "span": span,
+        "empty": empty,
+    }

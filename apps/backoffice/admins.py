@@ -9,15 +9,16 @@ from typing import Any
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db import models
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from simple_history.admin import SimpleHistoryAdmin
 from simple_history.template_utils import HistoricalRecordContextHelper
 from unfold.admin import ModelAdmin, TabularInline
 
 from apps.backoffice import display
-from apps.backoffice.actions import PageActionsMixin
+from apps.backoffice.actions import PageActionsMixin, tell
 from apps.backoffice.money import MICROS_SUFFIX, MILLIONTHS_SUFFIX, MicrosField, MillionthsField, label_of
 from apps.backoffice.panels import facts_of, panels_of
+from apps.kernel.errors import BssError
 
 ChangeHook = Callable[[HttpRequest], None]
 
@@ -86,7 +87,12 @@ class BssAdmin(PageActionsMixin, MoneyColumnsMixin, ModelAdmin):
         extra_context = {**(extra_context or {})}
         if object_id and request.method == "GET":
             extra_context.update(self._panel_context(request, object_id))
-        return super().changeform_view(request, object_id, form_url, extra_context)
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except BssError as error:
+            # A service refused what was saved; nothing of it was kept.
+            tell(request, error)
+            return HttpResponseRedirect(request.get_full_path())
 
     def _panel_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
         obj = self.get_object(request, unquote(object_id))

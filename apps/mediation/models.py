@@ -96,7 +96,8 @@ class CdrFile(models.Model):
 class CdrFileDay(models.Model):
     """What a batch charged on one day (UTC) for one service on one price plan.
 
-    Sums over days come from here: a few rows a file rather than all of its records.
+    Sums over days come from here: a few rows a file rather than all of its records. The file's records have ids in
+    ``(after_cdr, last_cdr]``, among some of other files that were loaded at the same time.
     """
 
     file = models.ForeignKey(CdrFile, on_delete=models.CASCADE, related_name="days", db_index=False)
@@ -108,6 +109,8 @@ class CdrFileDay(models.Model):
         PricePlan, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
     )
     cost_micros = models.BigIntegerField()
+    after_cdr = models.BigIntegerField()
+    last_cdr = models.BigIntegerField()
 
     class Meta:
         constraints = [

@@ -4,6 +4,8 @@ from django.templatetags.static import static
 
 from bss_project.settings import environment as env
 
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 # Going back to an old state by hand would bypass the services; history is there to be read.
 SIMPLE_HISTORY_REVERT_DISABLED = True
 

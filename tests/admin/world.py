@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections import defaultdict
 from datetime import UTC, datetime, timedelta
+
+from django.db.models import Max
 
 from apps.billing.models import (
     Activity,
@@ -23,7 +26,7 @@ from apps.charging.models import Account, AllowanceCounter, LedgerEntry
 from apps.charging.services.ledger import post
 from apps.invoicing.models import BillDocument
 from apps.kernel.clock import utc_now
-from apps.mediation.models import Cdr, CdrFile, RatedDestination, Source, SuspendedRecord
+from apps.mediation.models import Cdr, CdrFile, CdrFileDay, RatedDestination, Source, SuspendedRecord
 from apps.rating.models import PricePlan, Service, TariffVersion
 from apps.subscribers.models import Subscriber
 from bss_project.demo.operator import OPERATOR, ensure_products
@@ -112,7 +115,22 @@ def make_usage(people: list[Subscriber], records: int, days: int, now: datetime)
                     raw=b"\x0a\x03abc",
                 )
             )
+        after = Cdr.objects.aggregate(last=Max("pk"))["last"] or 0
         Cdr.objects.bulk_create(rows)
+        last = Cdr.objects.aggregate(last=Max("pk"))["last"] or 0
+        costs: dict[tuple, int] = defaultdict(int)
+        for row in rows:
+            costs[row.start.date(), row.service, row.price_plan] += row.cost_micros
+        for (day, service, plan), cost in costs.items():
+            CdrFileDay.objects.create(
+                file=file,
+                day=day,
+                service=service,
+                price_plan=plan,
+                cost_micros=cost,
+                after_cdr=after,
+                last_cdr=last,
+            )
         file.cost_micros = sum(row.cost_micros for row in rows)
         file.save()
         other = chance.choice(["unauthorised_destination", "future_date"])

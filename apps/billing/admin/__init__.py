@@ -1,5 +1,5 @@
 """Pages of the billing room; importing them registers them."""
 
-from apps.billing.admin import activities, bills, charges, cycles, notifications, panels, runs
+from apps.billing.admin import accounts, activities, bills, charges, cycles, notifications, panels, runs
 
-__all__ = ["activities", "bills", "charges", "cycles", "notifications", "panels", "runs"]
+__all__ = ["accounts", "activities", "bills", "charges", "cycles", "notifications", "panels", "runs"]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, time
+
+from django import forms
 from django.contrib import admin
-from django.db.models import Q
+from django.db.models import Q, Sum
+from django.http import HttpRequest
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
     ChoicesDropdownFilter,
@@ -12,13 +16,50 @@ from unfold.contrib.filters.admin import (
 )
 from unfold.decorators import display
 
+from apps.backoffice.actions import PageAction
 from apps.backoffice.admins import ReadOnlyAdmin
-from apps.backoffice.display import instant, link_to
+from apps.backoffice.display import badge, instant, link_to, plain_money
+from apps.backoffice.forms import ActionForm
+from apps.backoffice.money import MicrosField
 from apps.backoffice.paging import UncountedPaginator
 from apps.billing.models import Bill, Payment
+from apps.billing.services.payments import record_payment
 from apps.charging.models import Account
+from apps.kernel.clock import utc_now
 
 STATUS_COLOURS = {"new": "info", "unpaid": "warning", "paid": "success"}
+
+
+class PaymentForm(ActionForm):
+    amount_micros = MicrosField(label="Amount")
+    reference = forms.CharField(
+        max_length=100,
+        help_text="The bank's or desk's own. The same reference again on this bill changes nothing.",
+    )
+    method = forms.CharField(max_length=40, required=False, help_text="Such as transfer, card or cash.")
+    day = forms.DateField(required=False, label="Received on", help_text="Empty: now.")
+
+    def prepare(self) -> None:
+        paid = self.obj.payments.aggregate(paid=Sum("amount_micros"))["paid"] or 0
+        self.fields["amount_micros"].help_text = f"In {self.obj.currency}; with a minus it was given back."
+        if self.obj.total_micros > paid:
+            self.fields["amount_micros"].initial = self.obj.total_micros - paid
+
+
+def pay(request: HttpRequest, bill: Bill, form: PaymentForm) -> str:
+    data = form.cleaned_data
+    at = datetime.combine(data["day"], time(12), tzinfo=UTC) if data["day"] else utc_now()
+    payment = record_payment(
+        bill.pk,
+        data["amount_micros"],
+        data["reference"],
+        at,
+        method=data["method"],
+        recorded_by=request.user.get_username(),
+    )
+    payment.bill.refresh_from_db()
+    paid = plain_money(payment.amount_micros, bill.currency)
+    return f"{paid} recorded; {payment.bill} is {payment.bill.get_status_display().lower()}."
 
 
 def period_of(bill: Bill) -> str:
@@ -72,6 +113,24 @@ class BillAdmin(ReadOnlyAdmin):
         ),
     )
 
+    page_actions = (
+        PageAction(
+            "pay",
+            "Record payment",
+            ("billing.add_payment",),
+            pay,
+            PaymentForm,
+            icon="paid",
+            offered=lambda bill: bill.kind == Bill.Kind.POSTPAID,
+            explain=lambda bill: (
+                f"Money received for {bill}. It is paid once its total of "
+                f"{plain_money(bill.total_micros, bill.currency)} is covered. Payments are never changed: a wrong one "
+                "is put right by another."
+            ),
+            submit="Record",
+        ),
+    )
+
     def get_search_results(self, request, queryset, search_term):
         """Whole numbers only: each is looked up in its index."""
         term = search_term.strip()
@@ -92,9 +151,9 @@ class BillAdmin(ReadOnlyAdmin):
     def period(self, bill: Bill) -> str:
         return period_of(bill)
 
-    @display(description="Status", label=STATUS_COLOURS, ordering="status")
+    @display(description="Status", ordering="status")
     def status_label(self, bill: Bill):
-        return bill.status, bill.get_status_display()
+        return badge(bill.get_status_display(), STATUS_COLOURS.get(bill.status, ""))
 
     @display(description="Bill run")
     def run_link(self, bill: Bill):

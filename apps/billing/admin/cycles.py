@@ -2,14 +2,64 @@
 
 from __future__ import annotations
 
-from django.contrib import admin
+import re
+
+from django import forms
+from django.contrib import admin, messages
 from django.db.models import Count
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import display
 
+from apps.backoffice.actions import PageAction
 from apps.backoffice.admins import HistoryAdmin, KeptMixin
 from apps.backoffice.display import badge, grouped
-from apps.billing.models import BillCycle
+from apps.backoffice.forms import ActionForm
+from apps.billing.models import Activity, BillCycle
+from apps.billing.services.activities import queue_activity
+from apps.billing.services.cycles import create_cycle, retire_cycle
+from apps.kernel.clock import utc_now
+
+
+class RunForm(ActionForm):
+    """The month in which the period begins; empty is the last one that has ended."""
+
+    month = forms.CharField(
+        required=False,
+        max_length=7,
+        label="Period that begins in",
+        help_text="A month such as 2026-01. Empty: the last period that has ended.",
+        widget=forms.TextInput(attrs={"placeholder": "YYYY-MM"}),
+    )
+
+    def clean_month(self) -> tuple[str, str]:
+        text = self.cleaned_data["month"].strip()
+        if not text:
+            return "", ""
+        match = re.fullmatch(r"(\d{4})-(\d{1,2})", text)
+        if match is None:
+            raise forms.ValidationError(f"“{text}” is not a month; write it like 2026-01.")
+        return match[2], match[1]
+
+
+def run_cycle(request: HttpRequest, cycle: BillCycle, form: RunForm) -> HttpResponse:
+    month, year = form.cleaned_data["month"]
+    activity = queue_activity(
+        Activity.Type.FULL_BILLRUN,
+        str(cycle.number),
+        month,
+        year,
+        now=utc_now(),
+        queued_by=request.user.get_username(),
+    )
+    messages.success(request, f"Activity {activity.pk} is queued; it starts on {cycle.queue} within seconds.")
+    return HttpResponseRedirect(reverse("admin:billing_activity_watch", args=(activity.pk,)))
+
+
+def retire(request: HttpRequest, cycle: BillCycle, form: ActionForm) -> str:
+    retire_cycle(cycle.pk, utc_now())
+    return f"{cycle} is retired."
 
 
 @admin.register(BillCycle)
@@ -38,6 +88,50 @@ class BillCycleAdmin(KeptMixin, HistoryAdmin):
         ("payment_term_days", "queue_label"),
         "state_label",
     )
+
+    page_actions = (
+        PageAction(
+            "retire",
+            "Retire",
+            ("billing.change_billcycle",),
+            retire,
+            icon="block",
+            offered=lambda cycle: cycle.retired_at is None,
+            explain=lambda cycle: (
+                f"{cycle} bills nobody any more, and its worker stops. A cycle that has accounts cannot be retired."
+            ),
+        ),
+        PageAction(
+            "run",
+            "Run this cycle",
+            ("billing.add_activity",),
+            run_cycle,
+            RunForm,
+            icon="play_arrow",
+            primary=True,
+            offered=lambda cycle: cycle.retired_at is None,
+            explain=lambda cycle: (
+                f"Bills every account of {cycle} for one period, on its queue {cycle.queue}. Accounts that are "
+                "billed already are left out, so running it again is safe."
+            ),
+        ),
+    )
+
+    def save_model(self, request, obj, form, change):
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        created = create_cycle(
+            obj.number,
+            obj.tenant_id,
+            name=obj.name,
+            day=obj.day,
+            time_zone=obj.time_zone,
+            currency=obj.currency,
+            payment_term_days=obj.payment_term_days,
+        )
+        obj.pk = created.pk
+        obj._state.adding = False
 
     def get_readonly_fields(self, request, obj=None):
         # Accounts, bills and the queue's worker go by these.

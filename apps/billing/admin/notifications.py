@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.http import HttpRequest
 from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import display
 
+from apps.backoffice.actions import PageAction
 from apps.backoffice.admins import ReadOnlyAdmin
 from apps.backoffice.display import badge, instant, link_to
+from apps.backoffice.forms import ActionForm
 from apps.billing.models import Notification
+from apps.billing.services.notifications import acknowledge
+from apps.kernel.clock import utc_now
 
 COLOURS = {"info": "info", "warning": "warning", "error": "danger"}
+CHANGE = ("billing.change_notification",)
+MOST_AT_ONCE = 1_000
+
+
+def seen(request: HttpRequest, notification: Notification, form: ActionForm) -> str:
+    acknowledge(notification.pk, request.user.get_username(), utc_now())
+    return "Acknowledged."
 
 
 class SeenFilter(DropdownFilter):
@@ -47,13 +59,39 @@ class NotificationAdmin(ReadOnlyAdmin):
     ordering = ("-pk",)
     fields = ("when", "level_label", "text", "about", "seen")
 
+    actions = ("acknowledge_selected",)
+    page_actions = (
+        PageAction(
+            "acknowledge",
+            "Acknowledge",
+            CHANGE,
+            seen,
+            icon="done",
+            primary=True,
+            offered=lambda notification: notification.acknowledged_at is None,
+            explain=lambda notification: notification.text,
+        ),
+    )
+
+    def has_acknowledge_permission(self, request) -> bool:
+        return request.user.has_perms(CHANGE)
+
+    @admin.action(description="Acknowledge", permissions=["acknowledge"])
+    def acknowledge_selected(self, request, queryset):
+        now, by = utc_now(), request.user.get_username()
+        open_ones = queryset.filter(acknowledged_at=None).order_by("pk")
+        pks = list(open_ones.values_list("pk", flat=True)[:MOST_AT_ONCE])
+        for pk in pks:
+            acknowledge(pk, by, now)
+        messages.success(request, f"{len(pks)} acknowledged.")
+
     @display(description="When", ordering="at")
     def when(self, notification: Notification):
         return instant(notification.at)
 
-    @display(description="Level", label=COLOURS)
+    @display(description="Level")
     def level_label(self, notification: Notification):
-        return notification.level, notification.get_level_display()
+        return badge(notification.get_level_display(), COLOURS.get(notification.level, ""))
 
     @display(description="About")
     def about(self, notification: Notification):

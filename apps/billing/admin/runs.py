@@ -4,15 +4,54 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.db.models import Count, Q, Sum
+from django.http import HttpRequest, JsonResponse
 from django.template.loader import render_to_string
+from django.urls import path
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
-from apps.backoffice.admins import ReadOnlyAdmin
-from apps.backoffice.display import duration, grouped, instant, link, link_to, list_url
+from apps.backoffice.actions import PageAction
+from apps.backoffice.admins import ReadOnlyAdmin, require
+from apps.backoffice.display import badge, duration, grouped, instant, link, link_to, list_url, plain_money
+from apps.backoffice.forms import ActionForm
+from apps.backoffice.panels import Panel, Table, add_panel, page_of
 from apps.billing.models import BillRun, BillRunChunk
+from apps.billing.selectors.runs import RunProgress, run_progress
+from apps.billing.services.runs import resume_run, stop_run
+from apps.kernel.clock import utc_now
+from apps.kernel.errors import NotFound
 
 STATE_COLOURS = {"running": "info", "stopped": "warning", "completed": "success", "failed": "danger"}
+CHANGE = ("billing.change_billrun",)
+
+
+def stop(request: HttpRequest, run: BillRun, form: ActionForm) -> str:
+    stop_run(run.pk, request.user.get_username(), utc_now())
+    return f"Run {run.pk} begins no further chunk; what is in hand is finished."
+
+
+def resume(request: HttpRequest, run: BillRun, form: ActionForm) -> str:
+    resume_run(run.pk, request.user.get_username(), utc_now())
+    return f"Run {run.pk} goes on."
+
+
+def progress_values(progress: RunProgress) -> dict[str, object]:
+    """A run's progress as the page shows it and polls it."""
+    took = (progress.finished_at or utc_now()) - progress.started_at
+    return {
+        "state": progress.state,
+        "state_label": BillRun.State(progress.state).label,
+        "percent": progress.percent,
+        "accounts": f"{grouped(progress.accounts_done)} of {grouped(progress.accounts)}",
+        "chunks": f"{grouped(progress.chunks_done)} of {grouped(progress.chunks)}",
+        "chunks_failed": progress.chunks_failed,
+        "bills": grouped(progress.bills),
+        "total": plain_money(progress.total_micros, progress.currency),
+        "took": duration(took.total_seconds())
+        if progress.finished_at or progress.state == "running"
+        else "–",
+        "error": progress.error,
+    }
 
 
 @admin.register(BillRun)
@@ -41,6 +80,60 @@ class BillRunAdmin(ReadOnlyAdmin):
         ),
     )
 
+    change_form_template = "admin/billing/billrun/change_form.html"
+    page_actions = (
+        PageAction(
+            "stop",
+            "Stop",
+            CHANGE,
+            stop,
+            icon="stop",
+            danger=True,
+            offered=lambda run: run.state == BillRun.State.RUNNING,
+            explain=lambda _: (
+                "No further chunk is begun. Bills made so far stay, and the run can be resumed."
+            ),
+        ),
+        PageAction(
+            "resume",
+            "Resume",
+            CHANGE,
+            resume,
+            icon="play_arrow",
+            primary=True,
+            offered=lambda run: run.state in (BillRun.State.STOPPED, BillRun.State.FAILED),
+            explain=lambda _: "Bills the accounts that are left, and tries failed ones again.",
+        ),
+        PageAction(
+            "repeat",
+            "Repeat",
+            CHANGE,
+            resume,
+            icon="replay",
+            offered=lambda run: run.state == BillRun.State.COMPLETED,
+            explain=lambda _: (
+                "Bills accounts that came into the cycle since. Who has a bill for this period gets no second one."
+            ),
+        ),
+    )
+
+    def get_urls(self):
+        poll = self.admin_site.admin_view(self.progress_view)
+        return [path("<int:run_id>/progress/", poll, name="billing_billrun_progress"), *super().get_urls()]
+
+    def progress_view(self, request: HttpRequest, run_id: int) -> JsonResponse:
+        """The run's progress as JSON, for the page to poll."""
+        require(request, "billing.view_billrun")
+        try:
+            return JsonResponse(progress_values(run_progress(run_id)))
+        except NotFound as error:
+            return JsonResponse({"error": error.message}, status=404)
+
+    def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
+        if obj is not None:
+            context["progress"] = progress_values(run_progress(obj.pk))
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
     def get_queryset(self, request):
         done = Q(chunks__state=BillRunChunk.State.DONE)
         return (
@@ -62,9 +155,9 @@ class BillRunAdmin(ReadOnlyAdmin):
         zone = run.cycle.zone
         return f"{run.period_start.astimezone(zone):%Y-%m-%d} to {run.period_end.astimezone(zone):%Y-%m-%d}"
 
-    @display(description="State", label=STATE_COLOURS, ordering="state")
+    @display(description="State", ordering="state")
     def state_label(self, run: BillRun):
-        return run.state, run.get_state_display()
+        return badge(run.get_state_display(), STATE_COLOURS.get(run.state, ""))
 
     @display(description="Progress")
     def progress(self, run: BillRun):
@@ -96,3 +189,34 @@ class BillRunAdmin(ReadOnlyAdmin):
     @display(description="Activity")
     def activity_link(self, run: BillRun):
         return link_to(run.activity)
+
+
+CHUNK_COLOURS = {"done": "success", "failed": "danger", "pending": "info"}
+
+
+def chunks(request: HttpRequest, run: BillRun) -> Table:
+    """Chunks of accounts, those that are not done first."""
+    rows, previous_url, next_url = page_of(request, "chunks", run.chunks.order_by("-state", "number"))
+    return Table(
+        ("Chunk", "State", "Accounts", "Attempts", "Bills", "Amount", "Finished", "Error"),
+        [
+            (
+                row.number,
+                badge(row.get_state_display(), CHUNK_COLOURS.get(row.state, "")),
+                grouped(row.accounts),
+                row.attempts,
+                grouped(row.bills),
+                plain_money(row.total_micros, run.cycle.currency),
+                instant(row.finished_at, seconds=True),
+                row.error,
+            )
+            for row in rows
+        ],
+        "No chunk yet.",
+        (2, 3, 4, 5),
+        previous_url=previous_url,
+        next_url=next_url,
+    )
+
+
+add_panel("billing.billrun", Panel("chunks", "Chunks", chunks, ("billing.view_billrun",)))

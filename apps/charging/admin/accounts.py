@@ -13,7 +13,7 @@ from unfold.decorators import display
 
 from apps.backoffice.actions import PageAction
 from apps.backoffice.admins import HistoryAdmin, KeptMixin
-from apps.backoffice.display import instant, link_to, money, plain_money
+from apps.backoffice.display import badge, instant, link_to, money, plain_money
 from apps.backoffice.forms import ActionForm, InstantField
 from apps.backoffice.money import MicrosField
 from apps.charging.models import DEFAULT_BALANCE, Account, Balance, LedgerEntry
@@ -178,9 +178,11 @@ class AccountAdmin(KeptMixin, HistoryAdmin):
     def customer_link(self, account: Account):
         return link_to(account.customer)
 
-    @display(description="Mode", label={"prepaid": "info", "postpaid": "primary"}, ordering="mode")
+    @display(description="Mode", ordering="mode")
     def mode_label(self, account: Account):
-        return account.mode, account.get_mode_display()
+        return badge(
+            account.get_mode_display(), ({"prepaid": "info", "postpaid": "primary"}).get(account.mode, "")
+        )
 
     @display(description="Balance", ordering="balance_micros")
     def balance(self, account: Account):

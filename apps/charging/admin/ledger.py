@@ -7,7 +7,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdo
 from unfold.decorators import display
 
 from apps.backoffice.admins import ReadOnlyAdmin
-from apps.backoffice.display import instant, link_to
+from apps.backoffice.display import badge, instant, link_to
 from apps.backoffice.paging import UncountedPaginator
 from apps.charging.models import Balance, LedgerEntry
 
@@ -40,9 +40,9 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     def account(self, entry: LedgerEntry):
         return link_to(entry.balance.account)
 
-    @display(description="Kind", label=KIND_COLOURS)
+    @display(description="Kind")
     def kind_label(self, entry: LedgerEntry):
-        return entry.kind, entry.get_kind_display()
+        return badge(entry.get_kind_display(), KIND_COLOURS.get(entry.kind, ""))
 
 
 @admin.register(Balance)

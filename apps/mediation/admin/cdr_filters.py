@@ -1,12 +1,19 @@
-"""Filters of the CDR list that stay fast on a table of many millions: by file, and by start through the files."""
+"""Filters of the CDR list that stay fast on a table of many millions.
+
+There is no index on a record's file or start: what each file charged by day (``CdrFileDay``) says between which ids
+the records are.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 
 from django.contrib import admin, messages
+from django.db.models import Max, Min
 from unfold.contrib.filters.admin import TextFilter
 from unfold.contrib.filters.forms import RangeDateForm
+
+from apps.mediation.models import CdrFileDay
 
 
 class CdrFileFilter(TextFilter):
@@ -21,7 +28,8 @@ class CdrFileFilter(TextFilter):
         if not self.value().isdigit():
             messages.warning(request, "A file is given by its number; find it among the CDR files.")
             return queryset.none()
-        return queryset.filter(file_id=int(self.value()))
+        number = int(self.value())
+        return _between(queryset, CdrFileDay.objects.filter(file=number)).filter(file=number)
 
 
 class CdrStartFilter(admin.SimpleListFilter):
@@ -51,11 +59,14 @@ class CdrStartFilter(admin.SimpleListFilter):
 
     def queryset(self, request, queryset):
         first, last = self._day("start_from"), self._day("start_to")
+        files = CdrFileDay.objects.all()
         if first is not None:
+            files = files.filter(day__gte=first)
             queryset = queryset.filter(start__gte=_midnight(first))
         if last is not None:
+            files = files.filter(day__lte=last)
             queryset = queryset.filter(start__lt=_midnight(last + timedelta(days=1)))
-        return queryset
+        return queryset if first is None and last is None else _between(queryset, files)
 
     def choices(self, changelist):
         yield {
@@ -70,6 +81,14 @@ class CdrStartFilter(admin.SimpleListFilter):
         except ValueError:
             messages.warning(self.request, f"“{self.days[name]}” is not a day; write it like 2026-01-31.")
             return None
+
+
+def _between(queryset, files):
+    """Only ids between which the records of these days of files are."""
+    bounds = files.aggregate(after=Min("after_cdr"), last=Max("last_cdr"))
+    if bounds["last"] is None:
+        return queryset.none()
+    return queryset.filter(pk__gt=bounds["after"], pk__lte=bounds["last"])
 
 
 def _midnight(day: date) -> datetime:

@@ -7,7 +7,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter,
 from unfold.decorators import display
 
 from apps.backoffice.admins import ReadOnlyAdmin
-from apps.backoffice.display import grouped, instant, link, link_to, list_url, octets
+from apps.backoffice.display import badge, grouped, instant, link, link_to, list_url, octets
 from apps.mediation.models import CdrFile
 
 
@@ -60,9 +60,11 @@ class CdrFileAdmin(ReadOnlyAdmin):
         ),
     )
 
-    @display(description="State", label={"loaded": "success", "refused": "danger"}, ordering="state")
+    @display(description="State", ordering="state")
     def state_label(self, file: CdrFile):
-        return file.state, file.get_state_display()
+        return badge(
+            file.get_state_display(), ({"loaded": "success", "refused": "danger"}).get(file.state, "")
+        )
 
     @display(description="Source", ordering="source")
     def source_link(self, file: CdrFile):

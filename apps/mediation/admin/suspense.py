@@ -12,7 +12,7 @@ from unfold.contrib.filters.admin import (
 from unfold.decorators import display
 
 from apps.backoffice.admins import HistoryMixin, ReadOnlyAdmin
-from apps.backoffice.display import instant, link_to, usage
+from apps.backoffice.display import badge, instant, link_to, usage
 from apps.mediation.admin.suspense_filters import ReasonFilter
 from apps.mediation.models import SuspendedRecord
 from apps.rating.models import Service
@@ -79,9 +79,9 @@ class SuspendedRecordAdmin(HistoryMixin, ReadOnlyAdmin):
     def reason_label(self, record: SuspendedRecord) -> str:
         return record.reason.replace("_", " ")
 
-    @display(description="State", label=STATE_COLOURS, ordering="state")
+    @display(description="State", ordering="state")
     def state_label(self, record: SuspendedRecord):
-        return record.state, record.get_state_display()
+        return badge(record.get_state_display(), STATE_COLOURS.get(record.state, ""))
 
     @display(description="File", ordering="file")
     def file_link(self, record: SuspendedRecord):

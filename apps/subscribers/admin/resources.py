@@ -13,7 +13,7 @@ from unfold.decorators import display
 
 from apps.backoffice.actions import PageAction
 from apps.backoffice.admins import HistoryMixin, ReadOnlyAdmin
-from apps.backoffice.display import link_to
+from apps.backoffice.display import badge, link_to
 from apps.backoffice.forms import ActionForm
 from apps.rating.models import Tenant
 from apps.subscribers.models import Resource, Subscriber
@@ -114,9 +114,9 @@ class ResourceAdmin(HistoryMixin, ReadOnlyAdmin):
             )
         )
 
-    @display(description="Status", label=COLOURS, ordering="status")
+    @display(description="Status", ordering="status")
     def status_label(self, resource: Resource):
-        return resource.status, resource.get_status_display()
+        return badge(resource.get_status_display(), COLOURS.get(resource.status, ""))
 
     @display(description="Subscriber")
     def holder(self, resource: Resource):

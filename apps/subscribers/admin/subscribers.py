@@ -13,7 +13,7 @@ from unfold.decorators import display
 
 from apps.backoffice.actions import PageAction, tell
 from apps.backoffice.admins import HistoryAdmin, KeptMixin
-from apps.backoffice.display import instant, link_to
+from apps.backoffice.display import badge, instant, link_to
 from apps.backoffice.forms import ActionForm, InstantField, NoInput, SearchedChoiceField
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError
@@ -341,9 +341,9 @@ class SubscriberAdmin(KeptMixin, HistoryAdmin):
     def plan(self, subscriber: Subscriber) -> str:
         return subscriber.current_plan or "–"
 
-    @display(description="Status", label=STATUS_COLOURS, ordering="status")
+    @display(description="Status", ordering="status")
     def status_label(self, subscriber: Subscriber):
-        return subscriber.status, subscriber.get_status_display()
+        return badge(subscriber.get_status_display(), STATUS_COLOURS.get(subscriber.status, ""))
 
     @display(description="Customer", ordering="customer__name")
     def customer_link(self, subscriber: Subscriber):
