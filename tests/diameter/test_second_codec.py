@@ -57,8 +57,6 @@ def other_definition(definition: AvpDefinition) -> dict[str, Any] | None:
 
 
 OTHER_NAMES = {
-    "G-S-U-Pool-Identifier": "GSU-Pool-Identifier",
-    "G-S-U-Pool-Reference": "GSU-Pool-Reference",
     "Acct-Multi-Session-Id": "Accounting-Multi-Session-Id",
     "SIP-Method": "3GPP-SIP-Method",
 }
@@ -97,7 +95,8 @@ def as_written(values: dict[str, Any]) -> list[tuple[int, int, Any]]:
         definition = BY_NAME[name]
         for item in value if isinstance(value, list) else [value]:
             header = 12 if definition.vendor else 8
-            if definition.type is AvpType.GROUPED:
+            other = other_definition(definition)
+            if definition.type is AvpType.GROUPED and other is not None:
                 data: Any = as_written(item)
             elif name == "Failed-AVP":
                 data = as_seen_by_other([avp_module.Avp.from_bytes(item)])
