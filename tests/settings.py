@@ -27,10 +27,13 @@ elif not _broker or _broker.startswith("filesystem://"):
     os.environ["BROKER_URL"] = f"filesystem://{TEST_DIR / 'broker'}"
 
 from bss_project.settings import *  # noqa: E402, F403
-from bss_project.settings import DATABASES  # noqa: E402
+from bss_project.settings import DATABASES, STATIC_ROOT, VAR_DIR  # noqa: E402
 
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file rather than memory: real workers and other connections see the same database, as in the product.
     DATABASES["default"]["TEST"] = {"NAME": str(TEST_DIR / "test.sqlite3")}
+
+for _folder in (VAR_DIR, STATIC_ROOT):
+    _folder.mkdir(parents=True, exist_ok=True)
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
