@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -57,6 +58,22 @@ def issue_bill(bill_id: int) -> Bill:
     if bill.status == Bill.Status.NEW:
         _settle(bill)
     return bill
+
+
+def issue_bills(bills: Sequence[Bill]) -> None:
+    """As :func:`issue_bill` for many NEW bills that the caller has locked, with a few statements for all."""
+    paid = dict(
+        Payment.objects.filter(bill__in=bills).values_list("bill_id").annotate(paid=Sum("amount_micros"))
+    )
+    covered = {
+        bill.pk
+        for bill in bills
+        if bill.kind == Bill.Kind.PREPAID or paid.get(bill.pk, 0) >= bill.total_micros
+    }
+    Bill.objects.filter(pk__in=covered).update(status=Bill.Status.PAID)
+    Bill.objects.filter(pk__in=[bill.pk for bill in bills if bill.pk not in covered]).update(
+        status=Bill.Status.UNPAID
+    )
 
 
 def _settle(bill: Bill) -> None:

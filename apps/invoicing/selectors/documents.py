@@ -1,0 +1,48 @@
+"""Documents of bills, and what is in the way of those that are missing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db.models import Q
+
+from apps.billing.models import Bill
+from apps.invoicing.models import BillDocument, BillRendering
+from apps.kernel.errors import Conflict, NotFound
+
+
+def current_document(bill_id: int) -> BillDocument | None:
+    """The document that counts: the highest revision; None where none is written yet."""
+    return BillDocument.objects.filter(bill_id=bill_id).order_by("-revision").first()
+
+
+class Standing(NamedTuple):
+    """Documents that are not written yet, by what they wait for."""
+
+    in_hand: int
+    waiting: int
+    given_up: int
+
+
+def standing(now: datetime) -> Standing:
+    """How many documents other processes have in hand, wait for their next attempt, or were given up."""
+    rows = BillRendering.objects.filter(Q(bill__status=Bill.Status.NEW) | Q(requested_at__isnull=False))
+    return Standing(
+        rows.filter(claimed_until__gt=now).count(),
+        rows.filter(retry_at__gt=now).count(),
+        rows.filter(given_up_at__isnull=False).count(),
+    )
+
+
+def bill_id_of(text: str) -> int:
+    """The bill meant by its id or its printed number. Raises NotFound or, for a number of two tenants, Conflict."""
+    if text.isascii() and text.isdigit() and Bill.objects.filter(pk=int(text)).exists():
+        return int(text)
+    found = list(Bill.objects.filter(number=text).values_list("pk", "tenant__code")[:20])
+    if not found:
+        raise NotFound(f"there is no bill with the id or number {text}")
+    if len(found) > 1:
+        choices = ", ".join(f"{pk} ({tenant})" for pk, tenant in found)
+        raise Conflict(f"several tenants have a bill {text}; name it by its id: {choices}", code="ambiguous")
+    return int(found[0][0])
