@@ -1,0 +1,1 @@
+"""Between the wire and the charging room: a CCR becomes a ChargingRequest, a ChargingAnswer becomes a CCA. Pure."""

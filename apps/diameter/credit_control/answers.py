@@ -1,0 +1,203 @@
+"""From the charging room's answer to a CCA."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from apps.charging.domain.requests import (
+    AnswerItem,
+    ChargingAnswer,
+    FinalUnit,
+    Operation,
+    Result,
+)
+from apps.charging.domain.requests import FinalUnitAction as Action
+from apps.diameter.credit_control.currencies import NUMBER_OF
+from apps.diameter.credit_control.policy import AnswerPolicy
+from apps.diameter.credit_control.requests import MSCC, groups_of, operation_of
+from apps.diameter.protocol.answers import MAX_ERROR_MESSAGE_CHARACTERS
+from apps.diameter.protocol.codes import (
+    APPLICATION_CREDIT_CONTROL,
+    CcRequestType,
+    CheckBalanceResult,
+    FinalUnitAction,
+    RedirectAddressType,
+    ResultCode,
+    SessionFailover,
+)
+from apps.diameter.protocol.encoding import encode_avp, encode_avps
+from apps.diameter.protocol.node import LocalNode
+from apps.diameter.protocol.values import unit_value_of_micros
+from apps.kernel.units import TypeOfRecord
+
+RESULT_CODES: dict[Result, int] = {
+    Result.SUCCESS: int(ResultCode.SUCCESS),
+    Result.BARRED: int(ResultCode.END_USER_SERVICE_DENIED),
+    Result.CREDIT_LIMIT_REACHED: int(ResultCode.CREDIT_LIMIT_REACHED),
+    Result.UNKNOWN_SESSION: int(ResultCode.UNKNOWN_SESSION_ID),
+    Result.NOT_AUTHORISED: int(ResultCode.AUTHORIZATION_REJECTED),
+    Result.UNABLE_TO_COMPLY: int(ResultCode.UNABLE_TO_COMPLY),
+    Result.UNKNOWN_USER: int(ResultCode.USER_UNKNOWN),
+    Result.RATING_FAILED: int(ResultCode.RATING_FAILED),
+}
+
+_UNITS_OF = {
+    TypeOfRecord.VOICE.value: ("CC-Time", "Time-Quota-Threshold"),
+    # The total always: there are clients that read nothing else of a grant.
+    TypeOfRecord.DATA.value: ("CC-Total-Octets", "Volume-Quota-Threshold"),
+}
+_OTHER_UNITS = ("CC-Service-Specific-Units", "Unit-Quota-Threshold")
+_LARGEST = {"CC-Time": 0xFFFFFFFF, "Time-Quota-Threshold": 0xFFFFFFFF, "Volume-Quota-Threshold": 0xFFFFFFFF}
+_LARGEST_OTHERWISE = 0xFFFFFFFFFFFFFFFF
+_FINAL_ACTIONS = {
+    Action.TERMINATE: int(FinalUnitAction.TERMINATE),
+    Action.REDIRECT: int(FinalUnitAction.REDIRECT),
+    Action.RESTRICT: int(FinalUnitAction.RESTRICT_ACCESS),
+}
+_WITH_COST = frozenset((Operation.EVENT, Operation.REFUND, Operation.PRICE_ENQUIRY))
+
+
+def result_code_of(answer: ChargingAnswer) -> int:
+    """The Result-Code of the command as a whole."""
+    return RESULT_CODES[answer.result]
+
+
+def credit_control_answer(
+    node: LocalNode, avps: dict[str, Any], answer: ChargingAnswer, policy: AnswerPolicy, moment: datetime
+) -> bytes:
+    """The AVPs of the CCA for the CCR ``avps``, encoded; Proxy-Info is the connection's to add.
+
+    ``moment`` is when the request happened, by its own account where it gives one: so a repeat is answered alike.
+
+    Session-Id comes first, then what is mandatory, each once: there are clients that drop anything else in silence.
+    """
+    result_code = RESULT_CODES[answer.result]
+    request_type = avps["CC-Request-Type"]
+    operation = operation_of(avps)
+    members: dict[str, Any] = {
+        "Session-Id": avps["Session-Id"],
+        "Result-Code": result_code,
+        "Origin-Host": node.origin_host,
+        "Origin-Realm": node.origin_realm,
+        "Auth-Application-Id": APPLICATION_CREDIT_CONTROL,
+        "CC-Request-Type": request_type,
+        "CC-Request-Number": avps["CC-Request-Number"],
+        "CC-Sub-Session-Id": avps.get("CC-Sub-Session-Id"),
+        "Acct-Multi-Session-Id": avps.get("Acct-Multi-Session-Id"),
+    }
+    if request_type == CcRequestType.INITIAL_REQUEST and answer.result is Result.SUCCESS:
+        members["CC-Session-Failover"] = int(
+            SessionFailover.SUPPORTED if policy.session_failover else SessionFailover.NOT_SUPPORTED
+        )
+        members["Credit-Control-Failure-Handling"] = policy.failure_handling
+    if avps.get(MSCC):
+        members[MSCC] = [
+            _group(group, item, policy, moment) for group, item in zip(avps[MSCC], answer.items, strict=False)
+        ]
+    elif answer.items:
+        item = answer.items[0]
+        members |= _grant(item, policy, moment)
+    if operation in _WITH_COST and answer.result is Result.SUCCESS:
+        members["Cost-Information"] = _cost(answer)
+    if answer.enough is not None:
+        members["Check-Balance-Result"] = int(
+            CheckBalanceResult.ENOUGH_CREDIT if answer.enough else CheckBalanceResult.NO_CREDIT
+        )
+    if answer.result is not Result.SUCCESS:
+        members["Error-Message"] = (answer.message or answer.reason)[:MAX_ERROR_MESSAGE_CHARACTERS] or None
+    if answer.result is Result.RATING_FAILED:
+        members["Failed-AVP"] = _what_cannot_be_rated(avps, answer)
+    return encode_avps(members)
+
+
+def _group(group: dict[str, Any], item: AnswerItem, policy: AnswerPolicy, moment: datetime) -> dict[str, Any]:
+    """One Multiple-Services-Credit-Control of the answer."""
+    members = _grant(item, policy, moment)
+    members["Service-Identifier"] = group.get("Service-Identifier")
+    members["Rating-Group"] = group.get("Rating-Group")
+    members["Result-Code"] = RESULT_CODES[item.result]
+    if item.granted:
+        members["Quota-Holding-Time"] = item.quota_holding_s
+        if item.threshold:
+            name = _UNITS_OF.get(item.type_of_record, _OTHER_UNITS)[1]
+            members[name] = min(item.threshold, _LARGEST.get(name, 0xFFFFFFFF))
+    return members
+
+
+def _grant(item: AnswerItem, policy: AnswerPolicy, moment: datetime) -> dict[str, Any]:
+    """What is granted, for how long, and whether it is the last: alike in a group and in a command.
+
+    Nothing asked is nothing granted; asked and nothing left is a grant of zero with the final action.
+    """
+    if item.granted is None:
+        return {}
+    name = _UNITS_OF.get(item.type_of_record, _OTHER_UNITS)[0]
+    if item.result is not Result.SUCCESS and item.final is None:
+        return {}
+    grant: dict[str, Any] = {}
+    validity_s = item.validity_s
+    if item.tariff_change_at is not None and item.granted:
+        until_change_s = int((item.tariff_change_at - moment).total_seconds())
+        if policy.tariff_time_change:
+            grant["Tariff-Time-Change"] = int(item.tariff_change_at.timestamp())
+        elif until_change_s > 0:
+            validity_s = min(validity_s or until_change_s, until_change_s)
+    grant[name] = min(item.granted, _LARGEST.get(name, _LARGEST_OTHERWISE))
+    members: dict[str, Any] = {"Granted-Service-Unit": grant}
+    if validity_s and item.granted:
+        members["Validity-Time"] = validity_s
+    if item.final is not None:
+        members["Final-Unit-Indication"] = _final(item.final)
+    return members
+
+
+def _final(final: FinalUnit) -> dict[str, Any]:
+    members: dict[str, Any] = {"Final-Unit-Action": _FINAL_ACTIONS[final.action]}
+    if final.action is Action.REDIRECT:
+        members["Redirect-Server"] = {
+            "Redirect-Address-Type": int(_redirect_type(final.redirect_address)),
+            "Redirect-Server-Address": final.redirect_address,
+        }
+    elif final.action is Action.RESTRICT:
+        # Rules begin with their action; anything else names a filter that the gateway has.
+        rules = [text for text in final.filters if text.partition(" ")[0] in ("permit", "deny")]
+        names = [text for text in final.filters if text not in rules]
+        members["Restriction-Filter-Rule"] = rules or None
+        members["Filter-Id"] = names or None
+    return members
+
+
+def _redirect_type(address: str) -> RedirectAddressType:
+    lowered = address.lower()
+    if lowered.startswith(("sip:", "sips:")):
+        return RedirectAddressType.SIP_URI
+    if "://" in address:
+        return RedirectAddressType.URL
+    if ":" in address:
+        return RedirectAddressType.IPV6_ADDRESS
+    if address.replace(".", "").isdigit():
+        return RedirectAddressType.IPV4_ADDRESS
+    return RedirectAddressType.URL
+
+
+def _cost(answer: ChargingAnswer) -> dict[str, Any] | None:
+    """The price in the account's currency; none for a currency that ISO 4217 gives no number."""
+    number = NUMBER_OF.get(answer.currency)
+    if number is None:
+        return None
+    return {"Unit-Value": unit_value_of_micros(answer.cost_micros), "Currency-Code": number}
+
+
+def _what_cannot_be_rated(avps: dict[str, Any], answer: ChargingAnswer) -> bytes:
+    """The AVP that led nowhere: the rating group or service identifier of the first such part, else the context."""
+    for group, item in zip(groups_of(avps), answer.items, strict=False):
+        if item.result is Result.RATING_FAILED:
+            if "Rating-Group" in group:
+                return encode_avp("Rating-Group", group["Rating-Group"])
+            identifier = group.get("Service-Identifier")
+            if identifier is not None:
+                return encode_avp(
+                    "Service-Identifier", identifier[0] if isinstance(identifier, list) else identifier
+                )
+    return encode_avp("Service-Context-Id", avps["Service-Context-Id"])

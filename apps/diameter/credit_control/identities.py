@@ -1,0 +1,97 @@
+"""Who is charged, and whom or what the usage goes to, out of what gateways send."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from apps.diameter.protocol.codes import SubscriptionIdType
+
+_NOT_DIGITS = re.compile(r"\D+", re.ASCII)
+_IMSI = re.compile(r"\d{14,15}", re.ASCII)
+_E164 = re.compile(r"\d{5,15}", re.ASCII)
+
+
+def subscriber(avps: dict[str, Any]) -> tuple[str, str]:
+    """(MSISDN, IMSI), digits only; empty where not given.
+
+    From Subscription-Id and its extension of RFC 8506; a SIP URI or an NAI helps out where the number is in it.
+    """
+    msisdn = imsi = ""
+    spare: list[str] = []
+    for entry in avps.get("Subscription-Id", ()):
+        kind, text = entry["Subscription-Id-Type"], entry["Subscription-Id-Data"]
+        if kind == SubscriptionIdType.END_USER_E164:
+            msisdn = msisdn or _digits(text)
+        elif kind == SubscriptionIdType.END_USER_IMSI:
+            imsi = imsi or _digits(text)
+        else:
+            spare.append(text)
+    for entry in avps.get("Subscription-Id-Extension", ()):
+        msisdn = msisdn or _digits(entry.get("Subscription-Id-E164", ""))
+        imsi = imsi or _digits(entry.get("Subscription-Id-IMSI", ""))
+        spare += [entry[name] for name in ("Subscription-Id-SIP-URI", "Subscription-Id-NAI") if name in entry]
+    if not msisdn and not imsi:
+        if "User-Name" in avps:
+            spare.append(avps["User-Name"])
+        for text in spare:
+            msisdn, imsi = _of_address(text)
+            if msisdn or imsi:
+                break
+    return msisdn, imsi
+
+
+def _digits(text: str) -> str:
+    return _NOT_DIGITS.sub("", text)
+
+
+def _of_address(text: str) -> tuple[str, str]:
+    """Of ``sip:+49170…@ims.example``, ``tel:+49170…`` or an NAI such as ``0262…@nai.epc…`` (TS 23.003)."""
+    local = text.partition("@")[0].partition(";")[0]
+    scheme, _, rest = local.rpartition(":")
+    digits = rest.removeprefix("+")
+    if rest.startswith("+") or scheme in ("sip", "sips", "tel"):
+        return (digits, "") if _E164.fullmatch(digits) else ("", "")
+    if len(digits) == 16 and digits[0] in "016":
+        digits = digits[1:]
+    if _IMSI.fullmatch(digits):
+        return "", digits
+    return (digits, "") if _E164.fullmatch(digits) else ("", "")
+
+
+def destination(avps: dict[str, Any]) -> str:
+    """The called number, the recipient's number, or the access point; empty where nothing says it."""
+    information = avps.get("Service-Information")
+    if not information:
+        return ""
+    if (ims := information.get("IMS-Information")) is not None:
+        for name in ("Called-Party-Address", "Called-Asserted-Identity"):
+            for address in ims.get(name, ()):
+                return _number_or_name(address)
+        return _number_or_name(ims.get("Requested-Party-Address", ""))
+    if (sms := information.get("SMS-Information")) is not None:
+        for recipient in sms.get("Recipient-Info", ()):
+            for address in recipient.get("Recipient-Address", ()):
+                return _number_or_name(address.get("Address-Data", ""))
+        return ""
+    if (mms := information.get("MMS-Information")) is not None:
+        for address in mms.get("Recipient-Address", ()):
+            return _number_or_name(address.get("Address-Data", ""))
+        return ""
+    if (ps := information.get("PS-Information")) is not None:
+        name = ps.get("Called-Station-Id", "")
+        return name if isinstance(name, str) else ""
+    return ""
+
+
+def _number_or_name(address: str) -> str:
+    """``tel:+4930…;phone-context=…`` and ``sip:+4930…@host`` as the number; any other address as it is."""
+    text = address.strip()
+    lowered = text.lower()
+    for scheme in ("tel:", "sip:", "sips:"):
+        if lowered.startswith(scheme):
+            text = text[len(scheme) :].partition(";")[0].partition("@")[0]
+            break
+    number = text.removeprefix("+")
+    compact = re.sub(r"[ ().-]", "", number)
+    return compact if compact.isascii() and compact.isdigit() else text

@@ -1,0 +1,22 @@
+"""How one peer is answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerPolicy:
+    """What a peer understands.
+
+    ``tariff_time_change``: it splits used units at a Tariff-Time-Change; for one that does not, quotas are valid
+    until the change at the longest. ``failure_handling`` (Credit-Control-Failure-Handling) is said in answers to
+    INITIAL requests, None = not said. ``session_failover`` says that another server may take the session over.
+    """
+
+    tariff_time_change: bool = False
+    failure_handling: int | None = None
+    session_failover: bool = True
+
+
+DEFAULT_ANSWER_POLICY = AnswerPolicy()

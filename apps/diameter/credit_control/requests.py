@@ -1,0 +1,169 @@
+"""From a CCR to the request that the charging room understands."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from apps.charging.domain.requests import (
+    ChargingRequest,
+    Operation,
+    RequestItem,
+    TariffChange,
+    Units,
+    UsedUnits,
+)
+from apps.diameter.credit_control.identities import destination, subscriber
+from apps.diameter.credit_control.service_map import ServiceMap
+from apps.diameter.protocol.codes import CcRequestType, RequestedAction, ResultCode, TariffChangeUsage
+from apps.diameter.protocol.encoding import encode_avp, zero_filled_avp
+from apps.diameter.protocol.faults import DiameterFault
+from apps.diameter.protocol.values import micros_of_unit_value
+
+MSCC = "Multiple-Services-Credit-Control"
+
+_OF_SESSIONS = {
+    CcRequestType.INITIAL_REQUEST: Operation.RESERVE,
+    CcRequestType.UPDATE_REQUEST: Operation.UPDATE,
+    CcRequestType.TERMINATION_REQUEST: Operation.TERMINATE,
+}
+_OF_EVENTS = {
+    RequestedAction.DIRECT_DEBITING: Operation.EVENT,
+    RequestedAction.REFUND_ACCOUNT: Operation.REFUND,
+    RequestedAction.CHECK_BALANCE: Operation.CHECK_BALANCE,
+    RequestedAction.PRICE_ENQUIRY: Operation.PRICE_ENQUIRY,
+}
+_TARIFF_CHANGES = {
+    None: TariffChange.NONE,
+    int(TariffChangeUsage.UNIT_BEFORE_TARIFF_CHANGE): TariffChange.BEFORE,
+    int(TariffChangeUsage.UNIT_AFTER_TARIFF_CHANGE): TariffChange.AFTER,
+    int(TariffChangeUsage.UNIT_INDETERMINATE): TariffChange.NONE,
+}
+
+
+def operation_of(avps: dict[str, Any]) -> Operation:
+    """What a CCR asks for. Raises DiameterFault 5005 for an event without Requested-Action."""
+    request_type = avps["CC-Request-Type"]
+    if request_type != CcRequestType.EVENT_REQUEST:
+        return _OF_SESSIONS[request_type]
+    action = avps.get("Requested-Action")
+    if action is None:
+        raise DiameterFault(
+            ResultCode.MISSING_AVP,
+            "Requested-Action is missing in an EVENT_REQUEST",
+            zero_filled_avp("Requested-Action"),
+        )
+    return _OF_EVENTS[action]
+
+
+def charging_request(
+    avps: dict[str, Any], connected_host: str, services: ServiceMap, now: datetime
+) -> ChargingRequest:
+    """The request for the charging room; its items are those of ``groups_of``, in the same order.
+
+    ``connected_host`` is the Origin-Host of the connection it came by. Raises DiameterFault for what the grammar
+    allows and credit control does not.
+    """
+    operation = operation_of(avps)
+    msisdn, imsi = subscriber(avps)
+    context = avps["Service-Context-Id"]
+    goal = destination(avps)
+    items = []
+    for group in groups_of(avps):
+        identifier = group.get("Service-Identifier")
+        # Once for a command, any number of times in a group.
+        first = identifier[0] if isinstance(identifier, list) else identifier
+        rating_group = group.get("Rating-Group")
+        requested, money_micros = _requested(group.get("Requested-Service-Unit"), operation)
+        items.append(
+            RequestItem(
+                services.service(context, rating_group, first),
+                goal,
+                requested,
+                _used(group),
+                rating_group,
+                first,
+                money_micros,
+            )
+        )
+    stamp = avps.get("Event-Timestamp")
+    return ChargingRequest(
+        operation,
+        avps["Session-Id"],
+        avps["CC-Request-Number"],
+        now if stamp is None else datetime.fromtimestamp(stamp, UTC),
+        msisdn,
+        imsi,
+        tuple(items),
+        avps.get("CC-Sub-Session-Id", 0),
+        route_of(avps, connected_host),
+    )
+
+
+def groups_of(avps: dict[str, Any]) -> list[dict[str, Any]]:
+    """The parts of a CCR that are charged apart: its MSCC groups, else the command itself, else nothing.
+
+    A command counts as a part if it asks for or reports units, or is an event, which may leave the amount to
+    the server.
+    """
+    groups: list[dict[str, Any]] | None = avps.get(MSCC)
+    if groups:
+        return groups
+    if (
+        "Requested-Service-Unit" in avps
+        or "Used-Service-Unit" in avps
+        or avps["CC-Request-Type"] == CcRequestType.EVENT_REQUEST
+    ):
+        return [avps]
+    return []
+
+
+def route_of(avps: dict[str, Any], connected_host: str) -> str:
+    """How the session's client is reached: its host, or ``host/realm/agent`` where an agent is in between."""
+    host: str = avps["Origin-Host"]
+    if host.lower() == connected_host.lower():
+        return host
+    return f"{host}/{avps['Origin-Realm']}/{connected_host}"
+
+
+def _requested(group: dict[str, Any] | None, operation: Operation) -> tuple[Units | None, int | None]:
+    """(units asked for, amount of money asked for). An event that does not say asks for what the server decides."""
+    if group is None:
+        return (None if operation in _OF_SESSIONS.values() else Units()), None
+    money = group.get("CC-Money")
+    if money is None:
+        return _units(group), None
+    value = money["Unit-Value"]
+    micros = micros_of_unit_value(value["Value-Digits"], value.get("Exponent", 0))
+    if micros is None:
+        raise DiameterFault(
+            ResultCode.INVALID_AVP_VALUE,
+            "CC-Money is finer than a millionth of the currency, or absurdly large",
+            encode_avp("CC-Money", money),
+        )
+    if micros == 0 and operation in _OF_SESSIONS.values():
+        # Zero money within a session leaves the amount to the server, like an empty group.
+        return _units(group), None
+    return _units(group), micros
+
+
+def _units(group: dict[str, Any]) -> Units:
+    get = group.get
+    return Units(
+        get("CC-Time"),
+        get("CC-Total-Octets"),
+        get("CC-Input-Octets"),
+        get("CC-Output-Octets"),
+        get("CC-Service-Specific-Units"),
+    )
+
+
+def _used(group: dict[str, Any]) -> tuple[UsedUnits, ...]:
+    reports = group.get("Used-Service-Unit")
+    if not reports:
+        return ()
+    of_group = group.get("Tariff-Change-Usage")
+    return tuple(
+        UsedUnits(_units(report), _TARIFF_CHANGES[report.get("Tariff-Change-Usage", of_group)])
+        for report in reports
+    )

@@ -1,0 +1,64 @@
+"""Which service of the house a request is about: by service context, rating group and service identifier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class ServiceRule(NamedTuple):
+    """One row of the map. ``context`` is a Service-Context-Id or its end (``32251@3gpp.org``); empty = any.
+
+    ``rating_group`` and ``service_identifier`` None = any. ``service`` is the code of a Service.
+    """
+
+    context: str
+    rating_group: int | None
+    service_identifier: int | None
+    service: str
+
+
+DEFAULT_RULES = (
+    ServiceRule("32251@3gpp.org", None, None, "data"),
+    ServiceRule("32260@3gpp.org", None, None, "voice"),
+    ServiceRule("32276@3gpp.org", None, None, "voice"),
+    ServiceRule("32275@3gpp.org", None, None, "voice"),
+    ServiceRule("32274@3gpp.org", None, None, "sms"),
+    ServiceRule("32270@3gpp.org", None, None, "mms"),
+)
+"""The contexts of 3GPP TS 32.251 (packets), 32.260, 32.276 and 32.275 (calls), 32.274 (SMS) and 32.270 (MMS)."""
+
+MAX_REMEMBERED = 10_000
+
+
+class ServiceMap:
+    """Finds the service; of several rules that fit, the most specific one, then the longest context.
+
+    A service identifier counts for more than a rating group, and that for more than a context.
+    """
+
+    def __init__(self, rules: Iterable[ServiceRule]) -> None:
+        self._rules = sorted(
+            rules,
+            key=lambda rule: (rule.service_identifier is None, rule.rating_group is None, -len(rule.context)),
+        )
+        self._found: dict[tuple[str, int | None, int | None], str] = {}
+
+    def service(self, context: str, rating_group: int | None, service_identifier: int | None) -> str:
+        """The service's code, or an empty text where no rule fits: charging then says that it cannot be rated."""
+        key = (context, rating_group, service_identifier)
+        found = self._found.get(key)
+        if found is None:
+            found = next((rule.service for rule in self._rules if _fits(rule, *key)), "")
+            if len(self._found) >= MAX_REMEMBERED:
+                self._found.clear()
+            self._found[key] = found
+        return found
+
+
+def _fits(rule: ServiceRule, context: str, rating_group: int | None, service_identifier: int | None) -> bool:
+    return (
+        (not rule.context or context == rule.context or context.endswith(f".{rule.context}"))
+        and rule.rating_group in (None, rating_group)
+        and rule.service_identifier in (None, service_identifier)
+    )
