@@ -175,7 +175,8 @@ def _suspense_chart(found: Figures) -> dict[str, Any]:
         "suspense",
         "Open suspense by reason",
         "bar",
-        [reason.replace("_", " ") for reason, _ in shown],
+        # A list of words is drawn as lines.
+        [reason.replace("_", " ").split() if len(reason) > 14 else reason for reason, _ in shown],
         [_bars("Records", [records for _, records in shown], 2)] if shown else [],
         url=list_url("mediation.suspendedrecord", state__exact="open"),
         link="Suspense",
@@ -229,7 +230,7 @@ def _chart(
     key: str,
     title: str,
     kind: str,
-    labels: list[str],
+    labels: Sequence[str | list[str]],
     sets: list[dict[str, Any]],
     *,
     url: str,

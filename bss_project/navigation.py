@@ -18,6 +18,7 @@ class Item:
     icon: str
     model: str = ""
     url_name: str = ""
+    url_args: tuple[str, ...] = ()
     permission: str = ""
     query: tuple[tuple[str, str], ...] = ()
 
@@ -27,7 +28,7 @@ class Item:
             app, model = self.model.split(".")
             url, needed = reverse(f"admin:{app}_{model}_changelist"), f"{app}.view_{model}"
         else:
-            url, needed = reverse(self.url_name), self.permission
+            url, needed = reverse(self.url_name, args=self.url_args), self.permission
         if needed and not request.user.has_perm(needed):
             return None
         link = f"{url}?{urlencode(self.query)}" if self.query else url
@@ -35,7 +36,17 @@ class Item:
 
 
 def _active(request: HttpRequest, url: str) -> bool:
-    return request.path == url or (request.path.startswith(url) and url != reverse("admin:index"))
+    """Whether the page belongs to the entry; a page with an entry of its own does not belong to its list's."""
+    if request.path == url:
+        return True
+    if url == reverse("admin:index") or not request.path.startswith(url):
+        return False
+    return request.path not in _own_pages()
+
+
+def _own_pages() -> set[str]:
+    items = (item for group in GROUPS for item in group.items)
+    return {reverse(item.url_name, args=item.url_args) for item in items if item.url_name}
 
 
 @dataclass(frozen=True)
@@ -70,6 +81,19 @@ GROUPS = (
             Item("Price plans", "sell", "rating.priceplan"),
             Item("Bundles", "redeem", "rating.bundle"),
             Item("Services", "category", "rating.service"),
+            Item(
+                "Price enquiry",
+                "calculate",
+                url_name="admin:rating_tariffversion_do_list",
+                url_args=("enquiry",),
+                permission="rating.view_tariffversion",
+            ),
+            Item("Destinations", "public", "rating.destination"),
+            Item("Rates", "payments", "rating.rate"),
+            Item("Destination rates", "price_change", "rating.destinationrate"),
+            Item("Timings", "schedule", "rating.timing"),
+            Item("Rating plans", "account_tree", "rating.ratingplan"),
+            Item("Rating profiles", "assignment_ind", "rating.ratingprofile"),
             Item("Tariff versions", "history", "rating.tariffversion"),
         ),
         folded=True,

@@ -53,9 +53,13 @@ GROUPS = (
             "rating.bundleservice",
             "rating.timing",
             "rating.destination",
+            "rating.destinationprefix",
             "rating.rate",
+            "rating.rateslot",
             "rating.destinationrate",
+            "rating.destinationrateentry",
             "rating.ratingplan",
+            "rating.ratingplanentry",
             "rating.ratingprofile",
             "billing.billcycle",
             "billing.billingaccount",
@@ -65,6 +69,22 @@ GROUPS = (
             "billing.taxrule",
         ),
         actions=(
+            *(
+                f"rating.delete_{model}"
+                for model in (
+                    "timing",
+                    "destination",
+                    "rate",
+                    "rateslot",
+                    "destinationrate",
+                    "destinationrateentry",
+                    "ratingplan",
+                    "ratingplanentry",
+                    "ratingprofile",
+                    "priceplanservice",
+                    "bundleservice",
+                )
+            ),
             "billing.add_activity",
             "billing.change_activity",
             "billing.change_billrun",

@@ -129,6 +129,11 @@ class ReadOnlyMixin:
 class ReadOnlyAdmin(ReadOnlyMixin, BssAdmin):
     """A list and pages to look at, with actions where there are any."""
 
+    def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
+        # Nobody changes these rows, so Django's own log of changes by hand is empty.
+        context["show_history"] = isinstance(self, HistoryMixin)
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
 
 class KeptMixin:
     """Rows that others refer to for ever: they are retired or ended, not deleted."""

@@ -78,8 +78,10 @@ def _dress(field: forms.Field) -> None:
     widget = field.widget
     if type(widget).__module__.startswith(("unfold", "apps.")) or widget.is_hidden:
         return
-    if isinstance(widget, forms.Select) and not isinstance(widget, forms.SelectMultiple):
-        dressed: forms.Widget = widgets.UnfoldAdminSelectWidget(choices=widget.choices)
+    if isinstance(widget, forms.SelectMultiple):
+        dressed: forms.Widget = widgets.UnfoldAdminCheckboxSelectMultipleWidget(choices=widget.choices)
+    elif isinstance(widget, forms.Select):
+        dressed = widgets.UnfoldAdminSelectWidget(choices=widget.choices)
     else:
         for plain, nicer in _WIDGETS:
             if isinstance(widget, plain):

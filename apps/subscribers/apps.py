@@ -8,3 +8,8 @@ class SubscribersConfig(AppConfig):
     label = "subscribers"
     verbose_name = "Subscribers"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from apps.subscribers.services.product_users import register
+
+        register()

@@ -6,6 +6,8 @@ from bss_project.settings import environment as env
 
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
+# Days and times of the admin are written the ISO way.
+FORMAT_MODULE_PATH = ["bss_project.formats"]
 # Going back to an old state by hand would bypass the services; history is there to be read.
 SIMPLE_HISTORY_REVERT_DISABLED = True
 

@@ -2,12 +2,55 @@
 
 from __future__ import annotations
 
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest
 from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import display
 
-from apps.backoffice.actions import PageAction
+from apps.backoffice.actions import PageAction, tell
 from apps.backoffice.admins import HistoryAdmin, KeptMixin
 from apps.backoffice.display import badge
+from apps.backoffice.forms import ActionForm
+from apps.kernel.clock import utc_now
+from apps.rating.models import TariffVersion
+from apps.rating.services.publishing import publish_on_commit
+from apps.rating.services.retiring import bring_back, retire
+
+
+def publish_and_tell(request: HttpRequest, note: str) -> None:
+    """Publish the tariff once what this request does is committed, and say which version came of it."""
+    before = _newest_version()
+    refused: list[bool] = []
+
+    def on_error(error) -> None:
+        refused.append(True)
+        messages.warning(
+            request,
+            "It is saved, but the tariff does not make sense as it is now; prices stay as they were "
+            f"(version {before or 'none'}) until that is mended.",
+        )
+        tell(request, error)
+
+    def report() -> None:
+        if refused:
+            return
+        now = _newest_version()
+        if now == before:
+            messages.info(request, f"Prices are as before (tariff version {now or 'none'}).")
+        else:
+            messages.success(
+                request, f"Tariff version {now} is in force; every process has it within a minute."
+            )
+
+    publish_on_commit(utc_now(), note=f"{request.user.get_username()}: {note}"[:200], on_error=on_error)
+    if not getattr(request, "bss_publication_told", False):
+        request.bss_publication_told = True  # type: ignore[attr-defined]
+        transaction.on_commit(report)
+
+
+def _newest_version() -> int | None:
+    return TariffVersion.objects.order_by("-pk").values_list("pk", flat=True).first()
 
 
 class RetiredFilter(DropdownFilter):
@@ -23,8 +66,27 @@ class RetiredFilter(DropdownFilter):
         return queryset.exclude(retired_at=None) if self.value() == "yes" else queryset
 
 
-class ReferenceAdmin(KeptMixin, HistoryAdmin):
-    """What prices are made of. A change is published as one new tariff version when it is committed."""
+class TariffAdmin(HistoryAdmin):
+    """Rows that prices are made of. Whatever is saved or deleted is published as one version when it is committed."""
+
+    def save_related(self, request, form, formsets, change):
+        super().save_related(request, form, formsets, change)
+        publish_and_tell(request, f"{self.opts.verbose_name} {form.instance}")
+
+    def delete_model(self, request, obj):
+        name = str(obj)
+        super().delete_model(request, obj)
+        publish_and_tell(request, f"deleted {self.opts.verbose_name} {name}")
+
+    def delete_queryset(self, request, queryset):
+        count = queryset.count()
+        with transaction.atomic():
+            super().delete_queryset(request, queryset)
+            publish_and_tell(request, f"deleted {count} {self.opts.verbose_name_plural}")
+
+
+class ReferenceAdmin(KeptMixin, TariffAdmin):
+    """What records and bills refer to for ever: retired rather than deleted."""
 
     @display(description="State")
     def retired_label(self, obj):
@@ -33,5 +95,39 @@ class ReferenceAdmin(KeptMixin, HistoryAdmin):
         return badge(f"Retired {obj.retired_at:%Y-%m-%d}")
 
 
+def _retire(request: HttpRequest, obj, form: ActionForm) -> str:
+    retire(obj, utc_now())
+    publish_and_tell(request, f"retired {obj}")
+    return f"{obj} is retired: it is sold no more."
+
+
+def _bring_back(request: HttpRequest, obj, form: ActionForm) -> str:
+    bring_back(obj)
+    publish_and_tell(request, f"brought back {obj}")
+    return f"{obj} is in sale again."
+
+
 def retire_actions(permission: str) -> tuple[PageAction, ...]:
-    return ()
+    """Retire, and bring back, for a model with ``retired_at``."""
+    return (
+        PageAction(
+            "retire",
+            "Retire",
+            (permission,),
+            _retire,
+            icon="block",
+            offered=lambda obj: obj.retired_at is None,
+            explain=lambda obj: (
+                f"{obj} is sold no more. What is in use cannot be retired; then it is said what uses it."
+            ),
+        ),
+        PageAction(
+            "bring-back",
+            "Bring back",
+            (permission,),
+            _bring_back,
+            icon="undo",
+            offered=lambda obj: obj.retired_at is not None,
+            explain=lambda obj: f"{obj} is sold again.",
+        ),
+    )

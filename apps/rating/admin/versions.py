@@ -8,6 +8,7 @@ from unfold.decorators import display
 
 from apps.backoffice.admins import ReadOnlyAdmin
 from apps.backoffice.display import instant, octets
+from apps.rating.admin.enquiries import ENQUIRY
 from apps.rating.models import TariffVersion
 
 
@@ -16,6 +17,7 @@ class TariffVersionAdmin(ReadOnlyAdmin):
     list_display = ("number", "published", "size", "note")
     search_fields = ("=id", "note")
     ordering = ("-pk",)
+    page_actions = (ENQUIRY,)
     fields = ("number", "published", "note", "size", "content_hash")
 
     def get_queryset(self, request):

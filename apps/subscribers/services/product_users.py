@@ -1,0 +1,34 @@
+"""Who has a price plan or a bundle, for whoever wants to retire it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db.models import F, Q
+
+from apps.rating.models import Bundle, PricePlan
+from apps.rating.services.retiring import add_user, shown
+from apps.subscribers.models import BundleAssignment, PlanAssignment
+
+SHOWN = 5
+
+
+def _holders(assignments, now: datetime) -> str:
+    """Subscribers that have it now or are going to."""
+    held = assignments.filter(Q(end__isnull=True) | Q(end__gt=now)).exclude(end=F("start"))
+    numbers = held.order_by("pk").values_list("subscriber__number", flat=True)
+    return shown(list(numbers[:SHOWN]), held.count(), "subscriber")
+
+
+def holders_of_plan(plan: PricePlan, now: datetime) -> str:
+    return _holders(PlanAssignment.objects.filter(price_plan=plan.pk), now)
+
+
+def holders_of_bundle(bundle: Bundle, now: datetime) -> str:
+    return _holders(BundleAssignment.objects.filter(bundle=bundle.pk), now)
+
+
+def register() -> None:
+    """Have both asked before a product is retired."""
+    add_user("rating.priceplan", holders_of_plan)
+    add_user("rating.bundle", holders_of_bundle)

@@ -1,0 +1,1 @@
+"""Formats of days and times in the admin, by language."""
