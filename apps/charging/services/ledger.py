@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -13,6 +14,8 @@ from apps.kernel.errors import Conflict, InvalidInput
 from apps.subscribers.selectors import in_portions
 
 ROWS_A_STATEMENT = 2_000
+# Each balance is compared with the cases one by one, so few at a time.
+BALANCES_A_STATEMENT = 200
 
 
 class Movement(NamedTuple):
@@ -68,33 +71,11 @@ def post(
 
 
 def _post_portion(movements: Sequence[Movement]) -> None:
-    rows: list[object] = []
+    sums: dict[int, int] = defaultdict(int)
     for movement in movements:
-        rows.extend((movement.account_id, DEFAULT_BALANCE, movement.amount_micros))
-    values = ", ".join(["(%s, %s, %s)"] * len(movements))
-    with connection.cursor() as cursor:
-        if connection.vendor == "mysql":
-            cursor.execute(
-                "INSERT INTO charging_balance (account_id, tag, amount_micros) VALUES "
-                + values
-                + " ON DUPLICATE KEY UPDATE amount_micros = amount_micros + VALUES(amount_micros)",
-                rows,
-            )
-        else:
-            cursor.execute(
-                "INSERT INTO charging_balance (account_id, tag, amount_micros) VALUES "
-                + values
-                + " ON CONFLICT (account_id, tag) DO UPDATE"
-                " SET amount_micros = amount_micros + excluded.amount_micros",
-                rows,
-            )
-    balance_of: dict[int, int] = {}
-    for portion in in_portions({movement.account_id for movement in movements}):
-        balance_of.update(
-            Balance.objects.filter(account_id__in=portion, tag=DEFAULT_BALANCE).values_list(
-                "account_id", "pk"
-            )
-        )
+        sums[movement.account_id] += movement.amount_micros
+    balance_of = _default_balances(sums)
+    _raise_amounts({balance_of[account_id]: amount for account_id, amount in sums.items()})
     LedgerEntry.objects.bulk_create(
         [
             LedgerEntry(
@@ -110,3 +91,46 @@ def _post_portion(movements: Sequence[Movement]) -> None:
         ],
         batch_size=ROWS_A_STATEMENT,
     )
+
+
+def _default_balances(account_ids: Collection[int]) -> dict[int, int]:
+    """The id of each account's default balance; those that are missing come into being, empty."""
+    found = _known_balances(account_ids)
+    missing = sorted(set(account_ids) - found.keys())
+    if missing:
+        # Somebody else may make the same ones at this moment; either's will do.
+        Balance.objects.bulk_create(
+            [Balance(account_id=account_id, tag=DEFAULT_BALANCE) for account_id in missing],
+            ignore_conflicts=True,
+        )
+        found.update(_known_balances(missing))
+    return found
+
+
+def _known_balances(account_ids: Collection[int]) -> dict[int, int]:
+    found: dict[int, int] = {}
+    for portion in in_portions(account_ids):
+        found.update(
+            Balance.objects.filter(account_id__in=portion, tag=DEFAULT_BALANCE).values_list(
+                "account_id", "pk"
+            )
+        )
+    return found
+
+
+def _raise_amounts(amounts: Mapping[int, int]) -> None:
+    """Add to each balance (by id) its amount, locking in id order."""
+    ordered = sorted(amounts)
+    for first in range(0, len(ordered), BALANCES_A_STATEMENT):
+        portion = ordered[first : first + BALANCES_A_STATEMENT]
+        cases = " ".join(["WHEN %s THEN %s"] * len(portion))
+        marks = ", ".join(["%s"] * len(portion))
+        values: list[int] = []
+        for balance_id in portion:
+            values += (balance_id, amounts[balance_id])
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE charging_balance SET amount_micros = amount_micros + "
+                f"CASE id {cases} ELSE 0 END WHERE id IN ({marks})",
+                [*values, *portion],
+            )
