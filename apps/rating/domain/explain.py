@@ -77,10 +77,7 @@ def explain(
         _, taken = rater.rate_with_allowances(usage, allowances, position, paid_from)
         if taken:
             paid_from = position + sum(units for _, units in taken)
-    trail: list[Segment] = []
-    rated = rater.rate_fully(usage, position, paid_from, trail)
-    rounding = _rounding_of_session(rater, usage, position, paid_from, trail)
-    lines = _lines(usage, position, rated, trail, rounding)
+    rated, lines, rounding, trail = _price(rater, usage, position, paid_from)
     return Explanation(
         usage,
         position,
@@ -92,6 +89,20 @@ def explain(
         _exact(trail),
         taken,
     )
+
+
+def price_lines(rater: Rater, usage: Usage, position: int = 0) -> tuple[RatedUsage, tuple[Line, ...]]:
+    """A price and the lines that it is made of: what bulk enquiries need of :func:`explain`."""
+    return _price(rater, usage, position, 0)[:2]
+
+
+def _price(
+    rater: Rater, usage: Usage, position: int, paid_from: int
+) -> tuple[RatedUsage, tuple[Line, ...], Rounding, list[Segment]]:
+    trail: list[Segment] = []
+    rated = rater.rate_fully(usage, position, paid_from, trail)
+    rounding = _rounding_of_session(rater, usage, position, paid_from, trail)
+    return rated, _lines(usage, position, rated, trail, rounding), rounding, trail
 
 
 def _rounding_of_session(
@@ -204,7 +215,7 @@ def _line_sentence(line: Line, unit: str) -> str:
     timing = "at any time" if line.timing == ANY else f"in timing {line.timing} (weight {line.weight})"
     return (
         f"From {line.start:{_CLOCK}} UTC (unit {line.position}), {timing}: {line.usage} {unit} used are "
-        f"{line.increments} increments of {line.increment}, {line.units} billed, at {line.rate} for {line.rate_unit} "
+        f"{line.increments} × {line.increment} = {line.units} billed, at {line.rate} for {line.rate_unit} "
         f"(rate {line.rate_id}, slot from {line.slot_start}): {format_micros(line.cost_micros)}."
     )
 

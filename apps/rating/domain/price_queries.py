@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 from apps.kernel.errors import BssError
 from apps.kernel.money import format_micros
 from apps.rating.domain.errors import INVALID_USAGE, RatingError
-from apps.rating.domain.explain import Explanation, explain
+from apps.rating.domain.explain import Line, price_lines
 from apps.rating.domain.rater import Rater
-from apps.rating.domain.usage import Usage
+from apps.rating.domain.usage import RatedUsage, Usage
 
 MALFORMED = "malformed_line"
 MAX_LINE = 1_000_000
 _TEXTS = {"tenant": "default", "category": "call", "subject": None, "tor": None, "destination": None}
+_encoder = json.JSONEncoder(ensure_ascii=False)
 _KNOWN = frozenset([*_TEXTS, "start", "usage", "position"])
 
 
@@ -26,23 +27,26 @@ class PriceQuery(NamedTuple):
     position: int
 
 
-def answer_line(rater: Rater, line: str) -> str:
+def answer_line(rater: Rater, line: str | bytes) -> str:
     """The JSON answer to a JSON enquiry; whatever is wrong with it is in the answer’s ``error``."""
     try:
         query = read_query(line)
-        answer = _priced(explain(rater, query.usage, query.position))
+        answer = _priced(*price_lines(rater, query.usage, query.position))
     except BssError as error:
         answer = _unpriced(error)
-    return json.dumps(answer, ensure_ascii=False)
+    return _encoder.encode(answer)
 
 
-def read_query(line: str) -> PriceQuery:
+def read_query(line: str | bytes) -> PriceQuery:
     """The enquiry of a line. Raises RatingError: ``malformed_line`` where it is no JSON object, ``invalid_usage``
     where a value is missing or wrong."""
     if len(line) > MAX_LINE:
         raise RatingError(f"the line is longer than {MAX_LINE} characters", code=MALFORMED)
     try:
         record = json.loads(line, parse_constant=_no_constant)
+        if "\\u" in (line if isinstance(line, str) else line.decode("utf-8-sig")):
+            # A lone half of a surrogate pair is legal JSON, but no text that could be written anywhere.
+            json.dumps(record, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise RatingError(f"this is not JSON: {error}", code=MALFORMED) from error
     if not isinstance(record, dict):
@@ -100,8 +104,7 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not a JSON value")
 
 
-def _priced(explanation: Explanation) -> dict[str, Any]:
-    rated = explanation.rated
+def _priced(rated: RatedUsage, lines: tuple[Line, ...]) -> dict[str, Any]:
     return {
         "cost": format_micros(rated.cost_micros),
         "cost_micros": rated.cost_micros,
@@ -122,7 +125,7 @@ def _priced(explanation: Explanation) -> dict[str, Any]:
                 "units": line.units,
                 "cost": format_micros(line.cost_micros),
             }
-            for line in explanation.lines
+            for line in lines
         ],
         "error": None,
     }

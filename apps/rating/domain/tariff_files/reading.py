@@ -166,7 +166,9 @@ def _timings(reader: TableReader, rows: Iterable[Row], lines: list[int]) -> tupl
 def _destinations(reader: TableReader, rows: Iterable[Row], lines: list[int]) -> tuple[src.Destination, ...]:
     prefixes: dict[str, dict[str, None]] = {}
     for row in rows:
-        tag = reader.field(row, "Id", fields.identifier)
+        tag = row.cells.get("Id")
+        if tag not in prefixes:
+            tag = reader.field(row, "Id", fields.identifier)
         prefix = reader.field(row, "Prefix", fields.prefix)
         if tag == ANY:
             reader.problem(row.line, "Id", f"{ANY} means every number and needs no prefix; choose another id")

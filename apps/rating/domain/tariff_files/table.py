@@ -69,6 +69,7 @@ class TableReader:
             return
         reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True, strict=True)
         columns: tuple[str | None, ...] | None = None
+        usual = layouts[0].columns if len(layouts) == 1 else None
         first = True
         try:
             for cells in reader:
@@ -80,7 +81,10 @@ class TableReader:
                     if columns is not None:
                         self._demand_columns(reader.line_num, columns, layouts)
                         continue
-                names = columns or self._columns_of(cells, layouts, reader.line_num)
+                # All rows of most tables have the columns of their only layout.
+                names = columns or usual
+                if names is None or (columns is None and len(cells) < len(names)):
+                    names = self._columns_of(cells, layouts, reader.line_num)
                 if names is None:
                     continue
                 if len(cells) > len(names) and any(cell.strip() for cell in cells[len(names) :]):

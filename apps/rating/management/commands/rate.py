@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ class Command(BaseCommand):
         rater = _rater(tariff_version)
         answer = _explain_line if options["explain"] else answer_line
         if file == "-":
-            self._answer(rater, answer, sys.stdin.buffer)
+            self._answer(rater, answer, getattr(sys.stdin, "buffer", sys.stdin))
             return
         try:
             with Path(file).open("rb") as lines:
@@ -54,21 +55,24 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"{file} cannot be read: {error.strerror}") from error
 
-    def _answer(self, rater: Rater, answer: Any, lines: Iterable[bytes]) -> None:
-        """Answer each line at once where somebody waits for it; otherwise as buffers fill."""
-        out = self.stdout
-        waiting = sys.stdin is not None and lines is sys.stdin.buffer and not _is_file(lines)
+    def _answer(
+        self,
+        rater: Rater,
+        answer: Callable[[Rater, str | bytes], str],
+        lines: Iterable[str | bytes],
+    ) -> None:
+        """Answer each line at once where somebody may wait for it; from a file, as buffers fill."""
+        waiting = not _is_file(lines)
         try:
             for line in lines:
-                if not line.strip():
-                    continue
-                out.write(answer(rater, line.decode("utf-8", "replace")))
-                if waiting:
-                    out.flush()
-            out.flush()
+                if line.strip():
+                    self.stdout.write(answer(rater, line))
+                    if waiting:
+                        self.stdout.flush()
+            self.stdout.flush()
         except BrokenPipeError:
-            # Whoever read the answers has enough; nothing is wrong.
-            sys.stderr.close()
+            # Whoever read the answers has had enough (such as head); Python must not complain at its exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _is_file(stream: Any) -> bool:
@@ -85,7 +89,7 @@ def _rater(version_id: int | None) -> Rater:
         raise CommandError(str(error)) from error
 
 
-def _explain_line(rater: Rater, line: str) -> str:
+def _explain_line(rater: Rater, line: str | bytes) -> str:
     try:
         query = read_query(line)
         return prose(explain(rater, query.usage, query.position)) + "\n"
