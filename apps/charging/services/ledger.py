@@ -36,8 +36,9 @@ class Movement(NamedTuple):
 def post_movements(movements: Sequence[Movement]) -> None:
     """Write many movements with a constant number of statements for each portion.
 
-    Inside the caller's transaction; balances are locked in account order. Raises IntegrityError where a
-    cause has moved money before.
+    Inside the caller's transaction; balances are locked in account order. A balance may end below zero: these
+    are movements that have happened (usage from files, fees). Raises IntegrityError where a cause has moved
+    money before.
     """
     ordered = sorted(movements)
     for first in range(0, len(ordered), ROWS_A_STATEMENT):
@@ -128,9 +129,14 @@ def _raise_amounts(amounts: Mapping[int, int]) -> None:
         values: list[int] = []
         for balance_id in portion:
             values += (balance_id, amounts[balance_id])
+        added = f"CASE id {cases} ELSE 0 END"
+        # What has happened is booked, below zero if need be: such a movement raises the overdraft that it needs.
+        # The overdraft comes first because MySQL's assignments see the results of those before them.
+        largest = "GREATEST" if connection.vendor == "mysql" else "MAX"
         with connection.cursor() as cursor:
             cursor.execute(
-                "UPDATE charging_balance SET amount_micros = amount_micros + "
-                f"CASE id {cases} ELSE 0 END WHERE id IN ({marks})",
-                [*values, *portion],
+                f"UPDATE charging_balance SET overdraft_micros = {largest}(overdraft_micros,"
+                f" reserved_micros - amount_micros - {added}), amount_micros = amount_micros + {added}"
+                f" WHERE id IN ({marks})",
+                [*values, *values, *portion],
             )

@@ -1,0 +1,29 @@
+"""Rows of the charging room: who pays, what they hold, and every movement of it."""
+
+from apps.charging.models.accounts import (
+    DEFAULT_BALANCE,
+    Account,
+    AllowanceCounter,
+    Balance,
+    Payer,
+    SharedGroup,
+    SharedGroupTerms,
+)
+from apps.charging.models.ledger import AllowanceEntry, LedgerEntry
+from apps.charging.models.online import ChargingSession, QuotaPolicy, Reservation, StoredAnswer
+
+__all__ = [
+    "DEFAULT_BALANCE",
+    "Account",
+    "AllowanceCounter",
+    "AllowanceEntry",
+    "Balance",
+    "ChargingSession",
+    "LedgerEntry",
+    "Payer",
+    "QuotaPolicy",
+    "Reservation",
+    "SharedGroup",
+    "SharedGroupTerms",
+    "StoredAnswer",
+]

@@ -1,0 +1,143 @@
+"""Real-time charging: sessions, what they hold, the answers that were given, and how quotas are given out."""
+
+from __future__ import annotations
+
+from django.core.validators import MaxValueValidator
+from django.db import models
+from django.db.models import Q
+from simple_history.models import HistoricalRecords
+
+from apps.charging.models.accounts import Account
+from apps.rating.models import PricePlan, Service
+from apps.subscribers.models import Subscriber
+
+
+class ChargingSession(models.Model):
+    """A credit-control session (Diameter Gy); closed ones stay as the record of what was used online.
+
+    ``key`` is a digest of session id and sub-session; ``meters`` are the quotas, as
+    :func:`apps.charging.services.session_rows.meters_to_text` writes them.
+    """
+
+    class Status(models.TextChoices):
+        OPEN = "open", "Open"
+        CLOSED = "closed", "Closed by its client"
+        RELEASED = "released", "Released by the operator"
+        EXPIRED = "expired", "Expired"
+
+    id = models.BigIntegerField(primary_key=True)
+    key = models.CharField(max_length=32, unique=True)
+    session_id = models.CharField(max_length=255)
+    sub_session = models.BigIntegerField(default=0)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="sessions")
+    subscriber = models.ForeignKey(Subscriber, on_delete=models.PROTECT, related_name="+", db_index=False)
+    status = models.CharField(max_length=8, choices=Status.choices, default=Status.OPEN)
+    opened_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    expires_at = models.DateTimeField(
+        help_text="When its supervision timer ends it, unless it reports before."
+    )
+    last_number = models.BigIntegerField(default=0)
+    peer = models.CharField(max_length=255, blank=True, help_text="Who has its connection (Origin-Host).")
+    cost_micros = models.BigIntegerField(default=0)
+    unpaid_micros = models.BigIntegerField(
+        default=0, help_text="The part of its price that no balance could pay."
+    )
+    meters = models.TextField(default="[]")
+
+    class Meta:
+        indexes = [models.Index(fields=["status", "expires_at"], name="session_by_expiry")]
+
+    def __str__(self) -> str:
+        return self.session_id
+
+
+class Reservation(models.Model):
+    """A part of a balance or of free units held for a quota; pending as long as the row exists.
+
+    It is posted or given back in the transaction that deletes it. ``holder_id`` is a balance's id, or below
+    zero that of an allowance counter. ``amount`` is micro-units, seconds, octets or events.
+    """
+
+    session = models.ForeignKey(
+        ChargingSession,
+        on_delete=models.DO_NOTHING,
+        related_name="reservations",
+        db_constraint=False,
+        db_index=False,
+    )
+    meter = models.PositiveSmallIntegerField(help_text="Which quota of the session, counted from 0.")
+    holder_id = models.BigIntegerField()
+    amount = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["session", "meter", "holder_id"], name="reservation_once"),
+            models.CheckConstraint(condition=Q(amount__gt=0), name="reservation_of_something"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} of {self.holder_id} for {self.session_id}/{self.meter}"
+
+
+class StoredAnswer(models.Model):
+    """The answer to a request, kept in the transaction that charged it, so that a repeat gets the same.
+
+    ``key`` is a digest of (session id, sub-session, request number).
+    """
+
+    key = models.CharField(max_length=32, unique=True)
+    answered_at = models.DateTimeField()
+    answer = models.TextField()
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class QuotaPolicy(models.Model):
+    """How quotas of a service are given out under a price plan, or under all that have no policy of their own."""
+
+    class FinalAction(models.TextChoices):
+        TERMINATE = "terminate", "End the service"
+        REDIRECT = "redirect", "Redirect"
+        RESTRICT = "restrict", "Restrict access"
+
+    service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="quota_policies")
+    price_plan = models.ForeignKey(
+        PricePlan, on_delete=models.PROTECT, related_name="quota_policies", null=True, blank=True
+    )
+    default_units = models.PositiveBigIntegerField(
+        help_text="Seconds, octets or events granted where the client lets the server decide."
+    )
+    max_units = models.PositiveBigIntegerField(default=0, help_text="The largest grant; 0 = no bound.")
+    validity_s = models.PositiveIntegerField(
+        default=600, help_text="Seconds a grant is valid; a session silent for twice that is ended."
+    )
+    quota_holding_s = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="Seconds of silence after which the client gives up its quota; 0 = never.",
+    )
+    threshold_percent = models.PositiveSmallIntegerField(
+        default=0,
+        validators=[MaxValueValidator(99)],
+        help_text="How much of a grant is left when the client asks for the next; 0 = nothing.",
+    )
+    final_action = models.CharField(max_length=9, choices=FinalAction.choices, default=FinalAction.TERMINATE)
+    redirect_address = models.CharField(max_length=255, blank=True, help_text="URL, IP or SIP address.")
+    filters = models.CharField(
+        max_length=500,
+        blank=True,
+        help_text="Filter rules that stay open under “restrict access”, split by “;”.",
+    )
+    history = HistoricalRecords()
+
+    class Meta:
+        verbose_name_plural = "quota policies"
+        constraints = [
+            models.UniqueConstraint(fields=["service", "price_plan"], name="quota_policy_once"),
+            models.CheckConstraint(condition=Q(validity_s__gt=0), name="quota_policy_validity_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.service}: {self.price_plan or 'all price plans'}"
