@@ -11,6 +11,8 @@ from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from apps.billing.models import Bill
+from apps.billing.services.notifications import notify
+from apps.invoicing.domain.attempts import MOST_ATTEMPTS
 from apps.invoicing.models import BillRendering
 from apps.invoicing.services.owners import has_ended, host
 
@@ -72,7 +74,7 @@ def due_count(now: datetime, choice: Choice = EVERYTHING, at_most: int | None = 
 
 @transaction.atomic
 def claim(owner: str, most: int, now: datetime, choice: Choice = EVERYTHING) -> list[Claim]:
-    """Take up to ``most`` documents that are due; empty where there are none.
+    """Take up to ``most`` documents that are due; empty where there are none, or all had to be given up.
 
     One that was begun before and not finished is taken alone: should it be what kills the process, nothing else
     suffers from it. Claimants at the same moment skip each other's rows (MySQL) or take turns (SQLite).
@@ -93,7 +95,12 @@ def claim(owner: str, most: int, now: datetime, choice: Choice = EVERYTHING) -> 
     renderings = BillRendering.objects.select_for_update().in_bulk(ids)
     held = set(BillRendering.objects.filter(_held(now), pk__in=ids).values_list("pk", flat=True))
     free = [pk for pk in ids if pk not in held]
+    hopeless = [pk for pk in free if pk in renderings and renderings[pk].attempts >= MOST_ATTEMPTS]
+    if hopeless:
+        _give_up(hopeless, now)
+        free = [pk for pk in free if pk not in hopeless]
     tried = [pk for pk in free if pk in renderings and renderings[pk].attempts]
+    tried.sort(key=lambda pk: renderings[pk].attempts)
     chosen = [pk for pk in free if pk not in tried] or tried[:1]
     until = now + timedelta(seconds=settings.INVOICE_CLAIM_S)
     BillRendering.objects.bulk_create(
@@ -107,6 +114,20 @@ def claim(owner: str, most: int, now: datetime, choice: Choice = EVERYTHING) -> 
         owner=owner, claimed_until=until, attempts=F("attempts") + 1, retry_at=None
     )
     return [_claim_of(pk, renderings.get(pk)) for pk in chosen]
+
+
+def _give_up(bill_ids: Sequence[int], now: datetime) -> None:
+    """Bills whose last attempt ended with its process, without a word."""
+    reason = (
+        f"the process died each of the {MOST_ATTEMPTS} times it rendered this bill; is there enough memory?"
+    )
+    BillRendering.objects.filter(pk__in=bill_ids).update(
+        owner="", claimed_until=None, given_up_at=now, error=reason
+    )
+    for bill in Bill.objects.filter(pk__in=bill_ids):
+        notify(
+            f"{bill} could not be rendered: {reason}", now, level="error", tenant_id=bill.tenant_id, bill=bill
+        )
 
 
 def _claim_of(bill_id: int, before: BillRendering | None) -> Claim:

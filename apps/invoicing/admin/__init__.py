@@ -1,0 +1,5 @@
+"""Pages of the invoicing room; importing them registers them."""
+
+from apps.invoicing.admin import bills, documents
+
+__all__ = ["bills", "documents"]
