@@ -133,6 +133,7 @@ class MariaDb(Server):
                 "--skip-test-db",
                 "--auth-root-authentication-method=normal",
                 f"--datadir={self.folder / 'data'}",
+                f"--tmpdir={self.folder}",
                 *self._user_option(),
             ],
             stdin=subprocess.DEVNULL,
@@ -151,6 +152,8 @@ class MariaDb(Server):
     def command(self) -> list[str]:
         options: dict[str, str | int] = {
             "datadir": str(self.folder / "data"),
+            # A server that starts removes temporary tables from its folder, another server's in /tmp as well.
+            "tmpdir": str(self.folder),
             "socket": str(self.folder / "s"),
             "pid-file": str(self.folder / "mariadb.pid"),
             "port": self.port,

@@ -10,13 +10,13 @@ from itertools import islice
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections
-from django.db.models import F
+from django.db.models import F, Max
 
 from apps.charging.domain.usage_book import UsageBook
 from apps.kernel.errors import BssError
 from apps.mediation.domain.checks import CheckedRecord, SuspendedRecordData
 from apps.mediation.domain.records import COST_OUT_OF_RANGE
-from apps.mediation.models import CdrFile, CdrFileDay, LoadSequence, RatedDestination
+from apps.mediation.models import Cdr, CdrFile, CdrFileDay, LoadSequence, RatedDestination
 from apps.mediation.services.cdr_writer import (
     CDR_COLUMNS,
     CDR_TABLE,
@@ -123,6 +123,7 @@ class Batch:
         self.reasons: dict[str, int] = defaultdict(int)
         # What was charged by (day since the epoch in UTC, service, price plan).
         self._day_costs: dict[tuple[int, int, int], int] = {}
+        self._after_cdr = 0
         self._texts = StartTexts()
         self._mysql = connection.vendor == "mysql"
         # Hashes of the records of a dry run so far: a tenth of the memory of the ids themselves.
@@ -151,6 +152,7 @@ class Batch:
         return self.totals
 
     def _save_day_costs(self) -> None:
+        last_cdr = newest_cdr_id()
         CdrFileDay.objects.bulk_create(
             [
                 CdrFileDay(
@@ -159,6 +161,8 @@ class Batch:
                     service_id=service_id,
                     price_plan_id=plan_id,
                     cost_micros=cost,
+                    after_cdr=self._after_cdr,
+                    last_cdr=last_cdr,
                 )
                 for (day, service_id, plan_id), cost in self._day_costs.items()
             ],
@@ -250,6 +254,11 @@ def _portions(items: Iterable[Any]) -> Iterator[list[Any]]:
     iterator = iter(items)
     while portion := list(islice(iterator, CHUNK_RECORDS)):
         yield portion
+
+
+def newest_cdr_id() -> int:
+    """The highest id of a rated record that this transaction can see."""
+    return Cdr.objects.aggregate(last=Max("pk"))["last"] or 0
 
 
 def known_records(keys: set[tuple[int, str]]) -> set[tuple[int, str]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from queue import Queue
 from threading import Thread
 from typing import Any
@@ -47,11 +48,17 @@ def instant_of(epoch: int) -> datetime:
     return EPOCH + timedelta(0, epoch)
 
 
+@cache
+def _clock_texts() -> list[str]:
+    """The text of each second of a day."""
+    return [f" {s // 3600:02d}:{s // 60 % 60:02d}:{s % 60:02d}" for s in range(DAY_S)]
+
+
 class StartTexts(dict[int, str]):
     """The stored text of an instant given in Unix seconds: the day is remembered, the clock looked up."""
 
     def __init__(self) -> None:
-        self._clock = [f" {s // 3600:02d}:{s // 60 % 60:02d}:{s % 60:02d}" for s in range(DAY_S)]
+        self._clock = _clock_texts()
 
     def __missing__(self, day: int) -> str:
         text = self[day] = (EPOCH + timedelta(days=day)).strftime("%Y-%m-%d")

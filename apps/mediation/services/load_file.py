@@ -127,7 +127,7 @@ class _FileLoad:
         destinations = destination_ids(version_id, tariff, dry_run=self.dry_run)
         if not self.dry_run:
             prepare_load_sequence()
-        careful = False
+        careful, refusal = False, None
         for attempt in range(ATTEMPTS):
             try:
                 with without_garbage_collection(), transaction.atomic():
@@ -141,16 +141,17 @@ class _FileLoad:
                 return self._done(file_row, batch)
             except _ClaimedByAnother:
                 return self._outcome(Outcome.BUSY, detail="another loader has just loaded it")
-            except IntegrityError:
+            except IntegrityError as error:
                 # Some record is there already, or another loader has just stored it.
-                careful = True
+                careful, refusal = True, error
             except OperationalError as error:
                 if not _is_about_locks(error):
                     raise
                 if attempt + 1 == ATTEMPTS or error.args[:1] != (_DEADLOCK,):
                     return self._outcome(Outcome.BUSY, detail=f"other work holds what it needs: {error}")
         else:
-            return self._outcome(Outcome.BUSY, detail="other loaders keep storing the same records")
+            detail = f"the database took not all of its rows, {ATTEMPTS} times: {refusal}"
+            return self._outcome(Outcome.FAILED, detail=detail)
         return self._outcome(
             Outcome.LOADED,
             totals=batch.totals,

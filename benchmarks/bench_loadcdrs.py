@@ -1,0 +1,175 @@
+"""loadcdrs rows a second with one loader, against the bare insertion of the very same rows; peak memory beside it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connections, transaction
+
+from apps.billing.domain.onboarding import NewLine
+from apps.billing.models import BillCycle
+from apps.billing.services.onboarding import onboard
+from apps.kernel.clock import utc_now
+from apps.mediation.models import Cdr, CdrFile
+from apps.mediation.services.cdr_writer import CDR_COLUMNS, CDR_TABLE
+from apps.mediation.services.generate_files import Wanted, generate_files, subscriber_lines
+from apps.mediation.services.intake import files_meant_by, load_files
+from apps.mediation.services.load_file import Outcome
+from apps.rating.models import PricePlan, PricePlanService, Tenant
+from apps.rating.services.publishing import publish
+from apps.rating.services.standard_services import ensure_standard_services
+from apps.storage.bulk import load_tab_separated
+from benchmarks.protocol import Measurement, Setup
+
+TITLE = "Loading CDR files (rate and store)"
+DATABASES = ("mariadb", "sqlite")
+
+RECORDS = 500_000
+RECORDS_A_FILE = 100_000
+SUBSCRIBERS = 10_000
+CHUNK = 10_000
+PROMISE = 0.6
+START, END = datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC)
+# code, {service: (price a unit or None for the tariff's, free units)}: half pay flat prices, half by destination, some
+# with free units.
+PLANS: tuple[tuple[str, dict[str, tuple[int | None, int]]], ...] = (
+    ("FLAT", {"voice": (90_000, 0), "sms": (90_000, 0), "data": (10_000, 0), "mms": (390_000, 0)}),
+    ("FLAT_FREE", {"voice": (90_000, 100), "sms": (90_000, 50), "data": (10_000, 2_048), "mms": (390_000, 0)}),
+    ("WORLD", {"voice": (None, 0), "sms": (None, 0), "data": (None, 0), "mms": (None, 0)}),
+    ("WORLD_FREE", {"voice": (None, 60), "sms": (None, 20), "data": (None, 1_024), "mms": (None, 0)}),
+)
+
+
+def main(setup: Setup) -> list[Measurement]:
+    count = setup.scaled(RECORDS, at_least=10_000)
+    setup.progress("making an operator, its tariff and its files")
+    make_operator(setup.scaled(SUBSCRIBERS, at_least=100))
+    make_files(count)
+    setup.progress(f"loading {count:,} records")
+    files = files_meant_by([settings.CDR_NEW_DIR])
+    with setup.measure() as loading:
+        outcomes = list(load_files(files, utc_now))
+    assert all(outcome.outcome is Outcome.LOADED for outcome in outcomes), outcomes
+    rated = sum(outcome.totals.rated for outcome in outcomes)
+    assert rated == count == Cdr.objects.count() == sum(CdrFile.objects.values_list("rated", flat=True))
+    setup.progress("inserting the same rows bare")
+    with setup.measure() as bare:
+        bare.seconds = seconds = insert_bare()
+    return [
+        Measurement(
+            "one loader",
+            loading.rate(count),
+            "rows/s",
+            loading.peak_mb,
+            against="LOAD DATA" if setup.database == "mariadb" else "executemany",
+            baseline=count / seconds,
+            ratio_at_least=PROMISE,
+            note=f"{len(files)} files",
+        )
+    ]
+
+
+def make_operator(subscribers: int) -> None:
+    """A tenant with the world's tariff and subscribers on four price plans, a quarter of them prepaid."""
+    with tempfile.TemporaryDirectory() as folder:
+        call_command("maketariffplan", folder, activation="2020-01-01T00:00:00Z", verbosity=0, force=True)
+        call_command("loadtariffplan", folder, verbosity=0)
+    tenant = Tenant.objects.get(code="default")
+    services = {service.code: service for service in ensure_standard_services()}
+    for code, terms in PLANS:
+        plan = PricePlan.objects.create(tenant=tenant, code=code, name=code, currency=tenant.currency)
+        PricePlanService.objects.bulk_create(
+            PricePlanService(price_plan=plan, service=services[service], price_micros=price, free_units=free)
+            for service, (price, free) in terms.items()
+        )
+    BillCycle.objects.create(number=1, tenant=tenant)
+    onboard(
+        [
+            NewLine(
+                tenant="default",
+                customer_number=f"C{number}",
+                customer_name=f"Customer {number}",
+                subscriber_number=f"S{number}",
+                msisdn=str(4915550000000 + number),
+                mode="prepaid" if number % 4 == 0 else "postpaid",
+                price_plan=PLANS[number // 4 % len(PLANS)][0],
+                cycle=1,
+                start=datetime(2020, 1, 1, tzinfo=UTC),
+            )
+            for number in range(1, subscribers + 1)
+        ],
+        utc_now(),
+    )
+    publish(utc_now())
+
+
+def make_files(count: int) -> list[Path]:
+    """The files of a month."""
+    wanted = Wanted(
+        folder=settings.CDR_NEW_DIR,
+        records=count,
+        files=max(1, count // RECORDS_A_FILE),
+        first=START,
+        last=END,
+        now=utc_now(),
+    )
+    return generate_files(wanted, subscriber_lines("default", START, END))
+
+
+def insert_bare() -> float:
+    """Seconds to insert the loaded rows into an empty table like theirs, in one transaction, by the fastest bare way."""
+    import time
+
+    connection = connections["default"]
+    chunks = list(stored_rows())
+    with connection.cursor() as cursor:
+        if connection.vendor == "mysql":
+            cursor.execute(f"CREATE TABLE bare_cdr LIKE {CDR_TABLE}")
+        else:
+            cursor.execute("SELECT sql FROM sqlite_master WHERE tbl_name = %s AND sql IS NOT NULL", [CDR_TABLE])
+            for (sql,) in cursor.fetchall():
+                cursor.execute(sql.replace(CDR_TABLE, "bare_cdr").replace('"cdr_', '"bare_'))
+    started = time.perf_counter()
+    with transaction.atomic():
+        for lines, rows in chunks:
+            if connection.vendor == "mysql":
+                load_tab_separated(connection, "bare_cdr", CDR_COLUMNS, lines, len(rows), binary_columns=("raw",))
+            else:
+                marks = ",".join("?" * len(CDR_COLUMNS))
+                connection.connection.executemany(
+                    f"INSERT INTO bare_cdr ({', '.join(CDR_COLUMNS)}) VALUES ({marks})", rows
+                )
+    seconds = time.perf_counter() - started
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT COUNT(*) FROM bare_cdr")
+        assert cursor.fetchone()[0] == Cdr.objects.count()
+    return seconds
+
+
+def stored_rows() -> Iterator[tuple[bytes, Sequence[Any]]]:
+    """The rows that were loaded, in their order, ready to be inserted again: as tab-separated text and as values."""
+    with connections["default"].cursor() as cursor:
+        last = 0
+        while True:
+            cursor.execute(
+                f"SELECT id, {', '.join('`' + name + '`' for name in CDR_COLUMNS)} FROM {CDR_TABLE} "
+                "WHERE id > %s ORDER BY id LIMIT %s",
+                [last, CHUNK],
+            )
+            found = cursor.fetchall()
+            if not found:
+                return
+            last = found[-1][0]
+            if connections["default"].vendor == "mysql":
+                lines = "".join(
+                    "\t".join([*map(str, row[1:-1]), bytes(row[-1]).hex()]) + "\n" for row in found
+                ).encode()
+                yield lines, range(len(found))
+            else:
+                yield b"", [row[1:] for row in found]
