@@ -79,16 +79,17 @@ def claim(owner: str, most: int, now: datetime, choice: Choice = EVERYTHING) -> 
     One that was begun before and not finished is taken alone: should it be what kills the process, nothing else
     suffers from it. Claimants at the same moment skip each other's rows (MySQL) or take turns (SQLite).
     """
+    look_at = max(most, settings.INVOICE_BATCH)
     skip = connection.features.has_select_for_update_skip_locked
     ids = list(
         due_reissues(now, choice)
         .order_by("requested_at", "pk")
         .select_for_update(of=(), skip_locked=skip)
-        .values_list("pk", flat=True)[:most]
+        .values_list("pk", flat=True)[:look_at]
     )
-    if len(ids) < most:
+    if len(ids) < look_at:
         bills = due_bills(now, choice).order_by("pk").select_for_update(skip_locked=skip)
-        ids += bills.values_list("pk", flat=True)[: most - len(ids)]
+        ids += bills.values_list("pk", flat=True)[: look_at - len(ids)]
     if not ids:
         return []
     # What was read with the lock may be older than it: another's claim, committed a moment ago, is seen only now.
@@ -101,7 +102,7 @@ def claim(owner: str, most: int, now: datetime, choice: Choice = EVERYTHING) -> 
         free = [pk for pk in free if pk not in hopeless]
     tried = [pk for pk in free if pk in renderings and renderings[pk].attempts]
     tried.sort(key=lambda pk: renderings[pk].attempts)
-    chosen = [pk for pk in free if pk not in tried] or tried[:1]
+    chosen = [pk for pk in free if pk not in tried][:most] or tried[:1]
     until = now + timedelta(seconds=settings.INVOICE_CLAIM_S)
     BillRendering.objects.bulk_create(
         [
