@@ -17,6 +17,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from apps.backoffice import display
 from apps.backoffice.actions import PageActionsMixin, tell
 from apps.backoffice.money import MICROS_SUFFIX, MILLIONTHS_SUFFIX, MicrosField, MillionthsField, label_of
+from apps.backoffice.paging import CountedOnce
 from apps.backoffice.panels import facts_of, panels_of
 from apps.kernel.errors import BssError
 
@@ -82,6 +83,9 @@ class BssAdmin(PageActionsMixin, MoneyColumnsMixin, ModelAdmin):
     list_filter_submit = True
     warn_unsaved_form = True
     actions: Sequence[Any] | None = ()
+
+    def get_changelist(self, request, **kwargs):
+        return CountedOnce
 
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
         extra_context = {**(extra_context or {})}

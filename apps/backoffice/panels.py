@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Model, QuerySet
@@ -21,7 +21,10 @@ MAX_PAGE = 400
 
 @dataclass(frozen=True)
 class Table:
-    """Rows to show: cells may be text or safe HTML; ``right`` are the indexes of columns of numbers."""
+    """Rows to show: cells may be text or safe HTML; ``right`` are the indexes of columns of numbers.
+
+    ``below`` is safe HTML that goes under the table.
+    """
 
     headers: Sequence[str]
     rows: Sequence[Sequence[Any]]
@@ -33,7 +36,7 @@ class Table:
     previous_url: str = ""
     next_url: str = ""
     total: Sequence[Any] = ()
-    charts: Sequence[Any] = field(default_factory=tuple)
+    below: str = ""
 
 
 @dataclass(frozen=True)

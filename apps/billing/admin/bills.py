@@ -21,7 +21,7 @@ from apps.backoffice.admins import ReadOnlyAdmin
 from apps.backoffice.display import badge, instant, link_to, plain_money
 from apps.backoffice.forms import ActionForm
 from apps.backoffice.money import MicrosField
-from apps.backoffice.paging import UncountedPaginator
+from apps.backoffice.paging import InfinitePaginator
 from apps.billing.models import Bill, Payment
 from apps.billing.services.payments import record_payment
 from apps.charging.models import Account
@@ -96,7 +96,7 @@ class BillAdmin(ReadOnlyAdmin):
     search_fields = ("=number",)
     search_help_text = "Bill's, account's or customer's number, in full"
     ordering = ("-pk",)
-    paginator = UncountedPaginator
+    paginator = InfinitePaginator
     currency_path = "currency"
     fieldsets = (
         (

@@ -10,7 +10,7 @@ from unfold.decorators import display
 
 from apps.backoffice.admins import ReadOnlyAdmin
 from apps.backoffice.display import link_to, usage
-from apps.backoffice.paging import UncountedPaginator
+from apps.backoffice.paging import InfinitePaginator
 from apps.charging.models import AllowanceCounter
 from apps.rating.models import Bundle, PricePlan
 
@@ -42,7 +42,7 @@ class AllowanceCounterAdmin(ReadOnlyAdmin):
     search_fields = ("subscriber__number__startswith",)
     search_help_text = "Subscriber's number"
     ordering = ("-pk",)
-    paginator = UncountedPaginator
+    paginator = InfinitePaginator
     fields = ("subscriber_link", "month_label", "service", "origin_link", "used_label")
 
     @display(description="Subscriber")

@@ -7,8 +7,8 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdo
 from unfold.decorators import display
 
 from apps.backoffice.admins import ReadOnlyAdmin
-from apps.backoffice.display import badge, instant, link_to
-from apps.backoffice.paging import UncountedPaginator
+from apps.backoffice.display import badge, instant, link_to, money, usage
+from apps.backoffice.paging import InfinitePaginator
 from apps.charging.models import Balance, LedgerEntry
 
 KIND_COLOURS = {"top_up": "success", "usage": "", "fee": "", "adjustment": "warning", "opening": "info"}
@@ -28,7 +28,7 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     search_fields = ("cause__startswith",)
     search_help_text = "The first letters of the cause, such as cdr-file:12"
     ordering = ("-pk",)
-    paginator = UncountedPaginator
+    paginator = InfinitePaginator
     currency_path = "balance__account__currency"
     fields = ("effective", "account", "balance", "kind_label", "amount", "book", "cause", "note")
 
@@ -47,15 +47,52 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
 
 @admin.register(Balance)
 class BalanceAdmin(ReadOnlyAdmin):
-    list_display = ("account_link", "tag", "amount")
-    list_filter = (("account__mode", ChoicesDropdownFilter),)
+    list_display = (
+        "account_link",
+        "tag",
+        "kind",
+        "holds",
+        "reserved_label",
+        "active_from",
+        "expires_at",
+        "weight",
+    )
+    list_filter = (("kind", ChoicesDropdownFilter), ("account__mode", ChoicesDropdownFilter))
     list_select_related = ("account",)
     search_fields = ("account__number__startswith",)
     search_help_text = "Account's number"
     ordering = ("-pk",)
-    paginator = UncountedPaginator
+    paginator = InfinitePaginator
     currency_path = "account__currency"
-    fields = ("account_link", "tag", "amount")
+    fieldsets = (
+        (None, {"fields": (("account_link", "tag"), ("kind", "holds"), ("reserved_label", "overdraft"))}),
+        (
+            "Terms",
+            {
+                "fields": (
+                    ("weight", "rating_subject"),
+                    ("active_from", "expires_at"),
+                    ("categories", "destinations"),
+                    ("timings", "factors"),
+                    ("disabled", "blocker"),
+                )
+            },
+        ),
+    )
+
+    @display(description="Holds", ordering="amount_micros")
+    def holds(self, balance: Balance):
+        if balance.kind == Balance.Kind.MONETARY:
+            return money(balance.amount_micros, balance.account.currency)
+        return usage(balance.units, balance.kind)
+
+    @display(description="Reserved")
+    def reserved_label(self, balance: Balance):
+        if balance.kind == Balance.Kind.MONETARY:
+            return (
+                money(balance.reserved_micros, balance.account.currency) if balance.reserved_micros else "–"
+            )
+        return usage(balance.reserved_units, balance.kind) if balance.reserved_units else "–"
 
     @display(description="Account")
     def account_link(self, balance: Balance):

@@ -8,7 +8,7 @@ from unfold.decorators import display
 
 from apps.backoffice.admins import ReadOnlyAdmin
 from apps.backoffice.display import instant, link_to, usage
-from apps.backoffice.paging import UncountedPaginator
+from apps.backoffice.paging import InfinitePaginator
 from apps.mediation.admin.cdr_filters import CdrFileFilter, CdrStartFilter
 from apps.mediation.models import Cdr
 
@@ -38,7 +38,7 @@ class CdrAdmin(ReadOnlyAdmin):
     search_fields = ("record_id",)
     search_help_text = "Record id in full"
     ordering = ("-pk",)
-    paginator = UncountedPaginator
+    paginator = InfinitePaginator
     currency_path = "account__currency"
     fieldsets = (
         (

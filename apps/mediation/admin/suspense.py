@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.utils.html import format_html
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
     ChoicesDropdownFilter,
@@ -76,8 +77,8 @@ class SuspendedRecordAdmin(HistoryMixin, ReadOnlyAdmin):
         return f"#{record.pk}"
 
     @display(description="Reason", ordering="reason")
-    def reason_label(self, record: SuspendedRecord) -> str:
-        return record.reason.replace("_", " ")
+    def reason_label(self, record: SuspendedRecord):
+        return format_html('<span class="bss-nowrap">{}</span>', record.reason.replace("_", " "))
 
     @display(description="State", ordering="state")
     def state_label(self, record: SuspendedRecord):
