@@ -29,7 +29,10 @@ def die_with(parent: int, signal_number: int = signal.SIGKILL) -> None:
         os._exit(1)
 
 
-def _leash(parent: int) -> Callable[[], None]:
+def leash() -> Callable[[], None]:
+    """A ``preexec_fn`` by which a child is killed when this process, or the thread that made it, ends."""
+    parent = os.getpid()
+
     def tie() -> None:
         die_with(parent)
 
@@ -55,7 +58,7 @@ def spawn(
         env=dict(env) if env is not None else None,
         cwd=cwd,
         start_new_session=True,
-        preexec_fn=_leash(os.getpid()),
+        preexec_fn=leash(),
     )
 
 

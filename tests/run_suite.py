@@ -14,10 +14,11 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 
+from bss_project import processes
 from tests import servers
 
 NOTHING_COLLECTED = 5
@@ -60,7 +61,9 @@ def run_pytest(arguments: list[str], *, sqlite: bool, counts: Path | None = None
             env.pop("PYTEST_XDIST_WORKER", None)
             if counts is not None:
                 env |= {"BSS_TEST_COUNTS": str(counts), "BSS_HYPOTHESIS_PROFILE": "ci"}
-            process = subprocess.Popen([sys.executable, "-m", "pytest", *arguments], env=env)
+            process = subprocess.Popen(
+                [sys.executable, "-m", "pytest", *arguments], env=env, preexec_fn=processes.leash()
+            )
             try:
                 return process.wait()
             except BaseException as reason:
@@ -74,6 +77,14 @@ def run_pytest(arguments: list[str], *, sqlite: bool, counts: Path | None = None
                 raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def summary(totals: Mapping[str, int]) -> str:
+    """``994 passed, 0 failed``, and whatever else there was."""
+    others = sorted(set(totals) - {"passed", "failed"})
+    counts = [(name, totals.get(name, 0)) for name in ("passed", "failed")]
+    counts += [(name, totals[name]) for name in others if totals[name]]
+    return ", ".join(f"{number} {name}" for name, number in counts)
 
 
 def run_everything() -> int:
@@ -90,8 +101,7 @@ def run_everything() -> int:
                 return status or 1
             for outcome, number in json.loads(counts.read_text()).items():
                 totals[outcome] = totals.get(outcome, 0) + number
-    line = f"{totals.pop('passed', 0)} passed, {totals.pop('failed', 0)} failed"
-    say("".join([line, *(f", {number} {outcome}" for outcome, number in sorted(totals.items()) if number)]))
+    say(summary(totals))
     return next((status for status in statuses if status), 0)
 
 

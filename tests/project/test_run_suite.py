@@ -1,0 +1,16 @@
+"""What ``./run test`` says at its end."""
+
+from __future__ import annotations
+
+from tests.run_suite import summary
+
+
+def test_passed_and_failed_are_always_told() -> None:
+    assert summary({"passed": 994, "errors": 0, "skipped": 0}) == "994 passed, 0 failed"
+
+
+def test_everything_else_is_told_where_there_is_some() -> None:
+    assert (
+        summary({"passed": 1, "failed": 2, "skipped": 3, "errors": 4})
+        == "1 passed, 2 failed, 4 errors, 3 skipped"
+    )
