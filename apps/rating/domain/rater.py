@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from math import floor
 
 from apps.rating.domain.allowances import Allowance, Taken, serves, take
 from apps.rating.domain.errors import (
@@ -12,14 +13,14 @@ from apps.rating.domain.errors import (
     UNAUTHORISED_DESTINATION,
     RatingError,
 )
-from apps.rating.domain.rates import DOWN, MIDDLE
+from apps.rating.domain.rates import DOWN, MIDDLE, settle
 from apps.rating.domain.resolution import (
     DEFAULT_FALLBACK_DEPTH,
-    NEVER_FLAT,
+    NOT_QUICK,
     Chain,
     Era,
-    FlatPrice,
     Match,
+    Quick,
     Step,
     chain_for,
     resolve,
@@ -38,6 +39,7 @@ from apps.rating.domain.walk import Segment, Walk
 
 _MAX_REMEMBERED = 400_000
 FAST_VOICE_LIMIT_S = 86_400
+LAST_QUICK = datetime.fromtimestamp(LATEST_EPOCH - FAST_VOICE_LIMIT_S, UTC)
 _FAST_LIMIT = {tor: FAST_VOICE_LIMIT_S if tor == VOICE else MAX_AMOUNT for tor in TYPES_OF_RECORD}
 # Thrice as fast as calling the class; the fields are given in order.
 _new_rated: Callable[[type[RatedUsage], tuple[object, ...]], RatedUsage] = tuple.__new__
@@ -74,29 +76,18 @@ class Rater:
         stem = self._stems.get(destination)
         if stem is None:
             stem = self.stem(destination)
-        flat = chain.flat.get(stem) or self._first_flat(usage, chain, stem)
-        # The fast path: a flat rate on a whole session. Everything else, and every doubt, goes the full way.
-        if (
-            flat is not NEVER_FLAT
-            and not position
-            and not paid_from
-            and type(amount) is int
-            and 0 < amount <= _FAST_LIMIT.get(tor, 0)
-            and type(start) is datetime
-            and start.tzinfo is UTC
-        ):
-            (
-                since,
-                until,
-                (increment, increment_cost, fee, divisor, step, method, fee_micros),
-                matched_subject,
-                matched_destination,
-                prefix,
-                rating_plan,
-            ) = flat
-            if since <= start <= until:
+        quick = chain.quick.get(stem) or self._first_quick(usage, chain, stem)
+        # The fast paths: a whole session, priced from what is remembered of its number. Everything else, and
+        # every doubt, goes the full way.
+        if not position and not paid_from and type(amount) is int and 0 < amount <= _FAST_LIMIT.get(tor, 0):
+            first, last, flat, match = quick
+            try:
+                known = first <= start <= last
+            except TypeError:
+                known = False
+            if known and flat is not None:
+                increment, increment_cost, fee, divisor, step, method, fee_micros = flat
                 increments = -(-amount // increment)
-                billed = increments * increment
                 cost = fee + increments * increment_cost
                 if method == MIDDLE:
                     cost = (2 * cost + divisor) // (2 * divisor) * step
@@ -108,16 +99,20 @@ class Rater:
                     RatedUsage,
                     (
                         cost,
-                        billed,
+                        increments * increment,
                         fee_micros,
                         0,
                         0,
-                        matched_subject,
-                        matched_destination,
-                        prefix,
-                        rating_plan,
+                        match[0],
+                        match[1],
+                        match[2],
+                        match[3],
                     ),
                 )
+            if known:
+                rated = _in_one_band(match, tor, start, amount)
+                if rated is not None:
+                    return rated
         return self._rate(usage, chain, stem, position, paid_from)
 
     def rate_fully(
@@ -274,18 +269,17 @@ class Rater:
         era = self.known_era(usage, chain, stem, epoch)
         match = era.match
         assert match is not None
-        if match.flat is not None:
-            _remember_flat(chain, stem, era)
+        _remember_quick(chain, stem, era)
         # Only a call can outlive an era.
         later = (lambda instant: self.known_era(usage, chain, stem, instant)) if origin is not None else None
         return Walk(era, later, epoch, origin, paid_from), match
 
-    def _first_flat(self, usage: Usage, chain: Chain, stem: str) -> FlatPrice:
-        """The flat price for a number met for the first time, if it has one."""
+    def _first_quick(self, usage: Usage, chain: Chain, stem: str) -> Quick:
+        """What the fast paths may use for a number met for the first time."""
         start = usage.start
-        if type(start) is not datetime or start.tzinfo is not UTC:
-            return NEVER_FLAT
-        return _remember_flat(chain, stem, self.era(chain, stem, int(start.timestamp())))
+        if type(start) is not datetime or start.tzinfo is None:
+            return NOT_QUICK
+        return _remember_quick(chain, stem, self.era(chain, stem, floor(start.timestamp())))
 
     def _nothing(self, usage: Usage, epoch: int, paid_from: int) -> RatedUsage:
         """No usage costs nothing, rateable or not; what it would have matched is told where it is known."""
@@ -296,25 +290,54 @@ class Rater:
     def _forget(self) -> None:
         for chain in list(self._shared_chains.values()):
             chain.eras.clear()
-            chain.flat.clear()
+            chain.quick.clear()
         self._remembered = 0
 
 
-def _remember_flat(chain: Chain, stem: str, era: Era) -> FlatPrice:
-    match = era.match
-    if match is None or match.flat is None:
-        flat = NEVER_FLAT
-    else:
-        # The last increment of the longest call that takes the fast path must still begin within the era.
-        until = min(era.until, chain.expires, LATEST_EPOCH) - FAST_VOICE_LIMIT_S
-        flat = FlatPrice(
-            datetime.fromtimestamp(era.since, UTC),
-            datetime.fromtimestamp(max(until, 0), UTC),
-            match.flat,
-            *match[:4],
-        )
-    chain.flat[stem] = flat
-    return flat
+def _remember_quick(chain: Chain, stem: str, era: Era) -> Quick:
+    quick = NOT_QUICK
+    # The last increment of the longest call that takes a fast path must still begin within the era.
+    last = min(era.until, chain.expires, LATEST_EPOCH) - FAST_VOICE_LIMIT_S
+    if era.match is not None and era.since <= last:
+        until = LAST_QUICK if last == LATEST_EPOCH - FAST_VOICE_LIMIT_S else datetime.fromtimestamp(last, UTC)
+        quick = (datetime.fromtimestamp(era.since, UTC), until, era.match.flat, era.match)
+    chain.quick[stem] = quick
+    return quick
+
+
+def _in_one_band(match: Match, tor: str, start: datetime, amount: int) -> RatedUsage | None:
+    """The price of a whole session that stays in one interval; None where it does not, or for a capped rate."""
+    epoch = floor(start.timestamp())
+    timing = match.schedule.always
+    if timing < 0:
+        timing, until = match.schedule.at(epoch)
+        if timing < 0 or (epoch + amount > until and tor == VOICE):
+            return None
+    rate = match.rates[timing]
+    if rate.free_cap is not None:
+        return None
+    numerator, position = rate.fee, 0
+    for slot_end, increment, cost in rate.steps:
+        if slot_end > position:
+            increments = -((position - (slot_end if slot_end < amount else amount)) // increment)
+            numerator += increments * cost
+            position += increments * increment
+            if position >= amount:
+                break
+    return _new_rated(
+        RatedUsage,
+        (
+            settle(numerator, rate.denominator, rate.rounding),
+            position,
+            rate.fee_micros,
+            0,
+            0,
+            match[0],
+            match[1],
+            match[2],
+            match[3],
+        ),
+    )
 
 
 def _refusal(usage: Usage, code: str) -> RatingError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from apps.rating.domain.errors import NO_RATE_INTERVAL, NO_RATING_PLAN, UNAUTHORISED_DESTINATION, RatingError
 from apps.rating.domain.rates import CompiledRate, FlatTerms
@@ -49,19 +49,11 @@ class Era(NamedTuple):
     code: str
 
 
-class FlatPrice(NamedTuple):
-    """A remembered price of one slot, for usage that begins within ``[since, until]``."""
-
-    since: datetime
-    until: datetime
-    terms: FlatTerms
-    subject: str
-    destination: str
-    prefix: str
-    rating_plan: str
-
-
-NEVER_FLAT = FlatPrice(_EPOCH, _EPOCH, FlatTerms(1, 0, 0, 1, 1, 0, 0), "", "", "", "")
+# What a Rater remembers of a number for the fast paths, as a plain tuple: it serves calls of up to a day that
+# begin within [first, last]; the flat terms, if it is a flat rate; and the match.
+Quick = tuple[datetime, datetime, FlatTerms | None, Match]
+# Begins after it ends, so that nothing is ever priced by it.
+NOT_QUICK: Quick = (datetime.max.replace(tzinfo=UTC), _EPOCH, None, cast(Match, None))
 
 
 class Step(NamedTuple):
@@ -76,11 +68,11 @@ class Step(NamedTuple):
 class Chain:
     """Who is asked for the rates of (tenant, category, subject): the subject's profile, else that of ``*any``.
 
-    ``expires`` is the instant from which a price plan prices nothing any more. ``eras`` and ``flat``, by the
+    ``expires`` is the instant from which a price plan prices nothing any more. ``eras`` and ``quick``, by the
     longest known prefix of a number, are a Rater's memory of what was resolved already.
     """
 
-    __slots__ = ("category", "eras", "expires", "flat", "profiles", "tenant")
+    __slots__ = ("category", "eras", "expires", "profiles", "quick", "tenant")
 
     def __init__(self, tenant: str, category: str, profiles: tuple[Profile, ...], expires: int) -> None:
         self.tenant = tenant
@@ -88,7 +80,7 @@ class Chain:
         self.profiles = profiles
         self.expires = expires
         self.eras: dict[str, tuple[Era, ...]] = {}
-        self.flat: dict[str, FlatPrice] = {}
+        self.quick: dict[str, Quick] = {}
 
 
 def chain_for(tariff: Tariff, tenant: str, category: str, subject: str) -> Chain:

@@ -85,11 +85,10 @@ class Walk:
             band_end, rate, numerator, scale = self._band_end, self._rate, self.numerator, self._scale
             cap = rate.free_cap
             end = band_end if band_end < upto else upto
-            slots = rate.slots
+            steps = rate.steps
             index = bisect_right(rate.starts, position) - 1
             while position < end:
-                slot = slots[index]
-                _, slot_end, increment, cost, _, _ = slot
+                slot_end, increment, cost = steps[index]
                 if slot_end <= position:
                     index += 1
                     continue
@@ -99,7 +98,7 @@ class Walk:
                 else:
                     numerator = max(numerator, min(numerator + increments * cost * scale, cap * scale))
                 if trail is not None:
-                    self._note(trail, position, increments, slot, numerator)
+                    self._note(trail, position, increments, rate.slots[index], numerator)
                 position += increments * increment
             self.numerator = numerator
         self.position = position
