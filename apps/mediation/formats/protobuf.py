@@ -192,6 +192,23 @@ def delimited(message: bytes) -> bytes:
     return _written_length(len(message)) + message
 
 
+def message_of(record: UsageRecord, type_of_record: str) -> bytes:
+    """The record as a serialised CDR message: its own, with the fields that were corrected since.
+
+    ``type_of_record`` says which of the record's usage figures counts.
+    """
+    cdr = CDR.FromString(record.message)
+    cdr.record_id, cdr.service, cdr.start = record.record_id, record.service, record.start
+    cdr.msisdn, cdr.other_party, cdr.source = record.msisdn, record.other_party, record.source
+    if type_of_record == "voice":
+        cdr.duration_s = record.duration_s
+    elif type_of_record != "data":
+        cdr.events = record.events
+    elif max(0, cdr.octets_up) + max(0, cdr.octets_down) != record.octets:
+        cdr.octets_up, cdr.octets_down = 0, record.octets
+    return cdr.SerializeToString()
+
+
 def _long_length(buffer: bytes, position: int) -> tuple[int, int]:
     """(where the record begins, its length) for any varint; a length of −1 where it is none or cut off."""
     length = shift = 0

@@ -1,0 +1,77 @@
+"""Reads of the mediation room."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import Count, QuerySet
+
+from apps.kernel.errors import BssError
+from apps.mediation.models import Cdr, CdrFile, SuspendedRecord
+from apps.rating.domain import Allowance, Usage, plan_subject
+from apps.rating.domain.explain import Explanation, explain, prose
+from apps.rating.selectors import tariff_version
+
+
+@dataclass(frozen=True, slots=True)
+class CdrExplanation:
+    """How a rated record came to its price. ``agrees``: pricing it again gives what is stored."""
+
+    explanation: Explanation
+    agrees: bool
+    stored_cost_micros: int
+    text: str
+
+
+def explain_cdr(cdr: Cdr) -> CdrExplanation:
+    """Price a record again by the tariff version, price plan and free units of its time, and tell how.
+
+    Raises NotFound where its tariff version is gone, RatingError where it cannot be priced any more.
+    """
+    if cdr.file.tariff_version_id is None:
+        raise BssError("the record's file names no tariff version", code="no_tariff")
+    rater = tariff_version(cdr.file.tariff_version_id).rater
+    tenant = cdr.account.tenant
+    usage = Usage(
+        tenant.code,
+        cdr.service.category,
+        plan_subject(cdr.price_plan.code),
+        cdr.service.type_of_record,
+        cdr.other_party,
+        cdr.start,
+        cdr.usage,
+    )
+    # What was free then is free now, whatever has become of the counters since.
+    allowances = (Allowance("free units", cdr.free_usage),) if cdr.free_usage else ()
+    explanation = explain(rater, usage, allowances=allowances)
+    rated = explanation.rated
+    agrees = (rated.cost_micros, rated.billed_usage, rated.free_usage) == (
+        cdr.cost_micros,
+        cdr.billed_usage,
+        cdr.free_usage,
+    )
+    return CdrExplanation(explanation, agrees, cdr.cost_micros, prose(explanation, tenant.time_zone))
+
+
+def open_suspense(
+    reasons: list[str] | None = None, file: CdrFile | None = None, ids: list[int] | None = None
+) -> QuerySet[SuspendedRecord]:
+    """Records in suspense that nobody has settled, narrowed by each argument that is given."""
+    records = SuspendedRecord.objects.filter(state=SuspendedRecord.State.OPEN)
+    if reasons:
+        records = records.filter(reason__in=reasons)
+    if file is not None:
+        records = records.filter(file=file)
+    if ids:
+        records = records.filter(pk__in=ids)
+    return records
+
+
+def suspense_by_reason() -> list[tuple[str, int]]:
+    """How many records wait in suspense, by reason, most first."""
+    return list(
+        SuspendedRecord.objects.filter(state=SuspendedRecord.State.OPEN)
+        .values_list("reason")
+        .annotate(records=Count("pk"))
+        .order_by("-records", "reason")
+    )
