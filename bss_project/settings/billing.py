@@ -3,7 +3,7 @@
 from bss_project.settings import environment as env
 
 # Accounts that one task bills in one transaction.
-BILLING_CHUNK_ACCOUNTS = env.integer("BSS_BILLING_CHUNK_ACCOUNTS", 1000)
+BILLING_CHUNK_ACCOUNTS = env.integer("BSS_BILLING_CHUNK_ACCOUNTS", 2000)
 # Chunks of a run that are on their queue at a time; the next is sent when one is done.
 BILLING_CHUNKS_IN_FLIGHT = env.integer("BSS_BILLING_CHUNKS_IN_FLIGHT", 8)
 # A task that nobody has finished after so many seconds is sent again (its worker may have died); then twice as long, …

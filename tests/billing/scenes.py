@@ -137,6 +137,8 @@ def run(cycle, period: Period, now: datetime | None = None) -> BillRun:
 def work_through(begun: BillRun, now: datetime) -> None:
     for chunk_id in begun.chunks.filter(state="pending").order_by("number").values_list("pk", flat=True):
         runs.bill_chunk(chunk_id, now)
+        errors = begun.chunks.filter(state="pending").exclude(error="").values_list("error", flat=True)
+        assert not errors, errors
 
 
 def totals() -> dict[str, list[int]]:

@@ -3,14 +3,14 @@
 from apps.billing.domain.currencies import minor_unit_micros
 from apps.billing.domain.periods import Window, cycle_period, last_closed_period, window_of
 from apps.billing.domain.proration import prorated
-from apps.billing.domain.statement import BillValue, Line, Terms, statement
+from apps.billing.domain.statement import BillValue, Charge, Terms, statement
 from apps.billing.domain.values import DiscountTerms, Fee, OneOff, PrepaidFunds, Taxes, TaxRate, UsageTotal
 
 __all__ = [
     "BillValue",
+    "Charge",
     "DiscountTerms",
     "Fee",
-    "Line",
     "OneOff",
     "PrepaidFunds",
     "TaxRate",

@@ -9,7 +9,7 @@ The lines of a bill add up to its total, exactly.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -29,17 +29,13 @@ ROUNDING = "rounding"
 MILLION = 1_000_000
 
 
-class Line(NamedTuple):
-    """One line of a bill; fields as in the row ``BillLine``."""
+class Charge(NamedTuple):
+    """A line other than usage; fields as in the row ``BillLine``."""
 
     kind: str
     subscriber_id: int | None
     service_id: int | None
-    destination_id: int | None
     description: str
-    records: int
-    usage: int
-    free_usage: int
     period_start: datetime | None
     period_end: datetime | None
     rate_millionths: int | None
@@ -48,9 +44,11 @@ class Line(NamedTuple):
 
 
 class BillValue(NamedTuple):
-    """A bill before it is written: its lines, and their sums by kind."""
+    """A bill before it is written: its lines in their order (fees, usage, the rest), and their sums by kind."""
 
-    lines: list[Line]
+    fees: list[Charge]
+    usage: Sequence[UsageTotal]
+    rest: list[Charge]
     recurring_micros: int
     usage_micros: int
     one_off_micros: int
@@ -63,15 +61,23 @@ class BillValue(NamedTuple):
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing on it at all."""
-        return not self.lines
+        return not (self.fees or self.usage or self.rest)
+
+    def amounts(self) -> Iterator[int]:
+        """The amount of each line; they add up to the total."""
+        for charge in self.fees:
+            yield charge.amount_micros
+        for total in self.usage:
+            yield total[7]
+        for charge in self.rest:
+            yield charge.amount_micros
 
 
 class Terms(NamedTuple):
-    """What holds for every bill of a run: currency, taxes at the tax point, and how usage is called."""
+    """What holds for many bills: the currency, and the taxes at the tax point."""
 
     currency: str
     taxes: Taxes
-    usage_names: Mapping[tuple[int, int], str]
 
 
 def statement(
@@ -88,38 +94,45 @@ def statement(
     ``usage`` is already what this bill has to show; ``fees`` may reach beyond the window, and are cut to it.
     ``prepaid`` makes it a statement of a prepaid account.
     """
-    lines: list[Line] = []
-    recurring = _add_fees(lines, fees, window) if fees else 0
-    used, by_service = _add_usage(lines, usage, terms.usage_names)
+    fee_lines: list[Charge] = []
+    rest: list[Charge] = []
+    recurring = _add_fees(fee_lines, fees, window) if fees else 0
+    used = 0
+    by_service: dict[int, int] = {}
+    for total in usage:
+        used += total[7]
+        by_service[total[2]] = by_service.get(total[2], 0) + total[7]
     one_off = 0
     for subscriber_id, description, amount in one_offs:
         one_off += amount
-        lines.append(
-            Line(ONE_OFF, subscriber_id, None, None, description, 0, 0, 0, None, None, None, None, amount)
-        )
+        rest.append(Charge(ONE_OFF, subscriber_id, None, description, None, None, None, None, amount))
     discounted, net_fees = 0, recurring
     if discounts:
-        discounted, net_fees = _add_discounts(lines, discounts, window, recurring, by_service)
+        discounted, net_fees = _add_discounts(rest, discounts, window, recurring, by_service)
     if prepaid is not None:
         carried = _not_covered(recurring + one_off + discounted, prepaid)
         if carried:
-            lines.append(_plain(ONE_OFF, "Carried over: more than the balance could bear", -carried))
+            rest.append(_plain(ONE_OFF, "Carried over: more than the balance could bear", -carried))
         one_off -= carried
-        total = recurring + used + one_off + discounted
-        return BillValue(lines, recurring, used, one_off, discounted, 0, 0, total, carried)
-    tax = _add_taxes(lines, terms.taxes, net_fees + one_off, by_service)
+        sum_micros = recurring + used + one_off + discounted
+        return BillValue(
+            fee_lines, usage, rest, recurring, used, one_off, discounted, 0, 0, sum_micros, carried
+        )
+    tax = _add_taxes(rest, terms.taxes, net_fees + one_off, by_service)
     exact = recurring + used + one_off + discounted + tax
-    total = payable_micros(exact, terms.currency)
-    if total != exact:
-        lines.append(_plain(ROUNDING, "Rounding", total - exact))
-    return BillValue(lines, recurring, used, one_off, discounted, tax, total - exact, total)
+    payable = payable_micros(exact, terms.currency)
+    if payable != exact:
+        rest.append(_plain(ROUNDING, "Rounding", payable - exact))
+    return BillValue(
+        fee_lines, usage, rest, recurring, used, one_off, discounted, tax, payable - exact, payable
+    )
 
 
-def _plain(kind: str, description: str, amount_micros: int) -> Line:
-    return Line(kind, None, None, None, description, 0, 0, 0, None, None, None, None, amount_micros)
+def _plain(kind: str, description: str, amount_micros: int) -> Charge:
+    return Charge(kind, None, None, description, None, None, None, None, amount_micros)
 
 
-def _add_fees(lines: list[Line], fees: Sequence[Fee], window: Window) -> int:
+def _add_fees(lines: list[Charge], fees: Sequence[Fee], window: Window) -> int:
     """A line for each fee and each of the cycle's months in which it is due; their sum."""
     total = 0
     zone, days = window.zone, window.days
@@ -137,15 +150,11 @@ def _add_fees(lines: list[Line], fees: Sequence[Fee], window: Window) -> int:
             amount = prorated(fee.monthly_micros, month, part_first, part_after)
             total += amount
             lines.append(
-                Line(
+                Charge(
                     RECURRING,
                     fee.subscriber_id,
                     None,
-                    None,
                     fee.description,
-                    0,
-                    0,
-                    0,
                     midnight(part_first, zone),
                     midnight(part_after, zone),
                     None,
@@ -156,36 +165,8 @@ def _add_fees(lines: list[Line], fees: Sequence[Fee], window: Window) -> int:
     return total
 
 
-def _add_usage(
-    lines: list[Line], usage: Sequence[UsageTotal], names: Mapping[tuple[int, int], str]
-) -> tuple[int, dict[int, int]]:
-    total = 0
-    by_service: dict[int, int] = {}
-    for subscriber_id, service_id, destination_id, records, used, free, cost in usage:
-        total += cost
-        by_service[service_id] = by_service.get(service_id, 0) + cost
-        lines.append(
-            Line(
-                USAGE,
-                subscriber_id,
-                service_id,
-                destination_id,
-                names[service_id, destination_id],
-                records,
-                used,
-                free,
-                None,
-                None,
-                None,
-                None,
-                cost,
-            )
-        )
-    return total, by_service
-
-
 def _add_discounts(
-    lines: list[Line],
+    lines: list[Charge],
     discounts: Sequence[DiscountTerms],
     window: Window,
     fees_micros: int,
@@ -216,15 +197,11 @@ def _add_discounts(
         if given:
             total -= given
             lines.append(
-                Line(
+                Charge(
                     DISCOUNT,
                     None,
                     discount.service_id,
-                    None,
                     discount.description,
-                    0,
-                    0,
-                    0,
                     None,
                     None,
                     discount.rate_millionths,
@@ -249,7 +226,7 @@ def _days_valid(discount: DiscountTerms, window: Window) -> int:
 
 
 def _add_taxes(
-    lines: list[Line], taxes: Taxes, general_base_micros: int, by_service: Mapping[int, int]
+    lines: list[Charge], taxes: Taxes, general_base_micros: int, by_service: Mapping[int, int]
 ) -> int:
     """A line for each tax on the sum of what it is due on; their sum. Rounded once a tax, to the micro-unit."""
     bases: dict[tuple[str, int], int] = {}
@@ -264,7 +241,7 @@ def _add_taxes(
             continue
         amount = round_ratio(base * rate_millionths, MILLION, RoundingMethod.MIDDLE)
         total += amount
-        lines.append(Line(TAX, None, None, None, name, 0, 0, 0, None, None, rate_millionths, base, amount))
+        lines.append(Charge(TAX, None, None, name, None, None, rate_millionths, base, amount))
     return total
 
 

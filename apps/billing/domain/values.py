@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 
 class UsageTotal(NamedTuple):
-    """Rated records of one subscriber, service and destination, added up."""
+    """Rated records of one subscriber, service and destination, added up; usage in seconds, octets or events."""
 
+    account_id: int
     subscriber_id: int
     service_id: int
     destination_id: int

@@ -121,9 +121,10 @@ class BillLine(models.Model):
         db_constraint=False,
     )
     description = models.CharField(max_length=200)
-    records = models.PositiveIntegerField(default=0, help_text="Usage: how many records.")
-    usage = models.BigIntegerField(default=0, help_text="Usage: seconds, octets or events.")
-    free_usage = models.BigIntegerField(default=0)
+    # The database's own defaults: a run writes these columns for lines of usage only.
+    records = models.PositiveIntegerField(default=0, db_default=0, help_text="Usage: how many records.")
+    usage = models.BigIntegerField(default=0, db_default=0, help_text="Usage: seconds, octets or events.")
+    free_usage = models.BigIntegerField(default=0, db_default=0)
     period_start = models.DateTimeField(null=True, help_text="Recurring: the part of the period it is for.")
     period_end = models.DateTimeField(null=True)
     rate_millionths = models.PositiveIntegerField(null=True, help_text="Tax and discount.")

@@ -6,12 +6,14 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from django.db import connection
 from django.db.models import Max, QuerySet
 from django.db.models.functions import Coalesce
 
 from apps.billing.models import BillCycle, BillingAccount
-from apps.charging.models import Account
-from apps.kernel.periods import Period, as_utc
+from apps.billing.selectors.among import among
+from apps.billing.selectors.sql import aware, read, text
+from apps.kernel.periods import Period
 from apps.mediation.models import CdrFile
 from apps.subscribers.selectors import in_portions
 
@@ -65,47 +67,41 @@ def due_accounts(
     """
     found: list[DueAccount] = []
     for portion in in_portions(account_ids):
-        rows = BillingAccount.objects.filter(pk__in=portion, cycle=cycle).order_by("pk")
-        if lock:
-            rows = rows.select_for_update()
-        state = {
-            row[0]: row[1:]
-            for row in rows.values_list(
-                "pk", "billing_from", "billed_until", "billed_sequence", "billed_ledger_entry"
-            )
-        }
-        accounts = Account.objects.filter(pk__in=list(state)).order_by("pk")
-        for (
-            account_id,
-            number,
-            tenant_id,
-            mode,
-            currency,
-            overdraw,
-            opened_at,
-            closed_at,
-        ) in accounts.values_list(
-            "pk", "number", "tenant_id", "mode", "currency", "allow_negative", "opened_at", "closed_at"
+        rows = read(
+            f"SELECT account_id, {text('billing_from')}, {text('billed_until')}, billed_sequence, billed_ledger_entry "
+            f"FROM billing_billingaccount WHERE account_id IN ({among(portion).sql}) AND cycle_id = {cycle.pk:d} "
+            "ORDER BY account_id" + (f" {connection.ops.for_update_sql()}" if lock and _can_lock() else "")
+        )
+        state = {row[0]: row for row in rows}
+        for account_id, number, tenant_id, mode, currency, overdraw, opened_at, closed_at in read(
+            f"SELECT id, number, tenant_id, mode, currency, allow_negative, {text('opened_at')}, {text('closed_at')} "
+            f"FROM charging_account WHERE id IN ({among(state).sql}) ORDER BY id"
         ):
-            billing_from, billed_until, sequence, entry = state[account_id]
-            begins = as_utc(billed_until or billing_from or max(opened_at, period.start))
-            if begins < period.end and opened_at < period.end:
+            _, billing_from, billed_until, sequence, entry = state[account_id]
+            opened = aware(opened_at)
+            begins = aware(billed_until or billing_from) or max(opened, period.start)
+            if begins < period.end and opened < period.end:
                 found.append(
                     DueAccount(
                         account_id,
                         number,
                         tenant_id,
-                        mode == Account.Mode.PREPAID,
+                        mode == "prepaid",
                         currency,
-                        overdraw,
+                        bool(overdraw),
                         begins,
                         billed_until is not None,
-                        closed_at,
+                        aware(closed_at),
                         sequence,
                         entry,
                     )
                 )
     return found
+
+
+def _can_lock() -> bool:
+    """SQLite has one writer at a time anyway, and no such clause."""
+    return bool(connection.features.has_select_for_update)
 
 
 def ids_of(accounts: Sequence[DueAccount]) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from django.db.models import Q
@@ -25,14 +25,14 @@ from apps.billing.domain import (
 from apps.billing.domain.periods import midnight
 from apps.billing.domain.taxes import TaxTerm, taxes_on
 from apps.billing.models import BillCycle, Discount, OneOffCharge, RecurringCharge, TaxRule
+from apps.billing.selectors.among import among
 from apps.billing.selectors.due import DueAccount, ids_of
+from apps.billing.selectors.sql import aware, instant, quoted, read, text
 from apps.billing.selectors.unbilled_usage import unbilled_usage
-from apps.charging.models import DEFAULT_BALANCE, Balance, Payer
+from apps.charging.models import DEFAULT_BALANCE, Balance
 from apps.kernel.errors import BssError, InvalidInput
 from apps.mediation.models import RatedDestination
 from apps.rating.models import Service
-from apps.subscribers.models import BundleAssignment, PlanAssignment
-from apps.subscribers.selectors import in_portions
 
 EVERYWHERE = frozenset({"", "*any"})
 NO_END = datetime.max.replace(tzinfo=UTC)
@@ -67,7 +67,7 @@ class UsageNames(dict[tuple[int, int], str]):
 
 def read_inputs(cycle: BillCycle, accounts: Sequence[DueAccount], until: datetime, sequence: int) -> Inputs:
     """What the accounts' bills until ``until`` show, given files up to ``sequence``."""
-    inputs = Inputs(dict(unbilled_usage(accounts, until, sequence)))
+    inputs = Inputs(unbilled_usage(accounts, until, sequence))
     if not accounts:
         return inputs
     ids = ids_of(accounts)
@@ -75,20 +75,20 @@ def read_inputs(cycle: BillCycle, accounts: Sequence[DueAccount], until: datetim
     currencies = {account.account_id: account.currency for account in accounts}
     _read_subscriber_fees(inputs, currencies, cycle.tenant.zone, since, until)
     for row in (
-        _holding(RecurringCharge.objects.filter(account_id__in=ids), since, until)
+        _holding(RecurringCharge.objects.filter(account_id__among=among(ids)), since, until)
         .order_by("pk")
         .values_list("account_id", "subscriber_id", "description", "monthly_amount_micros", "start", "end")
     ):
         inputs.fees[row[0]].append(Fee._make(row[1:]))
     for pk, account_id, *rest in (
-        OneOffCharge.objects.filter(account_id__in=ids, bill=None, at__lt=until)
+        OneOffCharge.objects.filter(account_id__among=among(ids), bill=None, at__lt=until)
         .order_by("at", "pk")
         .values_list("pk", "account_id", "subscriber_id", "description", "amount_micros")
     ):
         inputs.one_offs[account_id].append(OneOff._make(rest))
         inputs.one_off_ids[account_id].append(pk)
     for account_id, description, scope, service_id, rate, start, end in (
-        _holding(Discount.objects.filter(account_id__in=ids), since, until)
+        _holding(Discount.objects.filter(account_id__among=among(ids)), since, until)
         .order_by("pk")
         .values_list("account_id", "description", "scope", "service_id", "rate_millionths", "start", "end")
     ):
@@ -106,7 +106,7 @@ def read_inputs(cycle: BillCycle, accounts: Sequence[DueAccount], until: datetim
     prepaid = [account.account_id for account in accounts if account.prepaid]
     if prepaid:
         inputs.balances.update(
-            Balance.objects.filter(account_id__in=prepaid, tag=DEFAULT_BALANCE).values_list(
+            Balance.objects.filter(account_id__among=among(prepaid), tag=DEFAULT_BALANCE).values_list(
                 "account_id", "amount_micros"
             )
         )
@@ -117,20 +117,20 @@ def statements(
     cycle: BillCycle, accounts: Sequence[DueAccount], inputs: Inputs, until: datetime
 ) -> Iterator[tuple[DueAccount, Window, BillValue | BssError]]:
     """Each account's bill until ``until``, or what stands against it."""
-    names = _usage_names(inputs)
-    taxes = {}
+    day, zone = cycle.day, cycle.zone
+    terms: dict[tuple[int, date, str], Terms] = {}
     tenant_rules: dict[int, list[TaxTerm]] = {}
     for account in accounts:
-        window = window_of(account.begins, until, cycle.day, cycle.zone, billed_before=account.billed_before)
+        window = window_of(account.begins, until, day, zone, billed_before=account.billed_before)
         fault = inputs.faults.get(account.account_id)
         if fault is not None:
             yield account, window, fault
             continue
-        tax_key = (account.tenant_id, window.last_day)
-        if tax_key not in taxes:
+        key = (account.tenant_id, window.last_day, account.currency)
+        if key not in terms:
             if account.tenant_id not in tenant_rules:
                 tenant_rules[account.tenant_id] = _tax_terms(account.tenant_id)
-            taxes[tax_key] = taxes_on(window.last_day, tenant_rules[account.tenant_id])
+            terms[key] = Terms(account.currency, taxes_on(window.last_day, tenant_rules[account.tenant_id]))
         account_id = account.account_id
         fees = inputs.fees.get(account_id, [])
         if account.closed_at is not None:
@@ -144,7 +144,7 @@ def statements(
                 fees,
                 inputs.one_offs.get(account_id, ()),
                 inputs.discounts.get(account_id, ()),
-                Terms(account.currency, taxes[tax_key], names),
+                terms[key],
                 PrepaidFunds(inputs.balances.get(account_id, 0), account.may_overdraw)
                 if account.prepaid
                 else None,
@@ -161,45 +161,30 @@ def _read_subscriber_fees(
     inputs: Inputs, currencies: dict[int, str], zone: ZoneInfo, since: datetime, until: datetime
 ) -> None:
     """Fees of the price plans and bundles of every subscriber that the accounts pay for."""
-    payers: dict[int, int] = dict(
-        Payer.objects.filter(account_id__in=list(currencies))
-        .order_by("pk")
-        .values_list("subscriber_id", "account_id")
+    payers = "FROM charging_payer p JOIN {assignment} x ON x.subscriber_id = p.subscriber_id JOIN {product} y"
+    holding = (
+        f"WHERE p.account_id IN ({among(currencies).sql}) AND y.monthly_fee_micros <> 0 "
+        f"AND x.start < {instant(until)} AND (x.{quoted('end')} IS NULL OR x.{quoted('end')} > {instant(since)}) "
+        "ORDER BY p.subscriber_id, x.start, x.id"
     )
-    for portion in in_portions(payers):
-        plans = (
-            _holding(PlanAssignment.objects.filter(subscriber_id__in=portion), since, until)
-            .exclude(price_plan__monthly_fee_micros=0)
-            .order_by("subscriber_id", "start", "pk")
-            .values_list(
-                "subscriber_id",
-                "price_plan__name",
-                "price_plan__monthly_fee_micros",
-                "start",
-                "end",
-                "price_plan__currency",
-                "price_plan__expiration_date",
-            )
+    fields = "p.account_id, y.currency, p.subscriber_id, y.name, y.monthly_fee_micros, " + ", ".join(
+        text(f"x.{quoted(name)}") for name in ("start", "end")
+    )
+    plans = payers.format(assignment="subscribers_planassignment", product="rating_priceplan")
+    for account_id, currency, subscriber_id, name, fee, start, end, expires in read(
+        f"SELECT {fields}, y.expiration_date {plans} ON y.id = x.price_plan_id {holding}"
+    ):
+        ends = aware(end)
+        if expires is not None:
+            ends = min(ends or NO_END, midnight(expires, zone))
+        _add_fee(inputs, account_id, currencies, Fee(subscriber_id, name, fee, aware(start), ends), currency)
+    bundles = payers.format(assignment="subscribers_bundleassignment", product="rating_bundle")
+    for account_id, currency, subscriber_id, name, fee, start, end in read(
+        f"SELECT {fields} {bundles} ON y.id = x.bundle_id {holding}"
+    ):
+        _add_fee(
+            inputs, account_id, currencies, Fee(subscriber_id, name, fee, aware(start), aware(end)), currency
         )
-        for *fee, currency, expires in plans:
-            if expires is not None:
-                fee[4] = min(fee[4] or NO_END, midnight(expires, zone))
-            _add_fee(inputs, payers[fee[0]], currencies, Fee._make(fee), currency)
-        bundles = (
-            _holding(BundleAssignment.objects.filter(subscriber_id__in=portion), since, until)
-            .exclude(bundle__monthly_fee_micros=0)
-            .order_by("subscriber_id", "start", "pk")
-            .values_list(
-                "subscriber_id",
-                "bundle__name",
-                "bundle__monthly_fee_micros",
-                "start",
-                "end",
-                "bundle__currency",
-            )
-        )
-        for *fee, currency in bundles:
-            _add_fee(inputs, payers[fee[0]], currencies, Fee._make(fee), currency)
 
 
 def _add_fee(inputs: Inputs, account_id: int, currencies: dict[int, str], fee: Fee, currency: str) -> None:
@@ -222,9 +207,10 @@ def _tax_terms(tenant_id: int) -> list[TaxTerm]:
     ]
 
 
-def _usage_names(inputs: Inputs) -> UsageNames:
-    destination_ids = {total.destination_id for totals in inputs.usage.values() for total in totals}
+def usage_names(inputs: Inputs) -> UsageNames:
+    """Names of the inputs' usage by service and destination."""
+    destination_ids = {total[3] for totals in inputs.usage.values() for total in totals}
     return UsageNames(
         dict(Service.objects.values_list("pk", "name")),
-        dict(RatedDestination.objects.filter(pk__in=destination_ids).values_list("pk", "tag")),
+        dict(RatedDestination.objects.filter(pk__among=among(destination_ids)).values_list("pk", "tag")),
     )

@@ -9,16 +9,16 @@ twice.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
-from django.db import connection
 from django.db.models import Min
 
 from apps.billing.domain import UsageTotal
+from apps.billing.selectors.among import among
 from apps.billing.selectors.due import DueAccount
+from apps.billing.selectors.sql import instant, quoted, read, whole
 from apps.mediation.models import CdrFile
-from apps.storage.bulk import database_instant
 
 # Accounts that share their last bill's end and sequence are read together; fewer than these are read one for one.
 WORTH_A_QUERY = 20
@@ -28,102 +28,96 @@ _GROUPED_BY = "c.account_id, c.subscriber_id, c.service_id, c.destination_id"
 
 def unbilled_usage(
     accounts: Sequence[DueAccount], until: datetime, sequence: int
-) -> Mapping[int, list[UsageTotal]]:
+) -> dict[int, list[UsageTotal]]:
     """Totals of unbilled records by account, for bills until ``until`` that see files up to ``sequence``."""
-    if not accounts:
-        return {}
     alike: dict[tuple[datetime | None, int], list[DueAccount]] = defaultdict(list)
     for account in accounts:
         # After sequence 0 every record is late, wherever it started.
         begins = account.begins if account.billed_sequence else None
         alike[begins, account.billed_sequence].append(account)
-    rows: list[tuple[int, ...]] = []
+    rows: list[UsageTotal] = []
+    late: list[UsageTotal] = []
     few: list[DueAccount] = []
     for (begins, after_sequence), group in alike.items():
         if len(group) < WORTH_A_QUERY < len(accounts):
             few.extend(group)
-        else:
-            rows += _read_alike(group, begins, after_sequence, until, sequence)
+            continue
+        rows += _read_alike(group, begins, until, sequence)
+        if begins is not None:
+            late += _read_late(group, begins, after_sequence, sequence)
     if few:
         rows += _read_each(few, until, sequence)
     found: dict[int, list[UsageTotal]] = defaultdict(list)
-    for row in sorted(rows):
-        totals = found[row[0]]
-        if totals and totals[-1][:3] == row[1:4]:
-            totals[-1] = _added(totals[-1], row)
-        else:
-            totals.append(UsageTotal._make(row[1:]))
+    for row in rows:
+        found[row[0]].append(row)
+    for row in late:
+        _add_late(found[row[0]], row)
+    for totals in found.values():
+        totals.sort()
     return found
 
 
-def _added(total: UsageTotal, row: tuple[int, ...]) -> UsageTotal:
-    return UsageTotal(*total[:3], *(left + right for left, right in zip(total[3:], row[4:], strict=True)))
+def _add_late(totals: list[UsageTotal], row: UsageTotal) -> None:
+    """To the total of the same subscriber, service and destination, if there is one."""
+    for index, total in enumerate(totals):
+        if total[:4] == row[:4]:
+            totals[index] = UsageTotal(*total[:4], *map(sum, zip(total[4:], row[4:], strict=True)))
+            return
+    totals.append(row)
 
 
 def _read_alike(
-    accounts: Sequence[DueAccount],
-    begins: datetime | None,
-    after_sequence: int,
-    until: datetime,
-    sequence: int,
-) -> list[tuple[int, ...]]:
-    source = "FROM mediation_cdr c WHERE " + _in_ids(accounts)
-    before = f" AND c.start < '{database_instant(until)}'"
-    # Nearly always none: those that were loaded since ``sequence`` was read. One statement sees one state of both.
-    known = f" AND c.file_id NOT IN (SELECT id FROM mediation_cdrfile WHERE load_sequence > {sequence:d})"
-    if begins is None:
-        return _execute(source + before + known)
-    rows = _execute(source + before + f" AND c.start >= '{database_instant(begins)}'" + known)
-    earliest = _earliest_late_start(after_sequence, sequence)
-    if earliest is not None and earliest < begins:
-        rows += _execute(
-            source
-            + f" AND c.start >= '{database_instant(earliest)}' AND c.start < '{database_instant(begins)}'"
-            + " AND c.file_id IN (SELECT id FROM mediation_cdrfile"
-            + f" WHERE load_sequence > {after_sequence:d} AND load_sequence <= {sequence:d})"
-        )
-    return rows
-
-
-def _read_each(accounts: Sequence[DueAccount], until: datetime, sequence: int) -> list[tuple[int, ...]]:
-    """As above for accounts each with a last bill of its own."""
-    lowest = min(account.begins for account in accounts)
-    earliest = _earliest_late_start(min(account.billed_sequence for account in accounts), sequence)
-    if earliest is not None:
-        lowest = min(lowest, earliest)
-    return _execute(
-        "FROM mediation_cdr c JOIN mediation_cdrfile f ON f.id = c.file_id "
-        "JOIN billing_billingaccount b ON b.account_id = c.account_id "
-        "JOIN charging_account a ON a.id = c.account_id WHERE "
-        + _in_ids(accounts)
-        + f" AND c.start >= '{database_instant(lowest)}' AND c.start < '{database_instant(until)}'"
-        + f" AND f.load_sequence <= {sequence:d} AND (f.load_sequence > b.billed_sequence"
-        + " OR c.start >= COALESCE(b.billed_until, b.billing_from, a.opened_at))"
+    accounts: Sequence[DueAccount], begins: datetime | None, until: datetime, sequence: int
+) -> list[UsageTotal]:
+    """Records of accounts whose last bills ended at ``begins`` (None: they have none), late ones aside."""
+    return _read(
+        f"FROM mediation_cdr c WHERE {_of(accounts)} AND c.start < {instant(until)}"
+        + (f" AND c.start >= {instant(begins)}" if begins else "")
+        # Nearly always none: those that were loaded since ``sequence`` was read. One statement sees one state of both.
+        + f" AND c.file_id NOT IN (SELECT id FROM mediation_cdrfile WHERE load_sequence > {sequence:d})"
     )
 
 
-def _in_ids(accounts: Sequence[DueAccount]) -> str:
-    return "c.account_id IN (" + ",".join(str(account.account_id) for account in accounts) + ")"
+def _read_late(
+    accounts: Sequence[DueAccount], begins: datetime, after_sequence: int, sequence: int
+) -> list[UsageTotal]:
+    """Records from before the accounts' last bills ended that came in after them."""
+    earliest = _earliest_start(after_sequence, sequence)
+    if earliest is None or earliest >= begins:
+        return []
+    return _read(
+        f"FROM mediation_cdr c WHERE {_of(accounts)} AND c.start >= {instant(earliest)} "
+        f"AND c.start < {instant(begins)} AND c.file_id IN (SELECT id FROM mediation_cdrfile "
+        f"WHERE load_sequence > {after_sequence:d} AND load_sequence <= {sequence:d})"
+    )
 
 
-def _earliest_late_start(after_sequence: int, sequence: int) -> datetime | None:
+def _read_each(accounts: Sequence[DueAccount], until: datetime, sequence: int) -> list[UsageTotal]:
+    """All of these at once, for accounts each with a last bill of its own."""
+    lowest = min(account.begins for account in accounts)
+    earliest = _earliest_start(min(account.billed_sequence for account in accounts), sequence)
+    if earliest is not None:
+        lowest = min(lowest, earliest)
+    return _read(
+        "FROM mediation_cdr c JOIN mediation_cdrfile f ON f.id = c.file_id "
+        "JOIN billing_billingaccount b ON b.account_id = c.account_id "
+        f"WHERE {_of(accounts)} AND c.start >= {instant(lowest)} AND c.start < {instant(until)} "
+        f"AND f.load_sequence <= {sequence:d} AND (f.load_sequence > b.billed_sequence "
+        "OR c.start >= COALESCE(b.billed_until, b.billing_from))"
+    )
+
+
+def _of(accounts: Sequence[DueAccount]) -> str:
+    return f"c.account_id IN ({among(account.account_id for account in accounts).sql})"
+
+
+def _earliest_start(after_sequence: int, sequence: int) -> datetime | None:
     """The earliest start in files that were loaded after the one sequence and up to the other."""
     late = CdrFile.objects.filter(load_sequence__gt=after_sequence, load_sequence__lte=sequence)
     return late.aggregate(earliest=Min("first_start"))["earliest"]
 
 
-def _execute(source: str) -> list[tuple[int, ...]]:
-    sums = {
-        name: f"CAST(SUM(c.{column}) AS SIGNED)" if connection.vendor == "mysql" else f"SUM(c.{column})"
-        for name, column in (
-            ("usage", connection.ops.quote_name("usage")),
-            ("free_usage", "free_usage"),
-            ("cost", "cost_micros"),
-        )
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {_GROUPED_BY}, COUNT(*), {sums['usage']}, {sums['free_usage']}, {sums['cost']} "
-            f"{source} GROUP BY {_GROUPED_BY}"
-        )
-        return list(cursor.fetchall())
+def _read(source: str) -> list[UsageTotal]:
+    """Rows in the order of UsageTotal's fields; plain tuples, for there are a million of them."""
+    sums = ", ".join(whole(f"SUM(c.{name})") for name in (quoted("usage"), "free_usage", "cost_micros"))
+    return read(f"SELECT {_GROUPED_BY}, COUNT(*), {sums} {source} GROUP BY {_GROUPED_BY}")  # type: ignore[return-value]

@@ -9,6 +9,7 @@ from datetime import datetime
 from django.db import transaction
 
 from apps.billing.models import BillCycle
+from apps.billing.selectors.among import among
 from apps.billing.selectors.due import DueAccount, due_accounts, last_load_sequence
 from apps.billing.selectors.inputs import read_inputs, statements
 from apps.billing.services.writing import Billed, Sitting, move_on, write_bills
@@ -56,7 +57,7 @@ def bill_accounts(
         bills.append((account, window, value))
         total += value.total_micros
     sitting = Sitting(cycle, until, sequence, run_id, now)
-    ids = write_bills(sitting, bills, inputs.one_off_ids)
+    ids = write_bills(sitting, bills, inputs)
     move_on(sitting, settled)
     return BilledAccounts(ids, total, tuple(problems))
 
@@ -64,7 +65,7 @@ def bill_accounts(
 def _lock_balances(accounts: list[DueAccount]) -> None:
     """Lock the accounts' balances; one that was never used is opened, since there is no locking what is not there."""
     for portion in in_portions([account.account_id for account in accounts]):
-        default = Balance.objects.filter(account_id__in=portion, tag=DEFAULT_BALANCE)
+        default = Balance.objects.filter(account_id__among=among(portion), tag=DEFAULT_BALANCE)
         missing = set(portion).difference(default.values_list("account_id", flat=True))
         Balance.objects.bulk_create([Balance(account_id=pk) for pk in sorted(missing)], ignore_conflicts=True)
         list(default.select_for_update().order_by("account_id").values_list("pk", flat=True))

@@ -10,9 +10,13 @@ from typing import Any
 from django.db import connection
 from django.db.models import Max, OuterRef, Subquery, Sum
 
-from apps.billing.domain import BillValue, Line, Window
+from apps.billing.domain import BillValue, Charge, Window
+from apps.billing.domain.statement import USAGE
 from apps.billing.models import Bill, BillCycle, BillingAccount, BillLine, BillNumberSeries, OneOffCharge
+from apps.billing.selectors.among import among
 from apps.billing.selectors.due import DueAccount
+from apps.billing.selectors.inputs import Inputs, usage_names
+from apps.billing.selectors.sql import instant_text
 from apps.charging.models import DEFAULT_BALANCE, Balance, LedgerEntry
 from apps.charging.services.ledger import Movement, post_movements
 from apps.storage.bulk import database_instant, insert_rows
@@ -50,7 +54,7 @@ BILL_COLUMNS = (
     "ledger_after_entry",
     "created_at",
 )
-LINE_COLUMNS = (
+USAGE_COLUMNS = (
     "bill_id",
     "number",
     "kind",
@@ -61,6 +65,15 @@ LINE_COLUMNS = (
     "records",
     "usage",
     "free_usage",
+    "amount_micros",
+)
+CHARGE_COLUMNS = (
+    "bill_id",
+    "number",
+    "kind",
+    "subscriber_id",
+    "service_id",
+    "description",
     "period_start",
     "period_end",
     "rate_millionths",
@@ -86,9 +99,7 @@ class Sitting:
         return self.now.astimezone(self.cycle.zone).date()
 
 
-def write_bills(
-    sitting: Sitting, bills: Sequence[Billed], one_off_ids: dict[int, list[int]]
-) -> dict[int, int]:
+def write_bills(sitting: Sitting, bills: Sequence[Billed], inputs: Inputs) -> dict[int, int]:
     """Insert the bills with their lines, settle prepaid ones with their balances; bill ids by account id."""
     if not bills:
         return {}
@@ -97,12 +108,12 @@ def write_bills(
     ids: dict[int, int] = {}
     for portion in in_portions([account.account_id for account, _, _ in bills]):
         ids.update(
-            Bill.objects.filter(account_id__in=portion, period_end=sitting.until).values_list(
+            Bill.objects.filter(account_id__among=among(portion), period_end=sitting.until).values_list(
                 "account_id", "pk"
             )
         )
-    _write_lines(bills, ids)
-    _mark_one_offs(bills, one_off_ids, sitting)
+    _write_lines(bills, usage_names(inputs), ids)
+    _mark_one_offs(bills, inputs.one_off_ids, sitting)
     return ids
 
 
@@ -158,7 +169,7 @@ def _settle_prepaid(sitting: Sitting, bills: Sequence[Billed]) -> dict[int, _Set
     accounts = {account.account_id: account for account, _, _ in bills}
     settled: dict[int, _Settled] = {}
     for portion in in_portions(accounts):
-        balances = Balance.objects.filter(account_id__in=portion, tag=DEFAULT_BALANCE)
+        balances = Balance.objects.filter(account_id__among=among(portion), tag=DEFAULT_BALANCE)
         now = dict(balances.values_list("account_id", "amount_micros"))
         after = _sum_of_entries(portion, at__gte=sitting.until)
         opening = _opening_balances(portion, accounts)
@@ -175,7 +186,7 @@ def _opening_balances(account_ids: Sequence[int], accounts: Mapping[int, DueAcco
     """
     found: dict[int, int] = {}
     rows = Bill.objects.filter(
-        account_id__in=account_ids, period_end__in={accounts[pk].begins for pk in account_ids}
+        account_id__among=among(account_ids), period_end__in={accounts[pk].begins for pk in account_ids}
     ).values_list("account_id", "period_end", "closing_balance_micros")
     for account_id, period_end, closing in rows:
         if period_end == accounts[account_id].begins:
@@ -193,7 +204,7 @@ def _opening_balances(account_ids: Sequence[int], accounts: Mapping[int, DueAcco
 def _sum_of_entries(account_ids: Sequence[int], **conditions: object) -> dict[int, int]:
     return dict(
         LedgerEntry.objects.filter(
-            balance__account_id__in=account_ids, balance__tag=DEFAULT_BALANCE, **conditions
+            balance__account_id__among=among(account_ids), balance__tag=DEFAULT_BALANCE, **conditions
         )
         .values_list("balance__account_id")
         .annotate(total=Sum("amount_micros"))
@@ -206,21 +217,27 @@ def _bill_rows(
     cycle, issued_on = sitting.cycle, sitting.issued_on
     due_on = (issued_on + timedelta(days=cycle.payment_term_days)).isoformat()
     numbers = _numbers(sitting, bills)
+    prepaid_kind, postpaid_kind, status = (
+        Bill.Kind.PREPAID.value,
+        Bill.Kind.POSTPAID.value,
+        Bill.Status.NEW.value,
+    )
+    issued = issued_on.isoformat()
     until, now = database_instant(sitting.until), database_instant(sitting.now)
     for account, window, value in bills:
         settled = prepaid.get(account.account_id)
-        begins = database_instant(window.start)
+        begins = instant_text(window.start)
         yield (
             account.tenant_id,
             account.account_id,
             cycle.pk,
             sitting.run_id,
             next(numbers[account.prepaid]),
-            Bill.Kind.PREPAID.value if account.prepaid else Bill.Kind.POSTPAID.value,
-            Bill.Status.NEW.value,
+            prepaid_kind if account.prepaid else postpaid_kind,
+            status,
             begins,
             until,
-            issued_on.isoformat(),
+            issued,
             None if account.prepaid else due_on,
             account.currency,
             value.recurring_micros,
@@ -270,28 +287,48 @@ def _take_numbers(sitting: Sitting, letter: str, count: int) -> Iterator[str]:
     return (f"{prefix}{number:08d}" for number in range(first, first + count))
 
 
-def _write_lines(bills: Sequence[Billed], ids: dict[int, int]) -> None:
-    rows: list[tuple[Any, ...]] = []
-    table = BillLine._meta.db_table
+def _write_lines(bills: Sequence[Billed], names: Mapping[tuple[int, int], str], ids: dict[int, int]) -> None:
+    """The lines of the bills: usage and the rest apart, each with the columns that they fill."""
+    usage: list[tuple[Any, ...]] = []
+    charges: list[tuple[Any, ...]] = []
     for account, _window, value in bills:
         bill_id = ids[account.account_id]
-        rows += [
-            (bill_id, number, *(line if line.period_start is None else _with_instants_as_text(line)))
-            for number, line in enumerate(value.lines, 1)
-        ]
-        if len(rows) >= LINES_AT_A_TIME:
-            insert_rows(table, LINE_COLUMNS, rows)
-            rows = []
-    insert_rows(table, LINE_COLUMNS, rows)
+        number = 0
+        for charge in value.fees:
+            number += 1
+            charges.append(_charge_row(bill_id, number, charge))
+        for _, subscriber_id, service_id, destination_id, records, used, free, cost in value.usage:
+            number += 1
+            name = names[service_id, destination_id]
+            usage.append(
+                (
+                    bill_id,
+                    number,
+                    USAGE,
+                    subscriber_id,
+                    service_id,
+                    destination_id,
+                    name,
+                    records,
+                    used,
+                    free,
+                    cost,
+                )
+            )
+        for charge in value.rest:
+            number += 1
+            charges.append(_charge_row(bill_id, number, charge))
+    table = BillLine._meta.db_table
+    for start in range(0, len(usage), LINES_AT_A_TIME):
+        insert_rows(table, USAGE_COLUMNS, usage[start : start + LINES_AT_A_TIME])
+    insert_rows(table, CHARGE_COLUMNS, charges)
 
 
-def _with_instants_as_text(line: Line) -> tuple[Any, ...]:
-    return (
-        *line[:8],
-        database_instant(line.period_start),
-        database_instant(line.period_end),
-        *line[10:],
-    )
+def _charge_row(bill_id: int, number: int, charge: Charge) -> tuple[Any, ...]:
+    if charge.period_start is None or charge.period_end is None:
+        return (bill_id, number, *charge)
+    period = instant_text(charge.period_start), instant_text(charge.period_end)
+    return (bill_id, number, *charge[:4], *period, *charge[6:])
 
 
 def _mark_one_offs(bills: Sequence[Billed], one_off_ids: dict[int, list[int]], sitting: Sitting) -> None:
@@ -299,7 +336,7 @@ def _mark_one_offs(bills: Sequence[Billed], one_off_ids: dict[int, list[int]], s
     billed = [pk for account, _, _ in bills for pk in one_off_ids.get(account.account_id, ())]
     for portion in in_portions(billed):
         bill = Bill.objects.filter(account_id=OuterRef("account_id"), period_end=sitting.until)
-        OneOffCharge.objects.filter(pk__in=portion).update(bill_id=Subquery(bill.values("pk")[:1]))
+        OneOffCharge.objects.filter(pk__among=among(portion)).update(bill_id=Subquery(bill.values("pk")[:1]))
     OneOffCharge.objects.bulk_create(
         [
             OneOffCharge(
