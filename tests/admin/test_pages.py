@@ -171,14 +171,14 @@ def test_an_auditor_may_do_no_action_but_ask_for_prices(world):
     assert "rating.tariffversion enquiry" in allowed
 
 
-@pytest.mark.parametrize("label", sorted(NEVER_EDITED))
-def test_what_happened_is_never_edited_not_even_by_a_superuser(world, label):
+def test_what_happened_is_never_edited_not_even_by_a_superuser(world):
     client = signed_in()
-    pages = pages_of(label)
-    assert client.get(pages["add"]).status_code == 403
-    if "change" in pages:
-        assert client.post(pages["change"], {"amount_micros": "1"}).status_code == 403
-        assert client.post(pages["delete"], {"post": "yes"}).status_code == 403
+    for label in sorted(NEVER_EDITED):
+        pages = pages_of(label)
+        assert client.get(pages["add"]).status_code == 403, label
+        if "change" in pages:
+            assert client.post(pages["change"], {"amount_micros": "1"}).status_code == 403, label
+            assert client.post(pages["delete"], {"post": "yes"}).status_code == 403, label
 
 
 def test_an_operator_does_not_touch_billing_and_billing_does_not_touch_subscribers(world):
