@@ -52,6 +52,7 @@ INSTALLED_APPS = [
     "apps.mediation",
     "apps.billing",
     "apps.invoicing",
+    "apps.diameter",
     "bss_project",
 ]
 

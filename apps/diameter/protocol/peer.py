@@ -146,8 +146,7 @@ class PeerConnection:
         if self.state in INTRODUCED:
             action = self._watchdog.tick(now)
             if action is WatchdogAction.SEND_DWR:
-                avps = {"Origin-State-Id": self.node.origin_state_id or None}
-                self._send_own(Command.DEVICE_WATCHDOG, avps, now)
+                self._send_dwr(now)
             elif action is WatchdogAction.CLOSE:
                 self._input(PeerInput.LOST, now, "the watchdog heard nothing")
         return self._take_events()
@@ -181,8 +180,8 @@ class PeerConnection:
         )
         return self._take_events() if self._events else []
 
-    def refuse_request(self, request: Request, result_code: int, message: str, now: float) -> list[Event]:
-        """Answer a delivered request with a protocol or permanent error of the base protocol, such as 3004."""
+    def refuse_request(self, request: Request, fault: DiameterFault, now: float) -> list[Event]:
+        """Answer a delivered request with an error of the base protocol or of its grammar, such as 3004."""
         echo = {
             name: request.avps.get(name)
             for name in (
@@ -194,10 +193,14 @@ class PeerConnection:
             )
         }
         data = bytes(HEADER_BYTES) + encode_avps(echo)
-        self._answered(
-            request, error_answer(self.node, request.header, data, DiameterFault(result_code, message)), now
-        )
+        self._answered(request, error_answer(self.node, request.header, data, fault), now)
         return self._take_events()
+
+    def probe(self, now: float) -> None:
+        """Ask whether the peer is still there, and give it up if it does not answer soon."""
+        if self.state in INTRODUCED:
+            self._watchdog.probe(now)
+            self._send_dwr(now)
 
     def send_request(self, command: int, avps: Avps, now: float, token: Any) -> None:
         """Send a request of this side; ``AnswerReceived`` or ``RequestFailed`` with ``token`` follows, once."""
@@ -317,9 +320,6 @@ class PeerConnection:
             self.state = state
             self._state_deadline = None
         _ACTIONS[action](self, now, what, data)
-
-    def _do_nothing(self, now: float, what: Any, data: bytes) -> None:
-        pass
 
     def _report_capabilities(self, now: float, message: Message, data: bytes) -> None:
         self._cer = message.header, data
@@ -471,6 +471,9 @@ class PeerConnection:
             command, APPLICATION_BASE, 0, encode_avps({**self._identity(), **extra}), now, _OWN
         )
 
+    def _send_dwr(self, now: float) -> None:
+        self._send_own(Command.DEVICE_WATCHDOG, {"Origin-State-Id": self.node.origin_state_id or None}, now)
+
     def _send_request(
         self, command: int, application: int, flags: int, avps: bytes, now: float, token: Any
     ) -> None:
@@ -481,7 +484,6 @@ class PeerConnection:
 
 
 _ACTIONS: dict[PeerAction, Callable[[PeerConnection, float, Any, bytes], None]] = {
-    PeerAction.NOTHING: PeerConnection._do_nothing,
     PeerAction.REPORT_CAPABILITIES: PeerConnection._report_capabilities,
     PeerAction.SEND_CEA_AND_OPEN: PeerConnection._send_cea_and_open,
     PeerAction.SEND_CEA_AGAIN: PeerConnection._send_cea_again,

@@ -46,7 +46,6 @@ class PeerInput(Enum):
 
 
 class PeerAction(Enum):
-    NOTHING = "nothing"
     REPORT_CAPABILITIES = "report_capabilities"
     SEND_CEA_AND_OPEN = "send_cea_and_open"
     SEND_CEA_AGAIN = "send_cea_again"

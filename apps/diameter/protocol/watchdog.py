@@ -47,6 +47,8 @@ TRANSITIONS: dict[tuple[WatchdogState, WatchdogInput], tuple[WatchdogAction, Wat
 
 MIN_INTERVAL_S = 6.0
 """RFC 3539 forbids a shorter Tw."""
+PROBE_S = 4.0
+"""How long a peer has to answer where somebody else claims to be it."""
 
 
 class Watchdog:
@@ -77,3 +79,8 @@ class Watchdog:
         self._interval_s = self._tw_s + self._jitter()
         self.deadline = now + self._interval_s
         return action
+
+    def probe(self, now: float) -> None:
+        """The owner doubts that the peer is there and has it asked: the connection ends unless it answers soon."""
+        self.state = WatchdogState.SUSPECT
+        self.deadline = now + PROBE_S

@@ -1,0 +1,237 @@
+"""Rows of the Diameter room: who may connect, who is connected where, what gateways are to be told, and counts."""
+
+from __future__ import annotations
+
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db import models
+from simple_history.models import HistoricalRecords
+
+from apps.rating.models import Service
+
+identity_validator = RegexValidator(
+    r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$",
+    "Use a host or realm name in small letters, such as pgw1.epc.example.org.",
+)
+
+
+def validate_names(text: str) -> None:
+    """Raise ValidationError unless ``text`` is names split by blanks, or ``*``."""
+    for name in text.split():
+        if name != "*":
+            identity_validator(name)
+
+
+class Peer(models.Model):
+    """A gateway (or an agent in front of gateways) that may connect, and how it is treated."""
+
+    class FailureHandling(models.IntegerChoices):
+        TERMINATE = 0, "End the service"
+        CONTINUE = 1, "Let the service go on"
+        RETRY_AND_TERMINATE = 2, "Try another server, else end the service"
+
+    host = models.CharField(
+        max_length=255,
+        unique=True,
+        validators=[identity_validator],
+        help_text="Its Origin-Host, in small letters.",
+    )
+    realm = models.CharField(
+        max_length=255,
+        blank=True,
+        validators=[identity_validator],
+        help_text="Its Origin-Realm, in small letters; empty = any.",
+    )
+    description = models.CharField(max_length=200, blank=True)
+    enabled = models.BooleanField(
+        default=True, help_text="A peer that is not is turned away when it connects."
+    )
+    ignore_unknown_mandatory = models.BooleanField(
+        default=False,
+        help_text=(
+            "Pass over AVPs with the M bit that this server does not know. Most real gateways need it; without it "
+            "such a request is answered 5001."
+        ),
+    )
+    served_realms = models.CharField(
+        max_length=500,
+        blank=True,
+        validators=[validate_names],
+        help_text="Destination-Realms served beside the server's own, split by blanks; * = any.",
+    )
+    served_hosts = models.CharField(
+        max_length=500,
+        blank=True,
+        validators=[validate_names],
+        help_text="Destination-Hosts served beside the server's own, split by blanks; * = any.",
+    )
+    tariff_time_change = models.BooleanField(
+        default=False,
+        help_text="It splits used units at a tariff change; otherwise quotas are valid until the change.",
+    )
+    failure_handling = models.PositiveSmallIntegerField(
+        choices=FailureHandling.choices,
+        null=True,
+        blank=True,
+        help_text="What it should do when no answer comes (Credit-Control-Failure-Handling); empty = its own choice.",
+    )
+    max_requests_in_flight = models.PositiveIntegerField(
+        default=0, help_text="More unanswered requests than this are answered 3004; 0 = the server's limit."
+    )
+    requires_tls = models.BooleanField(default=False, help_text="Turn it away on connections without TLS.")
+    history = HistoricalRecords()
+
+    class Meta:
+        ordering = ["host"]
+
+    def __str__(self) -> str:
+        return self.host
+
+    def clean(self) -> None:
+        self.host = self.host.lower()
+        self.realm = self.realm.lower()
+        self.served_realms = self.served_realms.lower()
+        self.served_hosts = self.served_hosts.lower()
+
+
+class ServiceRule(models.Model):
+    """Which service a rating group, a service identifier or a service context stands for.
+
+    The most specific rule wins. Contexts of 3GPP (data, calls, SMS, MMS) are known without a rule.
+    """
+
+    context = models.CharField(
+        max_length=255,
+        blank=True,
+        help_text="Service-Context-Id or its end, such as 32251@3gpp.org; empty = any.",
+    )
+    rating_group = models.PositiveBigIntegerField(null=True, blank=True, help_text="Empty = any.")
+    service_identifier = models.PositiveBigIntegerField(null=True, blank=True, help_text="Empty = any.")
+    service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="+")
+    history = HistoricalRecords()
+
+    class Meta:
+        ordering = ["context", "rating_group", "service_identifier"]
+
+    def __str__(self) -> str:
+        parts = [self.context or "any context"]
+        if self.rating_group is not None:
+            parts.append(f"rating group {self.rating_group}")
+        if self.service_identifier is not None:
+            parts.append(f"service {self.service_identifier}")
+        return f"{', '.join(parts)} → {self.service}"
+
+    def clean(self) -> None:
+        same = ServiceRule.objects.filter(
+            context=self.context, rating_group=self.rating_group, service_identifier=self.service_identifier
+        ).exclude(pk=self.pk)
+        if same.exists():
+            raise ValidationError(
+                "There is a rule for this context, rating group and service identifier already."
+            )
+
+
+class ServerProcess(models.Model):
+    """A running server process; one whose heartbeat stands still is dead, and what it owned is free."""
+
+    key = models.CharField(max_length=64, primary_key=True)
+    origin_host = models.CharField(max_length=255)
+    address = models.CharField(max_length=80)
+    pid = models.PositiveIntegerField()
+    started_at = models.DateTimeField()
+    heartbeat_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "server processes"
+
+    def __str__(self) -> str:
+        return f"{self.origin_host} ({self.address}, process {self.pid})"
+
+
+class Connection(models.Model):
+    """A peer's open connection, and the process that owns it. A peer has one at most."""
+
+    peer_host = models.CharField(max_length=255, unique=True, help_text="Origin-Host, in small letters.")
+    peer_realm = models.CharField(max_length=255)
+    process = models.ForeignKey(ServerProcess, on_delete=models.CASCADE, related_name="connections")
+    token = models.CharField(max_length=32, help_text="Which connection of that process.")
+    remote = models.CharField(max_length=80, help_text="Address and port at the other end.")
+    secured = models.BooleanField(default=False)
+    product_name = models.CharField(max_length=255, blank=True)
+    opened_at = models.DateTimeField()
+    probe = models.BooleanField(
+        default=False, help_text="Somebody else came with the same name: ask whether this one is still there."
+    )
+
+    class Meta:
+        ordering = ["peer_host"]
+
+    def __str__(self) -> str:
+        return self.peer_host
+
+
+class SessionOrder(models.Model):
+    """Something to be told to a session's gateway: re-authorise (RAR) or abort (ASR).
+
+    Anybody writes the row; the process that owns the connection sends it. ``cause`` says why, and is unique: what
+    causes an order causes it once.
+    """
+
+    class Kind(models.TextChoices):
+        REAUTHORISE = "rar", "Re-authorise (RAR)"
+        ABORT = "asr", "Abort (ASR)"
+
+    class Status(models.TextChoices):
+        PENDING = "pending", "To be sent"
+        SENT = "sent", "Sent"
+        DONE = "done", "Answered"
+        FAILED = "failed", "Failed"
+
+    kind = models.CharField(max_length=3, choices=Kind.choices)
+    session_id = models.CharField(max_length=255)
+    route = models.CharField(max_length=255, help_text="The gateway's host, or host/realm/agent.")
+    peer_host = models.CharField(max_length=255, help_text="Whose connection leads there, in small letters.")
+    rating_group = models.PositiveBigIntegerField(null=True, blank=True)
+    cause = models.CharField(max_length=160, unique=True)
+    status = models.CharField(max_length=7, choices=Status.choices, default=Status.PENDING)
+    created_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    result_code = models.PositiveIntegerField(null=True, blank=True)
+    detail = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["status", "peer_host"], name="order_to_send")]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.session_id}"
+
+
+class NewsMark(models.Model):
+    """How far a source of news (top-ups, suspensions, plan changes) was read for session orders."""
+
+    source = models.CharField(max_length=32, primary_key=True)
+    last_id = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.last_id}"
+
+
+class AnswerCount(models.Model):
+    """How many requests of a kind were answered with a result code, by peer and hour (UTC)."""
+
+    peer_host = models.CharField(max_length=255)
+    hour = models.DateTimeField()
+    request = models.CharField(max_length=8, help_text="CCR-I, CCR-U, CCR-T, CCR-E, or the command's code.")
+    result_code = models.PositiveIntegerField()
+    answers = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["hour", "peer_host", "request", "result_code"], name="answer_count_once_an_hour"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H} {self.peer_host} {self.request} {self.result_code}: {self.answers}"

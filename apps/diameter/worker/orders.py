@@ -1,0 +1,63 @@
+"""Sends the orders (RAR, ASR) whose connections are here, and notes what the gateways answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import structlog
+
+from apps.diameter.models import SessionOrder
+from apps.diameter.protocol.codes import APPLICATION_CREDIT_CONTROL, Command, ReAuthRequestType
+from apps.diameter.protocol.node import LocalNode
+from apps.diameter.services import orders
+from apps.diameter.worker.database_thread import DatabaseThread
+from apps.diameter.worker.transport import DiameterTransport
+from apps.kernel.clock import utc_now
+
+log = structlog.get_logger(__name__)
+
+
+class OrderSender:
+    """Takes orders from the database. The answer to each comes back by its id, from the connection it was sent on."""
+
+    def __init__(self, process_key: str, node: LocalNode, rows: DatabaseThread) -> None:
+        self._process_key = process_key
+        self._node = node
+        self._rows = rows
+
+    async def send(self, transports: Iterable[DiameterTransport]) -> None:
+        """Send what is pending, and ask connections whose peer seems to have come anew."""
+        by_token = {transport.token: transport for transport in transports}
+        for token in await self._rows.run(orders.take_probes, self._process_key):
+            if (doubted := by_token.get(token)) is not None:
+                doubted.peer.probe(doubted.now())
+                doubted.flush()
+                doubted.reschedule()
+        by_host = {transport.peer.origin_host.lower(): transport for transport in by_token.values()}
+        for order in await self._rows.run(orders.take_orders, self._process_key, utc_now()):
+            transport = by_host.get(order.peer_host)
+            if transport is None:
+                await self.answered(order.id, None, "the gateway's connection has just ended")
+                continue
+            route = orders.route_from_text(order.route)
+            command = Command.ABORT_SESSION if order.kind == SessionOrder.Kind.ABORT else Command.RE_AUTH
+            avps: dict[str, Any] = {
+                "Session-Id": order.session_id,
+                "Origin-Host": self._node.origin_host,
+                "Origin-Realm": self._node.origin_realm,
+                "Destination-Realm": route.realm or transport.peer.origin_realm,
+                "Destination-Host": route.host,
+                "Auth-Application-Id": APPLICATION_CREDIT_CONTROL,
+            }
+            if command is Command.RE_AUTH:
+                avps["Re-Auth-Request-Type"] = int(ReAuthRequestType.AUTHORIZE_ONLY)
+                avps["Rating-Group"] = order.rating_group
+            transport.peer.send_request(command, avps, transport.now(), order.id)
+            transport.handle(transport.peer.tick(transport.now()))
+            transport.reschedule()
+            log.info("diameter.order_sent", order=order.kind, session_id=order.session_id, cause=order.cause)
+
+    async def answered(self, order_id: int, result_code: int | None, detail: str) -> None:
+        """Note how an order ended."""
+        await self._rows.run(orders.finish_order, order_id, result_code, detail, utc_now())

@@ -1,0 +1,368 @@
+"""One server process: listens, lets peers in, has their requests charged, tells gateways what they are to be told."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import ssl
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from typing import Any
+
+import structlog
+from django.db import OperationalError
+
+from apps.charging.domain.requests import ChargingAnswer, ChargingRequest
+from apps.diameter.credit_control.answers import credit_control_answer, result_code_of
+from apps.diameter.credit_control.policy import DEFAULT_ANSWER_POLICY
+from apps.diameter.credit_control.requests import charging_request
+from apps.diameter.credit_control.service_map import ServiceMap
+from apps.diameter.protocol.codes import DisconnectCause, ResultCode
+from apps.diameter.protocol.faults import DiameterFault
+from apps.diameter.protocol.peer_events import (
+    AnswerReceived,
+    AnswerUnmatched,
+    CapabilitiesReceived,
+    ConnectionEnded,
+    Event,
+    PeerOpened,
+    Request,
+    RequestFailed,
+    RequestReceived,
+    RequestRefused,
+)
+from apps.diameter.selectors import service_map
+from apps.diameter.services import peers
+from apps.diameter.services.counts import CountKey, add_counts
+from apps.diameter.worker.charging_link import ChargingLink, ChargingService
+from apps.diameter.worker.configuration import ServerConfiguration, TlsFiles
+from apps.diameter.worker.database_thread import DatabaseThread
+from apps.diameter.worker.orders import OrderSender
+from apps.diameter.worker.transport import DiameterTransport
+from apps.kernel.clock import utc_now
+
+log = structlog.get_logger(__name__)
+
+REQUEST_NAMES = {1: "CCR-I", 2: "CCR-U", 3: "CCR-T", 4: "CCR-E"}
+_ANSWERS = "answers"
+
+
+def server_tls_context(files: TlsFiles) -> ssl.SSLContext:
+    """TLS 1.2 or newer; with a CA, a peer needs a certificate that it signed."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(files.certificate, files.key)
+    if files.ca:
+        context.load_verify_locations(files.ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+class DiameterServer:
+    """The owner of all connections of this process.
+
+    ``charging`` charges; ``supervise(now)`` ends sessions whose supervision timer has run out, in the database thread.
+    """
+
+    def __init__(
+        self,
+        configuration: ServerConfiguration,
+        charging: ChargingService,
+        supervise: Callable[[datetime], int] | None = None,
+    ) -> None:
+        self.configuration = configuration
+        self.key = secrets.token_hex(16)
+        self.ports: list[int] = []
+        self.counts: Counter[CountKey] = Counter()
+        self._charging = charging
+        self._supervise = supervise
+        self._services = ServiceMap(())
+        self._rows = DatabaseThread()
+        self._orders = OrderSender(self.key, configuration.node, self._rows)
+        self._transports: set[DiameterTransport] = set()
+        self._dirty: set[DiameterTransport] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._listeners: list[asyncio.Server] = []
+        self._stopping = False
+        self._all_gone = asyncio.Event()
+        self._link: ChargingLink
+
+    # --- life -------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Listen; returns once connections are accepted. Raises OSError where a port is taken."""
+        configuration, loop = self.configuration, asyncio.get_running_loop()
+        self._link = ChargingLink(self._charging, loop)
+        self._services = await self._rows.run(service_map)
+        listen = [(configuration.port, None)]
+        if configuration.tls_port is not None and configuration.tls is not None:
+            listen.append((configuration.tls_port, server_tls_context(configuration.tls)))
+        for port, context in listen:
+            listener = await loop.create_server(
+                lambda secured=context is not None: self._accepted(secured),
+                configuration.bind,
+                port,
+                ssl=context,
+                reuse_port=configuration.reuse_port or None,
+                backlog=512,
+            )
+            self._listeners.append(listener)
+            self.ports.append(listener.sockets[0].getsockname()[1])
+        await self._register()
+        self._every(configuration.heartbeat_s, self._beat)
+        self._every(configuration.orders_s, self._send_orders)
+        self._every(configuration.counts_s, self._write_counts)
+        self._every(configuration.refresh_s, self._refresh)
+        if self._supervise is not None:
+            self._every(configuration.supervision_s, self._look_for_expired)
+
+    async def stop(self) -> None:
+        """Drain: no new connections, requests in flight are answered, peers are told, rows are written."""
+        self._stopping = True
+        for listener in self._listeners:
+            listener.close()
+        for transport in list(self._transports):
+            transport.handle(transport.peer.stop(DisconnectCause.REBOOTING, transport.now()))
+            transport.reschedule()
+        limits = self.configuration.limits
+        if self._transports:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(
+                    self._all_gone.wait(), limits.drain_timeout_s + limits.disconnect_timeout_s + 3.0
+                )
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._write_counts()
+        await self._rows.run(peers.forget_process, self.key)
+        self._rows.close()
+
+    async def _register(self) -> None:
+        configuration = self.configuration
+        await self._rows.run(
+            peers.register_process,
+            self.key,
+            configuration.node.origin_host,
+            f"{configuration.bind}:{self.ports[0]}",
+            os.getpid(),
+            utc_now(),
+        )
+
+    # --- jobs -------------------------------------------------------------------------------------------------------
+
+    def _every(self, seconds: float, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        async def repeat() -> None:
+            while True:
+                await asyncio.sleep(seconds)
+                try:
+                    await job()
+                except asyncio.CancelledError:
+                    raise
+                except Exception as error:
+                    # The next round tries again; the server charges on meanwhile.
+                    log.warning("diameter.job_failed", job=job.__name__.strip("_"), error=str(error))
+
+        self._start(repeat())
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _beat(self) -> None:
+        if not await self._rows.run(peers.beat, self.key, utc_now()):
+            log.warning("diameter.taken_for_dead", connections=len(self._transports))
+            await self._register()
+            for transport in list(self._transports):
+                transport.handle(transport.peer.stop(DisconnectCause.BUSY, transport.now()))
+                transport.reschedule()
+
+    async def _send_orders(self) -> None:
+        await self._orders.send(self._transports)
+
+    async def _write_counts(self) -> None:
+        counts, self.counts = self.counts, Counter()
+        try:
+            await self._rows.run(add_counts, counts, utc_now())
+        except Exception:
+            self.counts.update(counts)
+            raise
+
+    async def _refresh(self) -> None:
+        self._services = await self._rows.run(service_map)
+
+    async def _look_for_expired(self) -> None:
+        assert self._supervise is not None
+        ended = await self._rows.run(self._supervise, utc_now())
+        if ended:
+            log.info("diameter.sessions_expired", sessions=ended)
+
+    # --- connections ------------------------------------------------------------------------------------------------
+
+    def _accepted(self, secured: bool) -> DiameterTransport:
+        return DiameterTransport(self, self.configuration.node, self.configuration.limits, secured=secured)
+
+    def connected(self, transport: DiameterTransport) -> None:
+        self._transports.add(transport)
+        if self._stopping or len(self._transports) > self.configuration.max_connections:
+            log.warning(
+                "diameter.connection_refused", remote=transport.remote, connections=len(self._transports)
+            )
+            transport.handle(transport.peer.stop(DisconnectCause.BUSY, transport.now()))
+
+    def disconnected(self, transport: DiameterTransport) -> None:
+        self._transports.discard(transport)
+        self._dirty.discard(transport)
+        if not self._transports:
+            self._all_gone.set()
+        if transport.labels.get("admitted"):
+            self._start(self._leave(transport))
+
+    async def _leave(self, transport: DiameterTransport) -> None:
+        with contextlib.suppress(OperationalError):
+            await self._rows.run(peers.leave, self.key, transport.token)
+
+    def happened(self, transport: DiameterTransport, events: list[Event]) -> None:
+        for event in events:
+            _HANDLERS[type(event)](self, transport, event)
+
+    def _request(self, transport: DiameterTransport, event: RequestReceived) -> None:
+        request = event.request
+        try:
+            if self._link.waiting >= self.configuration.max_requests:
+                raise DiameterFault(ResultCode.TOO_BUSY, "too many requests wait for their answers")
+            asked = charging_request(request.avps, transport.peer.origin_host, self._services, utc_now())
+        except DiameterFault as fault:
+            self._refuse(transport, request, fault)
+            return
+        self._link.submit(
+            asked, lambda answer, error: self._answered(transport, request, asked, answer, error)
+        )
+
+    def _answered(
+        self,
+        transport: DiameterTransport,
+        request: Request,
+        asked: ChargingRequest,
+        answer: ChargingAnswer | None,
+        error: BaseException | None,
+    ) -> None:
+        if answer is None:
+            log.error(
+                "diameter.charging_failed", session_id=asked.session_id, number=asked.number, error=str(error)
+            )
+            # Without its database the server knows nothing of the outcome; the client may ask again, or elsewhere.
+            code = ResultCode.TOO_BUSY if isinstance(error, OperationalError) else ResultCode.UNABLE_TO_COMPLY
+            self._refuse(
+                transport, request, DiameterFault(code, "the request could not be charged; try again")
+            )
+            return
+        policy = transport.labels.get(_ANSWERS, DEFAULT_ANSWER_POLICY)
+        octets = credit_control_answer(self.configuration.node, request.avps, answer, policy, asked.at)
+        self._count(transport, REQUEST_NAMES[request.avps["CC-Request-Type"]], result_code_of(answer))
+        self._send(transport, transport.peer.answer(request, octets, transport.now()))
+
+    def _refuse(self, transport: DiameterTransport, request: Request, fault: DiameterFault) -> None:
+        self._count(transport, REQUEST_NAMES[request.avps["CC-Request-Type"]], int(fault.result_code))
+        self._send(transport, transport.peer.refuse_request(request, fault, transport.now()))
+
+    def _send(self, transport: DiameterTransport, events: list[Event]) -> None:
+        """Answers that are ready together leave together."""
+        if events:
+            self.happened(transport, events)
+        if not self._dirty:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._dirty.add(transport)
+
+    def _flush(self) -> None:
+        dirty, self._dirty = self._dirty, set()
+        for transport in dirty:
+            transport.flush()
+
+    def _count(self, transport: DiameterTransport, request: str, result_code: int) -> None:
+        self.counts[transport.peer.origin_host.lower(), request, result_code] += 1
+
+    def _introduced(self, transport: DiameterTransport, event: CapabilitiesReceived) -> None:
+        self._start(self._admit(transport, event))
+
+    async def _admit(self, transport: DiameterTransport, event: CapabilitiesReceived) -> None:
+        visitor = peers.Visitor(
+            event.origin_host,
+            event.origin_realm,
+            event.product_name,
+            transport.remote,
+            transport.secured,
+            transport.token,
+        )
+        try:
+            outcome = await self._rows.run(
+                peers.admit, self.key, visitor, self.configuration.accept_unknown_peers, utc_now()
+            )
+        except Exception as error:
+            log.error("diameter.admission_failed", peer=event.origin_host, error=str(error))
+            outcome = peers.Refusal(ResultCode.UNABLE_TO_COMPLY, "the server cannot look its peers up")
+        if transport not in self._transports:
+            await self._leave(transport)
+            return
+        if isinstance(outcome, peers.Refusal):
+            log.warning(
+                "diameter.peer_refused", peer=event.origin_host, remote=transport.remote, why=outcome.message
+            )
+            transport.handle(transport.peer.refuse(outcome.result_code, outcome.message, transport.now()))
+            return
+        transport.labels |= {"admitted": True, _ANSWERS: outcome.answers}
+        transport.handle(transport.peer.accept(outcome.policy, transport.now()))
+
+    def _opened(self, transport: DiameterTransport, event: PeerOpened) -> None:
+        log.info("diameter.peer_open", peer=event.origin_host, remote=transport.remote, tls=transport.secured)
+
+    def _refused(self, transport: DiameterTransport, event: RequestRefused) -> None:
+        self._count(transport, str(event.command), event.result_code)
+        log.info(
+            "diameter.request_refused",
+            peer=transport.peer.origin_host or transport.remote,
+            command=event.command,
+            result_code=event.result_code,
+            why=event.message,
+        )
+
+    def _unmatched(self, transport: DiameterTransport, event: AnswerUnmatched) -> None:
+        log.warning(
+            "diameter.answer_dropped",
+            peer=transport.peer.origin_host,
+            command=event.command,
+            why=event.reason,
+        )
+
+    def _order_answered(self, transport: DiameterTransport, event: AnswerReceived) -> None:
+        avps = event.message.avps
+        self._start(
+            self._orders.answered(event.token, avps.get("Result-Code"), avps.get("Error-Message", ""))
+        )
+
+    def _order_failed(self, transport: DiameterTransport, event: RequestFailed) -> None:
+        self._start(self._orders.answered(event.token, None, event.reason))
+
+    def _ended(self, transport: DiameterTransport, event: ConnectionEnded) -> None:
+        log.info(
+            "diameter.connection_ended",
+            peer=transport.peer.origin_host or "unknown",
+            remote=transport.remote,
+            why=event.reason,
+        )
+        transport.close()
+
+
+_HANDLERS: dict[type, Callable[[DiameterServer, DiameterTransport, Any], None]] = {
+    RequestReceived: DiameterServer._request,
+    CapabilitiesReceived: DiameterServer._introduced,
+    PeerOpened: DiameterServer._opened,
+    RequestRefused: DiameterServer._refused,
+    AnswerReceived: DiameterServer._order_answered,
+    RequestFailed: DiameterServer._order_failed,
+    AnswerUnmatched: DiameterServer._unmatched,
+    ConnectionEnded: DiameterServer._ended,
+}

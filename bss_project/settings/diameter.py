@@ -1,0 +1,34 @@
+"""The Diameter server (``manage.py rundiameter``): who it is, where it listens, and its limits."""
+
+import socket
+
+from bss_project.settings import environment as env
+
+# DiameterIdentity of this server, the same in all its processes, and its realm.
+DIAMETER_ORIGIN_HOST = env.text("BSS_DIAMETER_ORIGIN_HOST", f"ocs.{socket.gethostname().lower()}")
+DIAMETER_ORIGIN_REALM = env.text("BSS_DIAMETER_ORIGIN_REALM", socket.gethostname().lower())
+
+DIAMETER_BIND = env.text("BSS_DIAMETER_BIND", "127.0.0.1")
+DIAMETER_PORT = env.integer("BSS_DIAMETER_PORT", 3868)
+# TLS from the first octet on (RFC 6733: port 5658); 0 = not offered.
+DIAMETER_TLS_PORT = env.integer("BSS_DIAMETER_TLS_PORT", 0)
+# PEM files. With a CA, peers need a certificate of it that names their Origin-Host.
+DIAMETER_TLS_CERTIFICATE = env.text("BSS_DIAMETER_TLS_CERTIFICATE")
+DIAMETER_TLS_KEY = env.text("BSS_DIAMETER_TLS_KEY")
+DIAMETER_TLS_CA = env.text("BSS_DIAMETER_TLS_CA")
+
+# Processes behind one port (SO_REUSEPORT).
+DIAMETER_PROCESSES = env.integer("BSS_DIAMETER_PROCESSES", 1)
+# Whether a peer that is not configured is let in, on strict terms.
+DIAMETER_ACCEPT_UNKNOWN_PEERS = env.boolean("BSS_DIAMETER_ACCEPT_UNKNOWN_PEERS")
+
+# Requests of one connection, and of a whole process, that may wait for their answers; more are answered 3004.
+DIAMETER_MAX_REQUESTS_A_CONNECTION = env.integer("BSS_DIAMETER_MAX_REQUESTS_A_CONNECTION", 2_000)
+DIAMETER_MAX_REQUESTS = env.integer("BSS_DIAMETER_MAX_REQUESTS", 10_000)
+DIAMETER_MAX_CONNECTIONS = env.integer("BSS_DIAMETER_MAX_CONNECTIONS", 1_000)
+DIAMETER_MAX_MESSAGE_OCTETS = env.integer("BSS_DIAMETER_MAX_MESSAGE_OCTETS", 65_536)
+
+# Tw of RFC 3539, seconds; each is varied by up to two.
+DIAMETER_WATCHDOG_S = env.integer("BSS_DIAMETER_WATCHDOG_S", 30)
+# How long requests in flight may take to be answered when the server stops.
+DIAMETER_DRAIN_S = env.integer("BSS_DIAMETER_DRAIN_S", 10)

@@ -1,0 +1,63 @@
+"""A charging service for tests of the server alone: everybody has money, answers come from another thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from apps.charging.domain.requests import AnswerItem, ChargingAnswer, ChargingRequest, Operation, Result
+from apps.diameter.worker.charging_link import Answered
+
+Rule = Callable[[ChargingRequest], ChargingAnswer]
+
+
+def generous(request: ChargingRequest) -> ChargingAnswer:
+    """Grant what is asked; a million octets where the server decides."""
+    items = tuple(
+        AnswerItem(
+            item.service,
+            rating_group=item.rating_group,
+            service_identifier=item.service_identifier,
+            type_of_record="data",
+            granted=None if item.requested is None else item.requested.total_octets or 1_000_000,
+            validity_s=600,
+        )
+        for item in request.items
+    )
+    enough = True if request.operation is Operation.CHECK_BALANCE else None
+    return ChargingAnswer(Result.SUCCESS, items, currency="EUR", enough=enough)
+
+
+class FakeCharging:
+    """Keeps what it was asked. ``hold`` keeps the answers back until ``release``."""
+
+    def __init__(self, rule: Rule = generous) -> None:
+        self.rule = rule
+        self.requests: list[ChargingRequest] = []
+        self._pool = ThreadPoolExecutor(max_workers=1)
+        self._open = threading.Event()
+        self._open.set()
+
+    def submit(self, request: ChargingRequest, answered: Answered) -> None:
+        self.requests.append(request)
+        self._pool.submit(self._charge, request, answered)
+
+    def hold(self) -> None:
+        self._open.clear()
+
+    def release(self) -> None:
+        self._open.set()
+
+    def close(self) -> None:
+        self.release()
+        self._pool.shutdown()
+
+    def _charge(self, request: ChargingRequest, answered: Answered) -> None:
+        self._open.wait()
+        try:
+            answer = self.rule(request)
+        except Exception as error:
+            answered(None, error)
+        else:
+            answered(answer, None)
