@@ -26,6 +26,7 @@ from apps.mediation.services.cdr_writer import (
     SUSPENSE_TABLE,
     CdrWriter,
     StartTexts,
+    clock_texts,
     escaped,
     suspense_rows,
 )
@@ -200,7 +201,10 @@ class Batch:
     ) -> tuple[list[Any], list[SuspendedRecordData]]:
         charge, rater, epoch, second = self.book.charge, self.rater, EPOCH, timedelta
         file_id, mysql = self.file_id, self._mysql
-        destinations, text_of, day_costs = self.destinations, self._texts.of, self._day_costs
+        destinations, day_costs = self.destinations, self._day_costs
+        # Records come in the order of their start, so that the day is mostly that of the one before.
+        day = day_start = day_end = 0
+        day_text, clock = "", clock_texts()
         rows: list[Any] = []
         refused: list[SuspendedRecordData] = []
         total = 0
@@ -226,22 +230,26 @@ class Batch:
                 destinations.prepare((name,))
                 destination_id = destinations[name]
             total += cost
-            day = (start // DAY_S, service_id, plan_id)
-            day_costs[day] = day_costs.get(day, 0) + cost
+            if not day_start <= start < day_end:
+                day = start // DAY_S
+                day_start, day_end, day_text = day * DAY_S, (day + 1) * DAY_S, self._texts[day]
+            start_text = day_text + clock[start - day_start]
+            cost_key = (day, service_id, plan_id)
+            day_costs[cost_key] = day_costs.get(cost_key, 0) + cost
             if mysql:
                 texts = record_id + other_party
                 if "\\" in texts or not texts.isprintable():
                     record_id, other_party = escaped(record_id), escaped(other_party)
                 rows.append(
                     f"{file_id}\t{source_id}\t{record_id}\t{account_id}\t{subscriber_id}\t{service_id}\t{plan_id}\t"
-                    f"{destination_id}\t{text_of(start)}\t{other_party}\t{amount}\t{free}\t{billed}\t{cost}\t"
+                    f"{destination_id}\t{start_text}\t{other_party}\t{amount}\t{free}\t{billed}\t{cost}\t"
                     f"{message.hex()}"
                 )
             else:
                 rows.append(
                     (
                         file_id, source_id, record_id, account_id, subscriber_id, service_id, plan_id,
-                        destination_id, text_of(start), other_party, amount, free, billed, cost, message,
+                        destination_id, start_text, other_party, amount, free, billed, cost, message,
                     )
                 )  # fmt: skip
             if self.on_charged is not None:

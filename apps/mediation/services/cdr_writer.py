@@ -49,7 +49,7 @@ def instant_of(epoch: int) -> datetime:
 
 
 @cache
-def _clock_texts() -> list[str]:
+def clock_texts() -> list[str]:
     """The text of each second of a day."""
     return [f" {s // 3600:02d}:{s // 60 % 60:02d}:{s % 60:02d}" for s in range(DAY_S)]
 
@@ -58,7 +58,7 @@ class StartTexts(dict[int, str]):
     """The stored text of an instant given in Unix seconds: the day is remembered, the clock looked up."""
 
     def __init__(self) -> None:
-        self._clock = _clock_texts()
+        self._clock = clock_texts()
 
     def __missing__(self, day: int) -> str:
         text = self[day] = (EPOCH + timedelta(days=day)).strftime("%Y-%m-%d")
