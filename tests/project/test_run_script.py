@@ -22,6 +22,7 @@ TOOLS = (
     "tail",
     "mktemp",
     "rm",
+    "chmod",
     "apt-get",
     "python3",
 )
@@ -48,6 +49,12 @@ class Machine:
         path.unlink(missing_ok=True)
         path.write_text(f"#!/bin/sh\n{script}\n")
         path.chmod(0o755)
+
+    def edit(self, old: str, new: str) -> None:
+        """Change a path in this machine's copy of the script."""
+        script = self.checkout / "run"
+        assert old in script.read_text()
+        script.write_text(script.read_text().replace(old, new))
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -87,26 +94,29 @@ def test_where_there_is_no_apt_the_packages_are_named_all_the_same(machine: Mach
     assert "poppler-utils" in done.stderr
 
 
-def test_root_installs_what_is_missing_without_questions(machine: Machine, tmp_path: Path) -> None:
+def test_root_installs_what_is_missing_without_questions_or_started_servers(
+    machine: Machine, tmp_path: Path
+) -> None:
+    policy, log = tmp_path / "policy-rc.d", tmp_path / "apt.log"
+    machine.edit("/usr/sbin/policy-rc.d", str(policy))
     machine.program("id", "echo 0")
-    machine.program(
-        "apt-get", f'echo "$DEBIAN_FRONTEND $*" >> {tmp_path}/apt.log; [ "$1" = update ] || exit 100'
-    )
+    told = f'echo "$DEBIAN_FRONTEND $*" >> {log}; {policy} || echo "policy $?" >> {log}'
+    machine.program("apt-get", f'{told}; [ "$1" = update ] || exit 100')
     done = machine.run("test")
     assert done.returncode == 1
     assert "apt-get could not install" in done.stderr
-    update, install = (tmp_path / "apt.log").read_text().splitlines()
+    update, _, install, forbidden = log.read_text().splitlines()
     assert update.split()[-2:] == ["update", "-qq"]
     assert install.startswith("noninteractive install -y")
     assert "redis-server" in install.split()
+    assert forbidden == "policy 101"
+    assert not policy.exists()
 
 
 def test_an_old_python_is_refused_with_its_version(machine: Machine) -> None:
     (machine.bin / "python3").unlink()
     machine.program("python3", 'case "$1" in --version) echo "Python 3.9.2" ;; *) exit 0 ;; esac')
-    if Path("/usr/bin/python3").exists():
-        script = (machine.checkout / "run").read_text().replace("/usr/bin/python3", "/nonexistent/python3")
-        (machine.checkout / "run").write_text(script)
+    machine.edit("/usr/bin/python3", "/nonexistent/python3")
     done = machine.run("setup", "base")
     assert done.returncode == 1
     assert "Python 3.11 or newer is needed and was not found (python3 is: Python 3.9.2)" in done.stderr
