@@ -32,12 +32,12 @@ def render_new_bills() -> None:
 
 
 @shared_task(name="apps.invoicing.tasks.render_bills")
-def render_bills() -> None:
-    """Render batch after batch for some seconds, or until nothing is due."""
+def render_bills(limit: int | None = None) -> None:
+    """Render batch after batch for some seconds, or until nothing is due (or ``limit`` documents were begun)."""
     until = time.monotonic() + settings.INVOICE_TASK_S
     written = failed = 0
     try:
-        for outcome in format_bills(utc_now, stop=lambda: time.monotonic() > until):
+        for outcome in format_bills(utc_now, limit=limit, stop=lambda: time.monotonic() > until):
             written += len(outcome.written)
             failed += len(outcome.failed)
     except (EngineUnusable, FolderUnusable) as error:

@@ -50,7 +50,7 @@ def invented_lines(first: int, last: int, tenant: str, cycles: int, billed: Peri
     """Subscribers ``first`` to ``last``; most are older than the billed period, a few begin within it."""
     for number in range(first, last + 1):
         chance = random.Random(number)
-        prepaid = number % 4 == 0
+        prepaid = (number // cycles) % 4 == 0
         company = not prepaid and chance.random() < 0.15
         plan = chance.choice(PREPAID_PLANS if prepaid else POSTPAID_PLANS)
         postcode, city = chance.choice(CITIES)
