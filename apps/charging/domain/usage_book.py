@@ -6,10 +6,10 @@ are given, and is written back with the batch. Nothing here knows a database.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from apps.kernel.errors import BssError
@@ -18,7 +18,8 @@ from apps.rating.domain import Allowance, Rater, Usage
 
 UNLIMITED = -1
 # Thrice as fast as calling a NamedTuple's class; the fields are given in their order.
-_new: Any = tuple.__new__
+_new_usage: Callable[[type[Usage], tuple[object, ...]], Usage] = tuple.__new__
+_new_allowance: Callable[[type[Allowance], tuple[object, ...]], Allowance] = tuple.__new__
 NO_END = datetime.max.replace(tzinfo=UTC)
 
 
@@ -157,6 +158,9 @@ class Debit:
     last_start: datetime
 
 
+_new_charged: Callable[[type[ChargedUsage], tuple[object, ...]], ChargedUsage] = tuple.__new__
+
+
 @dataclass(frozen=True, slots=True)
 class _Terms:
     """On what terms a service is charged to a number from ``since`` to ``until``.
@@ -207,7 +211,7 @@ class UsageBook:
         terms = self._terms.get((msisdn, service_code))
         if terms is None or not terms.since <= start < terms.until:
             terms = self._terms_of(msisdn, service_code, start)
-        usage = _new(Usage, (*terms.priced_as, other_party, start, amount))
+        usage = _new_usage(Usage, (*terms.priced_as, other_party, start, amount))
         allowances = []
         if terms.grants:
             counters = self.counters
@@ -217,12 +221,14 @@ class UsageBook:
                     remaining -= counters.get(key, 0)
                     if remaining <= 0:
                         continue
-                allowances.append(_new(Allowance, (index, remaining, grant.included, grant.excluded)))
+                allowances.append(
+                    _new_allowance(Allowance, (index, remaining, grant.included, grant.excluded))
+                )
         if allowances:
             rated, taken = rater.rate_with_allowances(usage, allowances)
-            for index, units in taken:
+            for place, units in taken:
                 if units:
-                    key = terms.grants[index][0]
+                    key = terms.grants[int(place)][0]
                     self.counters[key] = self.counters.get(key, 0) + units
                     self.changed.add(key)
         else:
@@ -230,7 +236,7 @@ class UsageBook:
         cost_micros = rated.cost_micros
         if terms.prepaid and cost_micros:
             self._debit(terms.line, start, cost_micros)
-        return _new(
+        return _new_charged(
             ChargedUsage,
             (*terms.charged_to, rated.destination, cost_micros, rated.free_usage, rated.billed_usage),
         )

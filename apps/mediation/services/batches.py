@@ -30,7 +30,7 @@ from apps.mediation.services.cdr_writer import (
     escaped,
     suspense_rows,
 )
-from apps.rating.domain import Rater
+from apps.rating.domain import Rater, Tariff
 
 CHUNK_RECORDS = 10_000
 MOST_MICROS = (1 << 63) - 1
@@ -73,18 +73,25 @@ class DestinationIds(dict[str, int]):
 _destinations_of_version: dict[tuple[Any, int], DestinationIds] = {}
 
 
-def destination_ids(version_id: int, tariff: Any, *, dry_run: bool = False) -> DestinationIds:
+def destination_ids(version_id: int, tariff: Tariff, *, dry_run: bool = False) -> DestinationIds:
     """Ids of all destinations that the tariff names, remembered for as long as it is in use."""
-    database = connection.settings_dict["NAME"]
-    known = _destinations_of_version.get((database, version_id))
-    if known is None or dry_run:
-        known = _NoIds() if dry_run else DestinationIds()
-        names = {key.id for keys in tariff.prefixes.values() for key in keys}
-        known.prepare({"*any", *names})
-        if not dry_run:
-            _destinations_of_version.clear()
-            _destinations_of_version[database, version_id] = known
+    if dry_run:
+        unknown = _NoIds()
+        unknown.prepare(_names_in(tariff))
+        return unknown
+    key = (connection.settings_dict["NAME"], version_id)
+    known = _destinations_of_version.get(key)
+    # A database that was restored from an earlier state may lack rows that were there.
+    if known is None or not RatedDestination.objects.filter(pk=known["*any"], tag="*any").exists():
+        known = DestinationIds()
+        known.prepare(_names_in(tariff))
+        _destinations_of_version.clear()
+        _destinations_of_version[key] = known
     return known
+
+
+def _names_in(tariff: Tariff) -> set[str]:
+    return {"*any", *(key.id for keys in tariff.prefixes.values() for key in keys)}
 
 
 class _NoIds(DestinationIds):
