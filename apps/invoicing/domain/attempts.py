@@ -12,4 +12,5 @@ def next_attempt(attempts: int, now: datetime) -> datetime | None:
     """After so many attempts: when to try again (30 s, then twice as long each time), or None to give up."""
     if attempts >= MOST_ATTEMPTS:
         return None
-    return now + FIRST_WAIT * 2 ** (max(1, attempts) - 1)
+    doublings = max(1, attempts) - 1
+    return now + FIRST_WAIT * (1 << doublings)

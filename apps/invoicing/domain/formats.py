@@ -21,6 +21,8 @@ from apps.kernel.money import MICROS_PER_UNIT
 FALLBACK_LOCALE = "en_GB"
 MICRO_DIGITS = 6
 FIGURE_SPACE = "\u2007"
+# As Babel has it, in every locale.
+MINUS = "-"
 DURATION_TYPES = ("voice",)
 VOLUME_TYPES = ("data",)
 
@@ -57,7 +59,6 @@ class Formats:
         symbols = symbols.get("latn", symbols)
         self._point = str(symbols["decimal"])
         self._group = str(symbols["group"])
-        self._minus = str(symbols["minusSign"])
         self._grouping = self.locale.decimal_formats[None].grouping
         self._time_pattern = self.locale.time_formats["medium"].pattern
 
@@ -72,7 +73,7 @@ class Formats:
             while len(head) > following:
                 head, parts = head[:-following], [head[-following:], *parts]
             digits = self._group.join([head, *parts])
-        return self._minus + digits if number < 0 else digits
+        return MINUS + digits if number < 0 else digits
 
     def decimal(self, micros: int, at_least: int, pad_to: int = 0) -> str:
         """A micro-unit amount without its currency, exactly: as many decimals as it needs, ``at_least`` so many.
@@ -86,7 +87,7 @@ class Formats:
             text = f"{text}{self._point}{digits}"
         if pad_to > len(digits):
             text += FIGURE_SPACE * (pad_to - len(digits) + (0 if digits else 1))
-        return self._minus + text if micros < 0 else text
+        return MINUS + text if micros < 0 else text
 
     def amount(self, micros: int, column_digits: int = 0) -> str:
         """An amount for a column that is headed by the currency: ``12,3456`` or ``29,00`` and two figure spaces."""
@@ -185,8 +186,7 @@ def _interval(first: date, last: date, locale: Locale) -> str:
 @lru_cache(maxsize=1024)
 def _percent(millionths: int, locale: Locale) -> str:
     # Four decimals of a percent are all that millionths can hold.
-    pattern = locale.percent_formats[None].pattern.replace("0%", "0.####%").replace("0\xa0%", "0.####\xa0%")
-    pattern = pattern.replace("0 %", "0.####\xa0%")
+    pattern = locale.percent_formats[None].pattern.replace("0", "0.####", 1)
     return str(format_percent(Decimal(millionths).scaleb(-6), pattern, locale=locale))
 
 

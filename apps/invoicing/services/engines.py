@@ -69,9 +69,12 @@ class WeasyPrintEngine:
 
     def __init__(self, style: str) -> None:
         try:
-            import weasyprint
-            from weasyprint.text.fonts import FontConfiguration
-            from weasyprint.urls import URLFetcher
+            with warnings.catch_warnings():
+                # Of missing fonts, which are an error here.
+                warnings.simplefilter("ignore")
+                import weasyprint
+                from weasyprint.text.fonts import FontConfiguration
+                from weasyprint.urls import URLFetcher
         except ImportError as error:
             raise EngineUnusable(f"WeasyPrint is not installed ({error}); run ./run manage again") from error
         except OSError as error:
@@ -79,12 +82,10 @@ class WeasyPrintEngine:
                 f"WeasyPrint does not find a library it needs. Install: apt-get install {WEASYPRINT_LIBRARIES} "
                 f"{FONT_PACKAGE} ({error})"
             ) from error
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            self._fonts = FontConfiguration()
         # Without a font Pango ends the whole process at the first word, so this is the last chance to say so.
-        if any("No fonts configured" in str(warning.message) for warning in caught):
+        if not _fonts_known_to_fontconfig():
             raise no_font()
+        self._fonts = FontConfiguration()
         self._html = weasyprint.HTML
         self._fetcher = URLFetcher(allowed_protocols=("data",), allow_redirects=False)
         self._style = weasyprint.CSS(string=style, font_config=self._fonts, url_fetcher=self._fetcher)
@@ -94,6 +95,15 @@ class WeasyPrintEngine:
         document = self._html(string=html, url_fetcher=self._fetcher, base_url=None)
         pdf: bytes = document.write_pdf(stylesheets=[self._style], font_config=self._fonts)
         return pdf
+
+
+def _fonts_known_to_fontconfig() -> int:
+    """How many fonts fontconfig finds, asked in the way WeasyPrint itself asks when it is imported."""
+    from weasyprint.text.ffi import ffi, fontconfig
+
+    configuration = ffi.gc(fontconfig.FcInitLoadConfigAndFonts(), fontconfig.FcConfigDestroy)
+    fonts = fontconfig.FcConfigGetFonts(configuration, fontconfig.FcSetSystem)
+    return 0 if fonts == ffi.NULL else int(fonts.nfont)
 
 
 class PlutoPrintEngine:
