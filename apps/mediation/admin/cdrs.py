@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.http import HttpRequest
+from django.template.loader import render_to_string
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
 from apps.backoffice.admins import ReadOnlyAdmin
-from apps.backoffice.display import instant, link_to, usage
+from apps.backoffice.display import grouped, instant, link_to, plain_money, usage
 from apps.backoffice.paging import InfinitePaginator
+from apps.backoffice.panels import Panel, Table, add_panel
+from apps.kernel.errors import BssError
 from apps.mediation.admin.cdr_filters import CdrFileFilter, CdrStartFilter
-from apps.mediation.models import Cdr
+from apps.mediation.formats.decoded import hex_dump, message_fields
+from apps.mediation.models import Cdr, Source
+from apps.mediation.selectors import explain_cdr
+from apps.rating.admin.explanations import explained
 
 
 @admin.register(Cdr)
@@ -59,8 +66,6 @@ class CdrAdmin(ReadOnlyAdmin):
 
     def get_search_results(self, request, queryset, search_term):
         """By the whole record id: (source, record id) is indexed, so ask every source."""
-        from apps.mediation.models import Source
-
         term = search_term.strip()
         if not term:
             return queryset, False
@@ -102,3 +107,47 @@ class CdrAdmin(ReadOnlyAdmin):
     @display(description="Priced with")
     def tariff_link(self, cdr: Cdr):
         return link_to(cdr.file.tariff_version)
+
+
+def explanation(request: HttpRequest, cdr: Cdr) -> Table:
+    """Why the record costs what it costs, by the tariff that priced it."""
+    try:
+        found = explain_cdr(cdr)
+    except BssError as error:
+        return Table((), (), f"This price cannot be explained any more: {error.message}")
+    currency = cdr.account.currency
+    note = ""
+    if not found.agrees:
+        note = (
+            f"The record was charged {plain_money(found.stored_cost_micros, currency)}; priced again it comes out as "
+            "below. Free units or corrections since may be the reason."
+        )
+    shown = explained(found.explanation, currency, version=link_to(cdr.file.tariff_version), note=note)
+    return Table(
+        (),
+        (),
+        "",
+        below=render_to_string("admin/rating/explanation.html", {"explained": shown}),
+    )
+
+
+def raw_record(request: HttpRequest, cdr: Cdr) -> Table:
+    """The record as it was read."""
+    raw = bytes(cdr.raw)
+    return Table(
+        ("Field", "Value"),
+        message_fields(raw),
+        "Its fields cannot be read.",
+        below=render_to_string(
+            "admin/backoffice/raw.html", {"dump": hex_dump(raw), "octets": grouped(len(raw))}
+        ),
+    )
+
+
+add_panel(
+    "mediation.cdr",
+    Panel(
+        "price", "Explain this price", explanation, ("mediation.view_cdr", "rating.view_tariffversion"), 10
+    ),
+)
+add_panel("mediation.cdr", Panel("raw", "Raw record", raw_record, ("mediation.view_cdr",), 20))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
@@ -12,13 +16,20 @@ from unfold.contrib.filters.admin import (
 )
 from unfold.decorators import display
 
+from apps.backoffice.actions import tell
 from apps.backoffice.admins import HistoryMixin, ReadOnlyAdmin
-from apps.backoffice.display import badge, instant, link_to, usage
+from apps.backoffice.display import badge, grouped, instant, link_to, usage
+from apps.backoffice.panels import Panel, Table, add_panel
+from apps.kernel.clock import utc_now
+from apps.kernel.errors import BssError
+from apps.mediation.admin.suspense_actions import CHANGE, MOST_AT_ONCE, SUSPENSE_ACTIONS, told
 from apps.mediation.admin.suspense_filters import ReasonFilter
+from apps.mediation.formats.decoded import hex_dump, message_fields, printable
 from apps.mediation.models import SuspendedRecord
+from apps.mediation.services.suspense import discard, recycle
 from apps.rating.models import Service
 
-STATE_COLOURS = {"open": "warning", "recycled": "success", "discarded": ""}
+STATE_COLOURS = {"open": "warning", "recycled": "success", "duplicate": "info", "discarded": ""}
 
 
 @admin.register(SuspendedRecord)
@@ -27,7 +38,7 @@ class SuspendedRecordAdmin(HistoryMixin, ReadOnlyAdmin):
         "number",
         "reason_label",
         "state_label",
-        "msisdn",
+        "msisdn_label",
         "other_party",
         "service_code",
         "started",
@@ -46,6 +57,8 @@ class SuspendedRecordAdmin(HistoryMixin, ReadOnlyAdmin):
     search_fields = ("msisdn__startswith", "=record_id")
     search_help_text = "First digits of the MSISDN, or the record id in full"
     ordering = ("-pk",)
+    actions = ("recycle_selected", "discard_selected")
+    page_actions = SUSPENSE_ACTIONS
     fieldsets = (
         (
             None,
@@ -56,6 +69,7 @@ class SuspendedRecordAdmin(HistoryMixin, ReadOnlyAdmin):
                     ("file_link", "byte_offset"),
                     ("created", "attempts"),
                     ("settled", "settled_by"),
+                    "settled_in_link",
                 )
             },
         ),
@@ -64,13 +78,59 @@ class SuspendedRecordAdmin(HistoryMixin, ReadOnlyAdmin):
             {
                 "fields": (
                     ("service_code", "record_id"),
-                    ("msisdn", "other_party"),
+                    ("msisdn_label", "other_party"),
                     ("started", "usage_label"),
                     "corrections",
                 )
             },
         ),
     )
+
+    def has_settle_permission(self, request) -> bool:
+        return request.user.has_perms(CHANGE)
+
+    @admin.action(description="Recycle (rate again)", permissions=["settle"])
+    def recycle_selected(self, request: HttpRequest, queryset):
+        ids = self._open_ids(request, queryset)
+        try:
+            result = recycle(ids, now=utc_now(), by=request.user.get_username())
+        except BssError as error:
+            tell(request, error)
+            return
+        text = "Rated again: " + told(result)
+        (messages.success if result.rated or not result.refused else messages.warning)(request, text)
+
+    @admin.action(description="Discard", permissions=["settle"])
+    def discard_selected(self, request: HttpRequest, queryset):
+        ids = self._open_ids(request, queryset)
+        if request.POST.get("confirmed") == "yes":
+            given_up = discard(ids, now=utc_now(), by=request.user.get_username())
+            messages.success(request, f"{grouped(given_up)} given up.")
+            return None
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Discard {grouped(len(ids))} records?",
+            "explanation": "They are given up and never charged. They stay here, marked as discarded.",
+            "opts": self.opts,
+            "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
+            "select_across": request.POST.get("select_across", "0"),
+            "action_name": "discard_selected",
+            "submit": "Discard",
+            "back": request.get_full_path(),
+        }
+        return TemplateResponse(request, "admin/backoffice/confirm_selected.html", context)
+
+    def _open_ids(self, request: HttpRequest, queryset) -> list[int]:
+        """Those of the chosen records that are open, oldest first, as many as are done at once."""
+        chosen = queryset.filter(state=SuspendedRecord.State.OPEN).order_by("pk").values_list("pk", flat=True)
+        ids = list(chosen[: MOST_AT_ONCE + 1])
+        if len(ids) > MOST_AT_ONCE:
+            ids.pop()
+            messages.info(
+                request,
+                f"The oldest {grouped(MOST_AT_ONCE)} are taken; do it again for the rest, or use recyclecdrs.",
+            )
+        return ids
 
     @display(description="Record", ordering="pk")
     def number(self, record: SuspendedRecord) -> str:
@@ -79,6 +139,14 @@ class SuspendedRecordAdmin(HistoryMixin, ReadOnlyAdmin):
     @display(description="Reason", ordering="reason")
     def reason_label(self, record: SuspendedRecord):
         return format_html('<span class="bss-nowrap">{}</span>', record.reason.replace("_", " "))
+
+    @display(description="MSISDN", ordering="msisdn")
+    def msisdn_label(self, record: SuspendedRecord) -> str:
+        return record.msisdn or "–"
+
+    @display(description="Rated in")
+    def settled_in_link(self, record: SuspendedRecord):
+        return link_to(record.settled_in)
 
     @display(description="State", ordering="state")
     def state_label(self, record: SuspendedRecord):
@@ -104,3 +172,23 @@ class SuspendedRecordAdmin(HistoryMixin, ReadOnlyAdmin):
     def usage_label(self, record: SuspendedRecord) -> str:
         service = Service.objects.filter(code=record.service_code).first()
         return usage(record.usage, service.type_of_record if service else "generic")
+
+
+def raw_record(request: HttpRequest, record: SuspendedRecord) -> Table:
+    """The record as it stood in its file: its fields where it can be read, and its octets."""
+    raw = bytes(record.raw)
+    fields = message_fields(raw) if record.file.format in ("", "protobuf") else []
+    return Table(
+        ("Field", "Value"),
+        fields,
+        "Its fields cannot be read." if not printable(raw) else "One line of the file:",
+        below=render_to_string(
+            "admin/backoffice/raw.html",
+            {"dump": hex_dump(raw), "text": printable(raw), "octets": grouped(len(raw))},
+        ),
+    )
+
+
+add_panel(
+    "mediation.suspendedrecord", Panel("raw", "Raw record", raw_record, ("mediation.view_suspendedrecord",))
+)
