@@ -307,27 +307,36 @@ def _reads_on(buffer: bytes, position: int) -> bool:
 def _damage(buffer: bytes, position: int, base: int, complete: bool) -> tuple[Reject, int]:
     """The reject for what is wrong at ``position``, and where reading goes on (−1: nowhere)."""
     begin, end = _extent(buffer, position)
-    if 0 <= end <= len(buffer) and (end == len(buffer) or _reads_on(buffer, end)):
+    whole = 0 <= end <= len(buffer) and (end == len(buffer) or _reads_on(buffer, end))
+    # A damaged length may reach over whole records, so its own stretch is searched first.
+    last = end if whole else min(position + RESYNC_OCTETS, len(buffer))
+    candidate = _next_record(buffer, position + 1, last)
+    if candidate >= 0:
+        message = f"{candidate - position} octets are no CDR message; reading went on after them"
+        raw = buffer[position:candidate][:RAW_LIMIT]
+        return Reject(base + position, MALFORMED, message, raw), candidate
+    if whole:
         message = "is not a CDR message, or a damaged one"
         return Reject(base + position, MALFORMED, message, buffer[begin:end][:RAW_LIMIT]), end
-    last = min(position + RESYNC_OCTETS, len(buffer))
-    for candidate in range(position + 1, last):
-        # A quick look first: the octet after a length of one or two octets must be a field of a CDR.
-        octet = buffer[candidate]
-        after = candidate + (1 if octet < 0x80 else 2)
-        if octet == 0 or after >= len(buffer):
-            continue
-        first = buffer[after]
-        if (first in _KNOWN_FIRST_OCTETS or first == _HEADER_START[0]) and _reads_on(buffer, candidate):
-            message = f"{candidate - position} octets are no CDR message; reading went on after them"
-            return Reject(
-                base + position, MALFORMED, message, buffer[position:candidate][:RAW_LIMIT]
-            ), candidate
     if complete and len(buffer) - position <= MAX_RECORD_OCTETS:
         message = "the file ends within a record"
         return Reject(base + position, TRUNCATED, message, buffer[position:][:RAW_LIMIT]), -1
     message = "from here on no CDR message can be found; the rest of the file was not read"
     return Reject(base + position, UNREADABLE, message, buffer[position : position + RAW_LIMIT]), -1
+
+
+def _next_record(buffer: bytes, first: int, last: int) -> int:
+    """The first place in ``[first, last)`` from which records can be read on, or −1."""
+    for candidate in range(first, last):
+        # A quick look: the octet after a length of one or two octets must be a field of a CDR.
+        octet = buffer[candidate]
+        after = candidate + (1 if octet < 0x80 else 2)
+        if octet == 0 or after >= len(buffer):
+            continue
+        field = buffer[after]
+        if (field in _KNOWN_FIRST_OCTETS or field == _HEADER_START[0]) and _reads_on(buffer, candidate):
+            return candidate
+    return -1
 
 
 FORMAT = ProtobufFormat()
