@@ -63,8 +63,7 @@ def unit_balances(draw: st.DrawFn, balance_id: int) -> Balance:
 def desks(draw: st.DrawFn) -> Desk:
     rater = draw(raters())
     balances = [money(draw(st.integers(0, 500)) * 1_000)]
-    for balance_id in range(2, draw(st.integers(2, 5))):
-        balances.append(draw(unit_balances(balance_id)))
+    balances += [draw(unit_balances(balance_id)) for balance_id in range(2, draw(st.integers(2, 5)))]
     if draw(st.booleans()):
         balances.append(units(9, "voice", draw(st.integers(0, 200)), account_id=2, groups=(1,)))
     grants = {"voice": (Grant("plan:1", draw(st.integers(0, 100)), frozenset(), frozenset()),)}

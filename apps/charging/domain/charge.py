@@ -63,13 +63,19 @@ def charge(state: State, request: ChargingRequest, rater: Rater, now: datetime) 
 
 
 _ORDERS = frozenset({Operation.TOP_UP, Operation.ADJUST, Operation.TRANSFER})
-_IN_SESSION = frozenset({Operation.UPDATE, Operation.TERMINATE, Operation.RELEASE})
+_IN_SESSION = frozenset({Operation.UPDATE, Operation.TERMINATE, Operation.RELEASE, Operation.EXPIRE})
 _ENQUIRIES = frozenset({Operation.CHECK_BALANCE, Operation.PRICE_ENQUIRY, Operation.MAX_USAGE})
 
 
 def digest_of(request: ChargingRequest) -> str:
     """A key of fixed length for the request's identity; equal for a repeat, and for nothing else."""
     identity = "\0".join((request.session_id, str(request.sub_session), str(request.number)))
+    return blake2b(identity.encode(), digest_size=16).hexdigest()
+
+
+def session_key(request: ChargingRequest) -> str:
+    """A key of fixed length for the request's session (session id and sub-session)."""
+    identity = f"{request.session_id}\0{request.sub_session}"
     return blake2b(identity.encode(), digest_size=16).hexdigest()
 
 
@@ -127,10 +133,12 @@ def _in_session(state: State, books: Books, request: ChargingRequest, rater: Rat
     books.session_row = session.row_id
     if session.status != SessionStatus.OPEN:
         return _after_the_end(state, books, session, request, rater, now)
-    if request.operation is Operation.RELEASE:
+    if request.operation in (Operation.RELEASE, Operation.EXPIRE):
+        if request.operation is Operation.EXPIRE and now < session.expires_at:
+            return Outcome(state, answer_of(state, books, (), now), ())
         status = SessionStatus.EXPIRED if session.expires_at <= now else SessionStatus.RELEASED
-        answer = answer_of(state, books, (), now)
         ended = _ended(books, session, status, request, now)
+        answer = answer_of(state, books, (), now)
         return Outcome(books.state_after(ended), answer, tuple(books.entries))
     session, items = _serve_items(state, books, session, request, rater, now)
     if request.operation is Operation.TERMINATE:

@@ -25,6 +25,8 @@ class Operation(StrEnum):
     """Debit what was used last, give back everything held, close the session (TERMINATION)."""
     RELEASE = "release"
     """Give back everything held and close the session without a report: it was lost or ended by the operator."""
+    EXPIRE = "expire"
+    """RELEASE, if the session's supervision time is over; else nothing happens."""
     EVENT = "event"
     """Debit at once (EVENT, DIRECT_DEBITING): an SMS, or money where an item carries ``money_micros``."""
     REFUND = "refund"

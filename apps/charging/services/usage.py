@@ -25,10 +25,12 @@ from apps.charging.models import Account, AllowanceCounter, LedgerEntry, Payer
 from apps.charging.services.ledger import Movement, post_movements
 from apps.kernel.periods import local_midnight
 from apps.rating.models import BundleService, PricePlan, PricePlanService, Service
+from apps.storage.upserts import upsert_few
 from apps.subscribers.models import BundleAssignment, PlanAssignment
 from apps.subscribers.selectors import in_portions, msisdn_holdings
 
 # Months are kept by local calendar; a day on either side covers every time zone.
+COUNTERS_A_STATEMENT = 2_000
 ZONE_SLACK = timedelta(days=1)
 
 
@@ -41,7 +43,7 @@ def lock_usage_book(msisdns: Collection[str], first_start: datetime, last_start:
     holdings = msisdn_holdings(msisdns, first_start, last_start)
     subscriber_ids = sorted({subscriber_id for _, subscriber_id, _, _ in holdings})
     accounts = _lock_payers(subscriber_ids)
-    lines = _lines(subscriber_ids, accounts, first_start, last_start)
+    lines = lines_of(subscriber_ids, accounts, first_start, last_start)
     by_msisdn: dict[str, list[Holding]] = defaultdict(list)
     for msisdn, subscriber_id, start, end in holdings:
         line = lines.get(subscriber_id)
@@ -66,24 +68,15 @@ def save_usage_book(book: UsageBook, cause: str) -> None:
     even below zero: the usage has happened (CGRateS: *pseudoprepaid*); overruns are for real-time charging to prevent.
     """
     changed = sorted(book.changed)
-    for start in range(0, len(changed), 2_000):
-        AllowanceCounter.objects.bulk_create(
-            [
-                AllowanceCounter(
-                    subscriber_id=key.subscriber_id,
-                    service_id=key.service_id,
-                    origin=key.origin,
-                    year=key.year,
-                    month=key.month,
-                    used=book.counters[key],
-                )
-                for key in changed[start : start + 2_000]
-            ],
-            update_conflicts=True,
-            update_fields=["used"],
-            unique_fields=None
-            if connection.vendor == "mysql"
-            else ["subscriber", "year", "month", "service", "origin"],
+    for start in range(0, len(changed), COUNTERS_A_STATEMENT):
+        portion = changed[start : start + COUNTERS_A_STATEMENT]
+        upsert_few(
+            connection,
+            "charging_allowancecounter",
+            (*CounterKey._fields, "used"),
+            [(*key, book.counters[key]) for key in portion],
+            key=CounterKey._fields,
+            update=("used",),
         )
     post_movements(
         [
@@ -116,9 +109,10 @@ def _lock_payers(subscriber_ids: list[int]) -> dict[int, int]:
     return accounts
 
 
-def _lines(
+def lines_of(
     subscriber_ids: list[int], accounts: Mapping[int, int], first: datetime, last: datetime
 ) -> dict[int, Line]:
+    """The lines of subscribers whose accounts are given, with plans and bundles valid within ``[first, last]``."""
     plans = _plan_periods(subscriber_ids, first, last)
     bundles = _bundle_periods(subscriber_ids, first, last)
     lines: dict[int, Line] = {}

@@ -1,0 +1,430 @@
+"""One batch of requests in one transaction: lock and read, charge in order, write, each with a few statements.
+
+Payers are locked first and accounts second, both in id order, so that batches of any process, and loaders of
+usage files, never wait for each other in a circle.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from django.db import connection, transaction
+
+from apps.charging.domain.answers import answer_from_text, answer_to_text
+from apps.charging.domain.balances import Balance
+from apps.charging.domain.charge import charge, digest_of, session_key
+from apps.charging.domain.requests import ChargingAnswer, ChargingRequest, Operation
+from apps.charging.domain.sessions import Hold, Session
+from apps.charging.domain.state import FIRST_NEW_ID, Account, Counter, Entry, State
+from apps.charging.domain.usage_book import CounterKey, Line
+from apps.charging.services.batch_writing import Writing, write
+from apps.charging.services.lines import Directory, Number
+from apps.charging.services.rows import BALANCE_COLUMNS, SESSION_COLUMNS, balance_of, session_of
+from apps.rating.domain import Rater
+from apps.storage.upserts import marks
+
+_ENQUIRIES = frozenset({Operation.CHECK_BALANCE, Operation.PRICE_ENQUIRY, Operation.MAX_USAGE})
+_ORDERS = frozenset({Operation.TOP_UP, Operation.ADJUST, Operation.TRANSFER})
+_ENDINGS = frozenset({Operation.RELEASE, Operation.EXPIRE})
+_IN_SESSION = _ENDINGS | {Operation.RESERVE, Operation.UPDATE, Operation.TERMINATE}
+# Questions change nothing, and a session ends once however often it is ended: neither needs a kept answer.
+_WITHOUT_A_KEPT_ANSWER = _ENQUIRIES | _ENDINGS
+
+
+class Poisoned(NamedTuple):
+    """A request that cannot be carried out because of an error of ours; nothing of it was written."""
+
+    error: Exception
+
+
+def execute(
+    requests: Sequence[ChargingRequest],
+    now: datetime,
+    directory: Directory,
+    rater: Rater,
+    owners: dict[str, tuple[int, int]],
+) -> list[ChargingAnswer | Poisoned]:
+    """Charge the requests in their order in one transaction; the answers in the same order, committed.
+
+    ``owners`` remembers account and subscriber by session key. Raises what the database raises; nothing is written
+    then.
+    """
+    batch = _Batch(requests, now, directory, rater, owners)
+    with transaction.atomic():
+        results = batch.run()
+    if not connection.in_atomic_block:
+        owners.update(batch.found_owners)
+    return results
+
+
+class _Batch:
+    """The working state of one batch."""
+
+    def __init__(
+        self,
+        requests: Sequence[ChargingRequest],
+        now: datetime,
+        directory: Directory,
+        rater: Rater,
+        owners: dict[str, tuple[int, int]],
+    ) -> None:
+        self.requests, self.now, self.directory, self.rater, self.owners = (
+            requests,
+            now,
+            directory,
+            rater,
+            owners,
+        )
+        self.found_owners: dict[str, tuple[int, int]] = {}
+        self.digests = [digest_of(request) for request in requests]
+        self.keys = [
+            session_key(request) if request.operation in _IN_SESSION else None for request in requests
+        ]
+        self.world, self.sharing = directory.world()
+        self.lines: dict[int, Line] = {}
+        self.accounts: dict[int, Account] = {}
+        self.balances: dict[int, dict[int, Balance]] = {}
+        self.counters: dict[int, dict[CounterKey, Counter]] = {}
+        self.sessions: dict[str, Session] = {}
+        self.barred: set[int] = set()
+        self.next_session_row = _first_session_row(now)
+        self.fresh_id = FIRST_NEW_ID
+        self.writing = Writing()
+
+    def run(self) -> list[ChargingAnswer | Poisoned]:
+        whose = self._find_out_whose()
+        self._lock_and_read(whose)
+        stored = self._stored_answers()
+        results: list[ChargingAnswer | Poisoned] = []
+        given: dict[str, ChargingAnswer] = {}
+        for request, digest, key, (account_id, subscriber_id) in zip(
+            self.requests, self.digests, self.keys, whose, strict=True
+        ):
+            kept = request.operation not in _WITHOUT_A_KEPT_ANSWER
+            if kept and digest in given:
+                results.append(given[digest]._replace(replayed=True))
+                continue
+            text = stored.get(digest) if kept else None
+            if text is not None:
+                results.append(answer_from_text(text))
+                continue
+            try:
+                answer = self._charge(request, digest, key, account_id, subscriber_id)
+            except Exception as error:
+                # Whatever one request stumbles over is its own affair: nothing of it was taken over.
+                results.append(Poisoned(error))
+                continue
+            if kept:
+                given[digest] = answer
+            results.append(answer)
+        write(connection, self.writing, self.now)
+        return results
+
+    def _find_out_whose(self) -> list[tuple[int | None, int | None]]:
+        """Account and subscriber of each request; None where there is none."""
+        unknown = {
+            key
+            for request, key in zip(self.requests, self.keys, strict=True)
+            if key is not None and request.operation is not Operation.RESERVE and key not in self.owners
+        }
+        if unknown:
+            for key, account_id, subscriber_id in _select(
+                "SELECT `key`, account_id, subscriber_id FROM charging_chargingsession WHERE `key` IN ({marks})",
+                unknown,
+            ):
+                self.found_owners[key] = (account_id, subscriber_id)
+        numbers = {
+            number
+            for request, key in zip(self.requests, self.keys, strict=True)
+            if request.operation not in _ORDERS and self._owner(key) is None
+            for number in _numbers_of(request)
+        }
+        subscribers = self.directory.subscribers(numbers, self.now)
+        found: list[tuple[int | None, int | None]] = []
+        of_requests: list[int | None] = []
+        for request, key in zip(self.requests, self.keys, strict=True):
+            owner = self._owner(key)
+            if owner is not None:
+                of_requests.append(owner[1])
+            else:
+                of_requests.append(
+                    next((s for n in _numbers_of(request) if (s := subscribers.get(n)) is not None), None)
+                )
+        wanted = {subscriber_id for subscriber_id in of_requests if subscriber_id is not None}
+        self.lines = self.directory.lines(wanted, self.now)
+        for request, key, subscriber_id in zip(self.requests, self.keys, of_requests, strict=True):
+            owner = self._owner(key)
+            if request.operation in _ORDERS:
+                found.append((request.order.account_id if request.order else None, None))
+            elif owner is not None:
+                found.append(owner)
+            else:
+                line = self.lines.get(subscriber_id) if subscriber_id is not None else None
+                found.append((line.account_id if line else None, subscriber_id))
+        return found
+
+    def _owner(self, key: str | None) -> tuple[int, int] | None:
+        """Account and subscriber of a session that is known already."""
+        if key is None:
+            return None
+        return self.owners.get(key) or self.found_owners.get(key)
+
+    def _lock_and_read(self, whose: list[tuple[int | None, int | None]]) -> None:
+        counted = sorted(
+            subscriber_id
+            for subscriber_id in {subscriber_id for _, subscriber_id in whose if subscriber_id is not None}
+            if _has_free_units(self.lines.get(subscriber_id))
+        )
+        if counted:
+            _select(
+                "SELECT subscriber_id FROM charging_payer WHERE subscriber_id IN ({marks}) ORDER BY subscriber_id"
+                + _for_update(),
+                counted,
+            )
+        account_ids = {account_id for account_id, _ in whose if account_id is not None}
+        account_ids |= {
+            request.order.to_account_id
+            for request in self.requests
+            if request.order is not None and request.order.to_account_id is not None
+        }
+        self._lock_accounts(self.sharing.together(account_ids))
+        self._read_sessions()
+        self._read_counters(counted)
+        subscriber_ids = {subscriber_id for _, subscriber_id in whose if subscriber_id is not None}
+        if subscriber_ids:
+            self.barred = {
+                row[0]
+                for row in _select(
+                    "SELECT id FROM subscribers_subscriber WHERE id IN ({marks}) AND status <> 'active'",
+                    subscriber_ids,
+                )
+            }
+
+    def _lock_accounts(self, account_ids: set[int]) -> None:
+        if not account_ids:
+            return
+        zones = _tenants()
+        for row in _select(
+            "SELECT id, number, tenant_id, currency, mode, allow_negative, closed_at FROM charging_account"
+            " WHERE id IN ({marks}) ORDER BY id" + _for_update(),
+            sorted(account_ids),
+        ):
+            account_id, number, tenant_id, currency, mode, allow_negative, closed_at = row
+            code, zone = zones(tenant_id)
+            self.accounts[account_id] = Account(
+                account_id,
+                number,
+                code,
+                zone,
+                currency,
+                mode == "prepaid",
+                bool(allow_negative),
+                closed_at is not None,
+            )
+            self.balances[account_id] = {}
+        if not self.accounts:
+            return
+        groups: dict[int, tuple[int, ...]] = {}
+        if any(account_id in self.sharing.groups_of for account_id in self.accounts):
+            for balance_id, group_id in _select(
+                "SELECT g.balance_id, g.sharedgroup_id FROM charging_balance_groups g JOIN charging_balance b"
+                " ON b.id = g.balance_id WHERE b.account_id IN ({marks}) ORDER BY g.id",
+                self.accounts,
+            ):
+                groups[balance_id] = (*groups.get(balance_id, ()), group_id)
+        for row in _select(
+            f"SELECT {BALANCE_COLUMNS} FROM charging_balance WHERE account_id IN ({{marks}})"
+            " ORDER BY account_id, id" + _for_update(),
+            self.accounts,
+        ):
+            self.balances[row[1]][row[0]] = balance_of(row, groups.get(row[0], ()))
+
+    def _read_sessions(self) -> None:
+        keys = {key for key in self.keys if key is not None}
+        if not keys:
+            return
+        rows = _select(
+            f"SELECT `key`, {SESSION_COLUMNS} FROM charging_chargingsession WHERE `key` IN ({{marks}})", keys
+        )
+        if not rows:
+            return
+        holds: dict[int, dict[int, list[Hold]]] = {}
+        for reservation_id, row_id, meter, holder_id, amount in _select(
+            "SELECT id, session_id, meter, holder_id, amount FROM charging_reservation WHERE session_id IN ({marks})"
+            " ORDER BY id",
+            [row[1] for row in rows],
+        ):
+            holds.setdefault(row_id, {}).setdefault(meter, []).append(Hold(holder_id, amount))
+            self.writing.reservation_ids[row_id, meter, holder_id] = reservation_id
+        for key, *row in rows:
+            session = session_of(tuple(row), holds.get(row[0], {}))
+            self.sessions[key] = session
+            self.found_owners[key] = (session.account_id, session.subscriber_id)
+
+    def _read_counters(self, subscriber_ids: list[int]) -> None:
+        held = {-holder for _, _, holder in self.writing.reservation_ids if holder < 0}
+        if not subscriber_ids and not held:
+            return
+        # Sessions end within days; the months that matter are this one and the one before.
+        since = self.now.year * 12 + self.now.month - 3
+        columns = (
+            "SELECT id, subscriber_id, year, month, service_id, origin, used, reserved"
+            " FROM charging_allowancecounter"
+        )
+        rows: list[tuple[Any, ...]] = []
+        if subscriber_ids:
+            rows += _select(
+                columns + f" WHERE subscriber_id IN ({{marks}}) AND year * 12 + month >= {since}",
+                subscriber_ids,
+            )
+        known = {row[0] for row in rows}
+        if held - known:
+            rows += _select(columns + " WHERE id IN ({marks})", held - known)
+        for row in rows:
+            counters = self.counters.setdefault(row[1], {})
+            counters[CounterKey(*row[1:6])] = Counter(-row[0], row[6], row[7])
+
+    def _stored_answers(self) -> dict[str, str]:
+        return dict(
+            _select("SELECT `key`, answer FROM charging_storedanswer WHERE `key` IN ({marks})", self.digests)
+        )
+
+    def _charge(
+        self,
+        request: ChargingRequest,
+        digest: str,
+        key: str | None,
+        account_id: int | None,
+        subscriber_id: int | None,
+    ) -> ChargingAnswer:
+        session = self.sessions.get(key) if key is not None else None
+        if session is not None:
+            account_id, subscriber_id = session.account_id, session.subscriber_id
+        account = self.accounts.get(account_id) if account_id is not None else None
+        line = self.lines.get(subscriber_id) if subscriber_id is not None else None
+        other_id = request.order.to_account_id if request.order is not None else None
+        together = self._together(account_id, other_id)
+        balances = self._balances_of(together)
+        counters = self.counters.get(subscriber_id, {}) if subscriber_id is not None else {}
+        state = State(
+            self.world,
+            line,
+            account,
+            balances,
+            counters,
+            session,
+            subscriber_id in self.barred,
+            self.accounts.get(other_id) if other_id is not None else None,
+            self.next_session_row,
+            self.fresh_id,
+        )
+        outcome = charge(state, request, self.rater, self.now)
+        self.fresh_id = outcome.state.fresh_id
+        self._take_over(state, outcome.state, outcome.entries, key, subscriber_id)
+        if account is not None and request.operation not in _WITHOUT_A_KEPT_ANSWER:
+            self.writing.answers.append((digest, answer_to_text(outcome.answer)))
+        return outcome.answer
+
+    def _together(self, account_id: int | None, other_id: int | None) -> list[int]:
+        ids = [] if account_id is None else [account_id]
+        if other_id is not None:
+            ids.append(other_id)
+        if account_id in self.sharing.groups_of:
+            ids = sorted(self.sharing.together(ids))
+        return [found for found in ids if found in self.balances]
+
+    def _balances_of(self, account_ids: list[int]) -> dict[int, Balance]:
+        if len(account_ids) == 1:
+            return self.balances[account_ids[0]]
+        return {
+            pk: balance for account_id in account_ids for pk, balance in self.balances[account_id].items()
+        }
+
+    def _take_over(
+        self,
+        before: State,
+        after: State,
+        entries: Iterable[Entry],
+        key: str | None,
+        subscriber_id: int | None,
+    ) -> None:
+        """Remember what the request changed, for the requests behind it and for the end of the batch."""
+        writing = self.writing
+        if after is before:
+            return
+        for balance_id, balance in after.balances.items():
+            if before.balances.get(balance_id) is not balance:
+                writing.balances[balance_id] = balance
+                self.balances[balance.account_id] = {**self.balances[balance.account_id], balance_id: balance}
+        if subscriber_id is not None and after.counters != before.counters:
+            self.counters[subscriber_id] = dict(after.counters)
+            for counter_key, counter in after.counters.items():
+                if before.counters.get(counter_key) != counter:
+                    writing.counters[counter_key] = counter
+        session = after.session
+        if session is not None and session is not before.session:
+            assert key is not None
+            if before.session is None:
+                self.next_session_row += 1
+                writing.new_sessions.add(session.row_id)
+                self.found_owners[key] = (session.account_id, session.subscriber_id)
+            writing.sessions[key] = session
+            self.sessions[key] = session
+        writing.entries.extend(entries)
+
+
+def _numbers_of(request: ChargingRequest) -> Iterable[Number]:
+    if request.msisdn:
+        yield Number("msisdn", request.msisdn)
+    if request.imsi:
+        yield Number("imsi", request.imsi)
+
+
+def _has_free_units(line: Line | None) -> bool:
+    return (
+        line is not None and line.prepaid and (bool(line.bundles) or any(plan.grants for plan in line.plans))
+    )
+
+
+def _first_session_row(now: datetime) -> int:
+    """Where this batch's session ids begin: after those of earlier seconds, at a place of its own within this one."""
+    return (int(now.timestamp()) << 31) + secrets.randbelow(1 << 31)
+
+
+def _select(sql: str, values: Iterable[Any]) -> list[tuple[Any, ...]]:
+    listed = list(values)
+    if not listed:
+        return []
+    text = sql.format(marks=marks(listed))
+    if connection.vendor != "mysql":
+        text = text.replace("`", '"')
+    with connection.cursor() as cursor:
+        cursor.execute(text, listed)
+        return list(cursor.fetchall())
+
+
+def _for_update() -> str:
+    return " FOR UPDATE" if connection.vendor == "mysql" else ""
+
+
+_known_tenants: dict[int, tuple[str, ZoneInfo]] = {}
+
+
+def _tenants() -> Callable[[int], tuple[str, ZoneInfo]]:
+    """Code and time zone of a tenant; neither ever changes."""
+
+    def find(tenant_id: int) -> tuple[str, ZoneInfo]:
+        known = _known_tenants.get(tenant_id)
+        if known is None:
+            for pk, code, zone in _select(
+                "SELECT id, code, time_zone FROM rating_tenant WHERE id IN ({marks})", [tenant_id]
+            ):
+                known = _known_tenants[pk] = (code, ZoneInfo(zone))
+        assert known is not None
+        return known
+
+    return find

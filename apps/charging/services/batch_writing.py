@@ -1,0 +1,273 @@
+"""What a batch changed, written with a constant number of statements."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from apps.charging.domain.balances import Balance
+from apps.charging.domain.sessions import Session
+from apps.charging.domain.state import FIRST_NEW_ID, Counter, Entry
+from apps.charging.domain.usage_book import CounterKey
+from apps.charging.services.rows import balance_figures, meters_to_text
+from apps.storage.bulk import database_instant
+from apps.storage.upserts import insert_few, marks, upsert_few
+
+
+@dataclass(slots=True)
+class Writing:
+    """The last value of everything that changed, and the entries and answers to be added.
+
+    ``reservation_ids`` are those of the rows that were read, by (session row, meter, holder).
+    """
+
+    balances: dict[int, Balance] = field(default_factory=dict)
+    counters: dict[CounterKey, Counter] = field(default_factory=dict)
+    sessions: dict[str, Session] = field(default_factory=dict)
+    new_sessions: set[int] = field(default_factory=set)
+    reservation_ids: dict[tuple[int, int, int], int] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
+    answers: list[tuple[str, str]] = field(default_factory=list)
+
+
+def write(connection: BaseDatabaseWrapper, writing: Writing, now: datetime) -> None:
+    """Write it all; ids of new balances and counters are replaced by those of their rows."""
+    ids = _write_balances(connection, writing)
+    ids.update(_write_counters(connection, writing))
+    _write_sessions(connection, writing)
+    _write_reservations(connection, writing, ids)
+    _write_entries(connection, writing, ids)
+    moment = database_instant(now)
+    insert_few(
+        connection,
+        "charging_storedanswer",
+        (_quoted(connection, "key"), "answered_at", "answer"),
+        [(key, moment, answer) for key, answer in writing.answers],
+    )
+
+
+def _quoted(connection: BaseDatabaseWrapper, name: str) -> str:
+    return str(connection.ops.quote_name(name))
+
+
+_BALANCE_COLUMNS = (
+    "account_id",
+    "tag",
+    "kind",
+    "amount_micros",
+    "units",
+    "reserved_micros",
+    "reserved_units",
+    "overdraft_micros",
+    "weight",
+    "expires_at",
+)
+
+
+def _balance_row(balance: Balance) -> tuple[Any, ...]:
+    expires_at = None if balance.expires_at is None else database_instant(balance.expires_at)
+    return (
+        balance.account_id,
+        balance.tag,
+        balance.kind,
+        *balance_figures(balance),
+        balance.weight,
+        expires_at,
+    )
+
+
+def _write_balances(connection: BaseDatabaseWrapper, writing: Writing) -> dict[int, int]:
+    ids: dict[int, int] = {}
+    known = []
+    for balance_id, balance in sorted(writing.balances.items()):
+        if balance_id < FIRST_NEW_ID:
+            known.append((balance_id, *_balance_row(balance)))
+            continue
+        # A new balance is rare: it is made once in the life of an account.
+        names = ", ".join(_BALANCE_COLUMNS)
+        row = _balance_row(balance)
+        with connection.cursor() as cursor:
+            cursor.execute(f"INSERT INTO charging_balance ({names}) VALUES ({marks(row)})", row)
+            ids[balance_id] = int(cursor.lastrowid)
+    upsert_few(
+        connection,
+        "charging_balance",
+        ("id", *_BALANCE_COLUMNS),
+        known,
+        key=("id",),
+        update=(
+            "amount_micros",
+            "units",
+            "reserved_micros",
+            "reserved_units",
+            "overdraft_micros",
+            "expires_at",
+        ),
+    )
+    return ids
+
+
+_COUNTER_KEY = ("subscriber_id", "year", "month", "service_id", "origin")
+
+
+def _write_counters(connection: BaseDatabaseWrapper, writing: Writing) -> dict[int, int]:
+    """Counters by their natural key. What was used is added to, since files add to the same counters."""
+    if not writing.counters:
+        return {}
+    used: dict[int, int] = {}
+    for entry in writing.entries:
+        if entry.balance_id < 0:
+            used[entry.balance_id] = used.get(entry.balance_id, 0) + entry.amount
+    rows = [
+        (*key, used.get(counter.counter_id, 0), used.get(counter.counter_id, 0), counter.reserved)
+        for key, counter in sorted(writing.counters.items())
+    ]
+    columns = (*_COUNTER_KEY, "used", "used_online", "reserved")
+    one = f"({marks(columns)})"
+    head = (
+        f"INSERT INTO charging_allowancecounter ({', '.join(columns)}) VALUES {','.join([one] * len(rows))}"
+    )
+    if connection.vendor == "mysql":
+        tail = (
+            " ON DUPLICATE KEY UPDATE used = used + VALUES(used), used_online = used_online + VALUES(used_online),"
+            " reserved = VALUES(reserved)"
+        )
+    else:
+        tail = (
+            f" ON CONFLICT ({', '.join(_COUNTER_KEY)}) DO UPDATE SET used = used + excluded.used,"
+            " used_online = used_online + excluded.used_online, reserved = excluded.reserved"
+        )
+    with connection.cursor() as cursor:
+        cursor.execute(head + tail, [value for row in rows for value in row])
+    new = {key: counter for key, counter in writing.counters.items() if counter.counter_id <= -FIRST_NEW_ID}
+    if not new:
+        return {}
+    subscriber_ids = sorted({key.subscriber_id for key in new})
+    ids: dict[int, int] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT id, {', '.join(_COUNTER_KEY)} FROM charging_allowancecounter"
+            f" WHERE subscriber_id IN ({marks(subscriber_ids)})",
+            subscriber_ids,
+        )
+        for row in cursor.fetchall():
+            counter = new.get(CounterKey(*row[1:]))
+            if counter is not None:
+                ids[counter.counter_id] = -row[0]
+    return ids
+
+
+_SESSION_COLUMNS = (
+    "session_id",
+    "sub_session",
+    "account_id",
+    "subscriber_id",
+    "opened_at",
+    "status",
+    "updated_at",
+    "expires_at",
+    "last_number",
+    "peer",
+    "cost_micros",
+    "unpaid_micros",
+    "meters",
+)
+
+
+def _session_row(key: str, session: Session) -> tuple[Any, ...]:
+    return (
+        session.row_id,
+        key,
+        session.session_id[:255],
+        session.sub_session,
+        session.account_id,
+        session.subscriber_id,
+        database_instant(session.opened_at),
+        session.status,
+        database_instant(session.updated_at),
+        database_instant(session.expires_at),
+        session.last_number,
+        session.peer[:255],
+        session.cost_micros,
+        session.unpaid_micros,
+        meters_to_text(session.meters),
+    )
+
+
+def _write_sessions(connection: BaseDatabaseWrapper, writing: Writing) -> None:
+    columns = ("id", _quoted(connection, "key"), *_SESSION_COLUMNS)
+    new: list[tuple[Any, ...]] = []
+    known: list[tuple[Any, ...]] = []
+    for key, session in writing.sessions.items():
+        (new if session.row_id in writing.new_sessions else known).append(_session_row(key, session))
+    # New ones are never laid over an old one: an id that is taken fails the batch, which is then repeated with others.
+    insert_few(connection, "charging_chargingsession", columns, new)
+    upsert_few(
+        connection, "charging_chargingsession", columns, known, key=("id",), update=_SESSION_COLUMNS[5:]
+    )
+
+
+def _write_reservations(connection: BaseDatabaseWrapper, writing: Writing, ids: dict[int, int]) -> None:
+    wanted: dict[tuple[int, int, int], int] = {}
+    changed = {session.row_id for session in writing.sessions.values()}
+    for session in writing.sessions.values():
+        for number, meter in enumerate(session.meters):
+            for hold in meter.holds:
+                holder = ids.get(hold.balance_id, hold.balance_id)
+                wanted[session.row_id, number, holder] = hold.amount
+    gone = [
+        reservation_id
+        for key, reservation_id in writing.reservation_ids.items()
+        if key[0] in changed and key not in wanted
+    ]
+    if gone:
+        with connection.cursor() as cursor:
+            cursor.execute(f"DELETE FROM charging_reservation WHERE id IN ({marks(gone)})", gone)
+    upsert_few(
+        connection,
+        "charging_reservation",
+        ("session_id", "meter", "holder_id", "amount"),
+        [(*key, amount) for key, amount in sorted(wanted.items())],
+        key=("session_id", "meter", "holder_id"),
+        update=("amount",),
+    )
+
+
+def _write_entries(connection: BaseDatabaseWrapper, writing: Writing, ids: dict[int, int]) -> None:
+    money, units = [], []
+    for entry in writing.entries:
+        at = database_instant(entry.at)
+        holder = ids.get(entry.balance_id, entry.balance_id)
+        if holder < 0:
+            units.append((-holder, at, entry.amount, entry.cause, entry.session_row))
+            continue
+        monetary = writing.balances[entry.balance_id].kind == "monetary"
+        micros, amount = (entry.amount, 0) if monetary else (0, entry.amount)
+        money.append(
+            (
+                holder,
+                at,
+                entry.kind,
+                entry.book,
+                micros,
+                amount,
+                entry.cause,
+                entry.note[:200],
+                entry.session_row,
+            )
+        )
+    insert_few(
+        connection,
+        "charging_ledgerentry",
+        ("balance_id", "at", "kind", "book", "amount_micros", "units", "cause", "note", "session_id"),
+        money,
+    )
+    insert_few(
+        connection,
+        "charging_allowanceentry",
+        ("counter_id", "at", "units", "cause", "session_id"),
+        units,
+    )

@@ -1,0 +1,294 @@
+"""The batch executor: group commit of charging requests, from many threads or one event loop.
+
+A writer takes what has queued while the last batch was committing and carries it out in one transaction; answers
+are given once that is committed. A lone request is taken at once: nothing ever waits for company.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection
+
+from apps.charging.domain.requests import ChargingAnswer, ChargingRequest, Result
+from apps.charging.services.batch import Poisoned, execute
+from apps.charging.services.lines import Directory
+from apps.kernel.clock import utc_now
+from apps.kernel.errors import BssError
+from apps.rating.selectors import current_tariff
+
+log = logging.getLogger(__name__)
+
+_MOST_OWNERS = 200_000
+_FIRST_PAUSE_S = 0.005
+_LONGEST_PAUSE_S = 0.5
+# MySQL: lock wait, deadlock, shutting down, too many connections, cannot connect, gone away, lost, killed, idle.
+_AGAIN = {1205, 1213}
+_LOST = {1040, 1053, 1152, 1927, 2002, 2003, 2006, 2013, 2055, 4031}
+
+
+class ChargingUnavailable(BssError):
+    """The database could not be reached for as long as we are patient; nothing was charged for sure.
+
+    The same request may be sent again: should it have been charged after all, it gets its answer.
+    """
+
+    code = "charging_unavailable"
+
+
+Reply = ChargingAnswer | ChargingUnavailable
+
+
+class Sink(Protocol):
+    """Where a batch's replies go, all at once, from a writer's thread."""
+
+    def deliver(self, replies: Sequence[tuple[Any, Reply]]) -> None: ...
+
+
+class Engine:
+    """Carries batches out in the calling thread, again where the database asks for it."""
+
+    def __init__(self) -> None:
+        self.directory = Directory()
+        self._owners: dict[str, tuple[int, int]] = {}
+
+    def forget(self) -> None:
+        """Read everything anew from now on."""
+        self.directory.forget()
+        self._owners.clear()
+
+    def run(self, requests: Sequence[ChargingRequest], now: datetime) -> list[Reply]:
+        """The replies to the requests, in their order; every answer is committed.
+
+        A request that breaks its batch is found and answered UNABLE_TO_COMPLY by itself.
+        """
+        deadline = time.monotonic() + float(settings.CHARGING_PATIENCE_S)
+        pause_s = _FIRST_PAUSE_S
+        if len(self._owners) > _MOST_OWNERS:
+            self._owners.clear()
+        while True:
+            try:
+                rater = current_tariff().rater
+                results = execute(requests, now, self.directory, rater, self._owners)
+                return [self._reply(result) for result in results]
+            except (OperationalError, InterfaceError) as error:
+                if connection.in_atomic_block or not _may_pass(error):
+                    return self._one_by_one(requests, now, error)
+                if time.monotonic() > deadline:
+                    log.error("charging gave up: %s", error)
+                    return [ChargingUnavailable(f"the database does not answer: {error}")] * len(requests)
+                if _is_lost(error):
+                    connection.close()
+            except Exception as error:
+                return self._one_by_one(requests, now, error)
+            time.sleep(pause_s * random.uniform(0.5, 1.0))
+            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+
+    def _one_by_one(
+        self, requests: Sequence[ChargingRequest], now: datetime, error: Exception
+    ) -> list[Reply]:
+        if connection.in_atomic_block:
+            raise error
+        if len(requests) == 1:
+            log.exception("charging request %s failed", requests[0].identity, exc_info=error)
+            return [_unable(error)]
+        middle = len(requests) // 2
+        return self.run(requests[:middle], now) + self.run(requests[middle:], now)
+
+    @staticmethod
+    def _reply(result: ChargingAnswer | Poisoned) -> Reply:
+        if isinstance(result, Poisoned):
+            log.error("a charging request failed", exc_info=result.error)
+            return _unable(result.error)
+        return result
+
+
+def _unable(error: Exception) -> ChargingAnswer:
+    return ChargingAnswer(
+        Result.UNABLE_TO_COMPLY,
+        reason="internal_error",
+        message=f"{type(error).__name__}: the request could not be carried out; the log says more",
+    )
+
+
+def _may_pass(error: Exception) -> bool:
+    code = error.args[0] if error.args else None
+    return code in _AGAIN or _is_lost(error) or "database is locked" in str(error)
+
+
+def _is_lost(error: Exception) -> bool:
+    return isinstance(error, InterfaceError) or (bool(error.args) and error.args[0] in _LOST)
+
+
+class _Waiting(NamedTuple):
+    party: str
+    request: ChargingRequest
+    sink: Sink
+    token: Any
+
+
+class BatchExecutor:
+    """Queues requests and charges them in batches on writer threads of its own; a context manager.
+
+    Requests of one subscriber are carried out in the order in which they were put in.
+    """
+
+    def __init__(
+        self,
+        *,
+        writers: int | None = None,
+        batch_size: int | None = None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.engine = Engine()
+        self._clock = clock
+        self.batch_size = batch_size or settings.CHARGING_BATCH_SIZE
+        # SQLite has one write lock: a second writer would only wait for the first.
+        self.writers = 1 if connection.vendor == "sqlite" else writers or settings.CHARGING_WRITERS
+        self._queue: deque[_Waiting] = deque()
+        self._busy: set[str] = set()
+        self._wake = threading.Condition()
+        self._stopping = False
+        self._threads: list[threading.Thread] = []
+
+    def __enter__(self) -> BatchExecutor:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        for number in range(self.writers):
+            thread = threading.Thread(target=self._write, name=f"charging-writer-{number}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self) -> None:
+        """Finish what has queued, then end the writers."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify_all()
+        for thread in self._threads:
+            thread.join()
+        self._threads.clear()
+
+    @property
+    def queued(self) -> int:
+        """How many requests wait for a writer now."""
+        return len(self._queue)
+
+    def put(self, request: ChargingRequest, sink: Sink, token: Any) -> None:
+        """Queue a request; ``sink`` is given (``token``, reply) once it is committed."""
+        party = request.msisdn or request.imsi or request.session_id
+        with self._wake:
+            if self._stopping:
+                raise ChargingUnavailable("the charging executor is stopping; send the request elsewhere")
+            self._queue.append(_Waiting(party, request, sink, token))
+            self._wake.notify()
+
+    def submit(self, request: ChargingRequest) -> Future[ChargingAnswer]:
+        """Queue a request from a thread; the future has its answer, or ChargingUnavailable."""
+        future: Future[ChargingAnswer] = Future()
+        self.put(request, _FUTURES, future)
+        return future
+
+    def _write(self) -> None:
+        try:
+            while True:
+                batch = self._take()
+                if not batch:
+                    return
+                try:
+                    replies = self.engine.run([waiting.request for waiting in batch], self._clock())
+                except Exception as error:
+                    # Never leave a caller without an answer, whatever went wrong.
+                    log.exception("a charging batch failed")
+                    replies = [_unable(error)] * len(batch)
+                self._release(batch)
+                self._deliver(batch, replies)
+        finally:
+            connection.close()
+
+    def _take(self) -> list[_Waiting]:
+        """What has queued, up to a batch; a subscriber that another writer has in hand waits for that one."""
+        with self._wake:
+            while True:
+                batch: list[_Waiting] = []
+                skipped: list[_Waiting] = []
+                queue, busy = self._queue, self._busy
+                while queue and len(batch) < self.batch_size and len(skipped) < 4 * self.batch_size:
+                    waiting = queue.popleft()
+                    (skipped if waiting.party in busy else batch).append(waiting)
+                queue.extendleft(reversed(skipped))
+                if batch:
+                    busy.update(waiting.party for waiting in batch)
+                    return batch
+                if self._stopping and not queue:
+                    return []
+                self._wake.wait()
+
+    def _release(self, batch: Sequence[_Waiting]) -> None:
+        with self._wake:
+            self._busy.difference_update(waiting.party for waiting in batch)
+            self._wake.notify_all()
+
+    @staticmethod
+    def _deliver(batch: Sequence[_Waiting], replies: Sequence[Reply]) -> None:
+        by_sink: dict[int, tuple[Sink, list[tuple[Any, Reply]]]] = {}
+        for waiting, reply in zip(batch, replies, strict=True):
+            by_sink.setdefault(id(waiting.sink), (waiting.sink, []))[1].append((waiting.token, reply))
+        for sink, given in by_sink.values():
+            try:
+                sink.deliver(given)
+            except Exception:
+                log.exception("answers could not be delivered")
+
+
+class _Futures:
+    def deliver(self, replies: Sequence[tuple[Future[ChargingAnswer], Reply]]) -> None:
+        for future, reply in replies:
+            if not future.set_running_or_notify_cancel():
+                continue
+            if isinstance(reply, ChargingUnavailable):
+                future.set_exception(reply)
+            else:
+                future.set_result(reply)
+
+
+_FUTURES = _Futures()
+_engine = Engine()
+
+
+def charge_now(request: ChargingRequest, now: datetime) -> ChargingAnswer:
+    """Charge one request in this thread, in a transaction of its own or within the caller's.
+
+    Raises ChargingUnavailable where the database does not answer.
+    """
+    (reply,) = _engine.run([request], now)
+    if isinstance(reply, ChargingUnavailable):
+        raise reply
+    return reply
+
+
+def charge_all(requests: Sequence[ChargingRequest], now: datetime) -> list[ChargingAnswer]:
+    """As :func:`charge_now` for several requests, in one transaction unless one of them breaks it."""
+    replies = _engine.run(requests, now) if requests else []
+    for reply in replies:
+        if isinstance(reply, ChargingUnavailable):
+            raise reply
+    return [reply for reply in replies if not isinstance(reply, ChargingUnavailable)]
+
+
+def forget_directory() -> None:
+    """Make this process read numbers, plans and policies anew; for tests and for doors that changed some."""
+    _engine.forget()

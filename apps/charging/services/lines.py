@@ -1,0 +1,194 @@
+"""Who a number belongs to and on which terms, remembered for a few seconds for real-time charging.
+
+What may not be late (whether the subscriber is barred, what the account holds) is read anew for every request.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db.models import Q
+
+from apps.charging.domain.balances import Group
+from apps.charging.domain.requests import FinalUnit, FinalUnitAction
+from apps.charging.domain.state import QuotaPolicy as Policy
+from apps.charging.domain.state import World
+from apps.charging.domain.usage_book import Line, ServiceInfo
+from apps.charging.models import Balance, Payer, QuotaPolicy, SharedGroup, SharedGroupTerms
+from apps.charging.services.usage import lines_of
+from apps.rating.models import Service
+from apps.subscribers.models import Resource, ResourceAssignment
+
+SESSIONS_AT_MOST = timedelta(days=32)
+"""Price plans that ended longer ago than this are not looked up: no session is that old."""
+_MOST_REMEMBERED = 200_000
+
+
+class Number(NamedTuple):
+    """An MSISDN or an IMSI."""
+
+    kind: str
+    value: str
+
+
+class Sharing(NamedTuple):
+    """Shared groups: by account those it is in, by group its accounts."""
+
+    groups_of: dict[int, frozenset[int]]
+    accounts_of: dict[int, frozenset[int]]
+
+    def together(self, account_ids: Iterable[int]) -> set[int]:
+        """These accounts and all that share a balance with one of them."""
+        found = set(account_ids)
+        for account_id in list(found):
+            for group_id in self.groups_of.get(account_id, ()):
+                found |= self.accounts_of[group_id]
+        return found
+
+
+class Directory:
+    """Numbers, lines and the world of charging, each read again once it is CHARGING_DIRECTORY_REFRESH_S old.
+
+    Shared by the threads of a process.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._numbers: dict[Number, tuple[float, int | None]] = {}
+        self._lines: dict[int, tuple[float, Line | None]] = {}
+        self._world: tuple[float, World, Sharing] | None = None
+
+    def forget(self) -> None:
+        """Read everything anew from now on; for the process that has just changed something."""
+        with self._lock:
+            self._numbers.clear()
+            self._lines.clear()
+            self._world = None
+
+    def subscribers(self, numbers: Collection[Number], now: datetime) -> dict[Number, int | None]:
+        """The subscriber who has each number now, or None."""
+        oldest = self._oldest()
+        found: dict[Number, int | None] = {}
+        missing = []
+        for number in numbers:
+            known = self._numbers.get(number)
+            if known is not None and known[0] >= oldest:
+                found[number] = known[1]
+            else:
+                missing.append(number)
+        if missing:
+            read = self._read_numbers(missing, now)
+            stamp = self._clock()
+            self._make_room(self._numbers)
+            for number in missing:
+                found[number] = read.get(number)
+                self._numbers[number] = (stamp, found[number])
+        return found
+
+    def lines(self, subscriber_ids: Collection[int], now: datetime) -> dict[int, Line]:
+        """The lines of these subscribers; those without an account are absent."""
+        oldest = self._oldest()
+        found: dict[int, Line] = {}
+        missing = []
+        for subscriber_id in subscriber_ids:
+            known = self._lines.get(subscriber_id)
+            if known is None or known[0] < oldest:
+                missing.append(subscriber_id)
+            elif known[1] is not None:
+                found[subscriber_id] = known[1]
+        if missing:
+            accounts = dict(
+                Payer.objects.filter(subscriber_id__in=missing).values_list("subscriber_id", "account_id")
+            )
+            read = lines_of(sorted(accounts), accounts, now - SESSIONS_AT_MOST, now + timedelta(days=1))
+            stamp = self._clock()
+            self._make_room(self._lines)
+            for subscriber_id in missing:
+                line = read.get(subscriber_id)
+                self._lines[subscriber_id] = (stamp, line)
+                if line is not None:
+                    found[subscriber_id] = line
+        return found
+
+    def world(self) -> tuple[World, Sharing]:
+        """Services, quota policies and shared groups."""
+        known = self._world
+        if known is None or known[0] < self._oldest():
+            world, sharing = _read_world()
+            known = self._world = (self._clock(), world, sharing)
+        return known[1], known[2]
+
+    def _oldest(self) -> float:
+        return self._clock() - float(settings.CHARGING_DIRECTORY_REFRESH_S)
+
+    def _make_room(
+        self, remembered: dict[Number, tuple[float, int | None]] | dict[int, tuple[float, Line | None]]
+    ) -> None:
+        if len(remembered) > _MOST_REMEMBERED:
+            remembered.clear()
+
+    @staticmethod
+    def _read_numbers(numbers: list[Number], now: datetime) -> dict[Number, int]:
+        found: dict[Number, int] = {}
+        for kind in (Resource.Kind.MSISDN, Resource.Kind.IMSI):
+            values = [number.value for number in numbers if number.kind == kind]
+            if not values:
+                continue
+            rows = ResourceAssignment.objects.filter(
+                Q(end__isnull=True) | Q(end__gt=now),
+                resource__kind=kind,
+                resource__value__in=values,
+                start__lte=now,
+            ).values_list("resource__value", "subscriber_id")
+            for value, subscriber_id in rows:
+                found[Number(kind, value)] = subscriber_id
+        return found
+
+
+def _read_world() -> tuple[World, Sharing]:
+    services = {
+        code: ServiceInfo(service_id, category, type_of_record)
+        for service_id, code, category, type_of_record in Service.objects.values_list(
+            "id", "code", "category", "type_of_record"
+        )
+    }
+    policies = {
+        (policy.service.code, policy.price_plan_id or 0): _policy(policy)
+        for policy in QuotaPolicy.objects.select_related("service").order_by("pk")
+    }
+    terms: dict[int, dict[int, tuple[str, str]]] = {
+        pk: {} for pk in SharedGroup.objects.values_list("pk", flat=True)
+    }
+    for row in SharedGroupTerms.objects.all():
+        terms[row.group_id][row.account_id or 0] = (row.strategy, row.rating_subject)
+    groups_of: dict[int, set[int]] = {}
+    accounts_of: dict[int, set[int]] = {}
+    if terms:
+        for group_id, account_id in Balance.groups.through.objects.values_list(
+            "sharedgroup_id", "balance__account_id"
+        ):
+            groups_of.setdefault(account_id, set()).add(group_id)
+            accounts_of.setdefault(group_id, set()).add(account_id)
+    world = World(services, policies, {pk: Group(pk, by_account) for pk, by_account in terms.items()})
+    return world, Sharing(
+        {account_id: frozenset(groups) for account_id, groups in groups_of.items()},
+        {group_id: frozenset(accounts) for group_id, accounts in accounts_of.items()},
+    )
+
+
+def _policy(row: QuotaPolicy) -> Policy:
+    filters = tuple(rule.strip() for rule in row.filters.split(";") if rule.strip())
+    return Policy(
+        row.default_units,
+        row.max_units,
+        row.validity_s,
+        row.quota_holding_s,
+        row.threshold_percent,
+        FinalUnit(FinalUnitAction(row.final_action), row.redirect_address, filters),
+    )

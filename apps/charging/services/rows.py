@@ -1,0 +1,182 @@
+"""Rows of the database as values of the domain, and back."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from apps.charging.domain.balances import Balance
+from apps.charging.domain.sessions import Hold, Meter, Session
+from apps.kernel.errors import InvalidInput
+from apps.rating.domain.source import Timing
+
+BALANCE_COLUMNS = (
+    "id, account_id, tag, kind, amount_micros, units, reserved_micros, reserved_units, weight, destinations,"
+    " categories, timings, active_from, expires_at, disabled, blocker, rating_subject, factors, overdraft_micros"
+)
+SESSION_COLUMNS = (
+    "id, session_id, sub_session, account_id, subscriber_id, opened_at, updated_at, expires_at, status,"
+    " last_number, peer, meters"
+)
+_NONE: frozenset[str] = frozenset()
+
+
+def instant(value: Any) -> datetime | None:
+    """An aware instant from what a driver gives: naive UTC from MySQL, text from SQLite."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    moment: datetime = value.replace(tzinfo=UTC)
+    return moment
+
+
+def balance_of(row: tuple[Any, ...], groups: tuple[int, ...] = ()) -> Balance:
+    """The balance of a row of BALANCE_COLUMNS. Raises InvalidInput where its terms cannot be read."""
+    money = row[3] == "monetary"
+    included, excluded = destinations_of(row[9]) if row[9] else (_NONE, _NONE)
+    return Balance(
+        row[0],
+        row[1],
+        row[2],
+        row[3],
+        row[4] if money else row[5],
+        row[6] if money else row[7],
+        row[8],
+        included,
+        excluded,
+        frozenset(words(row[10])) if row[10] else _NONE,
+        timings_of(row[11]) if row[11] else (),
+        instant(row[12]),
+        instant(row[13]),
+        bool(row[14]),
+        bool(row[15]),
+        row[16],
+        factors_of(row[17]) if row[17] else (),
+        groups,
+        row[18],
+    )
+
+
+def balance_figures(balance: Balance) -> tuple[int, int, int, int, int]:
+    """amount_micros, units, reserved_micros, reserved_units, overdraft_micros."""
+    if balance.kind == "monetary":
+        return balance.value, 0, balance.reserved, 0, balance.overdraft
+    return 0, balance.value, 0, balance.reserved, 0
+
+
+def words(text: str) -> tuple[str, ...]:
+    """The parts of a list that is split by “;”."""
+    return tuple(part.strip() for part in text.split(";") if part.strip())
+
+
+@lru_cache(maxsize=1_000)
+def destinations_of(text: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Included and excluded destination ids: ``DE;!DE_BERLIN``."""
+    names = words(text)
+    return (
+        frozenset(name for name in names if not name.startswith("!")),
+        frozenset(name[1:] for name in names if name.startswith("!")),
+    )
+
+
+@lru_cache(maxsize=1_000)
+def factors_of(text: str) -> tuple[tuple[str, int], ...]:
+    """Factors by type of record: ``voice=60;sms=1``. Raises InvalidInput."""
+    factors = []
+    for part in words(text):
+        name, _, number = part.partition("=")
+        if not number.strip().isdigit() or int(number) < 1:
+            raise InvalidInput(f"“{part}” is not a factor; write it like voice=60")
+        factors.append((name.strip(), int(number)))
+    return tuple(factors)
+
+
+@lru_cache(maxsize=1_000)
+def timings_of(text: str) -> tuple[Timing, ...]:
+    """Timings from their JSON text. Raises InvalidInput."""
+    try:
+        return tuple(_timing(number, fields) for number, fields in enumerate(json.loads(text)))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InvalidInput(
+            f"timings cannot be read: {error}; write them like [{{'weekdays': [1, 2]}}]"
+        ) from error
+
+
+def _timing(number: int, fields: dict[str, Any]) -> Timing:
+    known = {"years", "months", "month_days", "weekdays", "start", "end"}
+    if not set(fields) <= known:
+        raise ValueError(
+            f"{', '.join(sorted(set(fields) - known))} is unknown, {', '.join(sorted(known))} are known"
+        )
+    return Timing(
+        f"T{number}",
+        tuple(fields.get("years", ())),
+        tuple(fields.get("months", ())),
+        tuple(fields.get("month_days", ())),
+        tuple(fields.get("weekdays", ())),
+        _second_of_day(fields.get("start", "00:00")),
+        _second_of_day(fields.get("end", "24:00")),
+    )
+
+
+def _second_of_day(text: str) -> int:
+    hours, minutes, *seconds = (int(part) for part in text.split(":"))
+    return hours * 3600 + minutes * 60 + (seconds[0] if seconds else 0)
+
+
+def session_of(row: tuple[Any, ...], holds: dict[int, list[Hold]]) -> Session:
+    """The session of a row of SESSION_COLUMNS, with its holds by number of the meter."""
+    opened_at, updated_at, expires_at = instant(row[5]), instant(row[6]), instant(row[7])
+    assert opened_at is not None
+    assert updated_at is not None
+    assert expires_at is not None
+    row_id, session_id, sub_session, account_id, subscriber_id = row[:5]
+    status, last_number, peer, meters = row[8:]
+    return Session(
+        row_id,
+        session_id,
+        sub_session,
+        account_id,
+        subscriber_id,
+        opened_at,
+        updated_at,
+        expires_at,
+        status,
+        last_number,
+        peer,
+        meters_from_text(meters, holds),
+    )
+
+
+_METER_INSTANTS = tuple(
+    Meter._fields.index(name) for name in ("started_at", "reported_at", "tariff_change_at")
+)
+_METER_HOLDS = Meter._fields.index("holds")
+
+
+def meters_to_text(meters: tuple[Meter, ...]) -> str:
+    """The meters without what is held for them, which rows of their own say."""
+    written = []
+    for meter in meters:
+        fields: list[Any] = list(meter)
+        for index in _METER_INSTANTS:
+            value = fields[index]
+            fields[index] = None if value is None else value.timestamp()
+        fields[_METER_HOLDS] = 0
+        written.append(fields)
+    return json.dumps(written, separators=(",", ":"), ensure_ascii=False)
+
+
+def meters_from_text(text: str, holds: dict[int, list[Hold]]) -> tuple[Meter, ...]:
+    """The meters again, with what is held for each by its number."""
+    meters = []
+    for number, fields in enumerate(json.loads(text)):
+        for index in _METER_INSTANTS:
+            value = fields[index]
+            fields[index] = None if value is None else datetime.fromtimestamp(value, UTC)
+        fields[_METER_HOLDS] = tuple(holds.get(number, ()))
+        meters.append(Meter(*fields))
+    return tuple(meters)
