@@ -57,7 +57,9 @@ class PricePlan(models.Model):
         help_text="Rating profile subject that prices what the plan itself does not (destination-based rates).",
     )
     expiration_date = models.DateField(
-        null=True, blank=True, help_text="From this day (tenant's time zone) on, nothing is priced by the plan."
+        null=True,
+        blank=True,
+        help_text="From this day (tenant's time zone) on, nothing is priced by the plan.",
     )
     retired_at = models.DateTimeField(null=True, blank=True)
     history = HistoricalRecords()
@@ -66,7 +68,9 @@ class PricePlan(models.Model):
         ordering = ["tenant", "code"]
         constraints = [
             models.UniqueConstraint(fields=["tenant", "code"], name="price_plan_code_once_a_tenant"),
-            models.CheckConstraint(condition=models.Q(monthly_fee_micros__gte=0), name="price_plan_fee_not_negative"),
+            models.CheckConstraint(
+                condition=models.Q(monthly_fee_micros__gte=0), name="price_plan_fee_not_negative"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -104,7 +108,9 @@ class PricePlanService(ServiceTerms):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["price_plan", "service"], name="price_plan_service_once"),
-            models.CheckConstraint(condition=models.Q(free_units__gte=UNLIMITED), name="price_plan_free_units_valid"),
+            models.CheckConstraint(
+                condition=models.Q(free_units__gte=UNLIMITED), name="price_plan_free_units_valid"
+            ),
             models.CheckConstraint(
                 condition=models.Q(price_micros__isnull=True) | models.Q(price_micros__gte=0),
                 name="price_plan_price_not_negative",
@@ -130,7 +136,9 @@ class Bundle(models.Model):
         ordering = ["tenant", "code"]
         constraints = [
             models.UniqueConstraint(fields=["tenant", "code"], name="bundle_code_once_a_tenant"),
-            models.CheckConstraint(condition=models.Q(monthly_fee_micros__gte=0), name="bundle_fee_not_negative"),
+            models.CheckConstraint(
+                condition=models.Q(monthly_fee_micros__gte=0), name="bundle_fee_not_negative"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -146,7 +154,9 @@ class BundleService(ServiceTerms):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["bundle", "service"], name="bundle_service_once"),
-            models.CheckConstraint(condition=models.Q(free_units__gte=UNLIMITED), name="bundle_free_units_valid"),
+            models.CheckConstraint(
+                condition=models.Q(free_units__gte=UNLIMITED), name="bundle_free_units_valid"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -42,7 +42,9 @@ class Tenant(models.Model):
     address = models.TextField(blank=True, help_text="Postal address on the bills, a line each.")
     tax_number = models.CharField(max_length=40, blank=True)
     payment_details = models.TextField(blank=True, help_text="How to pay, printed on unpaid bills.")
-    contact = models.CharField(max_length=200, blank=True, help_text="Printed on bills: phone, e-mail or web.")
+    contact = models.CharField(
+        max_length=200, blank=True, help_text="Printed on bills: phone, e-mail or web."
+    )
     history = HistoricalRecords()
 
     class Meta:

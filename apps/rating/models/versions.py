@@ -9,7 +9,9 @@ class TariffVersion(models.Model):
     """One immutable snapshot of all that prices depend on, of every tenant."""
 
     published_at = models.DateTimeField()
-    content_hash = models.CharField(max_length=64, help_text="SHA-256 of the snapshot; the same content is one version.")
+    content_hash = models.CharField(
+        max_length=64, help_text="SHA-256 of the snapshot; the same content is one version."
+    )
     snapshot = models.BinaryField(help_text="Compressed canonical JSON (apps.rating.domain).")
     note = models.CharField(max_length=200, blank=True)
 
