@@ -30,9 +30,7 @@ def round_ratio(numerator: int, denominator: int, method: RoundingMethod) -> int
     return (2 * numerator + denominator) // (2 * denominator)
 
 
-def round_to_decimals(
-    numerator: int, denominator: int, method: RoundingMethod, decimals: int
-) -> int:
+def round_to_decimals(numerator: int, denominator: int, method: RoundingMethod, decimals: int) -> int:
     """Micro-units of an amount of ``numerator / denominator`` micro-units, at ``decimals`` of the unit.
 
     ``decimals`` counts digits after the currency unit's point: 4 leaves multiples of 100 micro-units.

@@ -1,5 +1,6 @@
 """Django itself: applications, middleware, templates, time, security."""
 
+import contextlib
 import os
 import secrets
 
@@ -23,10 +24,9 @@ def _own_secret_key() -> str:
         temporary = path.with_name(f"secret_key.{os.getpid()}")
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
             file.write(secrets.token_urlsafe(50))
-        try:
-            os.link(temporary, path)  # Another process may have been first; its key is the one.
-        except FileExistsError:
-            pass
+        # Another process may have been first; then its key is the one.
+        with contextlib.suppress(FileExistsError):
+            os.link(temporary, path)
         temporary.unlink()
         return path.read_text().strip()
 

@@ -14,7 +14,9 @@ def database_from_url(url: str) -> dict[str, object]:
     if parts.scheme == "sqlite":
         path = unquote(parts.path[1:]) if parts.path else ""
         if not path:
-            raise ImproperlyConfigured("DATABASE_URL needs a path: sqlite:///relative.db or sqlite:////abs.db")
+            raise ImproperlyConfigured(
+                "DATABASE_URL needs a path: sqlite:///relative.db or sqlite:////abs.db"
+            )
         return {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": str(env.BASE_DIR / path),
@@ -31,7 +33,9 @@ def database_from_url(url: str) -> dict[str, object]:
     if parts.scheme in ("mysql", "mariadb"):
         name = parts.path.lstrip("/")
         if not parts.hostname or not name:
-            raise ImproperlyConfigured("DATABASE_URL needs a host and a name: mysql://user:password@host:3306/bss")
+            raise ImproperlyConfigured(
+                "DATABASE_URL needs a host and a name: mysql://user:password@host:3306/bss"
+            )
         return {
             "ENGINE": "django.db.backends.mysql",
             "NAME": name,

@@ -128,10 +128,13 @@ def _leading_digits(region: str) -> re.Pattern[str] | None:
 @cache
 def _pattern(region: str, mobile: bool) -> tuple[re.Pattern[str] | None, tuple[int, ...]]:
     metadata = PhoneMetadata.metadata_for_region(region)
-    kind = metadata and (metadata.mobile if mobile else metadata.fixed_line)
+    if metadata is None:
+        return None, ()
+    kind = metadata.mobile if mobile else metadata.fixed_line
     if not kind or not kind.national_number_pattern:
         return None, ()
-    lengths = kind.possible_length or metadata.general_desc.possible_length
+    general = metadata.general_desc
+    lengths = kind.possible_length or (general.possible_length if general else ())
     return re.compile(kind.national_number_pattern), tuple(lengths)
 
 
