@@ -134,7 +134,10 @@ class _Layout:
 
     def __init__(self, options: CsvOptions, preamble: str) -> None:
         self.options = options
-        names = [cell.strip() for cell in self._cells(preamble)] if options.header else []
+        try:
+            names = [cell.strip() for cell in self._cells(preamble)] if options.header else []
+        except csv.Error as error:
+            raise UnreadableCell(f"the header is not a CSV line: {error}") from None
         self.width = len(names)
         columns: Mapping[str, Column] = options.columns or {name: name for name in names if name in FIELDS}
         positions = {
