@@ -41,7 +41,11 @@ class Bill(models.Model):
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="bills", db_index=False)
     cycle = models.ForeignKey(BillCycle, on_delete=models.PROTECT, related_name="bills", db_index=False)
     run = models.ForeignKey(BillRun, null=True, blank=True, on_delete=models.PROTECT, related_name="bills")
-    number = models.CharField(max_length=24, help_text="Bill (invoice) number, as printed.")
+    number = models.CharField(
+        max_length=24,
+        null=True,
+        help_text="Bill (invoice) number, as printed; every bill that is committed has one.",
+    )
     kind = models.CharField(max_length=8, choices=Kind.choices)
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.NEW, db_index=True)
     period_start = models.DateTimeField()

@@ -12,7 +12,7 @@ from apps.billing.models import BillCycle
 from apps.billing.selectors.among import among
 from apps.billing.selectors.due import DueAccount, due_accounts, last_load_sequence
 from apps.billing.selectors.inputs import read_inputs, statements
-from apps.billing.services.writing import Billed, Sitting, move_on, write_bills
+from apps.billing.services.writing import Billed, Sitting, move_on, number_bills, write_bills
 from apps.charging.models import DEFAULT_BALANCE, Balance
 from apps.kernel.errors import BssError
 from apps.kernel.periods import Period
@@ -59,6 +59,7 @@ def bill_accounts(
     sitting = Sitting(cycle, until, sequence, run_id, now)
     ids = write_bills(sitting, bills, inputs)
     move_on(sitting, settled)
+    number_bills(sitting, bills, ids)
     return BilledAccounts(ids, total, tuple(problems))
 
 

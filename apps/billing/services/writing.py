@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -30,7 +31,6 @@ BILL_COLUMNS = (
     "account_id",
     "cycle_id",
     "run_id",
-    "number",
     "kind",
     "status",
     "period_start",
@@ -216,7 +216,6 @@ def _bill_rows(
 ) -> Iterator[tuple[Any, ...]]:
     cycle, issued_on = sitting.cycle, sitting.issued_on
     due_on = (issued_on + timedelta(days=cycle.payment_term_days)).isoformat()
-    numbers = _numbers(sitting, bills)
     prepaid_kind, postpaid_kind, status = (
         Bill.Kind.PREPAID.value,
         Bill.Kind.POSTPAID.value,
@@ -232,7 +231,6 @@ def _bill_rows(
             account.account_id,
             cycle.pk,
             sitting.run_id,
-            next(numbers[account.prepaid]),
             prepaid_kind if account.prepaid else postpaid_kind,
             status,
             begins,
@@ -265,26 +263,34 @@ def _ledger_after(account: DueAccount, settled: _Settled | None) -> int:
     return account.billed_ledger_entry if account.billed_before else settled.entry
 
 
-def _numbers(sitting: Sitting, bills: Sequence[Billed]) -> dict[bool, Iterator[str]]:
-    """The next bill numbers, for prepaid (True) and postpaid (False) accounts."""
-    prepaid = sum(account.prepaid for account, _, _ in bills)
-    return {
-        False: _take_numbers(sitting, "", len(bills) - prepaid),
-        True: _take_numbers(sitting, "S", prepaid),
-    }
-
-
-def _take_numbers(sitting: Sitting, letter: str, count: int) -> Iterator[str]:
-    """``count`` numbers of a series, which stays locked until they are committed with their bills."""
-    if not count:
-        return iter(())
-    prefix = f"{letter}{sitting.issued_on.year}-"
-    series, _ = BillNumberSeries.objects.get_or_create(tenant_id=sitting.cycle.tenant_id, prefix=prefix)
-    series = BillNumberSeries.objects.select_for_update().get(pk=series.pk)
-    first = series.last + 1
-    series.last += count
-    series.save(update_fields=["last"])
-    return (f"{prefix}{number:08d}" for number in range(first, first + count))
+def number_bills(sitting: Sitting, bills: Sequence[Billed], ids: Mapping[int, int]) -> None:
+    """Give the bills their numbers: the last step of a transaction, since a series is locked until it is committed."""
+    for letter, prepaid in (("", False), ("S", True)):
+        numbered = [ids[account.account_id] for account, _, _ in bills if account.prepaid is prepaid]
+        if not numbered:
+            continue
+        prefix = f"{letter}{sitting.issued_on.year}-"
+        series, _ = BillNumberSeries.objects.get_or_create(tenant_id=sitting.cycle.tenant_id, prefix=prefix)
+        series = BillNumberSeries.objects.select_for_update().get(pk=series.pk)
+        ranked = (
+            "SELECT id AS bill_id, ROW_NUMBER() OVER (ORDER BY id) AS place "
+            f"FROM billing_bill WHERE id IN ({among(numbered).sql})"
+        )
+        with connection.cursor() as cursor:
+            if connection.vendor == "mysql":
+                cursor.execute(
+                    f"UPDATE billing_bill JOIN ({ranked}) AS ranked ON ranked.bill_id = billing_bill.id "
+                    "SET number = CONCAT(%s, LPAD(%s + place, 8, '0'))",
+                    [prefix, series.last],
+                )
+            else:
+                cursor.execute(
+                    "UPDATE billing_bill SET number = %s || PRINTF('%%08d', %s + place) "
+                    f"FROM ({ranked}) AS ranked WHERE ranked.bill_id = billing_bill.id",
+                    [prefix, series.last],
+                )
+        series.last += len(numbered)
+        series.save(update_fields=["last"])
 
 
 def _write_lines(bills: Sequence[Billed], names: Mapping[tuple[int, int], str], ids: dict[int, int]) -> None:
@@ -319,9 +325,24 @@ def _write_lines(bills: Sequence[Billed], names: Mapping[tuple[int, int], str], 
             number += 1
             charges.append(_charge_row(bill_id, number, charge))
     table = BillLine._meta.db_table
-    for start in range(0, len(usage), LINES_AT_A_TIME):
-        insert_rows(table, USAGE_COLUMNS, usage[start : start + LINES_AT_A_TIME])
-    insert_rows(table, CHARGE_COLUMNS, charges)
+    with _without_looking_up_bills():
+        for start in range(0, len(usage), LINES_AT_A_TIME):
+            insert_rows(table, USAGE_COLUMNS, usage[start : start + LINES_AT_A_TIME])
+        insert_rows(table, CHARGE_COLUMNS, charges)
+
+
+@contextmanager
+def _without_looking_up_bills() -> Iterator[None]:
+    """MySQL looks up the bill of every line; these have been written just before, in this transaction."""
+    if connection.vendor != "mysql":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SET SESSION foreign_key_checks = 0")
+        try:
+            yield
+        finally:
+            cursor.execute("SET SESSION foreign_key_checks = 1")
 
 
 def _charge_row(bill_id: int, number: int, charge: Charge) -> tuple[Any, ...]:
