@@ -82,13 +82,18 @@ class GatewayClient:
         )
         await self._opened
 
-    def ask(self, avps: dict[str, Any], answered: Callable[[Message | None, str], None]) -> None:
-        """Send a CCR; ``answered`` gets the answer, or None and the reason."""
+    def ask(
+        self,
+        avps: dict[str, Any],
+        answered: Callable[[Message | None, str], None],
+        retransmitted: bool = False,
+    ) -> None:
+        """Send a CCR, with the T flag if it was sent before; ``answered`` gets the answer, or None and the reason."""
         transport = self._transport
         if transport is None or self.ended:
             answered(None, self.ended or "not connected")
             return
-        transport.peer.send_request(Command.CREDIT_CONTROL, avps, transport.now(), answered)
+        transport.peer.send_request(Command.CREDIT_CONTROL, avps, transport.now(), answered, retransmitted)
         if not self._dirty:
             self._dirty = True
             asyncio.get_running_loop().call_soon(self._flush)

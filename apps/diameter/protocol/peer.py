@@ -17,6 +17,7 @@ from apps.diameter.protocol.codes import (
     FLAG_ERROR,
     FLAG_PROXIABLE,
     FLAG_REQUEST,
+    FLAG_RETRANSMITTED,
     HEADER_BYTES,
     VERSION,
     Command,
@@ -115,8 +116,7 @@ class PeerConnection:
         self._splitter.feed(data)
         return self._read_on(now)
 
-    @property
-    def wants_input(self) -> bool:
+    def reads_on(self) -> bool:
         """False while the owner decides on the peer's introduction, or once the connection has ended."""
         return self.state not in (PeerState.CHECKING, PeerState.CLOSED)
 
@@ -202,14 +202,15 @@ class PeerConnection:
             self._watchdog.probe(now)
             self._send_dwr(now)
 
-    def send_request(self, command: int, avps: Avps, now: float, token: Any) -> None:
+    def send_request(
+        self, command: int, avps: Avps, now: float, token: Any, retransmitted: bool = False
+    ) -> None:
         """Send a request of this side; ``AnswerReceived`` or ``RequestFailed`` with ``token`` follows, once."""
         if self.state is not PeerState.OPEN:
             self._events.append(RequestFailed(token, f"the connection is {self.state.value}"))
             return
-        self._send_request(
-            command, COMMANDS[command].application, FLAG_PROXIABLE, encode_avps(avps), now, token
-        )
+        flags = FLAG_PROXIABLE | (FLAG_RETRANSMITTED if retransmitted else 0)
+        self._send_request(command, COMMANDS[command].application, flags, encode_avps(avps), now, token)
 
     def stop(self, cause: DisconnectCause, now: float) -> list[Event]:
         """End the connection in good order: answer what is in flight, DPR with ``cause``, wait for DPA."""
@@ -229,7 +230,7 @@ class PeerConnection:
         return events
 
     def _read_on(self, now: float) -> list[Event]:
-        while self._reads_on():
+        while self.reads_on():
             try:
                 messages = self._splitter.messages()
             except FramingFault as fault:
@@ -239,13 +240,10 @@ class PeerConnection:
                 break
             for index, data in enumerate(messages):
                 self._message(data, now)
-                if not self._reads_on():
+                if not self.reads_on():
                     self._splitter.give_back(messages[index + 1 :])
                     break
         return self._take_events()
-
-    def _reads_on(self) -> bool:
-        return self.wants_input
 
     def _message(self, data: bytes, now: float) -> None:
         self._watchdog.received(now)

@@ -89,6 +89,11 @@ def take_orders(process_key: str, now: datetime) -> list[SessionOrder]:
     return orders
 
 
+def give_back(order_id: int) -> None:
+    """An order that was taken and could not be sent: it is pending again."""
+    SessionOrder.objects.filter(id=order_id).update(status=SessionOrder.Status.PENDING, sent_at=None)
+
+
 def finish_order(order_id: int, result_code: int | None, detail: str, now: datetime) -> None:
     """Note the answer, or why there is none."""
     done = result_code is not None and 2000 <= result_code < 3000

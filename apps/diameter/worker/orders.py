@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any
 
 import structlog
@@ -10,6 +10,7 @@ import structlog
 from apps.diameter.models import SessionOrder
 from apps.diameter.protocol.codes import APPLICATION_CREDIT_CONTROL, Command, ReAuthRequestType
 from apps.diameter.protocol.node import LocalNode
+from apps.diameter.protocol.peer_states import PeerState
 from apps.diameter.services import orders
 from apps.diameter.worker.database_thread import DatabaseThread
 from apps.diameter.worker.transport import DiameterTransport
@@ -26,19 +27,27 @@ class OrderSender:
         self._node = node
         self._rows = rows
 
-    async def send(self, transports: Iterable[DiameterTransport]) -> None:
-        """Send what is pending, and ask connections whose peer seems to have come anew."""
-        by_token = {transport.token: transport for transport in transports}
+    async def send(self, transports: Collection[DiameterTransport]) -> None:
+        """Send what is pending, and ask connections whose peer seems to have come anew.
+
+        ``transports`` is live: it is looked at after each wait for the database.
+        """
         for token in await self._rows.run(orders.take_probes, self._process_key):
-            if (doubted := by_token.get(token)) is not None:
-                doubted.peer.probe(doubted.now())
-                doubted.flush()
-                doubted.reschedule()
-        by_host = {transport.peer.origin_host.lower(): transport for transport in by_token.values()}
-        for order in await self._rows.run(orders.take_orders, self._process_key, utc_now()):
+            for transport in [doubted for doubted in transports if doubted.token == token]:
+                transport.peer.probe(transport.now())
+                transport.flush()
+                transport.reschedule()
+        taken = await self._rows.run(orders.take_orders, self._process_key, utc_now())
+        by_host = {
+            transport.peer.origin_host.lower(): transport
+            for transport in transports
+            if transport.peer.state is PeerState.OPEN
+        }
+        for order in taken:
             transport = by_host.get(order.peer_host)
             if transport is None:
-                await self.answered(order.id, None, "the gateway's connection has just ended")
+                # Not open yet, or just closed: for the next round, here or elsewhere.
+                await self._rows.run(orders.give_back, order.id)
                 continue
             route = orders.route_from_text(order.route)
             command = Command.ABORT_SESSION if order.kind == SessionOrder.Kind.ABORT else Command.RE_AUTH

@@ -109,7 +109,7 @@ class DiameterTransport(asyncio.Protocol):
         if events:
             self._owner.happened(self, events)
         self.flush()
-        if not self.peer.wants_input or not self._reading:
+        if not self.peer.reads_on() or not self._reading:
             self._read_or_not()
 
     def flush(self) -> None:
@@ -140,7 +140,7 @@ class DiameterTransport(asyncio.Protocol):
 
     def _read_or_not(self) -> None:
         transport = self._transport
-        wanted = self.peer.wants_input and not self._write_blocked
+        wanted = self.peer.reads_on() and not self._write_blocked
         if transport is None or transport.is_closing() or wanted == self._reading:
             return
         self._reading = wanted
