@@ -46,7 +46,7 @@ def dashboard_context(request: HttpRequest, context: dict[str, Any]) -> dict[str
 
 
 def _facts(found: Figures, can) -> list[Fact]:
-    today = found.days[-1]
+    last_day = found.usage_days[-1]
     facts = []
     if can("mediation.view_cdrfile"):
         loaded = found.loads[-1]
@@ -59,17 +59,18 @@ def _facts(found: Figures, can) -> list[Fact]:
                 list_url("mediation.cdrfile"),
             )
         )
-        week = today - timedelta(days=6)
+        week = last_day - timedelta(days=6)
+        to = "" if last_day == found.days[-1] else f" to {last_day:%d %b}"
         for currency, services in sorted(found.revenue.items())[:2]:
             sums = [
                 sum(cost for per_day in services.values() for day, cost in per_day.items() if day >= since)
-                for since in (today, week)
+                for since in (last_day, week)
             ]
             facts.append(
                 Fact(
-                    "Usage revenue, 7 days",
+                    f"Usage revenue, 7 days{to}",
                     plain_money(sums[1] // 10_000 * 10_000, currency),
-                    f"today {plain_money(sums[0] // 10_000 * 10_000, currency)}",
+                    f"{'last day' if to else 'today'} {plain_money(sums[0] // 10_000 * 10_000, currency)}",
                 )
             )
     if can("mediation.view_suspendedrecord"):
@@ -130,7 +131,7 @@ def _revenue_chart(found: Figures) -> dict[str, Any]:
     for currency, services in sorted(found.revenue.items()):
         for service in sorted(services):
             label = f"{service}, {currency}" if len(found.revenue) > 1 else service
-            values = [services[service].get(day, 0) / MICROS_PER_UNIT for day in found.days]
+            values = [services[service].get(day, 0) / MICROS_PER_UNIT for day in found.usage_days]
             sets.append(_bars(label, values, len(sets)))
     currency = next(iter(found.revenue), "")
     unit = f" in {currency}" if len(found.revenue) == 1 else ""
@@ -138,7 +139,7 @@ def _revenue_chart(found: Figures) -> dict[str, Any]:
         "revenue",
         f"Usage revenue by day and service{unit}",
         "bar",
-        _labels(found.days),
+        _labels(found.usage_days),
         sets,
         url=list_url("mediation.cdrfile"),
         link="CDR files",
@@ -176,7 +177,7 @@ def _suspense_chart(found: Figures) -> dict[str, Any]:
         "Open suspense by reason",
         "bar",
         # A list of words is drawn as lines.
-        [reason.replace("_", " ").split() if len(reason) > 14 else reason for reason, _ in shown],
+        [_in_lines(reason.replace("_", " ")) for reason, _ in shown],
         [_bars("Records", [records for _, records in shown], 2)] if shown else [],
         url=list_url("mediation.suspendedrecord", state__exact="open"),
         link="Suspense",
@@ -210,6 +211,10 @@ def _bills_chart(found: Figures) -> dict[str, Any]:
         span=4,
         empty="No bill yet.",
     )
+
+
+def _in_lines(text: str) -> str | list[str]:
+    return text.split() if len(text) > 14 else text
 
 
 def _labels(days: Sequence[date]) -> list[str]:

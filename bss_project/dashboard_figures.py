@@ -17,6 +17,7 @@ from apps.subscribers.models import Subscriber
 
 DAYS = 30
 RUNS = 5
+STALE_DAYS = 7
 # Newest rows looked at; beyond them a figure says “at least”.
 MOST_FILES = 20_000
 MOST_BILLS = 500_000
@@ -45,9 +46,13 @@ class BillStatus(NamedTuple):
 
 @dataclass(frozen=True)
 class Figures:
-    """All that the page shows. ``revenue[currency][service][day]`` is in micro-units; days are in UTC."""
+    """All that the page shows. ``revenue[currency][service][day]`` is in micro-units; days are in UTC.
+
+    ``usage_days`` end with today, or with the newest day of usage where that is older than ``STALE_DAYS``.
+    """
 
     days: list[date]
+    usage_days: list[date]
     loads: list[LoadDay]
     revenue: dict[str, dict[str, dict[date, int]]]
     suspense: list[tuple[str, int]]
@@ -71,12 +76,14 @@ def figures(now: datetime) -> Figures:
 def read_figures(now: datetime) -> Figures:
     """The figures at ``now``, read from the database with a constant number of queries."""
     today = now.astimezone(UTC).date()
-    days = [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
+    days = _days_to(today)
+    usage_days = _days_to(_last_day_of_usage(today))
     bills, bills_are_all = _bills()
     return Figures(
         days=days,
+        usage_days=usage_days,
         loads=_loads(days),
-        revenue=_revenue(days),
+        revenue=_revenue(usage_days),
         suspense=list(
             SuspendedRecord.objects.filter(state=SuspendedRecord.State.OPEN)
             .values_list("reason")
@@ -96,6 +103,15 @@ def latest_runs() -> list[RunProgress]:
     newest = BillRun.objects.order_by("-pk").values_list("pk", flat=True)
     pks = list(dict.fromkeys([*running[:RUNS], *newest[:RUNS]]))[:RUNS]
     return runs_progress(pks)
+
+
+def _days_to(last: date) -> list[date]:
+    return [last - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
+
+
+def _last_day_of_usage(today: date) -> date:
+    newest = CdrFileDay.objects.filter(day__lte=today).aggregate(last=Max("day"))["last"]
+    return newest if newest is not None and (today - newest).days > STALE_DAYS else today
 
 
 def _loads(days: list[date]) -> list[LoadDay]:

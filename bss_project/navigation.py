@@ -99,6 +99,16 @@ GROUPS = (
         folded=True,
     ),
     Group(
+        "Real-time charging",
+        (
+            Item("Sessions", "bolt", "charging.chargingsession"),
+            Item("Balances", "savings", "charging.balance"),
+            Item("Quota policies", "speed", "charging.quotapolicy"),
+            Item("Shared groups", "group_work", "charging.sharedgroup"),
+        ),
+        folded=True,
+    ),
+    Group(
         "Usage",
         (
             Item("CDR files", "folder_open", "mediation.cdrfile"),

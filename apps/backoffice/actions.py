@@ -166,7 +166,7 @@ class PageActionsMixin:
             "form": form,
             "result": result,
             "result_template": action.result_template,
-            "submit": action.submit or action.title,
+            "submit_text": action.submit or action.title,
             "back": back,
             "media": self.media + form.media,
             "multipart": form.is_multipart(),

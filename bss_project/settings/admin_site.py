@@ -32,6 +32,9 @@ UNFOLD = {
     "SITE_HEADER": "BSS",
     "SITE_SUBHEADER": "Charging and billing",
     "SITE_SYMBOL": "cell_tower",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("bss/favicon.svg")},
+    ],
     "SITE_URL": None,
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,

@@ -27,6 +27,7 @@ NEVER_EDITED = {
     "billing.payment",
     "charging.allowancecounter",
     "charging.balance",
+    "charging.chargingsession",
     "charging.ledgerentry",
     "invoicing.billdocument",
     "mediation.cdr",

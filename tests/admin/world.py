@@ -22,7 +22,15 @@ from apps.billing.models import (
     Payment,
     RecurringCharge,
 )
-from apps.charging.models import Account, AllowanceCounter, LedgerEntry
+from apps.charging.models import (
+    Account,
+    AllowanceCounter,
+    ChargingSession,
+    LedgerEntry,
+    QuotaPolicy,
+    Reservation,
+    SharedGroup,
+)
 from apps.charging.services.ledger import post
 from apps.invoicing.models import BillDocument
 from apps.kernel.clock import utc_now
@@ -59,7 +67,9 @@ def make_world(subscribers: int = 4, records: int = 40, days: int = 10) -> None:
     make_billing(people, now)
 
 
-def make_usage(people: list[Subscriber], records: int, days: int, now: datetime) -> list[CdrFile]:
+def make_usage(
+    people: list[Subscriber], records: int, days: int, now: datetime, name: str = "MSC01"
+) -> list[CdrFile]:
     """A file a day with ``records`` rated records, a few of them in suspense, and one refused file."""
     chance = random.Random(7)
     services = list(Service.objects.order_by("pk"))
@@ -67,7 +77,7 @@ def make_usage(people: list[Subscriber], records: int, days: int, now: datetime)
         RatedDestination.objects.get_or_create(tag=tag)[0]
         for tag in ("DE_MOBILE", "FR_FIXED", "US", "INTERNET")
     ]
-    source = Source.objects.create(code="MSC01", name="Switch 1", file_pattern="MSC01_*")
+    source = Source.objects.create(code=name, name=f"Switch {name}", file_pattern=f"{name}_*")
     version = TariffVersion.objects.create(
         published_at=now - 20 * DAY, content_hash="0" * 64, snapshot=b"nothing", note="By hand"
     )
@@ -76,9 +86,9 @@ def make_usage(people: list[Subscriber], records: int, days: int, now: datetime)
     for back in range(days, 0, -1):
         at = now - back * DAY
         file = CdrFile.objects.create(
-            name=f"MSC01_{at:%Y%m%d}.cdr",
+            name=f"{name}_{at:%Y%m%d}.cdr",
             source=source,
-            content_hash=hashlib.sha256(f"{back}".encode()).hexdigest(),
+            content_hash=hashlib.sha256(f"{name} {back}".encode()).hexdigest(),
             state=CdrFile.State.LOADED,
             size_octets=records * 120,
             records=records + 3,
@@ -88,7 +98,7 @@ def make_usage(people: list[Subscriber], records: int, days: int, now: datetime)
             first_start=at,
             last_start=at + timedelta(hours=2),
             tariff_version=version,
-            load_sequence=days - back + 1,
+            load_sequence=(CdrFile.objects.aggregate(last=Max("load_sequence"))["last"] or 0) + 1,
             taken_at=at,
             loaded_at=at + timedelta(seconds=4),
         )
@@ -155,7 +165,7 @@ def make_usage(people: list[Subscriber], records: int, days: int, now: datetime)
         name="broken.cdr",
         state=CdrFile.State.REFUSED,
         error="offset 0: not a stream of CDR messages",
-        content_hash="f" * 64,
+        content_hash=hashlib.sha256(f"{name} refused".encode()).hexdigest(),
         taken_at=now,
     )
     return files
@@ -288,6 +298,7 @@ def make_billing(people: list[Subscriber], now: datetime) -> None:
         cause="cdr-file:1:1",
         at=now,
     )
+    make_session(people[0], now)
     RecurringCharge.objects.create(
         account=account, description="Static address", monthly_amount_micros=4_000_000, start=start
     )
@@ -295,3 +306,24 @@ def make_billing(people: list[Subscriber], now: datetime) -> None:
     Discount.objects.create(account=account, description="Loyalty", rate_millionths=100_000, start=start)
     Notification.objects.create(at=now, level="info", text="Bill run 1 is complete.", activity=activity)
     Notification.objects.create(at=now, level="error", text="broken.cdr was refused.")
+
+
+def make_session(person: Subscriber, now: datetime) -> None:
+    """An open session that holds some of its account's money, and the policies around it."""
+    account = person.payer.account
+    session = ChargingSession.objects.create(
+        id=1,
+        key="0" * 32,
+        session_id="gw.example;1;1",
+        account=account,
+        subscriber=person,
+        opened_at=now,
+        updated_at=now,
+        expires_at=now + DAY,
+        peer="gw.example",
+    )
+    balance = account.balances.first()
+    assert balance is not None
+    Reservation.objects.create(session=session, meter=0, holder_id=balance.pk, amount=1_000_000)
+    QuotaPolicy.objects.create(service=Service.objects.get(code="data"), default_units=10_485_760)
+    SharedGroup.objects.create(tenant=person.tenant, code="FAMILY")

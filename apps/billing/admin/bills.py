@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib import admin
@@ -26,6 +27,7 @@ from apps.billing.models import Bill, Payment
 from apps.billing.services.payments import record_payment
 from apps.charging.models import Account
 from apps.kernel.clock import utc_now
+from apps.kernel.periods import Period, as_utc
 
 STATUS_COLOURS = {"new": "info", "unpaid": "warning", "paid": "success"}
 
@@ -62,11 +64,15 @@ def pay(request: HttpRequest, bill: Bill, form: PaymentForm) -> str:
     return f"{paid} recorded; {payment.bill} is {payment.bill.get_status_display().lower()}."
 
 
+def days_of(start: datetime, end: datetime, zone: ZoneInfo) -> str:
+    """``2026-01-01 to 2026-01-31``: first and last day of a period, as the zone's calendar has them."""
+    first, after_last = Period(as_utc(start), as_utc(end)).local_dates(zone)
+    return f"{first:%Y-%m-%d} to {after_last - timedelta(days=1):%Y-%m-%d}"
+
+
 def period_of(bill: Bill) -> str:
-    """The bill's period as its cycle's calendar has it; the last day belongs to it."""
-    zone = bill.cycle.zone
-    start, end = bill.period_start.astimezone(zone), bill.period_end.astimezone(zone)
-    return f"{start:%Y-%m-%d} to {end:%Y-%m-%d}"
+    """The days that a bill is for."""
+    return days_of(bill.period_start, bill.period_end, bill.cycle.zone)
 
 
 @admin.register(Bill)

@@ -15,6 +15,7 @@ from apps.backoffice.admins import ReadOnlyAdmin, require
 from apps.backoffice.display import badge, duration, grouped, instant, link, link_to, list_url, plain_money
 from apps.backoffice.forms import ActionForm
 from apps.backoffice.panels import Panel, Table, add_panel, page_of
+from apps.billing.admin.bills import days_of
 from apps.billing.models import BillRun, BillRunChunk
 from apps.billing.selectors.runs import RunProgress, run_progress
 from apps.billing.services.runs import resume_run, stop_run
@@ -152,8 +153,7 @@ class BillRunAdmin(ReadOnlyAdmin):
 
     @display(description="Period", ordering="period_end")
     def period(self, run: BillRun) -> str:
-        zone = run.cycle.zone
-        return f"{run.period_start.astimezone(zone):%Y-%m-%d} to {run.period_end.astimezone(zone):%Y-%m-%d}"
+        return days_of(run.period_start, run.period_end, run.cycle.zone)
 
     @display(description="State", ordering="state")
     def state_label(self, run: BillRun):

@@ -43,7 +43,7 @@ def _table(request: HttpRequest, cdrs, account: Account, since: datetime) -> Tab
         ],
         "No usage in the last three months.",
         (5, 6, 7),
-        note=f"Usage since {since:%d %B %Y}, newest first." if rows else "",
+        note=f"Usage since {since.astimezone(account.tenant.zone):%d %B %Y}, newest first." if rows else "",
         previous_url=previous_url,
         next_url=next_url,
         more_url=list_url("mediation.cdr", account__id__exact=account.pk),

@@ -7,7 +7,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
     ChoicesDropdownFilter,
@@ -59,32 +59,23 @@ class SuspendedRecordAdmin(HistoryMixin, ReadOnlyAdmin):
     ordering = ("-pk",)
     actions = ("recycle_selected", "discard_selected")
     page_actions = SUSPENSE_ACTIONS
-    fieldsets = (
-        (
-            None,
-            {
-                "fields": (
-                    ("reason_label", "state_label"),
-                    "message",
-                    ("file_link", "byte_offset"),
-                    ("created", "attempts"),
-                    ("settled", "settled_by"),
-                    "settled_in_link",
-                )
-            },
-        ),
-        (
-            "As it was read",
-            {
-                "fields": (
-                    ("service_code", "record_id"),
-                    ("msisdn_label", "other_party"),
-                    ("started", "usage_label"),
-                    "corrections",
-                )
-            },
-        ),
-    )
+
+    def get_fieldsets(self, request, obj=None):
+        about = [
+            ("reason_label", "state_label"),
+            "message",
+            ("file_link", "byte_offset"),
+            ("created", "attempts"),
+        ]
+        if obj is not None and obj.settled_at is not None:
+            about += [("settled", "settled_by"), "settled_in_link"]
+        read = [
+            ("service_code", "record_id"),
+            ("msisdn_label", "other_party"),
+            ("started", "usage_label"),
+            "corrections_label",
+        ]
+        return ((None, {"fields": about}), ("As it was read", {"fields": read}))
 
     def has_settle_permission(self, request) -> bool:
         return request.user.has_perms(CHANGE)
@@ -115,7 +106,7 @@ class SuspendedRecordAdmin(HistoryMixin, ReadOnlyAdmin):
             "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
             "select_across": request.POST.get("select_across", "0"),
             "action_name": "discard_selected",
-            "submit": "Discard",
+            "submit_text": "Discard",
             "back": request.get_full_path(),
         }
         return TemplateResponse(request, "admin/backoffice/confirm_selected.html", context)
@@ -167,6 +158,11 @@ class SuspendedRecordAdmin(HistoryMixin, ReadOnlyAdmin):
     @display(description="Settled")
     def settled(self, record: SuspendedRecord):
         return instant(record.settled_at)
+
+    @display(description="Corrections")
+    def corrections_label(self, record: SuspendedRecord):
+        pairs = ((name.replace("_", " "), value) for name, value in record.corrections.items())
+        return format_html_join(", ", "{}: <strong>{}</strong>", pairs) or "none"
 
     @display(description="Usage")
     def usage_label(self, record: SuspendedRecord) -> str:

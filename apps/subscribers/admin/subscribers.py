@@ -179,21 +179,6 @@ class SubscriberAdmin(KeptMixin, HistoryAdmin):
     search_fields = ("number__startswith",)
     search_help_text = "Subscriber's number, MSISDN or IMSI in full, or the customer's name"
     ordering = ("-pk",)
-    autocomplete_fields = ()
-    fieldsets = (
-        (
-            None,
-            {
-                "fields": (
-                    ("number", "status_label"),
-                    "customer_link",
-                    "name",
-                    ("activated", "suspended", "terminated"),
-                    "tenant",
-                )
-            },
-        ),
-    )
     readonly_fields = (
         "number",
         "status_label",
@@ -301,6 +286,15 @@ class SubscriberAdmin(KeptMixin, HistoryAdmin):
 
     def has_add_permission(self, request) -> bool:
         return False
+
+    def get_fieldsets(self, request, obj=None):
+        ended = []
+        if obj is not None and obj.suspended_at is not None:
+            ended.append("suspended")
+        if obj is not None and obj.terminated_at is not None:
+            ended.append("terminated")
+        fields = [("number", "status_label"), ("customer_link", "tenant"), ("name", "activated")]
+        return ((None, {"fields": [*fields, *([tuple(ended)] if ended else [])]}),)
 
     def get_queryset(self, request):
         now = utc_now()

@@ -1,0 +1,157 @@
+"""Real-time charging: sessions and what they hold, to look at; quota policies and shared groups, to edit."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.admin import TabularInline
+from unfold.contrib.filters.admin import (
+    AutocompleteSelectFilter,
+    ChoicesDropdownFilter,
+    RelatedDropdownFilter,
+)
+from unfold.decorators import display
+
+from apps.backoffice.admins import HistoryAdmin, ReadOnlyAdmin
+from apps.backoffice.display import badge, grouped, instant, link_to
+from apps.backoffice.paging import InfinitePaginator
+from apps.backoffice.panels import Panel, Table, add_panel
+from apps.charging.models import (
+    AllowanceCounter,
+    Balance,
+    ChargingSession,
+    QuotaPolicy,
+    SharedGroup,
+    SharedGroupTerms,
+)
+
+STATUS_COLOURS = {"open": "info", "closed": "success", "released": "warning", "expired": "danger"}
+MOST_RESERVATIONS = 200
+
+
+@admin.register(ChargingSession)
+class ChargingSessionAdmin(ReadOnlyAdmin):
+    list_display = (
+        "session_id",
+        "status_label",
+        "subscriber_link",
+        "account_link",
+        "opened",
+        "updated",
+        "cost",
+    )
+    list_display_links = ("session_id",)
+    list_filter = (("status", ChoicesDropdownFilter), ("account", AutocompleteSelectFilter))
+    list_select_related = ("account", "subscriber")
+    search_fields = ("=session_id",)
+    search_help_text = "Session-Id in full"
+    ordering = ("-pk",)
+    paginator = InfinitePaginator
+    currency_path = "account__currency"
+    fields = (
+        ("session_id", "sub_session"),
+        ("status_label", "peer"),
+        ("subscriber_link", "account_link"),
+        ("opened", "updated"),
+        ("expires", "last_number"),
+        ("cost", "unpaid"),
+        "meters",
+    )
+
+    @display(description="Status", ordering="status")
+    def status_label(self, session: ChargingSession):
+        return badge(session.get_status_display(), STATUS_COLOURS.get(session.status, ""))
+
+    @display(description="Subscriber")
+    def subscriber_link(self, session: ChargingSession):
+        return link_to(session.subscriber)
+
+    @display(description="Account")
+    def account_link(self, session: ChargingSession):
+        return link_to(session.account)
+
+    @display(description="Opened", ordering="opened_at")
+    def opened(self, session: ChargingSession):
+        return instant(session.opened_at, seconds=True)
+
+    @display(description="Last report", ordering="updated_at")
+    def updated(self, session: ChargingSession):
+        return instant(session.updated_at, seconds=True)
+
+    @display(description="Ends without a report at", ordering="expires_at")
+    def expires(self, session: ChargingSession):
+        return instant(session.expires_at, seconds=True)
+
+
+@admin.register(QuotaPolicy)
+class QuotaPolicyAdmin(HistoryAdmin):
+    list_display = ("service", "plan_label", "default_units", "max_units", "validity_s", "final_action")
+    list_display_links = ("service", "plan_label")
+    list_filter = (("service", RelatedDropdownFilter), ("final_action", ChoicesDropdownFilter))
+    list_select_related = ("service", "price_plan")
+    search_fields = ("service__code", "price_plan__code")
+    ordering = ("service", "price_plan")
+    fields = (
+        ("service", "price_plan"),
+        ("default_units", "max_units"),
+        ("validity_s", "quota_holding_s"),
+        ("threshold_percent", "final_action"),
+        ("redirect_address", "filters"),
+    )
+
+    @display(description="Price plan", ordering="price_plan")
+    def plan_label(self, policy: QuotaPolicy) -> str:
+        return str(policy.price_plan or "all others")
+
+
+class SharedGroupTermsInline(TabularInline):
+    model = SharedGroupTerms
+    verbose_name = "order of use"
+    verbose_name_plural = "orders of use"
+    extra = 0
+    fields = ("account", "strategy", "rating_subject")
+    autocomplete_fields = ("account",)
+
+
+@admin.register(SharedGroup)
+class SharedGroupAdmin(HistoryAdmin):
+    list_display = ("code", "tenant")
+    list_filter = (("tenant", RelatedDropdownFilter),)
+    list_select_related = ("tenant",)
+    search_fields = ("code",)
+    ordering = ("tenant", "code")
+    fields = (("code", "tenant"),)
+    inlines = (SharedGroupTermsInline,)
+
+
+def reservations(request: HttpRequest, session: ChargingSession) -> Table:
+    """What the open session holds, by balance or free units."""
+    rows = list(session.reservations.order_by("meter", "holder_id")[:MOST_RESERVATIONS])
+    holders: dict[int, object] = {
+        balance.pk: balance
+        for balance in Balance.objects.filter(
+            pk__in=[row.holder_id for row in rows if row.holder_id > 0]
+        ).select_related("account")
+    }
+    counters = AllowanceCounter.objects.filter(pk__in=[-row.holder_id for row in rows if row.holder_id < 0])
+    holders |= {-counter.pk: counter for counter in counters.select_related("subscriber", "service")}
+    return Table(
+        ("Quota", "Held of", "Amount"),
+        [
+            (
+                row.meter,
+                link_to(holders[row.holder_id]) if row.holder_id in holders else row.holder_id,
+                grouped(row.amount),
+            )
+            for row in rows
+        ],
+        "Nothing is held.",
+        (0, 2),
+        note="Amounts in micro-units of money, seconds, octets or events." if rows else "",
+    )
+
+
+add_panel(
+    "charging.chargingsession",
+    Panel("reservations", "Reservations", reservations, ("charging.view_reservation",)),
+)

@@ -1,0 +1,152 @@
+"""Lists and the dashboard ask the database as often for many rows as for few, and never count the huge tables."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from apps.kernel.clock import utc_now
+from apps.mediation.models import CdrFile
+from apps.subscribers.models import Subscriber
+from bss_project.dashboard_figures import read_figures
+from tests.admin.world import make_usage, make_world
+from tests.factories import make_subscriber
+
+pytestmark = pytest.mark.django_db
+
+LISTS = (
+    "billing.activity",
+    "billing.bill",
+    "billing.billcycle",
+    "billing.billrun",
+    "charging.account",
+    "charging.allowancecounter",
+    "charging.balance",
+    "charging.ledgerentry",
+    "invoicing.billdocument",
+    "mediation.cdr",
+    "mediation.cdrfile",
+    "mediation.suspendedrecord",
+    "rating.priceplan",
+    "subscribers.customer",
+    "subscribers.resource",
+    "subscribers.subscriber",
+)
+
+
+@pytest.fixture
+def client(db) -> Client:
+    cache.clear()
+    client = Client()
+    client.force_login(User.objects.create_superuser("root", "", "only-for-tests"))
+    return client
+
+
+def queries_of(client: Client, address: str, **parameters: object) -> list[str]:
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(address, parameters).status_code == 200
+    return [query["sql"] for query in captured.captured_queries]
+
+
+def address_of(label: str) -> str:
+    app, model = label.split(".")
+    return reverse(f"admin:{app}_{model}_changelist")
+
+
+def test_lists_ask_as_often_for_many_rows_as_for_few(client):
+    make_world(subscribers=2, records=4, days=2)
+    for label in LISTS:
+        client.get(address_of(label))  # Content types and the like are read once a process.
+    before = {label: len(queries_of(client, address_of(label))) for label in LISTS}
+    for number in range(100, 112):
+        make_subscriber(number, price_plan="PREPAID_EASY", mode="prepaid", opening_balance_micros=1_000_000)
+    make_usage(list(Subscriber.objects.all()), 8, 4, utc_now(), name="MSC02")
+    after = {label: len(queries_of(client, address_of(label))) for label in LISTS}
+    grown = {label: (before[label], after[label]) for label in LISTS if after[label] > before[label]}
+    assert grown == {}
+    assert max(after.values()) <= 15
+
+
+@pytest.mark.parametrize("label", ["mediation.cdr", "charging.ledgerentry", "billing.bill"])
+def test_a_huge_table_is_never_counted(client, label):
+    make_world(subscribers=2, records=4, days=2)
+    app, model = label.split(".")
+    counting = [
+        sql
+        for sql in queries_of(client, address_of(label))
+        if "COUNT(" in sql.upper() and f"{app}_{model}" in sql.split("FROM", 1)[-1]
+    ]
+    assert counting == []
+
+
+def test_the_cdr_list_narrows_days_and_files_to_a_range_of_ids(client):
+    make_world(subscribers=2, records=6, days=3)
+    file = CdrFile.objects.filter(rated__gt=0).order_by("pk").first()
+    assert file is not None
+    by_file = client.get(address_of("mediation.cdr"), {"file": file.pk}).context["cl"]
+    assert {row.file_id for row in by_file.result_list} == {file.pk}
+    day = file.first_start.date()
+    by_day = client.get(address_of("mediation.cdr"), {"start_from": day, "start_to": day}).context["cl"]
+    assert {row.start.date() for row in by_day.result_list} == {day}
+    assert any(
+        "id" in sql and ">" in sql for sql in queries_of(client, address_of("mediation.cdr"), file=file.pk)
+    )
+    nothing = client.get(address_of("mediation.cdr"), {"file": "x"}).context["cl"]
+    assert list(nothing.result_list) == []
+
+
+def test_the_dashboard_reads_a_bounded_number_of_times_and_never_the_records(
+    client, django_assert_max_num_queries
+):
+    make_world(subscribers=2, records=6, days=3)
+    with CaptureQueriesContext(connection) as captured:
+        read_figures(utc_now())
+    tables = " ".join(query["sql"] for query in captured.captured_queries)
+    assert '"mediation_cdr"' not in tables
+    assert "`mediation_cdr`" not in tables
+    assert len(captured.captured_queries) <= 10
+    address = reverse("admin:index")
+    client.get(address)
+    # The second visitor within seconds is served from the cache, but for how far the runs are.
+    with django_assert_max_num_queries(8):
+        client.get(address)
+
+
+def test_every_model_of_the_rooms_has_a_page_or_is_shown_on_another():
+    from django.apps import apps
+
+    from bss_project.staff_groups import ROOMS
+
+    shown_elsewhere = {
+        "bills' number series": "billing.billnumberseries",
+        "a run's chunks": "billing.billrunchunk",
+        "a bill's lines": "billing.billline",
+        "an account's page": "billing.billingaccount",
+        "a destination's panel": "rating.destinationprefix",
+        "inlines": "rating.rateslot rating.ratingplanentry rating.priceplanservice rating.bundleservice",
+        "a subscriber's panels": "subscribers.planassignment subscribers.bundleassignment "
+        "subscribers.resourceassignment",
+        "a session's panel, inlines": "charging.reservation charging.sharedgroupterms",
+        "what a repeated request gets": "charging.storedanswer",
+        "free units used online": "charging.allowanceentry",
+        "an account's panel": "charging.payer",
+        "the dashboard": "mediation.cdrfileday",
+        "a bill's document panel": "invoicing.billrendering",
+        "news": "invoicing.documentcount",
+        "order of commits": "mediation.loadsequence",
+    }
+    known = {label for labels in shown_elsewhere.values() for label in labels.split()}
+    registered = {model._meta.label_lower for model in admin.site._registry}
+    missing = {
+        model._meta.label_lower
+        for room in ROOMS
+        for model in apps.get_app_config(room).get_models()
+        if not model.__name__.startswith("Historical")
+    } - registered
+    assert missing - known == set()
