@@ -267,6 +267,20 @@ def test_units_used_before_and_after_a_tariff_change_have_their_own_prices() -> 
     assert answer.cost_micros == 30 + 70
 
 
+def test_a_rating_group_that_comes_twice_in_a_request_has_one_quota() -> None:
+    desk = data_desk(10_000)
+    desk.send(Operation.RESERVE, data(100), data(100))
+    assert desk.reserved() == 1_000
+    desk.send(
+        Operation.TERMINATE,
+        data(None, (UsedUnits(Units(total_octets=30), TariffChange.BEFORE),)),
+        data(None, (UsedUnits(Units(total_octets=7), TariffChange.AFTER),)),
+        number=1,
+        at=NOON.replace(hour=13, minute=5),
+    )
+    assert (desk.value(), desk.reserved()) == (10_000 - 30 - 70, 0)
+
+
 def test_data_reported_after_a_change_is_priced_by_when_the_piece_began() -> None:
     desk = data_desk(10_000)
     desk.send(Operation.RESERVE, data(50))

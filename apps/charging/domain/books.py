@@ -11,12 +11,10 @@ from datetime import datetime
 
 from apps.charging.domain.balances import (
     DEFAULT_TAG,
-    UNLIMITED_UNITS,
     Balance,
     BalanceKind,
     balance_of_grant,
 )
-from apps.charging.domain.requests import ChargingRequest
 from apps.charging.domain.sessions import Hold, Session
 from apps.charging.domain.state import Account, Counter, Entry, State
 from apps.charging.domain.usage_book import CounterKey, Grant
@@ -126,8 +124,7 @@ class Books:
             amount = -amount
         else:
             balance = self.balances[balance_id]
-            if balance.value != UNLIMITED_UNITS:
-                self.balances[balance_id] = balance._replace(value=balance.value + amount)
+            self.balances[balance_id] = balance.holding(balance.value + amount, balance.reserved)
             if overdraw:
                 self._allow_what_is(balance_id)
         self.entries.append(Entry(balance_id, at, kind, book, amount, cause, note, self.session_row))
@@ -185,9 +182,4 @@ class Books:
             self.counters[key] = counter._replace(reserved=counter.reserved + amount)
         else:
             balance = self.balances[balance_id]
-            self.balances[balance_id] = balance._replace(reserved=balance.reserved + amount)
-
-
-def cause_of(request: ChargingRequest, session: Session | None, digest: str) -> str:
-    """What an entry of the request is caused by: its session's row and number, or the request's digest."""
-    return f"session:{session.row_id}:{request.number}" if session is not None else f"event:{digest}"
+            self.balances[balance_id] = balance.holding(balance.value, balance.reserved + amount)

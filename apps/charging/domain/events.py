@@ -90,7 +90,7 @@ def _piece(
     state: State, books: Books, item: RequestItem, rater: Rater, moment: datetime
 ) -> tuple[Payment, Meter, int]:
     meter = Meter(item.service, item.rating_group, item.service_identifier, item.destination, moment, moment)
-    payment = find_payment(state, books, rater, meter, item)
+    payment = find_payment(state, books, rater, meter, item.service)
     units = item.requested
     if units is None and item.used:
         units = item.used[0].units

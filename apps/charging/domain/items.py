@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from apps.charging.domain.balances import Use
 from apps.charging.domain.books import Books
-from apps.charging.domain.requests import ChargingRequest, RequestItem, Result
-from apps.charging.domain.sessions import Meter
+from apps.charging.domain.requests import ChargingRequest, Result
+from apps.charging.domain.sessions import Reading
 from apps.charging.domain.spending import Spender
 from apps.charging.domain.state import QuotaPolicy, State
 from apps.charging.domain.usage_book import (
@@ -37,7 +37,10 @@ class Refusal(NamedTuple):
 
 
 class Payment(NamedTuple):
-    """How one item is paid for. ``postpaid`` usage is authorised without limit and billed from its records."""
+    """How one item is paid for. ``postpaid`` usage is authorised without limit and billed from its records.
+
+    It holds for usage that begins in ``[since, until)``; with free units in it, for one instant only.
+    """
 
     service: str
     type_of_record: str
@@ -45,6 +48,11 @@ class Payment(NamedTuple):
     policy: QuotaPolicy
     spender: Spender
     postpaid: bool
+    since: datetime
+    until: datetime
+
+    def holds_at(self, start: datetime) -> bool:
+        return self.since <= start < self.until
 
 
 def moment_of(request: ChargingRequest, now: datetime) -> datetime:
@@ -52,41 +60,43 @@ def moment_of(request: ChargingRequest, now: datetime) -> datetime:
     return request.at if abs(request.at - now) <= CLOCK_TOLERANCE else now
 
 
-def find_payment(state: State, books: Books, rater: Rater, meter: Meter, item: RequestItem) -> Payment:
+def find_payment(state: State, books: Books, rater: Rater, meter: Reading, service_code: str) -> Payment:
     """How the usage of ``meter`` from its position on is paid for.
 
     Usage counts as of its start: a call's is the call's, other usage's is the last report. Price plan and month
     follow from that. Raises UsageRefused (``unknown_service``, ``no_price_plan``).
     """
-    line, account = state.line, state.account
+    line, account, world = state.line, state.account, state.world
     assert line is not None
     assert account is not None
-    service = state.world.services.get(item.service)
+    service = world.services.get(service_code)
     if service is None:
-        raise UsageRefused(f"there is no service “{item.service}”", code="unknown_service")
+        raise UsageRefused(f"there is no service “{service_code}”", code="unknown_service")
     start = meter.started_at if service.type_of_record == VOICE else meter.reported_at
     plan = _plan_at(line, start)
-    use = Use(line.tenant, service.category, service.type_of_record, rater.stem(meter.destination), line.zone)
-    grants = grants_at(line, plan, item.service, service, start) if account.prepaid else ()
-    overdrawn = books.default_balance(account).balance_id if account.allow_negative else None
+    grants = grants_at(line, plan, service_code, service, start) if account.prepaid else ()
+    account_id = account.account_id
     spender = Spender(
         rater,
-        use,
+        Use(line.tenant, service.category, service.type_of_record, rater.stem(meter.destination), line.zone),
         meter.destination,
         plan.subject,
-        account.account_id,
-        books.with_grants(grants, account.account_id, service.type_of_record),
-        state.world.groups,
+        account_id,
+        books.with_grants(grants, account_id, service.type_of_record) if grants else books.balances,
+        world.groups,
         books.seed,
-        overdrawn,
+        books.default_balance(account).balance_id if account.allow_negative else None,
     )
     return Payment(
-        item.service,
+        service_code,
         service.type_of_record,
         plan.subject,
-        state.world.policy(item.service, plan.price_plan_id),
+        world.policy(service_code, plan.price_plan_id),
         spender,
         not account.prepaid,
+        plan.start,
+        # Free units are seen as they were: after a debit they have to be looked at again.
+        plan.start if grants or line.bundles else plan.end,
     )
 
 

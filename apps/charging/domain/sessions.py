@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 
 class SessionStatus(StrEnum):
@@ -60,6 +60,73 @@ class Meter(NamedTuple):
     @property
     def key(self) -> tuple[str, int | None, int | None]:
         return self.service, self.rating_group, self.service_identifier
+
+
+class Reading(Protocol):
+    """What paying needs to know of a meter."""
+
+    @property
+    def destination(self) -> str: ...
+    @property
+    def started_at(self) -> datetime: ...
+    @property
+    def reported_at(self) -> datetime: ...
+    @property
+    def position(self) -> int: ...
+    @property
+    def covered(self) -> int: ...
+    @property
+    def run(self) -> str: ...
+    @property
+    def run_from(self) -> int: ...
+
+
+class WorkingMeter:
+    """A meter while a request changes it; read back with :meth:`meter`."""
+
+    __slots__ = Meter._fields
+
+    def __init__(self, meter: Meter) -> None:
+        (
+            self.service,
+            self.rating_group,
+            self.service_identifier,
+            self.destination,
+            self.started_at,
+            self.reported_at,
+            self.position,
+            self.covered,
+            self.run,
+            self.run_from,
+            self.granted,
+            self.holds,
+            self.tariff_change_at,
+            self.cost_micros,
+            self.unpaid_micros,
+            self.free_units,
+            self.unrated_units,
+        ) = meter
+
+    def meter(self) -> Meter:
+        return Meter(
+            self.service,
+            self.rating_group,
+            self.service_identifier,
+            self.destination,
+            self.started_at,
+            self.reported_at,
+            self.position,
+            self.covered,
+            self.run,
+            self.run_from,
+            self.granted,
+            self.holds,
+            self.tariff_change_at,
+            self.cost_micros,
+            self.unpaid_micros,
+            self.free_units,
+            self.unrated_units,
+        )
 
 
 class Session(NamedTuple):

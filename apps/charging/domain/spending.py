@@ -23,7 +23,7 @@ from apps.charging.domain.balances import (
     kinds_for,
     next_change,
 )
-from apps.charging.domain.sessions import Meter
+from apps.charging.domain.sessions import Reading
 from apps.rating.domain import RatedUsage, Rater, Usage
 from apps.rating.domain.usage import VOICE
 
@@ -67,7 +67,7 @@ class Spender(NamedTuple):
     seed: str
     overdrawn: int | None = None
 
-    def draw(self, meter: Meter, amount: int, *, forced: bool = False) -> Draw:
+    def draw(self, meter: Reading, amount: int, *, forced: bool = False) -> Draw:
         """Pay for the ``amount`` units that follow ``meter.position``, as far as the balances reach.
 
         With ``forced`` the usage has happened: what nothing can pay is unpaid, and a maximum cost stops nothing.
@@ -77,11 +77,11 @@ class Spender(NamedTuple):
         drawing.run_out()
         return drawing.result()
 
-    def price(self, subject: str, meter: Meter, position: int, amount: int, run_from: int) -> RatedUsage:
+    def price(self, subject: str, meter: Reading, position: int, amount: int, run_from: int) -> RatedUsage:
         """The price of ``amount`` units from ``position`` under ``subject``."""
         return self.rater.rate(self.usage(subject, meter, position, amount), position, run_from)
 
-    def usage(self, subject: str, meter: Meter, position: int, amount: int) -> Usage:
+    def usage(self, subject: str, meter: Reading, position: int, amount: int) -> Usage:
         use = self.use
         return Usage(
             use.tenant,
@@ -93,7 +93,7 @@ class Spender(NamedTuple):
             amount,
         )
 
-    def instant(self, meter: Meter, position: int) -> datetime:
+    def instant(self, meter: Reading, position: int) -> datetime:
         """When the unit at ``position`` is used: voice moves with the clock, other usage stays at its report."""
         if self.use.type_of_record == VOICE:
             return meter.started_at + timedelta(seconds=position)
@@ -121,7 +121,7 @@ class _Drawing:
         "unpaid",
     )
 
-    def __init__(self, spender: Spender, meter: Meter, amount: int, forced: bool) -> None:
+    def __init__(self, spender: Spender, meter: Reading, amount: int, forced: bool) -> None:
         self.spender, self.meter, self.forced = spender, meter, forced
         self.position = meter.position
         self.amount_end = meter.position + amount
@@ -135,11 +135,13 @@ class _Drawing:
     def run_out(self) -> None:
         """Pay on until the end of the piece, or until nothing pays any more."""
         spender = self.spender
-        changeable = [
-            balance
-            for balance in spender.balances.values()
-            if balance.timings or balance.expires_at is not None or balance.active_from is not None
-        ]
+        changeable: list[Balance] = []
+        if spender.use.type_of_record == VOICE:
+            changeable = [
+                balance
+                for balance in spender.balances.values()
+                if balance.timings or balance.expires_at is not None or balance.active_from is not None
+            ]
         while True:
             if self.covered > self.position:
                 paid = min(self.covered, self.amount_end)
@@ -149,7 +151,7 @@ class _Drawing:
             if self.position >= self.amount_end:
                 return
             end = self.amount_end
-            if changeable and spender.use.type_of_record == VOICE:
+            if changeable:
                 end = self._next_cut(changeable, end)
             self._pay(end)
             if self.position < end:
@@ -181,12 +183,11 @@ class _Drawing:
         """The chain at the current position: unit balances, then money, until ``end`` or a blocker."""
         spender, use = self.spender, self.spender.use
         instant = spender.instant(self.meter, self.position)
-        balances = spender.balances.values()
         self.money = self._candidates(MONEY, instant)
-        kinds = kinds_for(use.type_of_record)
         self.blocked = False
-        if any(balance.kind in kinds for balance in balances):
-            for candidate in self._candidates(kinds, instant):
+        # Where all balances are money there is nothing to look through.
+        if len(self.money) < len(spender.balances):
+            for candidate in self._candidates(kinds_for(use.type_of_record), instant):
                 terms = free_terms(candidate.balance, candidate.rating_subject, use.type_of_record)
                 if terms is not None:
                     self._pay_with_free_units(candidate.balance, terms, end)
@@ -254,8 +255,7 @@ class _Drawing:
             rated = self._price(subject, amount, run_from)
         if rated.cost_micros > budget:
             usage = self.spender.usage(subject, self.meter, start, amount)
-            amount = self.spender.rater.max_usage(usage, budget, start, run_from)
-            rated = self._price(subject, amount, run_from)
+            amount, rated = self.spender.rater.rate_within(usage, budget, start, run_from)
         if amount <= 0:
             return
         self._take(balance, rated.billed_usage)
@@ -277,15 +277,17 @@ class _Drawing:
         spender, start = self.spender, self.position
         subject = spender.money_of
         run_from = self.run_from if self.run == subject else start
-        amount, budget = end - start, self._budget()
-        rated = self._price(subject, amount, run_from)
-        if rated.cost_micros > budget or not self.forced:
-            usage = spender.usage(subject, self.meter, start, amount)
-            amount = spender.rater.max_usage(usage, budget, start, run_from)
-            if amount <= 0:
-                return
-            if amount < end - start:
-                rated = self._price(subject, amount, run_from)
+        budget = self._budget()
+        usage = spender.usage(subject, self.meter, start, end - start)
+        amount = end - start
+        if self.forced:
+            rated = spender.rater.rate(usage, start, run_from)
+            if rated.cost_micros > budget:
+                amount, rated = spender.rater.rate_within(usage, budget, start, run_from)
+        else:
+            amount, rated = spender.rater.rate_within(usage, budget, start, run_from)
+        if amount <= 0:
+            return
         self._spread(rated.cost_micros)
         self._reach(end, start + max(rated.billed_usage, amount), subject, run_from)
 

@@ -180,18 +180,38 @@ class Rater:
 
         It also stops where a maximum cost of strategy ``*disconnect`` would be exceeded. Raises as :meth:`rate`.
         """
+        return self.rate_within(usage, budget_micros, position, paid_from)[0]
+
+    def rate_within(
+        self, usage: Usage, budget_micros: int, position: int = 0, paid_from: int = 0
+    ) -> tuple[int, RatedUsage]:
+        """:meth:`max_usage`, together with the price of that part."""
         epoch = check_usage(usage, position, paid_from)
-        if usage.amount == 0:
-            return 0
+        amount = usage.amount
+        if amount == 0:
+            return 0, self._nothing(usage, epoch, paid_from)
         chain, stem = self.chain(usage), self.stem(usage.destination)
-        walk, _ = self._walk(usage, chain, stem, epoch, position, paid_from)
-        before = 0
+        walk, match = self._walk(usage, chain, stem, epoch, position, paid_from)
+        before, billed_before = 0, paid_from
         if position > paid_from:
             walk.advance(position)
-            before = walk.settled()
-        end = position + usage.amount
+            before, billed_before = walk.settled(), walk.position
+        end = position + amount
         walk.advance_within(end, before + budget_micros)
-        return max(min(walk.position, end) - position, 0)
+        reached = max(min(walk.position, end) - position, 0)
+        if reached == 0:
+            return 0, self._nothing(usage, epoch, paid_from)
+        return reached, _new_rated(
+            RatedUsage,
+            (
+                walk.settled() - before,
+                walk.position - billed_before,
+                0 if position else walk.settled_fee(),
+                min(paid_from - position, reached) if paid_from > position else 0,
+                paid_from,
+                *match[:4],
+            ),
+        )
 
     def stem(self, destination: str) -> str:
         """The longest known prefix of a number: all that pricing needs to know of it."""

@@ -1,0 +1,239 @@
+"""The items of a session's request: what each used is debited, and what each asks for is held."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from apps.charging.domain.books import Books
+from apps.charging.domain.items import Payment, Refusal, find_payment
+from apps.charging.domain.requests import (
+    AnswerItem,
+    ChargingRequest,
+    Operation,
+    RequestItem,
+    Result,
+    TariffChange,
+    UsedUnits,
+)
+from apps.charging.domain.sessions import Hold, Meter, Session, WorkingMeter
+from apps.charging.domain.spending import Draw
+from apps.charging.domain.state import State
+from apps.charging.domain.tariff_change import next_tariff_change
+from apps.kernel.errors import BssError
+from apps.rating.domain import Rater
+from apps.rating.domain.usage import VOICE
+
+
+def serve_items(
+    state: State,
+    books: Books,
+    session: Session,
+    request: ChargingRequest,
+    rater: Rater,
+    moment: datetime,
+    refusal: Refusal | None,
+) -> tuple[Session, tuple[AnswerItem, ...]]:
+    """Debit what each item used, then hold what each asks for, in the order of the request.
+
+    With a ``refusal`` (the subscriber is barred by now) usage is debited all the same and nothing is granted.
+    """
+    meters = {meter.key: WorkingMeter(meter) for meter in session.meters}
+    served = []
+    for index, item in enumerate(request.items):
+        key = (item.service, item.rating_group, item.service_identifier)
+        meter = meters.get(key)
+        if meter is None:
+            began = session.opened_at if item.used else moment
+            meter = meters[key] = WorkingMeter(Meter(*key, item.destination, began, began))
+        quota = _Quota(state, books, rater, item, meter, moment)
+        quota.report(index)
+        served.append(quota)
+    if request.operation is not Operation.TERMINATE:
+        for quota in served:
+            if quota.item.requested is not None:
+                if refusal is not None:
+                    quota.refuse(refusal.result, refusal.reason)
+                elif quota.result is Result.SUCCESS:
+                    quota.grant()
+    answers = tuple([quota.answer() for quota in served])
+    return session._replace(meters=tuple([meter.meter() for meter in meters.values()])), answers
+
+
+class _Quota:
+    """One item under way: its meter, and what its answer will say."""
+
+    __slots__ = (
+        "books",
+        "change_at",
+        "cost_micros",
+        "granted",
+        "is_final",
+        "item",
+        "meter",
+        "moment",
+        "payment",
+        "rater",
+        "reason",
+        "result",
+        "state",
+        "type_of_record",
+        "unpaid_micros",
+    )
+
+    def __init__(
+        self,
+        state: State,
+        books: Books,
+        rater: Rater,
+        item: RequestItem,
+        meter: WorkingMeter,
+        moment: datetime,
+    ) -> None:
+        self.state, self.books, self.rater = state, books, rater
+        self.item, self.meter, self.moment = item, meter, moment
+        self.result, self.reason = Result.SUCCESS, ""
+        self.type_of_record = ""
+        self.granted: int | None = None
+        self.is_final = False
+        self.cost_micros = self.unpaid_micros = 0
+        self.change_at: datetime | None = None
+        self.payment: Payment | None = None
+
+    def refuse(self, result: Result, reason: str) -> None:
+        self.result, self.reason, self.granted = result, reason, 0
+
+    def report(self, index: int) -> None:
+        """Give back what was held for the quota and debit what was used of it."""
+        meter, item = self.meter, self.item
+        if meter.holds:
+            self.books.void(meter.holds)
+        meter.holds, meter.granted = (), 0
+        if item.money_micros is not None:
+            self.result, self.reason = Result.UNABLE_TO_COMPLY, "money_in_session"
+            return
+        for part, used in enumerate(item.used):
+            if used.tariff_change is TariffChange.AFTER and meter.tariff_change_at is not None:
+                meter.reported_at = max(meter.reported_at, min(meter.tariff_change_at, self.moment))
+            self._debit(used, f"{index}.{part}")
+        if item.used:
+            meter.reported_at = max(meter.reported_at, self.moment)
+
+    def grant(self) -> None:
+        """Hold as much of what the item asks for as the balances buy."""
+        meter, item = self.meter, self.item
+        assert item.requested is not None
+        # A rating group that comes twice in a request has one quota: the last.
+        self.books.void(meter.holds)
+        meter.holds = ()
+        meter.reported_at = max(meter.reported_at, self.moment)
+        try:
+            payment = self._payment()
+            self.type_of_record = payment.type_of_record
+            asked = item.requested.amount(payment.type_of_record)
+            policy = payment.policy
+            wanted = policy.default_units if asked is None else asked
+            if policy.max_units:
+                wanted = min(wanted, policy.max_units)
+            granted = wanted
+            holds: tuple[Hold, ...] = ()
+            if not payment.postpaid:
+                draw = self._largest(payment, wanted)
+                granted = draw.reached - meter.position
+                holds = self.books.hold(draw.takes, payment.spender.overdrawn)
+        except BssError as error:
+            self.refuse(Result.RATING_FAILED, error.code)
+            return
+        self.granted, self.is_final = granted, granted < wanted
+        if granted == 0 and wanted > 0:
+            self.result, self.reason = Result.CREDIT_LIMIT_REACHED, "credit_limit_reached"
+        meter.granted, meter.holds, meter.tariff_change_at = granted, holds, self.change_at
+
+    def answer(self) -> AnswerItem:
+        item, payment = self.item, self.payment
+        if self.granted is None or payment is None or self.type_of_record == "":
+            return AnswerItem(
+                item.service,
+                self.result,
+                item.rating_group,
+                item.service_identifier,
+                self.type_of_record,
+                self.granted,
+                None,
+                self.cost_micros,
+                self.unpaid_micros,
+                reason=self.reason,
+            )
+        policy = payment.policy
+        threshold = 0
+        if policy.threshold_percent and not self.is_final:
+            threshold = self.granted * policy.threshold_percent // 100
+        return AnswerItem(
+            item.service,
+            self.result,
+            item.rating_group,
+            item.service_identifier,
+            self.type_of_record,
+            self.granted,
+            policy.final if self.is_final else None,
+            self.cost_micros,
+            self.unpaid_micros,
+            policy.validity_s,
+            policy.quota_holding_s,
+            threshold,
+            self.change_at,
+            self.reason,
+        )
+
+    def _payment(self) -> Payment:
+        """How the quota is paid for now; found once unless time or free units have moved on."""
+        payment, meter = self.payment, self.meter
+        if payment is None or not payment.holds_at(
+            meter.started_at if payment.type_of_record == VOICE else meter.reported_at
+        ):
+            payment = self.payment = find_payment(
+                self.state, self.books, self.rater, meter, self.item.service
+            )
+        return payment
+
+    def _debit(self, used: UsedUnits, piece: str) -> None:
+        meter = self.meter
+        try:
+            payment = self._payment()
+            self.type_of_record = payment.type_of_record
+            amount = used.units.amount(payment.type_of_record) or 0
+            if amount <= 0:
+                return
+            if payment.postpaid:
+                # Postpaid usage is billed from its records; online it is authorised and followed, not debited.
+                meter.position += amount
+                return
+            draw = payment.spender.draw(meter, amount, forced=True)
+        except BssError as error:
+            service = self.state.world.services.get(self.item.service)
+            units = used.units.amount(service.type_of_record) if service is not None else None
+            meter.unrated_units += units or 0
+            self.result, self.reason = Result.RATING_FAILED, error.code
+            return
+        self.books.debit(draw.takes, self.moment, piece, payment.service, payment.spender.overdrawn)
+        meter.position += amount
+        meter.covered, meter.run, meter.run_from = draw.covered, draw.run, draw.run_from
+        meter.cost_micros += draw.cost_micros
+        meter.unpaid_micros += draw.unpaid_micros
+        meter.free_units += draw.free_units
+        self.cost_micros += draw.cost_micros
+        self.unpaid_micros += draw.unpaid_micros
+
+    def _largest(self, payment: Payment, wanted: int) -> Draw:
+        meter, spender = self.meter, payment.spender
+        draw = spender.draw(meter, wanted)
+        self.change_at = next_tariff_change(
+            self.rater, spender.usage(payment.subject, meter, meter.position, 1), payment.policy.validity_s
+        )
+        if self.change_at is None:
+            return draw
+        # The dearer side of the change decides, so that neither can overrun the balance.
+        after = WorkingMeter(meter.meter())
+        after.reported_at = self.change_at
+        return min(
+            draw, spender.draw(after, wanted), key=lambda other: (other.reached, -sum(other.takes.values()))
+        )
