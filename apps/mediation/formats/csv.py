@@ -65,11 +65,15 @@ class CsvFormat:
         return len(set(names) & set(FIELDS)) >= _MIN_NAMES
 
     def facts(self, head: bytes, options: CsvOptions) -> FileFacts:
+        first = next(self.read(BytesReader(head), options), None)
+        # Where records name their source, the first one's is the file's.
+        source = first.source if isinstance(first, UsageRecord) else ""
+        preamble = ""
         if options.header:
             line = self._header_line(_lines(BytesReader(head)), options)
             if line is not None:
-                return FileFacts(preamble=line.content.decode(options.encoding, "replace"))
-        return FileFacts()
+                preamble = line.content.decode(options.encoding, "replace")
+        return FileFacts(source, preamble=preamble)
 
     def read(self, reader: Reader, options: CsvOptions) -> Iterator[UsageRecord | Reject]:
         lines = _lines(reader)

@@ -7,12 +7,14 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
+from queue import Empty
 
 import structlog
 from django.db import connections
 
 from apps.mediation.services.file_folder import ready_files
 from apps.mediation.services.load_file import FileOutcome, Outcome, load_file
+from apps.mediation.services.loader_process import work
 from apps.mediation.services.steps import OnStep, no_steps
 
 log = structlog.get_logger(__name__)
@@ -80,7 +82,7 @@ def load_files_in_processes(
     processes = []
     for _ in range(min(workers, len(files))):
         todo.put(None)
-        process = context.Process(target=_work, args=(todo, done, clock, dry_run), daemon=True)
+        process = context.Process(target=work, args=(todo, done, clock, dry_run), daemon=True)
         process.start()
         processes.append(process)
     running = len(processes)
@@ -88,7 +90,7 @@ def load_files_in_processes(
     while running:
         try:
             outcome = done.get(timeout=1)
-        except multiprocessing.queues.Empty:  # type: ignore[attr-defined]
+        except Empty:
             if not any(process.is_alive() for process in processes) and done.empty():
                 break
             continue
@@ -104,20 +106,3 @@ def load_files_in_processes(
             yield FileOutcome(
                 path, Outcome.FAILED, detail="the process that had it died; it is taken up next time"
             )
-
-
-def _work(
-    todo: multiprocessing.Queue[str | None],
-    done: multiprocessing.Queue[FileOutcome | None],
-    clock: Clock,
-    dry_run: bool,
-) -> None:
-    import django
-
-    django.setup()
-    files = iter(lambda: todo.get(), None)
-    for path in files:
-        for outcome in load_files([Path(path)], clock, dry_run=dry_run):
-            done.put(outcome)
-    done.put(None)
-    connections.close_all()

@@ -1,0 +1,113 @@
+"""Which files are taken, and the doors that take them."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.management import CommandError, call_command
+
+from apps.mediation.models import Cdr, CdrFile
+from apps.mediation.services import file_folder, intake
+from apps.mediation.services.file_folder import is_ready_name, ready_files
+from apps.mediation.services.load_file import Outcome
+from apps.mediation.tasks import load_new_files
+from tests.mediation.loaders import start
+from tests.mediation.samples import NOW, cdr, make_operator, new_file, stream
+from tests.patience import eventually
+
+
+def test_names_under_which_senders_write_are_left_alone():
+    assert is_ready_name("MSC01_0001.cdr")
+    for name in (".MSC01.cdr", "a.cdr.tmp", "a.part", "a.filepart", "a.cdr~"):
+        assert not is_ready_name(name)
+
+
+def test_a_file_that_grows_while_it_is_looked_at_is_not_ready(tmp_path: Path, monkeypatch):
+    (tmp_path / "a.cdr").write_bytes(b"whole")
+    growing = tmp_path / "b.cdr"
+    growing.write_bytes(b"half")
+    gone = tmp_path / "c.cdr"
+    gone.write_bytes(b"gone")
+
+    def sleep(seconds: float) -> None:
+        growing.write_bytes(b"half and more")
+        gone.unlink()
+
+    monkeypatch.setattr(file_folder.time, "sleep", sleep)
+    assert ready_files(tmp_path) == [tmp_path / "a.cdr"]
+
+
+def test_old_files_are_taken_without_waiting_in_the_order_of_their_names(tmp_path: Path, monkeypatch):
+    for name in ("b.cdr", "a.cdr"):
+        (tmp_path / name).write_bytes(b"x")
+        os.utime(tmp_path / name, (1, 1))
+    (tmp_path / "folder").mkdir()
+    monkeypatch.setattr(file_folder.time, "sleep", lambda seconds: pytest.fail("nothing is to be waited for"))
+    assert [path.name for path in ready_files(tmp_path)] == ["a.cdr", "b.cdr"]
+
+
+@pytest.mark.django_db
+def test_a_mistake_of_ours_with_one_file_does_not_keep_the_others_waiting(monkeypatch):
+    make_operator(1)
+    files = [new_file(stream([cdr(number)]), f"{number}.cdr") for number in (1, 2, 3)]
+    original = intake.load_file
+
+    def load_file(path: Path, **options):
+        if path.name == "2.cdr":
+            raise ZeroDivisionError("a mistake")
+        return original(path, **options)
+
+    monkeypatch.setattr(intake, "load_file", load_file)
+    outcomes = [outcome.outcome for outcome in intake.load_files(files, lambda: NOW)]
+    assert outcomes == [Outcome.LOADED, Outcome.FAILED, Outcome.LOADED]
+    assert [path.name for path in settings.CDR_NEW_DIR.iterdir()] == ["2.cdr"]
+
+
+@pytest.mark.django_db
+def test_beats_task_loads_what_is_there_and_finds_nothing_the_next_time(settings):
+    settings.CDR_MAX_AGE_DAYS = 36_500
+    make_operator(1)
+    new_file(stream([cdr(1)]))
+    assert load_new_files() == 1
+    assert load_new_files() == 0
+    assert Cdr.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_several_processes_share_the_files(database_url: str, folders: Path):
+    make_operator(1)
+    for number in range(4):
+        new_file(stream([cdr(number)]), f"{number}.cdr")
+    process = start(["manage.py", "loadcdrs", "--workers", "2"], database_url, folders)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    assert (Cdr.objects.count(), CdrFile.objects.count()) == (4, 4)
+    assert output.count("loaded, 1 records") == 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_following_takes_files_as_they_come_until_it_is_interrupted(database_url: str, folders: Path):
+    make_operator(1)
+    process = start(["manage.py", "loadcdrs", "--follow", "--interval", "0.2"], database_url, folders)
+    try:
+        for number in (1, 2):
+            new_file(stream([cdr(number)]), f"{number}.cdr")
+            eventually(lambda number=number: Cdr.objects.count() == number, f"record {number}")
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert process.returncode == 0, output
+    assert "Files" in output
+
+
+def test_wrong_arguments_are_told_of():
+    with pytest.raises(CommandError, match="at least 1"):
+        call_command("loadcdrs", "--workers", "0", stdout=io.StringIO())
+    with pytest.raises(CommandError, match="do not go together"):
+        call_command("loadcdrs", "--dry-run", "--follow", stdout=io.StringIO())
