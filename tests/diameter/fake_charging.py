@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from apps.charging.domain.requests import AnswerItem, ChargingAnswer, ChargingRequest, Operation, Result
-from apps.diameter.worker.charging_link import Answered
+from apps.charging.services.executor import Reply, Sink
 
-Rule = Callable[[ChargingRequest], ChargingAnswer]
+Rule = Callable[[ChargingRequest], Reply]
 
 
 def generous(request: ChargingRequest) -> ChargingAnswer:
@@ -39,9 +40,9 @@ class FakeCharging:
         self._open = threading.Event()
         self._open.set()
 
-    def submit(self, request: ChargingRequest, answered: Answered) -> None:
+    def put(self, request: ChargingRequest, sink: Sink, token: Any) -> None:
         self.requests.append(request)
-        self._pool.submit(self._charge, request, answered)
+        self._pool.submit(self._charge, request, sink, token)
 
     def hold(self) -> None:
         self._open.clear()
@@ -53,11 +54,6 @@ class FakeCharging:
         self.release()
         self._pool.shutdown()
 
-    def _charge(self, request: ChargingRequest, answered: Answered) -> None:
+    def _charge(self, request: ChargingRequest, sink: Sink, token: Any) -> None:
         self._open.wait()
-        try:
-            answer = self.rule(request)
-        except Exception as error:
-            answered(None, error)
-        else:
-            answered(answer, None)
+        sink.deliver([(token, self.rule(request))])

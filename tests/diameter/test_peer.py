@@ -187,7 +187,7 @@ def test_an_unknown_peer_is_turned_away_with_the_e_bit():
 def test_what_comes_while_the_peer_is_looked_up_waits():
     connection = waiting_connection()
     connection.receive(cer() + ccr(hop_by_hop=1) + ccr(hop_by_hop=2)[:50], 0.0)
-    assert not connection.wants_input
+    assert not connection.reads_on()
 
     requests = requests_of(connection.accept(PeerPolicy(), 0.0))
     assert [request.header.hop_by_hop for request in requests] == [1]

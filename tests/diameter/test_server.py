@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.db import OperationalError
 
+from apps.charging.domain.requests import ChargingAnswer, Result
 from apps.charging.models import ChargingSession
-from apps.diameter.load.client import ConnectionRefused, GatewayClient, NoAnswer
+from apps.charging.services.executor import ChargingUnavailable
+from apps.diameter.load.client import ConnectionRefused, GatewayClient
 from apps.diameter.models import AnswerCount, Connection, Peer, ServerProcess, SessionOrder
 from apps.diameter.protocol.codes import Command
 from apps.diameter.protocol.limits import Limits
@@ -275,19 +276,18 @@ def test_more_requests_than_the_process_may_hold_are_told_it_is_busy():
 
 
 @pytest.mark.parametrize(
-    ("error", "code"), [(OperationalError("gone away"), 3004), (RuntimeError("bug"), 5012)]
+    ("reply", "code"),
+    [
+        (ChargingUnavailable("the database does not answer"), 3004),
+        (ChargingAnswer(Result.UNABLE_TO_COMPLY, reason="internal_error"), 5012),
+    ],
 )
-def test_a_request_that_cannot_be_charged_is_answered_all_the_same(error, code):
-    def fails(request: object) -> Any:
-        raise error
-
+def test_a_request_that_cannot_be_charged_is_answered_all_the_same(reply, code):
     async def scenario() -> None:
-        async with running(FakeCharging(fails)) as (server, _):
+        async with running(FakeCharging(lambda request: reply)) as (server, _):
             client = gateway()
             await client.connect("127.0.0.1", server.ports[0])
             assert (await client.request(ccr_avps())).avps["Result-Code"] == code
-            with contextlib.suppress(NoAnswer):
-                await client.leave()
 
     run(scenario)
 

@@ -63,7 +63,7 @@ def from_settings() -> ServerConfiguration:
     from django.core.exceptions import ImproperlyConfigured
 
     tls = None
-    if settings.DIAMETER_TLS_PORT:
+    if settings.DIAMETER_TLS_CERTIFICATE or settings.DIAMETER_TLS_PORT:
         if not (settings.DIAMETER_TLS_CERTIFICATE and settings.DIAMETER_TLS_KEY):
             raise ImproperlyConfigured(
                 "BSS_DIAMETER_TLS_PORT needs BSS_DIAMETER_TLS_CERTIFICATE and BSS_DIAMETER_TLS_KEY"

@@ -15,7 +15,8 @@ from typing import Any
 import structlog
 from django.db import OperationalError
 
-from apps.charging.domain.requests import ChargingAnswer, ChargingRequest
+from apps.charging.domain.requests import ChargingRequest
+from apps.charging.services.executor import ChargingUnavailable, Reply
 from apps.diameter.credit_control.answers import credit_control_answer, result_code_of
 from apps.diameter.credit_control.policy import DEFAULT_ANSWER_POLICY
 from apps.diameter.credit_control.requests import charging_request
@@ -238,31 +239,25 @@ class DiameterServer:
         except DiameterFault as fault:
             self._refuse(transport, request, fault)
             return
-        self._link.submit(
-            asked, lambda answer, error: self._answered(transport, request, asked, answer, error)
-        )
+        try:
+            self._link.submit(asked, lambda reply: self._answered(transport, request, asked, reply))
+        except ChargingUnavailable as unavailable:
+            self._answered(transport, request, asked, unavailable)
 
     def _answered(
-        self,
-        transport: DiameterTransport,
-        request: Request,
-        asked: ChargingRequest,
-        answer: ChargingAnswer | None,
-        error: BaseException | None,
+        self, transport: DiameterTransport, request: Request, asked: ChargingRequest, reply: Reply
     ) -> None:
-        if answer is None:
+        if isinstance(reply, ChargingUnavailable):
             log.error(
-                "diameter.charging_failed", session_id=asked.session_id, number=asked.number, error=str(error)
+                "diameter.not_charged", session_id=asked.session_id, number=asked.number, why=str(reply)
             )
-            # Without its database the server knows nothing of the outcome; the client may ask again, or elsewhere.
-            code = ResultCode.TOO_BUSY if isinstance(error, OperationalError) else ResultCode.UNABLE_TO_COMPLY
-            self._refuse(
-                transport, request, DiameterFault(code, "the request could not be charged; try again")
-            )
+            # The client may ask again, here or elsewhere: a repeat of what was charged after all gets its answer.
+            fault = DiameterFault(ResultCode.TOO_BUSY, "charging is not available now; ask again")
+            self._refuse(transport, request, fault)
             return
         policy = transport.labels.get(_ANSWERS, DEFAULT_ANSWER_POLICY)
-        octets = credit_control_answer(self.configuration.node, request.avps, answer, policy, asked.at)
-        self._count(transport, REQUEST_NAMES[request.avps["CC-Request-Type"]], result_code_of(answer))
+        octets = credit_control_answer(self.configuration.node, request.avps, reply, policy, asked.at)
+        self._count(transport, REQUEST_NAMES[request.avps["CC-Request-Type"]], result_code_of(reply))
         self._send(transport, transport.peer.answer(request, octets, transport.now()))
 
     def _refuse(self, transport: DiameterTransport, request: Request, fault: DiameterFault) -> None:

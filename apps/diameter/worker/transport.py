@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from apps.diameter.protocol.limits import Limits
 from apps.diameter.protocol.node import LocalNode
@@ -58,9 +58,9 @@ class DiameterTransport(asyncio.Protocol):
     # --- asyncio ----------------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.set_write_buffer_limits(high=WRITE_HIGH_WATER_OCTETS)
+        # Duck-typed: uvloop's transports are not asyncio's.
+        self._transport = stream = cast(asyncio.Transport, transport)
+        stream.set_write_buffer_limits(high=WRITE_HIGH_WATER_OCTETS)
         name = transport.get_extra_info("peername")
         self.remote = f"{name[0]}:{name[1]}" if isinstance(name, tuple) else str(name)
         self.peer = PeerConnection(
