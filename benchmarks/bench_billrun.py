@@ -1,8 +1,8 @@
 """A full bill run of one cycle against the bare aggregate query over the same records.
 
-The run is the product's own: chunks of accounts, worked through by one process, and on MariaDB by four side by side, as
-workers of the cycle's queue do. The records are put straight into the tables: 20 an account on average, over a month, in
-the order of their time as loaders leave them.
+The run is the product's own: chunks of accounts, worked through by one process, and on MariaDB by four side by side,
+as workers of the cycle's queue do. The records are put straight into the tables: 20 an account on average, over a
+month, in the order of their time as loaders leave them.
 """
 
 from __future__ import annotations
@@ -36,10 +36,11 @@ def main(setup: Setup) -> list[Measurement]:
         groups = _bare_aggregate()
     setup.progress(f"bare aggregate: {bare.seconds:.1f} s, {groups:,} groups")
     measurements = []
-    # SQLite has one writer at a time; there a second worker would only wait.
-    for workers, name in (
-        ((1, "one worker"), (4, "four workers")) if setup.database == "mariadb" else ((1, "one worker"),)
-    ):
+    crews = [(1, "one worker")]
+    if setup.database == "mariadb":
+        # SQLite has one writer at a time; there a second worker would only wait.
+        crews.append((4, "four workers"))
+    for workers, name in crews:
         with setup.measure() as timing:
             _run(workers)
         setup.progress(f"bill run, {name}: {timing.seconds:.1f} s")

@@ -40,7 +40,10 @@ class Bill(models.Model):
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="bills", db_index=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="bills", db_index=False)
     cycle = models.ForeignKey(BillCycle, on_delete=models.PROTECT, related_name="bills", db_index=False)
-    run = models.ForeignKey(BillRun, null=True, blank=True, on_delete=models.PROTECT, related_name="bills")
+    # Without a constraint: checking it would lock the run, for which whoever stops or watches it would wait.
+    run = models.ForeignKey(
+        BillRun, null=True, blank=True, on_delete=models.PROTECT, related_name="bills", db_constraint=False
+    )
     number = models.CharField(
         max_length=24,
         null=True,

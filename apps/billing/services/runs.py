@@ -7,7 +7,6 @@ one transaction that ends with the chunk being done, and accounts that are bille
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -192,29 +191,39 @@ def _cut_into_chunks(run: BillRun) -> None:
 
 
 def _send_chunks(run: BillRun, now: datetime) -> None:
-    """Keep a bounded number of chunks on the queue, and send again what stands still there."""
-    pending = run.chunks.filter(state=ChunkState.PENDING)
-    sent = list(pending.exclude(sent_at=None).order_by("number").values_list("pk", "sent_at", "sends"))
-    lost = [pk for pk, sent_at, sends in sent if stands_still(sent_at, sends, now, patience())]
-    free = max(0, settings.BILLING_CHUNKS_IN_FLIGHT - len(sent))
-    fresh = list(pending.filter(sent_at=None).order_by("number").values_list("pk", flat=True)[:free])
-    for pk, sends in [(pk, sends) for pk, _, sends in sent if pk in set(lost)] + [(pk, 0) for pk in fresh]:
-        BillRunChunk.objects.filter(pk=pk).update(sent_at=now, sends=sends + 1)
-    send_on_commit("bill_chunk", run.cycle.queue, [*lost, *fresh])
+    """Keep a bounded number of chunks on the queue, and send again what stands still there.
+
+    Chunks that somebody has in hand at this moment are locked; they are passed over.
+    """
+    pending = _not_in_hand(run.chunks.filter(state=ChunkState.PENDING)).order_by("number")
+    sent = run.chunks.filter(state=ChunkState.PENDING).exclude(sent_at=None).count()
+    lost = [
+        chunk
+        for chunk in pending.exclude(sent_at=None)
+        if stands_still(chunk.sent_at, chunk.sends, now, patience())
+    ]
+    fresh = list(pending.filter(sent_at=None)[: max(0, settings.BILLING_CHUNKS_IN_FLIGHT - sent)])
+    for chunk in (*lost, *fresh):
+        chunk.sent_at = now
+        chunk.sends += 1
+        chunk.save(update_fields=["sent_at", "sends"])
+    send_on_commit("bill_chunk", run.cycle.queue, [chunk.pk for chunk in (*lost, *fresh)])
 
 
-def _chunk_for_update(chunk_id: int) -> QuerySet[BillRunChunk]:
-    options: dict[str, Any] = {}
-    if connection.features.has_select_for_update_skip_locked:
-        # Somebody else is billing it at this moment; then there is nothing to do.
-        options["skip_locked"] = True
-    return BillRunChunk.objects.select_for_update(**options).filter(pk=chunk_id, state=ChunkState.PENDING)
+def _not_in_hand(chunks: QuerySet[BillRunChunk]) -> QuerySet[BillRunChunk]:
+    """Chunks, locked, but for those that somebody else has locked."""
+    return chunks.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
+
+
+def _pending_chunk(chunk_id: int) -> BillRunChunk | None:
+    """The chunk, locked; None where it is done. Whoever finds somebody else billing it waits for that."""
+    return BillRunChunk.objects.select_for_update().filter(pk=chunk_id, state=ChunkState.PENDING).first()
 
 
 @transaction.atomic
 def _begin_attempt(chunk_id: int) -> BillRunChunk | None:
     """Count the attempt before it is made, so that a chunk that kills its worker is given up at last."""
-    chunk = _chunk_for_update(chunk_id).first()
+    chunk = _pending_chunk(chunk_id)
     if chunk is None or chunk.run.state != State.RUNNING:
         return None
     if chunk.attempts >= settings.BILLING_CHUNK_ATTEMPTS:
@@ -227,7 +236,7 @@ def _begin_attempt(chunk_id: int) -> BillRunChunk | None:
 
 @transaction.atomic
 def _bill_in_one_transaction(chunk_id: int, now: datetime) -> None:
-    chunk = _chunk_for_update(chunk_id).first()
+    chunk = _pending_chunk(chunk_id)
     if chunk is None:
         return
     run = chunk.run

@@ -266,31 +266,34 @@ def _ledger_after(account: DueAccount, settled: _Settled | None) -> int:
 def number_bills(sitting: Sitting, bills: Sequence[Billed], ids: Mapping[int, int]) -> None:
     """Give the bills their numbers: the last step of a transaction, since a series is locked until it is committed."""
     for letter, prepaid in (("", False), ("S", True)):
-        numbered = [ids[account.account_id] for account, _, _ in bills if account.prepaid is prepaid]
+        numbered = sorted(ids[account.account_id] for account, _, _ in bills if account.prepaid is prepaid)
         if not numbered:
             continue
         prefix = f"{letter}{sitting.issued_on.year}-"
         series, _ = BillNumberSeries.objects.get_or_create(tenant_id=sitting.cycle.tenant_id, prefix=prefix)
         series = BillNumberSeries.objects.select_for_update().get(pk=series.pk)
-        ranked = (
-            "SELECT id AS bill_id, ROW_NUMBER() OVER (ORDER BY id) AS place "
-            f"FROM billing_bill WHERE id IN ({among(numbered).sql})"
-        )
+        padded = "LPAD({0}, 8, '0')" if connection.vendor == "mysql" else "SUBSTR('0000000' || ({0}), -8)"
+        joined = "CONCAT(%s, {0})" if connection.vendor == "mysql" else "%s || {0}"
+        number = joined.format(padded.format("id - %s"))
         with connection.cursor() as cursor:
-            if connection.vendor == "mysql":
+            for first, last in _without_gaps(numbered):
                 cursor.execute(
-                    f"UPDATE billing_bill JOIN ({ranked}) AS ranked ON ranked.bill_id = billing_bill.id "
-                    "SET number = CONCAT(%s, LPAD(%s + place, 8, '0'))",
-                    [prefix, series.last],
+                    f"UPDATE billing_bill SET number = {number} WHERE id BETWEEN %s AND %s",
+                    [prefix, first - series.last - 1, first, last],
                 )
-            else:
-                cursor.execute(
-                    "UPDATE billing_bill SET number = %s || PRINTF('%%08d', %s + place) "
-                    f"FROM ({ranked}) AS ranked WHERE ranked.bill_id = billing_bill.id",
-                    [prefix, series.last],
-                )
-        series.last += len(numbered)
+                series.last += last - first + 1
         series.save(update_fields=["last"])
+
+
+def _without_gaps(ordered: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Ascending numbers as ranges: 1 2 3 7 8 are 1–3 and 7–8."""
+    first = previous = ordered[0]
+    for number in ordered[1:]:
+        if number != previous + 1:
+            yield first, previous
+            first = number
+        previous = number
+    yield first, previous
 
 
 def _write_lines(bills: Sequence[Billed], names: Mapping[tuple[int, int], str], ids: dict[int, int]) -> None:
