@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from io import StringIO
 from pathlib import Path
 
@@ -10,7 +12,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from apps.billing.models import Bill, Notification
-from apps.invoicing.models import BillDocument
+from apps.invoicing.models import BillDocument, BillRendering
+from apps.invoicing.services import formatter
 from tests.invoicing.scenes import files_in, new_bills
 from tests.invoicing.test_formatter import break_bill
 
@@ -47,6 +50,28 @@ def test_formatbills_with_several_processes_writes_each_document_once(invoices: 
     assert BillDocument.objects.count() == len(files_in(invoices)) == 7
     assert run("formatbills", "--workers", "3")[0].startswith("2 documents written")
     assert len(files_in(invoices)) == len(bills)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_formatbills_replaces_processes_that_die_and_gives_up_the_bill_that_kills_them(
+    invoices: Path, settings, monkeypatch
+):
+    """The processes are copies of this one, and so is what is patched here."""
+    settings.INVOICE_BATCH = 2
+    bills = new_bills(postpaid=6, records=2)
+    killer, real = bills[2], formatter.build_context
+
+    def deadly(bill, history):
+        if bill.id == killer.pk:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(bill, history)
+
+    monkeypatch.setattr(formatter, "build_context", deadly)
+    out, _, _ = run("formatbills", "--workers", "2")
+    assert out.startswith("5 documents written")
+    assert "1 given up" in out
+    assert BillRendering.objects.get().pk == killer.pk
+    assert len(files_in(invoices)) == 5
 
 
 def test_formatbills_names_the_bills_that_failed(invoices: Path):

@@ -50,6 +50,13 @@ def test_a_task_renders_until_nothing_is_due_and_tells_operators(invoices: Path,
 
 
 @pytest.mark.django_db
+def test_a_task_may_be_told_how_many_to_render(invoices: Path):
+    new_bills(postpaid=3)
+    tasks.render_bills(limit=2)
+    assert len(files_in(invoices)) == 2
+
+
+@pytest.mark.django_db
 def test_a_machine_that_cannot_render_says_so_once(invoices: Path, settings):
     new_bills(postpaid=1)
     settings.PDF_ENGINE = "typewriter"
