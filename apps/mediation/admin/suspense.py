@@ -40,10 +40,9 @@ class SuspendedRecordAdmin(HistoryMixin, ReadOnlyAdmin):
         "state_label",
         "msisdn_label",
         "other_party",
-        "service_code",
+        "service_label",
         "started",
         "file_link",
-        "attempts",
     )
     list_display_links = ("number",)
     list_filter = (
@@ -70,7 +69,7 @@ class SuspendedRecordAdmin(HistoryMixin, ReadOnlyAdmin):
         if obj is not None and obj.settled_at is not None:
             about += [("settled", "settled_by"), "settled_in_link"]
         read = [
-            ("service_code", "record_id"),
+            ("service_label", "record_id"),
             ("msisdn_label", "other_party"),
             ("started", "usage_label"),
             "corrections_label",
@@ -145,7 +144,12 @@ class SuspendedRecordAdmin(HistoryMixin, ReadOnlyAdmin):
 
     @display(description="File", ordering="file")
     def file_link(self, record: SuspendedRecord):
-        return link_to(record.file)
+        name = record.file.name
+        return link_to(record.file, format_html('<span class="bss-clip" title="{}">{}</span>', name, name))
+
+    @display(description="Service", ordering="service_code")
+    def service_label(self, record: SuspendedRecord) -> str:
+        return record.service_code or "–"
 
     @display(description="Start")
     def started(self, record: SuspendedRecord):

@@ -68,7 +68,7 @@ def _lines(explanation: Explanation, currency: str, tor: str) -> Table:
         "Nothing had to be paid.",
         (4, 5, 6, 7),
         note=(
-            f"Rounded once, {explanation.rounding_method} to {decimals} decimals."
+            f"Rounded once to {decimals} decimals ({explanation.rounding_method})."
             if decimals
             else "Not rounded but to the micro-unit."
         ),
