@@ -67,7 +67,7 @@ def refuse(state: State, request: ChargingRequest, refusal: Refusal) -> Charging
 def answer_to_text(answer: ChargingAnswer) -> str:
     """The answer as compact JSON, for :func:`answer_from_text`. Its ``replayed`` mark is not kept."""
     fields = [answer.result, [_item_fields(item) for item in answer.items], *answer[2:-1]]
-    return json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
+    return _write_json(fields)
 
 
 def answer_from_text(text: str) -> ChargingAnswer:
@@ -78,6 +78,7 @@ def answer_from_text(text: str) -> ChargingAnswer:
     return ChargingAnswer(*fields)._replace(replayed=True)
 
 
+_write_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _FINAL = AnswerItem._fields.index("final")
 _TARIFF_CHANGE = AnswerItem._fields.index("tariff_change_at")
 

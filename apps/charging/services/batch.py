@@ -25,7 +25,7 @@ from apps.charging.services.batch_writing import Writing, write
 from apps.charging.services.lines import Directory, Number
 from apps.charging.services.rows import BALANCE_COLUMNS, SESSION_COLUMNS, balance_of, session_of
 from apps.rating.domain import Rater
-from apps.storage.upserts import marks
+from apps.storage.upserts import select
 
 _ENQUIRIES = frozenset({Operation.CHECK_BALANCE, Operation.PRICE_ENQUIRY, Operation.MAX_USAGE})
 _ORDERS = frozenset({Operation.TOP_UP, Operation.ADJUST, Operation.TRANSFER})
@@ -133,7 +133,7 @@ class _Batch:
         }
         if unknown:
             for key, account_id, subscriber_id in _select(
-                "SELECT `key`, account_id, subscriber_id FROM charging_chargingsession WHERE `key` IN ({marks})",
+                "SELECT `key`, account_id, subscriber_id FROM charging_chargingsession WHERE `key` IN ({values})",
                 unknown,
             ):
                 self.found_owners[key] = (account_id, subscriber_id)
@@ -181,7 +181,7 @@ class _Batch:
         )
         if counted:
             _select(
-                "SELECT subscriber_id FROM charging_payer WHERE subscriber_id IN ({marks}) ORDER BY subscriber_id"
+                "SELECT subscriber_id FROM charging_payer WHERE subscriber_id IN ({values}) ORDER BY subscriber_id"
                 + _for_update(),
                 counted,
             )
@@ -199,7 +199,7 @@ class _Batch:
             self.barred = {
                 row[0]
                 for row in _select(
-                    "SELECT id FROM subscribers_subscriber WHERE id IN ({marks}) AND status <> 'active'",
+                    "SELECT id FROM subscribers_subscriber WHERE id IN ({values}) AND status <> 'active'",
                     subscriber_ids,
                 )
             }
@@ -210,7 +210,7 @@ class _Batch:
         zones = _tenants()
         for row in _select(
             "SELECT id, number, tenant_id, currency, mode, allow_negative, closed_at FROM charging_account"
-            " WHERE id IN ({marks}) ORDER BY id" + _for_update(),
+            " WHERE id IN ({values}) ORDER BY id" + _for_update(),
             sorted(account_ids),
         ):
             account_id, number, tenant_id, currency, mode, allow_negative, closed_at = row
@@ -232,12 +232,12 @@ class _Batch:
         if any(account_id in self.sharing.groups_of for account_id in self.accounts):
             for balance_id, group_id in _select(
                 "SELECT g.balance_id, g.sharedgroup_id FROM charging_balance_groups g JOIN charging_balance b"
-                " ON b.id = g.balance_id WHERE b.account_id IN ({marks}) ORDER BY g.id",
+                " ON b.id = g.balance_id WHERE b.account_id IN ({values}) ORDER BY g.id",
                 self.accounts,
             ):
                 groups[balance_id] = (*groups.get(balance_id, ()), group_id)
         for row in _select(
-            f"SELECT {BALANCE_COLUMNS} FROM charging_balance WHERE account_id IN ({{marks}})"
+            f"SELECT {BALANCE_COLUMNS} FROM charging_balance WHERE account_id IN ({{values}})"
             " ORDER BY account_id, id" + _for_update(),
             self.accounts,
         ):
@@ -248,13 +248,13 @@ class _Batch:
         if not keys:
             return
         rows = _select(
-            f"SELECT `key`, {SESSION_COLUMNS} FROM charging_chargingsession WHERE `key` IN ({{marks}})", keys
+            f"SELECT `key`, {SESSION_COLUMNS} FROM charging_chargingsession WHERE `key` IN ({{values}})", keys
         )
         if not rows:
             return
         holds: dict[int, dict[int, list[Hold]]] = {}
         for reservation_id, row_id, meter, holder_id, amount in _select(
-            "SELECT id, session_id, meter, holder_id, amount FROM charging_reservation WHERE session_id IN ({marks})"
+            "SELECT id, session_id, meter, holder_id, amount FROM charging_reservation WHERE session_id IN ({values})"
             " ORDER BY id",
             [row[1] for row in rows],
         ):
@@ -278,19 +278,19 @@ class _Batch:
         rows: list[tuple[Any, ...]] = []
         if subscriber_ids:
             rows += _select(
-                columns + f" WHERE subscriber_id IN ({{marks}}) AND year * 12 + month >= {since}",
+                columns + f" WHERE subscriber_id IN ({{values}}) AND year * 12 + month >= {since}",
                 subscriber_ids,
             )
         known = {row[0] for row in rows}
         if held - known:
-            rows += _select(columns + " WHERE id IN ({marks})", held - known)
+            rows += _select(columns + " WHERE id IN ({values})", held - known)
         for row in rows:
             counters = self.counters.setdefault(row[1], {})
             counters[CounterKey(*row[1:6])] = Counter(-row[0], row[6], row[7])
 
     def _stored_answers(self) -> dict[str, str]:
         return dict(
-            _select("SELECT `key`, answer FROM charging_storedanswer WHERE `key` IN ({marks})", self.digests)
+            _select("SELECT `key`, answer FROM charging_storedanswer WHERE `key` IN ({values})", self.digests)
         )
 
     def _charge(
@@ -395,16 +395,8 @@ def _first_session_row(now: datetime) -> int:
     return (int(now.timestamp()) << 31) + secrets.randbelow(1 << 31)
 
 
-def _select(sql: str, values: Iterable[Any]) -> list[tuple[Any, ...]]:
-    listed = list(values)
-    if not listed:
-        return []
-    text = sql.format(marks=marks(listed))
-    if connection.vendor != "mysql":
-        text = text.replace("`", '"')
-    with connection.cursor() as cursor:
-        cursor.execute(text, listed)
-        return list(cursor.fetchall())
+def _select(sql: str, values: Iterable[int | str]) -> list[tuple[Any, ...]]:
+    return select(connection, sql if connection.vendor == "mysql" else sql.replace("`", '"'), values)
 
 
 def _for_update() -> str:
@@ -421,7 +413,7 @@ def _tenants() -> Callable[[int], tuple[str, ZoneInfo]]:
         known = _known_tenants.get(tenant_id)
         if known is None:
             for pk, code, zone in _select(
-                "SELECT id, code, time_zone FROM rating_tenant WHERE id IN ({marks})", [tenant_id]
+                "SELECT id, code, time_zone FROM rating_tenant WHERE id IN ({values})", [tenant_id]
             ):
                 known = _known_tenants[pk] = (code, ZoneInfo(zone))
         assert known is not None

@@ -12,8 +12,7 @@ from apps.charging.domain.balances import Balance
 from apps.charging.domain.sessions import Session
 from apps.charging.domain.state import FIRST_NEW_ID, Counter, Entry
 from apps.charging.domain.usage_book import CounterKey
-from apps.charging.services.rows import balance_figures, meters_to_text
-from apps.storage.bulk import database_instant
+from apps.charging.services.rows import balance_figures, instant_text, meters_to_text
 from apps.storage.upserts import insert_few, marks, upsert_few
 
 
@@ -40,7 +39,7 @@ def write(connection: BaseDatabaseWrapper, writing: Writing, now: datetime) -> N
     _write_sessions(connection, writing)
     _write_reservations(connection, writing, ids)
     _write_entries(connection, writing, ids)
-    moment = database_instant(now)
+    moment = instant_text(now)
     insert_few(
         connection,
         "charging_storedanswer",
@@ -68,7 +67,7 @@ _BALANCE_COLUMNS = (
 
 
 def _balance_row(balance: Balance) -> tuple[Any, ...]:
-    expires_at = None if balance.expires_at is None else database_instant(balance.expires_at)
+    expires_at = None if balance.expires_at is None else instant_text(balance.expires_at)
     return (
         balance.account_id,
         balance.tag,
@@ -185,10 +184,10 @@ def _session_row(key: str, session: Session) -> tuple[Any, ...]:
         session.sub_session,
         session.account_id,
         session.subscriber_id,
-        database_instant(session.opened_at),
+        instant_text(session.opened_at),
         session.status,
-        database_instant(session.updated_at),
-        database_instant(session.expires_at),
+        instant_text(session.updated_at),
+        instant_text(session.expires_at),
         session.last_number,
         session.peer[:255],
         session.cost_micros,
@@ -239,7 +238,7 @@ def _write_reservations(connection: BaseDatabaseWrapper, writing: Writing, ids: 
 def _write_entries(connection: BaseDatabaseWrapper, writing: Writing, ids: dict[int, int]) -> None:
     money, units = [], []
     for entry in writing.entries:
-        at = database_instant(entry.at)
+        at = instant_text(entry.at)
         holder = ids.get(entry.balance_id, entry.balance_id)
         if holder < 0:
             units.append((-holder, at, entry.amount, entry.cause, entry.session_row))

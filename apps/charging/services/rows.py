@@ -17,10 +17,15 @@ BALANCE_COLUMNS = (
     " categories, timings, active_from, expires_at, disabled, blocker, rating_subject, factors, overdraft_micros"
 )
 SESSION_COLUMNS = (
-    "id, session_id, sub_session, account_id, subscriber_id, opened_at, updated_at, expires_at, status,"
-    " last_number, peer, meters"
+    "id, session_id, sub_session, account_id, subscriber_id, CAST(opened_at AS CHAR), CAST(updated_at AS CHAR),"
+    " CAST(expires_at AS CHAR), status, last_number, peer, meters"
 )
 _NONE: frozenset[str] = frozenset()
+
+
+def instant_text(moment: datetime) -> str:
+    """An instant in UTC as both databases store it."""
+    return str(moment if moment.tzinfo is UTC else moment.astimezone(UTC))[:-6]
 
 
 def instant(value: Any) -> datetime | None:
@@ -151,6 +156,7 @@ def session_of(row: tuple[Any, ...], holds: dict[int, list[Hold]]) -> Session:
     )
 
 
+_write_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _METER_INSTANTS = tuple(
     Meter._fields.index(name) for name in ("started_at", "reported_at", "tariff_change_at")
 )
@@ -167,7 +173,7 @@ def meters_to_text(meters: tuple[Meter, ...]) -> str:
             fields[index] = None if value is None else value.timestamp()
         fields[_METER_HOLDS] = 0
         written.append(fields)
-    return json.dumps(written, separators=(",", ":"), ensure_ascii=False)
+    return _write_json(written)
 
 
 def meters_from_text(text: str, holds: dict[int, list[Hold]]) -> tuple[Meter, ...]:
