@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,7 +41,10 @@ START, END = datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC
 # with free units.
 PLANS: tuple[tuple[str, dict[str, tuple[int | None, int]]], ...] = (
     ("FLAT", {"voice": (90_000, 0), "sms": (90_000, 0), "data": (10_000, 0), "mms": (390_000, 0)}),
-    ("FLAT_FREE", {"voice": (90_000, 100), "sms": (90_000, 50), "data": (10_000, 2_048), "mms": (390_000, 0)}),
+    (
+        "FLAT_FREE",
+        {"voice": (90_000, 100), "sms": (90_000, 50), "data": (10_000, 2_048), "mms": (390_000, 0)},
+    ),
     ("WORLD", {"voice": (None, 0), "sms": (None, 0), "data": (None, 0), "mms": (None, 0)}),
     ("WORLD_FREE", {"voice": (None, 60), "sms": (None, 20), "data": (None, 1_024), "mms": (None, 0)}),
 )
@@ -59,8 +63,7 @@ def main(setup: Setup) -> list[Measurement]:
     rated = sum(outcome.totals.rated for outcome in outcomes)
     assert rated == count == Cdr.objects.count() == sum(CdrFile.objects.values_list("rated", flat=True))
     setup.progress("inserting the same rows bare")
-    with setup.measure() as bare:
-        bare.seconds = seconds = insert_bare()
+    seconds = insert_bare()
     return [
         Measurement(
             "one loader",
@@ -123,23 +126,25 @@ def make_files(count: int) -> list[Path]:
 
 
 def insert_bare() -> float:
-    """Seconds to insert the loaded rows into an empty table like theirs, in one transaction, by the fastest bare way."""
-    import time
-
+    """Seconds to insert the loaded rows into an empty table like theirs, in one transaction, the fastest bare way."""
     connection = connections["default"]
     chunks = list(stored_rows())
     with connection.cursor() as cursor:
         if connection.vendor == "mysql":
             cursor.execute(f"CREATE TABLE bare_cdr LIKE {CDR_TABLE}")
         else:
-            cursor.execute("SELECT sql FROM sqlite_master WHERE tbl_name = %s AND sql IS NOT NULL", [CDR_TABLE])
+            cursor.execute(
+                "SELECT sql FROM sqlite_master WHERE tbl_name = %s AND sql IS NOT NULL", [CDR_TABLE]
+            )
             for (sql,) in cursor.fetchall():
                 cursor.execute(sql.replace(CDR_TABLE, "bare_cdr").replace('"cdr_', '"bare_'))
     started = time.perf_counter()
     with transaction.atomic():
         for lines, rows in chunks:
             if connection.vendor == "mysql":
-                load_tab_separated(connection, "bare_cdr", CDR_COLUMNS, lines, len(rows), binary_columns=("raw",))
+                load_tab_separated(
+                    connection, "bare_cdr", CDR_COLUMNS, lines, len(rows), binary_columns=("raw",)
+                )
             else:
                 marks = ",".join("?" * len(CDR_COLUMNS))
                 connection.connection.executemany(

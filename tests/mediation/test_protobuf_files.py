@@ -36,7 +36,7 @@ def reasons(items: list[UsageRecord | Reject]) -> list[str]:
 
 def test_a_file_with_a_header_says_whose_it_is_and_gives_its_records_with_their_places():
     facts = PROTOBUF.facts(FILE, OPTIONS)
-    assert (facts.source, facts.sequence, facts.count) == ("MSC01", 1, 5)
+    assert (facts.source, facts.sequence, facts.announced) == ("MSC01", 1, 5)
     items = read(FILE)
     assert ids(items) == [record.record_id for record in CDRS]
     for item, record in zip(items, CDRS, strict=True):

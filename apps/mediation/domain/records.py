@@ -61,6 +61,6 @@ class FileFacts(NamedTuple):
 
     source: str = ""
     sequence: int | None = None
-    count: int | None = None
+    announced: int | None = None
     preamble: str = ""
     has_header: bool = False

@@ -43,7 +43,8 @@ def measure(unit_micros: int) -> Callable[[str], int]:
             raise UnreadableCell(f"“{text[:40]}” is not a number")
         fraction = match[3] or ""
         value = int(match[2] + fraction) * unit_micros
-        amount = -(-value // (MICROS * 10 ** len(fraction)))
+        scale: int = MICROS * 10 ** len(fraction)
+        amount = -(-value // scale)
         return -amount if match[1] == "-" else amount
 
     return read

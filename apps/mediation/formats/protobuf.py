@@ -206,7 +206,8 @@ def message_of(record: UsageRecord, type_of_record: str) -> bytes:
         cdr.events = record.events
     elif max(0, cdr.octets_up) + max(0, cdr.octets_down) != record.octets:
         cdr.octets_up, cdr.octets_down = 0, record.octets
-    return cdr.SerializeToString()
+    message: bytes = cdr.SerializeToString()
+    return message
 
 
 def _long_length(buffer: bytes, position: int) -> tuple[int, int]:
@@ -232,9 +233,10 @@ def _header_at(buffer: bytes) -> CDRFileHeader | None:
     if end < 0 or end > len(buffer) or not buffer.startswith(_HEADER_START, begin):
         return None
     try:
-        return CDRFileHeader.FromString(buffer[begin:end])
+        header: CDRFileHeader = CDRFileHeader.FromString(buffer[begin:end])
     except DecodeError:
         return None
+    return header
 
 
 def _fields_once(raw: bytes) -> bool:
