@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import stat
@@ -23,9 +24,11 @@ from tests.servers import free_port
 
 def descendants(pid: int) -> list[int]:
     found = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            found += [int(child), *descendants(int(child))]
+    # A process may end while it is looked at; then it has no descendants any more.
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                found += [int(child), *descendants(int(child))]
     return found
 
 
@@ -111,8 +114,9 @@ def test_a_new_bill_cycle_gets_its_worker_and_a_retired_one_loses_it(serve: Call
 
 def test_ctrl_c_stops_everything(serve: Callable[..., Serve]) -> None:
     running = serve("--only", "web,maintenance")
+    # Web and its two processes, and the worker.
+    eventually(lambda: len(descendants(running.process.pid)) >= 4, "all processes")
     pids = descendants(running.process.pid)
-    assert len(pids) >= 3
     running.process.send_signal(signal.SIGINT)
     assert running.process.wait(PATIENCE_S) == 0
     assert not any(lives(pid) for pid in pids)
@@ -121,9 +125,9 @@ def test_ctrl_c_stops_everything(serve: Callable[..., Serve]) -> None:
 
 def test_nothing_is_left_when_the_supervisor_is_killed(serve: Callable[..., Serve]) -> None:
     running = serve("--only", "web,beat,maintenance", "--concurrency", "2")
-    pids = descendants(running.process.pid)
     # Web and its two processes, beat, the worker and its two.
-    assert len(pids) >= 7
+    eventually(lambda: len(descendants(running.process.pid)) >= 7, "all processes")
+    pids = descendants(running.process.pid)
     running.process.kill()
     eventually(lambda: not any(lives(pid) for pid in pids))
 
