@@ -132,9 +132,10 @@ class _Recycling:
     def run(self, ids: Sequence[int], result: Recycled) -> None:
         rows = {
             row.pk: row
-            for row in SuspendedRecord.objects.select_for_update(of=("self",))
+            # Not joined: MariaDB cannot lock one table of a join alone, and the files' rows are not to be locked.
+            for row in SuspendedRecord.objects.select_for_update()
             .filter(pk__in=ids, state=_State.OPEN)
-            .select_related("file", "file__source", "source")
+            .prefetch_related("file__source", "source")
             .order_by("pk")
         }
         if not rows:
