@@ -109,6 +109,18 @@ GROUPS = (
         folded=True,
     ),
     Group(
+        "Diameter",
+        (
+            Item("Peers", "router", "diameter.peer"),
+            Item("Connections", "lan", "diameter.connection"),
+            Item("Server processes", "memory", "diameter.serverprocess"),
+            Item("Orders to gateways", "campaign", "diameter.sessionorder"),
+            Item("Answers by result", "bar_chart", "diameter.answercount"),
+            Item("Service rules", "rule", "diameter.servicerule"),
+        ),
+        folded=True,
+    ),
+    Group(
         "Usage",
         (
             Item("CDR files", "folder_open", "mediation.cdrfile"),

@@ -189,6 +189,7 @@ class SessionOrder(models.Model):
 
     kind = models.CharField(max_length=3, choices=Kind.choices)
     session_id = models.CharField(max_length=255)
+    session_row = models.BigIntegerField(default=0, help_text="The charging session's row.")
     route = models.CharField(max_length=255, help_text="The gateway's host, or host/realm/agent.")
     peer_host = models.CharField(max_length=255, help_text="Whose connection leads there, in small letters.")
     rating_group = models.PositiveBigIntegerField(null=True, blank=True)

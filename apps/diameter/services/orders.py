@@ -8,7 +8,9 @@ from typing import NamedTuple
 from django.db import IntegrityError, transaction
 
 from apps.charging.models import ChargingSession
+from apps.charging.services.sessions import release_session
 from apps.diameter.models import Connection, SessionOrder
+from apps.diameter.protocol.codes import ResultCode
 from apps.kernel.errors import Conflict
 
 MAX_ORDERS_AT_ONCE = 500
@@ -57,6 +59,7 @@ def _order(
             return SessionOrder.objects.create(
                 kind=kind,
                 session_id=session.session_id,
+                session_row=session.pk or 0,
                 route=session.peer,
                 peer_host=route_from_text(session.peer).peer_host,
                 rating_group=rating_group,
@@ -95,7 +98,7 @@ def give_back(order_id: int) -> None:
 
 
 def finish_order(order_id: int, result_code: int | None, detail: str, now: datetime) -> None:
-    """Note the answer, or why there is none."""
+    """Note the answer, or why there is none. A session that its client does not know is released."""
     done = result_code is not None and 2000 <= result_code < 3000
     SessionOrder.objects.filter(id=order_id).update(
         status=SessionOrder.Status.DONE if done else SessionOrder.Status.FAILED,
@@ -103,6 +106,10 @@ def finish_order(order_id: int, result_code: int | None, detail: str, now: datet
         detail=detail[:200],
         finished_at=now,
     )
+    if result_code == ResultCode.UNKNOWN_SESSION_ID:
+        order = SessionOrder.objects.get(id=order_id)
+        if ChargingSession.objects.filter(id=order.session_row, status=ChargingSession.Status.OPEN).exists():
+            release_session(order.session_row, now)
 
 
 def take_probes(process_key: str) -> list[str]:

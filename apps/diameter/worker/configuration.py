@@ -35,6 +35,8 @@ class ServerConfiguration:
     heartbeat_s: float = 2.0
     orders_s: float = 0.5
     counts_s: float = 5.0
+    news_s: float = 1.0
+    """How often top-ups, suspensions and changes of plan are looked for."""
     refresh_s: float = 10.0
     """How often the service map is read again."""
     supervision_s: float = 1.0

@@ -18,7 +18,7 @@ from typing import Any
 import structlog
 
 from apps.charging.services.executor import BatchExecutor
-from apps.charging.services.supervision import end_expired_sessions
+from apps.charging.services.sessions import end_silent_sessions
 from apps.diameter.worker.configuration import ServerConfiguration
 from apps.diameter.worker.loop import run_loop
 from apps.diameter.worker.server import DiameterServer
@@ -54,7 +54,7 @@ async def _serve(
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    server = DiameterServer(configuration, executor, end_expired_sessions)
+    server = DiameterServer(configuration, executor, end_silent_sessions)
     await server.start()
     node = configuration.node
     for port, tls in zip(server.ports, (False, True), strict=False):

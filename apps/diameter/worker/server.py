@@ -38,6 +38,7 @@ from apps.diameter.protocol.peer_events import (
 from apps.diameter.selectors import service_map
 from apps.diameter.services import peers
 from apps.diameter.services.counts import CountKey, add_counts
+from apps.diameter.services.news import NewsReader
 from apps.diameter.worker.charging_link import ChargingLink, ChargingService
 from apps.diameter.worker.configuration import ServerConfiguration, TlsFiles
 from apps.diameter.worker.database_thread import DatabaseThread
@@ -83,6 +84,7 @@ class DiameterServer:
         self._services = ServiceMap(())
         self._rows = DatabaseThread()
         self._orders = OrderSender(self.key, configuration.node, self._rows)
+        self._news = NewsReader()
         self._transports: set[DiameterTransport] = set()
         self._dirty: set[DiameterTransport] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -116,6 +118,7 @@ class DiameterServer:
         self._every(configuration.heartbeat_s, self._beat)
         self._every(configuration.orders_s, self._send_orders)
         self._every(configuration.counts_s, self._write_counts)
+        self._every(configuration.news_s, self._read_news)
         self._every(configuration.refresh_s, self._refresh)
         if self._supervise is not None:
             self._every(configuration.supervision_s, self._look_for_expired)
@@ -183,6 +186,11 @@ class DiameterServer:
 
     async def _send_orders(self) -> None:
         await self._orders.send(self._transports)
+
+    async def _read_news(self) -> None:
+        ordered = await self._rows.run(self._news.read, utc_now())
+        if ordered:
+            log.info("diameter.orders_written", orders=ordered)
 
     async def _write_counts(self) -> None:
         counts, self.counts = self.counts, Counter()
