@@ -68,6 +68,16 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": float(env.integer("BSS_RENDER_TICK_S", 5)),
         "options": {"queue": "invoicing", "expires": 30.0},
     },
+    "end-silent-sessions": {
+        "task": "apps.charging.tasks.end_silent_sessions",
+        "schedule": float(env.integer("BSS_SUPERVISION_TICK_S", 5)),
+        "options": {"queue": "maintenance", "expires": 30.0},
+    },
+    "forget-old-answers": {
+        "task": "apps.charging.tasks.forget_old_answers",
+        "schedule": 3600.0,
+        "options": {"queue": "maintenance", "expires": 3600.0},
+    },
 }
 # A tick of 0 seconds is switched off.
 CELERY_BEAT_SCHEDULE = {name: tick for name, tick in CELERY_BEAT_SCHEDULE.items() if tick["schedule"] > 0}

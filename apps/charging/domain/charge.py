@@ -28,6 +28,7 @@ from apps.rating.domain import Rater
 SUPERVISION_FACTOR = 2
 """A session that is silent for this many validity times is ended (RFC 8506: Tcc)."""
 DEFAULT_VALIDITY_S = 600
+LONGEST_SESSION_ID = 1_000
 
 
 def charge(state: State, request: ChargingRequest, rater: Rater, now: datetime) -> Outcome:
@@ -104,6 +105,13 @@ def _open(state: State, books: Books, request: ChargingRequest, rater: Rater, no
             Result.UNABLE_TO_COMPLY,
             "session_exists",
             f"session {request.session_id} was opened before, by request {state.session.last_number}",
+        )
+        return Outcome(state, refuse(state, request, refusal), ())
+    if len(request.session_id) > LONGEST_SESSION_ID:
+        refusal = Refusal(
+            Result.UNABLE_TO_COMPLY,
+            "session_id_too_long",
+            f"the session id has {len(request.session_id)} characters; {LONGEST_SESSION_ID} are allowed",
         )
         return Outcome(state, refuse(state, request, refusal), ())
     moment = moment_of(request, now)

@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigIntegerField(primary_key=True, serialize=False)),
                 ('key', models.CharField(max_length=32, unique=True)),
-                ('session_id', models.CharField(max_length=255)),
+                ('session_id', models.CharField(max_length=1000)),
                 ('sub_session', models.BigIntegerField(default=0)),
                 ('status', models.CharField(choices=[('open', 'Open'), ('closed', 'Closed by its client'), ('released', 'Released by the operator'), ('expired', 'Expired')], default='open', max_length=8)),
                 ('opened_at', models.DateTimeField()),

@@ -27,7 +27,7 @@ class ChargingSession(models.Model):
 
     id = models.BigIntegerField(primary_key=True)
     key = models.CharField(max_length=32, unique=True)
-    session_id = models.CharField(max_length=255)
+    session_id = models.CharField(max_length=1_000)
     sub_session = models.BigIntegerField(default=0)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="sessions")
     subscriber = models.ForeignKey(Subscriber, on_delete=models.PROTECT, related_name="+", db_index=False)

@@ -180,7 +180,7 @@ def _session_row(key: str, session: Session) -> tuple[Any, ...]:
     return (
         session.row_id,
         key,
-        session.session_id[:255],
+        session.session_id,
         session.sub_session,
         session.account_id,
         session.subscriber_id,

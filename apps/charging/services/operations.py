@@ -1,0 +1,132 @@
+"""What the operator does to balances: top up, adjust, transfer, and set the terms of one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+
+from apps.charging.domain.balances import BalanceKind, free_increment
+from apps.charging.domain.requests import BalanceOrder, ChargingAnswer, ChargingRequest, Operation, Result
+from apps.charging.models import DEFAULT_BALANCE, Account, Balance, LedgerEntry
+from apps.charging.services.executor import charge_now
+from apps.charging.services.rows import factors_of, timings_of
+from apps.kernel.errors import Conflict, InvalidInput, NotFound
+
+
+def top_up(
+    account: Account,
+    amount: int,
+    now: datetime,
+    *,
+    key: str,
+    book: str = LedgerEntry.Book.CASH,
+    tag: str = DEFAULT_BALANCE,
+    kind: str = BalanceKind.MONETARY,
+    expires_at: datetime | None = None,
+    weight: int = 0,
+    note: str = "",
+) -> ChargingAnswer:
+    """Add ``amount`` (micro-units, seconds, octets or events) to a balance, which is made if it has to be.
+
+    ``key`` names this top-up: a second one under it changes nothing and gets the first one's answer. Raises
+    Conflict or InvalidInput with the reason where it is refused.
+    """
+    order = BalanceOrder(account.pk, amount, book, tag, kind, note, expires_at, weight)
+    return _carry_out(Operation.TOP_UP, order, f"top-up:{key}", now)
+
+
+def adjust(
+    account: Account,
+    amount: int,
+    now: datetime,
+    *,
+    key: str,
+    book: str = LedgerEntry.Book.CORRECTION,
+    tag: str = DEFAULT_BALANCE,
+    kind: str = BalanceKind.MONETARY,
+    note: str = "",
+    may_overdraw: bool = False,
+) -> ChargingAnswer:
+    """Correct a balance up or down; below zero only with ``may_overdraw``. Otherwise as :func:`top_up`."""
+    order = BalanceOrder(account.pk, amount, book, tag, kind, note, may_overdraw=may_overdraw)
+    return _carry_out(Operation.ADJUST, order, f"adjustment:{key}", now)
+
+
+def transfer(
+    account: Account,
+    to_account: Account,
+    amount: int,
+    now: datetime,
+    *,
+    key: str,
+    tag: str = DEFAULT_BALANCE,
+    to_tag: str = DEFAULT_BALANCE,
+    kind: str = BalanceKind.MONETARY,
+    note: str = "",
+) -> ChargingAnswer:
+    """Move ``amount`` between balances of two accounts of one tenant. Otherwise as :func:`top_up`."""
+    if account.tenant_id != to_account.tenant_id:
+        raise InvalidInput(f"accounts {account} and {to_account} belong to different tenants")
+    order = BalanceOrder(
+        account.pk,
+        amount,
+        LedgerEntry.Book.TRANSFER,
+        tag,
+        kind,
+        note,
+        to_account_id=to_account.pk,
+        to_tag=to_tag,
+    )
+    return _carry_out(Operation.TRANSFER, order, f"transfer:{key}", now)
+
+
+def set_terms(balance_id: int, **terms: object) -> Balance:
+    """Change the terms of a balance: any of the fields in TERMS. Raises NotFound or InvalidInput.
+
+    Its amount is moved by orders alone.
+    """
+    unknown = set(terms) - TERMS
+    if unknown:
+        raise InvalidInput(
+            f"{', '.join(sorted(unknown))} cannot be set; terms are {', '.join(sorted(TERMS))}"
+        )
+    timings_of(str(terms.get("timings", "")) or "[]")
+    factors_of(str(terms.get("factors", "")))
+    free_increment(str(terms.get("rating_subject", "")))
+    with transaction.atomic():
+        balance = Balance.objects.filter(pk=balance_id).first()
+        if balance is None:
+            raise NotFound(f"there is no balance {balance_id}")
+        # In the order of the batches: account first, then balance.
+        Account.objects.select_for_update().get(pk=balance.account_id)
+        balance = Balance.objects.select_for_update().get(pk=balance_id)
+        for name, value in terms.items():
+            setattr(balance, name, value)
+        balance.save(update_fields=sorted(terms))
+    return balance
+
+
+TERMS = frozenset(
+    {
+        "weight",
+        "destinations",
+        "categories",
+        "timings",
+        "active_from",
+        "expires_at",
+        "disabled",
+        "blocker",
+        "rating_subject",
+        "factors",
+    }
+)
+
+
+def _carry_out(operation: Operation, order: BalanceOrder, key: str, now: datetime) -> ChargingAnswer:
+    answer = charge_now(ChargingRequest(operation, key, 0, now, order=order), now)
+    if answer.result is Result.SUCCESS:
+        return answer
+    if answer.result in (Result.CREDIT_LIMIT_REACHED, Result.BARRED):
+        raise Conflict(answer.message, code=answer.reason)
+    raise InvalidInput(answer.message, code=answer.reason)

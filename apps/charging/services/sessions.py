@@ -1,0 +1,89 @@
+"""Sessions that end without their client: silent ones, those the operator ends, and what is kept of old ones."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from apps.charging.domain.requests import ChargingAnswer, ChargingRequest, Operation
+from apps.charging.models import ChargingSession, Reservation, StoredAnswer
+from apps.charging.services.executor import charge_all, charge_now
+from apps.kernel.errors import NotFound
+
+SESSIONS_A_BATCH = 200
+ROWS_A_DELETE = 5_000
+
+
+def end_silent_sessions(now: datetime, limit: int = 5_000) -> int:
+    """Release what sessions hold whose supervision time is over; how many ended.
+
+    A session that reports at this moment goes on: the time is looked at again under its account's lock. Doing
+    it from several processes at once changes nothing.
+    """
+    ended = 0
+    while ended < limit:
+        due = list(
+            ChargingSession.objects.filter(status=ChargingSession.Status.OPEN, expires_at__lte=now)
+            .order_by("expires_at")
+            .values_list("session_id", "sub_session")[:SESSIONS_A_BATCH]
+        )
+        if not due:
+            break
+        charge_all([_ending(Operation.EXPIRE, session_id, sub, now) for session_id, sub in due], now)
+        ended += len(due)
+        if len(due) < SESSIONS_A_BATCH:
+            break
+    return ended
+
+
+def release_session(row_id: int, now: datetime) -> ChargingAnswer:
+    """End a session for the operator: what it holds goes back. Raises NotFound.
+
+    Its client is not told; the Diameter server sends it an ASR where it has the connection.
+    """
+    found = ChargingSession.objects.filter(pk=row_id).values_list("session_id", "sub_session").first()
+    if found is None:
+        raise NotFound(f"there is no session {row_id}")
+    return charge_now(_ending(Operation.RELEASE, *found, now), now)
+
+
+def forget_old(now: datetime) -> tuple[int, int]:
+    """Delete answers and ended sessions that are older than is kept; how many of each.
+
+    An answer is kept for as long as its request may be repeated, a session for as long as its usage may be asked for.
+    """
+    answers = _delete_answers(now - timedelta(hours=settings.CHARGING_ANSWERS_KEPT_H))
+    sessions = 0
+    before = now - timedelta(hours=settings.CHARGING_SESSIONS_KEPT_H)
+    while True:
+        old = list(
+            ChargingSession.objects.exclude(status=ChargingSession.Status.OPEN)
+            .filter(expires_at__lt=before, updated_at__lt=before)
+            .values_list("pk", flat=True)[:ROWS_A_DELETE]
+        )
+        if not old:
+            return answers, sessions
+        with transaction.atomic():
+            Reservation.objects.filter(session_id__in=old).delete()
+            ChargingSession.objects.filter(pk__in=old).delete()
+        sessions += len(old)
+
+
+def _ending(operation: Operation, session_id: str, sub_session: int, now: datetime) -> ChargingRequest:
+    return ChargingRequest(operation, session_id, -1, now, sub_session=sub_session)
+
+
+def _delete_answers(before: datetime) -> int:
+    """The oldest rows have the lowest ids, so the table is read from its beginning and no further than needed."""
+    deleted = 0
+    while True:
+        portion = list(StoredAnswer.objects.order_by("pk").values_list("pk", "answered_at")[:ROWS_A_DELETE])
+        old = [pk for pk, answered_at in portion if answered_at < before]
+        if not old:
+            return deleted
+        StoredAnswer.objects.filter(pk__gte=old[0], pk__lte=old[-1], answered_at__lt=before).delete()
+        deleted += len(old)
+        if len(old) < ROWS_A_DELETE:
+            return deleted

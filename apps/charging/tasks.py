@@ -1,0 +1,20 @@
+"""What beat has charging do: end silent sessions, forget what need not be kept."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from apps.charging.services import sessions
+from apps.kernel.clock import utc_now
+
+
+@shared_task
+def end_silent_sessions() -> int:
+    """Give back what sessions hold that did not report in time."""
+    return sessions.end_silent_sessions(utc_now())
+
+
+@shared_task
+def forget_old_answers() -> tuple[int, int]:
+    """Delete answers and ended sessions that are older than is kept."""
+    return sessions.forget_old(utc_now())
