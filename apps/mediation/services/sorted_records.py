@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from heapq import merge
 from typing import IO, Any
 
-# A run of CDRs takes some 70 MB while it is in memory.
-RUN_RECORDS = 100_000
+# A run of CDRs takes some 90 MB while it is in memory.
+RUN_RECORDS = 120_000
 # How many records of each run are in memory while runs are merged.
 BLOCK_RECORDS = 500
 

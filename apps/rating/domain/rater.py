@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from math import floor
 
-from apps.rating.domain.allowances import Allowance, Taken, serves, take
+from apps.rating.domain.allowances import UNLIMITED, Allowance, Taken, serves, take
 from apps.rating.domain.errors import (
     NO_RATING_PLAN,
     PLAN_EXPIRED,
@@ -43,6 +43,7 @@ LAST_QUICK = datetime.fromtimestamp(LATEST_EPOCH - FAST_VOICE_LIMIT_S, UTC)
 _FAST_LIMIT = {tor: FAST_VOICE_LIMIT_S if tor == VOICE else MAX_AMOUNT for tor in TYPES_OF_RECORD}
 # Thrice as fast as calling the class; the fields are given in order.
 _new_rated: Callable[[type[RatedUsage], tuple[object, ...]], RatedUsage] = tuple.__new__
+_new_taken: Callable[[type[Taken], tuple[object, ...]], Taken] = tuple.__new__
 
 
 class Rater:
@@ -167,6 +168,10 @@ class Rater:
         """
         if not allowances:
             return self.rate(usage, position, paid_from), ()
+        if not position and not paid_from:
+            free = self._wholly_free(usage, allowances[0])
+            if free is not None:
+                return free
         check_usage(usage, position, paid_from)
         stem = self.stem(usage.destination)
         usable = [allowance for allowance in allowances if self.serves(usage.tenant, allowance, stem)]
@@ -174,6 +179,32 @@ class Rater:
         if taken:
             paid_from = position + sum(units for _, units in taken)
         return self.rate(usage, position, paid_from), taken
+
+    def _wholly_free(self, usage: Usage, allowance: Allowance) -> tuple[RatedUsage, tuple[Taken, ...]] | None:
+        """A session that one allowance covers, to a number that is remembered as rated; None in every doubt."""
+        tenant, category, subject, tor, destination, start, amount = usage
+        key, remaining, included, excluded = allowance
+        if type(amount) is not int or not 0 < amount <= _FAST_LIMIT.get(tor, 0):
+            return None
+        if remaining != UNLIMITED and remaining < amount:
+            return None
+        chain = self._chains.get((tenant, category, subject)) or self.chain(usage)
+        stem = self._stems.get(destination)
+        if stem is None:
+            stem = self.stem(destination)
+        if (included or excluded) and not self.serves(tenant, allowance, stem):
+            return None
+        first, last, _, match = chain.quick.get(stem) or self._first_quick(usage, chain, stem)
+        try:
+            known = first <= start <= last
+        except TypeError:
+            return None
+        if not known:
+            return None
+        # Nothing is left to walk through, nor a connect fee to pay.
+        matched = (match[0], match[1], match[2], match[3])
+        rated = _new_rated(RatedUsage, (0, 0, 0, amount, amount, *matched))
+        return rated, (_new_taken(Taken, (key, amount)),)
 
     def max_usage(self, usage: Usage, budget_micros: int, position: int = 0, paid_from: int = 0) -> int:
         """The largest part of ``usage.amount`` whose price is within ``budget_micros``.

@@ -1,0 +1,45 @@
+"""Usage that one allowance covers takes a short cut; it says what the long way says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apps.rating.domain import Allowance, Rater, RatingError, TariffSource, Usage, compile_tariff
+from tests.rating.test_rater_laws import sessions, sources
+
+
+@given(
+    source=sources(),
+    usage=sessions(),
+    spare=st.sampled_from([-1, 0, 7]),
+    included=st.sampled_from([(), ("*any",), ("ELSEWHERE",)]),
+    number=st.sampled_from(["4930123", "999"]),
+)
+def test_the_short_cut_for_wholly_free_usage_agrees_with_the_long_way(
+    source: TariffSource, usage: Usage, spare: int, included: tuple[str, ...], number: str
+):
+    usage = usage._replace(destination=number)
+    tariff = compile_tariff(source)
+    short, long = Rater(tariff), Rater(tariff)
+    remaining = -1 if spare < 0 else usage.amount + spare
+    allowances = [Allowance("free", remaining, included)]
+    paid_from = 0 if included == ("ELSEWHERE",) else usage.amount
+    expected = answer(lambda: long.rate_fully(usage, 0, paid_from))
+    # The first time the number is new to the Rater, the second time remembered.
+    for _ in range(2):
+        found = answer(lambda: short.rate_with_allowances(usage, allowances))
+        if isinstance(expected, str):
+            assert found == expected
+        else:
+            assert found == (expected, (("free", usage.amount),) if paid_from else ())
+
+
+def answer(price: Callable[[], object]) -> object:
+    """What it gives, or the code of its refusal."""
+    try:
+        return price()
+    except RatingError as error:
+        return error.code
