@@ -6,9 +6,12 @@ from datetime import datetime
 
 from django.db.models import Q
 
+from apps.billing.domain.activities import parse_cycle_number
+from apps.billing.domain.periods import cycle_period, last_closed_period
 from apps.billing.models import BillCycle, BillingAccount
 from apps.charging.models import Account, Payer
-from apps.kernel.errors import Conflict, NotFound
+from apps.kernel.errors import Conflict, InvalidInput, NotFound
+from apps.kernel.periods import Month, Period
 from apps.subscribers.models import Resource, ResourceAssignment
 
 
@@ -35,3 +38,31 @@ def cycle_of_account(account: Account) -> BillCycle:
     if row is None:
         raise Conflict(f"account {account} is in no bill cycle; put it into one first", code="no_cycle")
     return row.cycle
+
+
+def cycle_by_number(text: str) -> BillCycle:
+    """The bill cycle with a number. Raises InvalidInput, NotFound, or Conflict where it is retired."""
+    number = parse_cycle_number(text)
+    cycle = BillCycle.objects.filter(number=number).first()
+    if cycle is None:
+        known = ", ".join(str(n) for n in BillCycle.objects.values_list("number", flat=True)[:20])
+        raise NotFound(
+            f"there is no bill cycle {number}; there are {known or 'none yet'}", where="bill cycle"
+        )
+    if cycle.retired_at is not None:
+        raise Conflict(f"{cycle} is retired", code="retired", where="bill cycle")
+    return cycle
+
+
+def closed_period(cycle: BillCycle, month: Month | None, now: datetime) -> Period:
+    """The cycle's period that begins in ``month``, or its last closed one. Raises InvalidInput if it is not over."""
+    if month is None:
+        return last_closed_period(now, cycle.day, cycle.zone)
+    period = cycle_period(month, cycle.day, cycle.zone)
+    if period.end > now:
+        ends = period.end.astimezone(cycle.zone)
+        raise InvalidInput(
+            f"the period of {cycle} that begins in {month} ends on {ends:%Y-%m-%d} and cannot be billed before",
+            where="month",
+        )
+    return period

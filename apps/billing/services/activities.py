@@ -8,15 +8,15 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
-from apps.billing.domain.activities import parse_cycle_number, parse_month, parse_msisdn
-from apps.billing.domain.periods import closed_periods_after, cycle_period, last_closed_period
+from apps.billing.domain.activities import parse_month, parse_msisdn
+from apps.billing.domain.periods import closed_periods_after, last_closed_period
 from apps.billing.domain.resending import stands_still
 from apps.billing.models import Activity, Bill, BillCycle, BillingAccount, BillRun
 from apps.billing.selectors.due import unbilled
-from apps.billing.selectors.lookups import account_of_msisdn, cycle_of_account
+from apps.billing.selectors.lookups import account_of_msisdn, closed_period, cycle_by_number, cycle_of_account
 from apps.billing.services.cycles import enrol_accounts
 from apps.billing.services.sending import patience, send_on_commit
-from apps.kernel.errors import Conflict, InvalidInput, NotFound
+from apps.kernel.errors import Conflict, InvalidInput
 from apps.kernel.periods import Month, Period, as_utc, month_of
 
 Type = Activity.Type
@@ -53,7 +53,7 @@ def queue_activity(
     wanted = parse_month(month, year)
     enrol_accounts()
     if kind == Type.FULL_BILLRUN:
-        cycle = _cycle_by_number(param)
+        cycle = cycle_by_number(param)
         param = str(cycle.number)
     elif kind == Type.SINGLE_BILLING:
         param = parse_msisdn(param)
@@ -78,20 +78,6 @@ def queue_activity(
         queued_by=queued_by,
         queued_at=now,
     )
-
-
-def closed_period(cycle: BillCycle, month: Month | None, now: datetime) -> Period:
-    """The cycle's period that begins in ``month``, or its last closed one. Raises InvalidInput if it is not over."""
-    if month is None:
-        return last_closed_period(now, cycle.day, cycle.zone)
-    period = cycle_period(month, cycle.day, cycle.zone)
-    if period.end > now:
-        ends = period.end.astimezone(cycle.zone)
-        raise InvalidInput(
-            f"the period of {cycle} that begins in {month} ends on {ends:%Y-%m-%d} and cannot be billed before",
-            where="month",
-        )
-    return period
 
 
 def period_of(activity: Activity, now: datetime) -> Period:
@@ -170,19 +156,6 @@ def runs_to_continue() -> list[int]:
     )
 
 
-def _cycle_by_number(text: str) -> BillCycle:
-    number = parse_cycle_number(text)
-    cycle = BillCycle.objects.filter(number=number).first()
-    if cycle is None:
-        known = ", ".join(str(n) for n in BillCycle.objects.values_list("number", flat=True)[:20])
-        raise NotFound(
-            f"there is no bill cycle {number}; there are {known or 'none yet'}", where="bill cycle"
-        )
-    if cycle.retired_at is not None:
-        raise Conflict(f"{cycle} is retired", code="retired", where="bill cycle")
-    return cycle
-
-
 def _prepaid_rating_target(param: str, now: datetime) -> tuple[str, BillCycle]:
     if not settings.BILLING_DEVELOPER_ACTIVITIES:
         raise Conflict(
@@ -191,7 +164,7 @@ def _prepaid_rating_target(param: str, now: datetime) -> tuple[str, BillCycle]:
         )
     text = param.strip()
     if text.isdigit() and BillCycle.objects.filter(number=int(text[:5])).exists() and len(text) <= 5:
-        cycle = _cycle_by_number(text)
+        cycle = cycle_by_number(text)
         return str(cycle.number), cycle
     msisdn = parse_msisdn(text)
     return msisdn, cycle_of_account(account_of_msisdn(msisdn, now))

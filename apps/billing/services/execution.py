@@ -11,6 +11,7 @@ from apps.billing.selectors.lookups import account_of_msisdn, cycle_of_account
 from apps.billing.services.activities import period_of
 from apps.billing.services.billing import bill_accounts
 from apps.billing.services.notifications import notify
+from apps.billing.services.prepaid_rating import compare_prepaid_rating
 from apps.billing.services.runs import begin_run
 from apps.kernel.errors import BssError, Conflict, InvalidInput, NotFound
 from apps.kernel.money import format_micros
@@ -107,8 +108,6 @@ def _single_billing(activity: Activity, now: datetime) -> None:
 def _prepaid_rating(activity: Activity, now: datetime) -> None:
     if not _still_ours(activity):
         return
-    from apps.billing.services.prepaid_rating import compare_prepaid_rating
-
     result = compare_prepaid_rating(activity, period_of(activity, now))
     _close(activity, Status.COMPLETED, now, result=result)
     notify(result, now, tenant_id=activity.cycle.tenant_id if activity.cycle else None, activity=activity)
