@@ -42,8 +42,10 @@ class MoneyColumnsMixin:
                     setattr(self, name, self._shown(column, suffix))
 
     def currency_of(self, obj: models.Model) -> str:
+        if not self.currency_path:
+            return ""
         value: Any = obj
-        for part in self.currency_path.split("__") if self.currency_path else ():
+        for part in self.currency_path.split("__"):
             value = getattr(value, part, None)
         return value or ""
 

@@ -87,6 +87,7 @@ class CdrFile(models.Model):
     loaded_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name = "CDR file"
         ordering = ["-id"]
 
     def __str__(self) -> str:

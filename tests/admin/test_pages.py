@@ -200,6 +200,16 @@ def test_whoever_is_not_signed_in_is_asked_to():
     assert answer["Location"].startswith(reverse("admin:login"))
 
 
+def test_pages_that_cannot_be_shown_say_so_in_words(world):
+    operator = signed_in("operator")
+    missing = operator.get("/admin/nowhere/")
+    assert missing.status_code == 404
+    assert "There is nothing here" in missing.content.decode()
+    refused = operator.get(url("rating.priceplan", "add"))
+    assert refused.status_code == 403
+    assert "Your account has not the permission" in refused.content.decode()
+
+
 def test_the_navigation_shows_each_group_only_where_it_may_go(world):
     home = reverse("admin:index")
     for group, hidden in ((None, ()), ("auditor", ("Users", "Groups")), ("operator", ("Users", "Groups"))):

@@ -38,7 +38,7 @@ class RunForm(ActionForm):
         if not text:
             return "", ""
         match = re.fullmatch(r"(\d{4})-(\d{1,2})", text)
-        if match is None:
+        if match is None or not 1 <= int(match[2]) <= 12:
             raise forms.ValidationError(f"“{text}” is not a month; write it like 2026-01.")
         return match[2], match[1]
 

@@ -80,6 +80,7 @@ class Migration(migrations.Migration):
                 ('source', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='files', to='mediation.source')),
             ],
             options={
+                'verbose_name': 'CDR file',
                 'ordering': ['-id'],
             },
         ),
