@@ -240,11 +240,21 @@ def test_a_cycle_is_run_and_what_is_queued_already_is_refused(client):
     assert "does the same" in act(client, cycle, "run")[0]
 
 
+def test_the_next_bill_is_previewed_and_nothing_is_written(client):
+    account = make_subscriber(plan=make_plan(fee_micros=7_000_000)).payer.account
+    model_admin = admin.site.get_model_admin(Account)
+    answer = client.post(model_admin.action_url("preview", account), {})
+    assert answer.status_code == 200
+    assert any("Plan" in str(row[2]) for row in answer.context["result"].table.rows)
+    assert Bill.objects.count() == 0
+    assert Activity.objects.count() == 0
+
+
 def test_an_activity_form_says_which_field_is_missing(client):
     make_cycle()
     model_admin = admin.site.get_model_admin(Activity)
     answer = client.post(model_admin.action_url("queue"), {"type": 2, "cycle": "", "month": "2026-13"})
-    assert set(answer.context["form"].errors) == {"cycle"}
+    assert set(answer.context["form"].errors) == {"cycle", "month"}
     answer = client.post(model_admin.action_url("queue"), {"type": 1, "month": "next"})
     assert set(answer.context["form"].errors) == {"msisdn", "month"}
 

@@ -12,14 +12,16 @@ from apps.backoffice.display import change_url
 from apps.backoffice.forms import ActionForm
 from apps.backoffice.money import MicrosField
 from apps.billing.admin.cycles import RunForm
+from apps.billing.admin.previews import PreviewedBillPage, preview_page
 from apps.billing.domain.onboarding import NewLine
 from apps.billing.models import Activity, BillCycle
+from apps.billing.selectors.preview import preview_account
 from apps.billing.services.activities import queue_activity
 from apps.billing.services.cycles import join_cycle, move_account
 from apps.billing.services.onboarding import onboard
 from apps.charging.models import Account
 from apps.kernel.clock import utc_now
-from apps.kernel.periods import local_midnight
+from apps.kernel.periods import Month, local_midnight
 from apps.rating.models import Bundle, PricePlan, Tenant
 from apps.subscribers.models import Customer, Resource, ResourceAssignment, Subscriber
 
@@ -152,6 +154,12 @@ def bill_now(request: HttpRequest, account: Account, form: RunForm) -> HttpRespo
     return HttpResponseRedirect(reverse("admin:billing_activity_change", args=(activity.pk,)))
 
 
+def preview_bill(request: HttpRequest, account: Account, form: RunForm) -> PreviewedBillPage:
+    month, year = form.cleaned_data["month"]
+    bill = preview_account(account.pk, utc_now(), Month(int(year), int(month)) if month else None)
+    return preview_page(bill, account.billing.cycle.zone)
+
+
 def _an_msisdn_of(account: Account) -> str:
     """The number by which a single billing names the account: one in use, or the last that was."""
     held = (
@@ -230,6 +238,25 @@ add_action(
         offered=_has_number,
         explain=lambda account: (
             f"Bills {account} alone for a period that has ended, without waiting for its cycle's run."
+        ),
+    ),
+)
+add_action(
+    "charging.account",
+    PageAction(
+        "preview",
+        "Preview next bill",
+        ("billing.view_bill",),
+        preview_bill,
+        RunForm,
+        icon="preview",
+        menu="More",
+        submit="Preview",
+        result_template="admin/billing/preview.html",
+        offered=lambda account: getattr(account, "billing", None) is not None,
+        explain=lambda account: (
+            f"Makes the next bill of {account} without writing it: of the last period that has ended, or of the "
+            "running one where that is billed already. Nothing is charged."
         ),
     ),
 )
