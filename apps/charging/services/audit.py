@@ -132,6 +132,8 @@ def differences(report: Callable[[str, int, int], object] | None = None) -> Iter
             cursor.execute(f"SELECT COALESCE(MIN(id), 1), COALESCE(MAX(id), 0) FROM {proof.table}")
             first, last = cursor.fetchone()
         total = last - first + 1
+        if report is not None and not total:
+            report(proof.name, 0, 0)
         for low in range(first, last + 1, IDS_A_STATEMENT):
             high = min(low + IDS_A_STATEMENT - 1, last)
             with connection.cursor() as cursor:

@@ -1,0 +1,184 @@
+"""The batch executor: batches, order, threads, event loops, and two processes on one account."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.db import OperationalError
+
+from apps.charging.domain.requests import Operation, Result
+from apps.charging.models import Balance, LedgerEntry, Reservation, StoredAnswer
+from apps.charging.services import executor as executors
+from apps.charging.services.event_loop import LoopExecutor
+from apps.charging.services.executor import BatchExecutor, ChargingUnavailable
+from tests.charging import hammer
+from tests.charging.online import MIB, item
+from tests.charging.stored import NOW, default_balance, make_prepaid, request
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def sms(number: int, of: int = 1):  # type: ignore[no-untyped-def]
+    return request(Operation.EVENT, item("sms", 1), session=f"sms-{of}-{number}", of=of)
+
+
+def new_executor(**options: object) -> BatchExecutor:
+    return BatchExecutor(clock=lambda: NOW, **options)  # type: ignore[arg-type]
+
+
+def test_many_requests_are_charged_once_each_in_few_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in (1, 2, 3):
+        make_prepaid(number, balance_micros=10_000_000)
+    sizes: list[int] = []
+    real = executors.execute
+    monkeypatch.setattr(executors, "execute", lambda *a: (sizes.append(len(a[0])), real(*a))[1])
+    with new_executor() as executor:
+        futures = [executor.submit(sms(number, number % 3 + 1)) for number in range(300)]
+        answers = [future.result() for future in futures]
+    assert {answer.result for answer in answers} == {Result.SUCCESS}
+    assert LedgerEntry.objects.filter(kind="usage").count() == StoredAnswer.objects.count() == 300
+    assert [default_balance(number).amount_micros for number in (1, 2, 3)] == [5_000_000] * 3
+    assert sum(sizes) == 300
+    assert len(sizes) < 100
+    call_command("audit")
+
+
+def test_requests_of_one_subscriber_are_charged_in_order() -> None:
+    make_prepaid(balance_micros=10_000_000)
+    with new_executor(batch_size=2) as executor:
+        futures = [executor.submit(request(Operation.RESERVE, item("data", 5 * MIB)))]
+        futures += [
+            executor.submit(request(Operation.UPDATE, item("data", 5 * MIB, 5 * MIB), number=number))
+            for number in range(1, 12)
+        ]
+        futures.append(executor.submit(request(Operation.TERMINATE, item("data", None, 1), number=12)))
+        costs = [future.result().cost_micros for future in futures]
+    assert costs == [0, *[50_000] * 11, 10_000]
+    assert not Reservation.objects.exists()
+
+
+def test_one_executor_never_overdraws_an_account_that_many_threads_spend() -> None:
+    make_prepaid(balance_micros=1_000_000)
+    results: list[Result] = []
+    with new_executor(batch_size=8) as executor:
+
+        def spend(name: int) -> None:
+            for number in range(15):
+                asked = request(Operation.EVENT, item("sms", 1), session=f"{name}-{number}")
+                results.append(executor.submit(asked).result().result)
+
+        threads = [threading.Thread(target=spend, args=(name,)) for name in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert results.count(Result.SUCCESS) == 20
+    assert results.count(Result.CREDIT_LIMIT_REACHED) == 40
+    assert default_balance().amount_micros == 0
+
+
+def test_an_event_loop_gets_its_answers() -> None:
+    make_prepaid()
+
+    async def ask() -> list[int]:
+        with new_executor() as executor:
+            charging = LoopExecutor(executor, asyncio.get_running_loop())
+            answers = await asyncio.gather(*(charging.charge(sms(number)) for number in range(5)))
+            return [answer.cost_micros for answer in answers]
+
+    assert asyncio.run(ask()) == [50_000] * 5
+
+
+def test_what_has_queued_is_charged_before_the_executor_stops() -> None:
+    make_prepaid(balance_micros=10_000_000)
+    executor = new_executor()
+    executor.start()
+    futures = [executor.submit(sms(number)) for number in range(100)]
+    executor.stop()
+    assert all(future.done() for future in futures)
+    with pytest.raises(ChargingUnavailable):
+        executor.submit(sms(1))
+
+
+def test_a_lost_connection_is_opened_again_and_the_batch_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_prepaid()
+    real, failures = executors.execute, [OperationalError(2013, "Lost"), OperationalError(1213, "Deadlock")]
+
+    def failing(*given):  # type: ignore[no-untyped-def]
+        if failures:
+            raise failures.pop()
+        return real(*given)
+
+    monkeypatch.setattr(executors, "execute", failing)
+    with new_executor() as executor:
+        assert executor.submit(sms(1)).result().result is Result.SUCCESS
+    assert failures == []
+
+
+def test_a_database_that_stays_away_is_said_so(monkeypatch: pytest.MonkeyPatch, settings) -> None:  # type: ignore[no-untyped-def]
+    make_prepaid()
+    settings.CHARGING_PATIENCE_S = 0
+
+    def failing(*_: object) -> None:
+        raise OperationalError(2003, "cannot connect")
+
+    monkeypatch.setattr(executors, "execute", failing)
+    with new_executor() as executor, pytest.raises(ChargingUnavailable):
+        executor.submit(sms(1)).result()
+
+
+def test_a_batch_that_the_database_refuses_is_carried_out_without_the_culprit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make_prepaid(balance_micros=10_000_000)
+    real = executors.execute
+
+    def refusing(requests, *given):  # type: ignore[no-untyped-def]
+        done = real(requests, *given)
+        if any(asked.session_id == "sms-1-7" for asked in requests):
+            raise ValueError("no good")
+        return done
+
+    monkeypatch.setattr(executors, "execute", refusing)
+    with new_executor(batch_size=64) as executor:
+        futures = [executor.submit(sms(number)) for number in range(20)]
+        results = [future.result().result for future in futures]
+    assert results.count(Result.SUCCESS) == 19
+    assert results[7] is Result.UNABLE_TO_COMPLY
+
+
+def hammering(database_url: str, *arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.charging.hammer", *arguments],
+        env={**os.environ, "DATABASE_URL": database_url, "DJANGO_SETTINGS_MODULE": "bss_project.settings"},
+    )
+
+
+def test_two_processes_hammering_the_same_accounts_never_take_them_below_zero(
+    database_url: str, tmp_path: Path
+) -> None:
+    count, opening_micros = 2_000, 20_000_000
+    hammer.setup(opening_micros)
+    processes = [
+        hammering(database_url, "run", name, str(count), str(tmp_path / name)) for name in ("first", "second")
+    ]
+    assert [process.wait(timeout=240) for process in processes] == [0, 0]
+    lines = [
+        line.split() for name in ("first", "second") for line in (tmp_path / name).read_text().splitlines()
+    ]
+    assert len(lines) == 2 * count
+    charged = sum(int(line[3]) for line in lines)
+    balances = list(Balance.objects.order_by("pk").values_list("amount_micros", "reserved_micros"))
+    assert all(amount >= 0 for amount, _ in balances)
+    assert all(reserved == 0 for _, reserved in balances)
+    assert sum(amount for amount, _ in balances) == hammer.ACCOUNTS * opening_micros - charged
+    # There was less than both wanted, so the end was reached and tested.
+    assert any(line[2] == "credit_limit_reached" for line in lines)
+    call_command("audit")
