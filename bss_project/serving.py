@@ -28,7 +28,7 @@ class Serving:
 def celery_command(*arguments: str) -> tuple[str, ...]:
     # As root, in a container or for a first look, Celery would warn of it at every start.
     quiet = ("-W", "ignore:You're running the worker with superuser privileges")
-    return (sys.executable, *quiet, "-m", "celery", "-A", "bss_project.celery", *arguments)
+    return (sys.executable, "-u", *quiet, "-m", "celery", "-A", "bss_project.celery", *arguments)
 
 
 def worker(name: str, queues: Sequence[str], serving: Serving) -> ProcessSpec:
@@ -54,7 +54,7 @@ def web(serving: Serving) -> ProcessSpec:
     return ProcessSpec(
         name="web",
         command=(
-            *(sys.executable, "-m", "gunicorn", "bss_project.wsgi:application"),
+            *(sys.executable, "-u", "-m", "gunicorn", "bss_project.wsgi:application"),
             *(
                 "--bind",
                 serving.bind,

@@ -26,6 +26,7 @@ if BROKER_URL.startswith("filesystem://"):
     for _name in ("queue", "control"):
         (_folder / _name).mkdir(parents=True, exist_ok=True)
     CELERY_BROKER_URL = "filesystem://"
+    CELERY_BROKER_TRANSPORT = "bss_project.file_broker:Transport"
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         # One folder is both in and out: senders and workers share it.
         "data_folder_in": str(_folder / "queue"),
