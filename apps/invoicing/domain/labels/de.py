@@ -66,6 +66,8 @@ LABELS = {
     "movement_usage": "Verbindungen",
     "movement_fee": "Entgelt",
     "movement_adjustment": "Korrektur",
+    "movement_refund": "Erstattung",
+    "movement_transfer": "Übertragung",
     "network_fixed": "Festnetz",
     "network_mobile": "Mobilfunk",
     "destination_satellite": "Satellit",

@@ -65,6 +65,8 @@ LABELS = {
     "movement_usage": "Usage",
     "movement_fee": "Fee",
     "movement_adjustment": "Adjustment",
+    "movement_refund": "Refund",
+    "movement_transfer": "Transfer",
     "network_fixed": "fixed line",
     "network_mobile": "mobile",
     "destination_satellite": "Satellite",

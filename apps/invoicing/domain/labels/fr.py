@@ -66,6 +66,8 @@ LABELS = {
     "movement_usage": "Consommation",
     "movement_fee": "Frais",
     "movement_adjustment": "Correction",
+    "movement_refund": "Remboursement",
+    "movement_transfer": "Transfert",
     "network_fixed": "fixe",
     "network_mobile": "mobile",
     "destination_satellite": "Satellite",
