@@ -1,0 +1,76 @@
+"""The server as operators start it: ``manage.py rundiameter`` in a process of its own, on the tests' database."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+START_TIMEOUT_S = 60
+
+
+class RunningServer:
+    """A server process; ``log`` is what it has written."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.port = 0
+        self.log: list[str] = []
+        self.listening = threading.Event()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def stop(self) -> int:
+        """SIGTERM, and its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(60)
+        self._reader.join(10)
+        return status
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.log.append(line)
+            if (found := re.search(r"listening at \S+:(\d+)", line)) and not self.port:
+                self.port = int(found[1])
+                self.listening.set()
+        self.listening.set()
+
+
+@contextlib.contextmanager
+def diameter_server(database_url: str, *arguments: str, **environment: str) -> Iterator[RunningServer]:
+    """The server ``ocs.test`` of ``operator.test`` on a free port, which lets any peer in."""
+    command = [
+        *(sys.executable, "manage.py", "rundiameter", "--port", "0", "--accept-unknown-peers"),
+        *("--origin-host", "ocs.test", "--origin-realm", "operator.test", *arguments),
+    ]
+    own = {"DATABASE_URL": database_url, "DJANGO_SETTINGS_MODULE": "bss_project.settings"}
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "DATABASE_URL": database_url,
+            "DJANGO_SETTINGS_MODULE": "bss_project.settings",
+            **environment,
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    server = RunningServer(process)
+    try:
+        if not server.listening.wait(START_TIMEOUT_S) or not server.port:
+            raise RuntimeError(f"the server did not start: {''.join(server.log[-30:])}")
+        yield server
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
