@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from django.contrib.admin import ShowFacets
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db import models
@@ -78,6 +79,8 @@ class BssAdmin(PageActionsMixin, MoneyColumnsMixin, ModelAdmin):
     change_form_template = "admin/backoffice/change_form.html"
     list_per_page = 50
     list_max_show_all = 200
+    # Counts beside each choice of a filter would read the whole table for each.
+    show_facets = ShowFacets.NEVER
     # The count without filters would be one more scan of the whole table.
     show_full_result_count = False
     list_fullwidth = True

@@ -101,6 +101,17 @@ def test_the_cdr_list_narrows_days_and_files_to_a_range_of_ids(client):
     assert list(nothing.result_list) == []
 
 
+def test_a_range_of_days_includes_its_last_day(client):
+    make_world(subscribers=2, records=2, days=3)
+    day = CdrFile.objects.exclude(loaded_at=None).order_by("pk").first().loaded_at.date()
+    found = client.get(address_of("mediation.cdrfile"), {"loaded_at_from": day, "loaded_at_to": day})
+    assert {file.loaded_at.date() for file in found.context["cl"].result_list} == {day}
+    bills = client.get(
+        address_of("billing.bill"), {"issued_on_from": "2000-01-01", "issued_on_to": "2000-01-02"}
+    )
+    assert list(bills.context["cl"].result_list) == []
+
+
 def test_the_dashboard_reads_a_bounded_number_of_times_and_never_the_records(
     client, django_assert_max_num_queries
 ):
@@ -140,6 +151,7 @@ def test_every_model_of_the_rooms_has_a_page_or_is_shown_on_another():
         "a bill's document panel": "invoicing.billrendering",
         "news": "invoicing.documentcount",
         "order of commits": "mediation.loadsequence",
+        "how far news are told": "diameter.newsmark",
     }
     known = {label for labels in shown_elsewhere.values() for label in labels.split()}
     registered = {model._meta.label_lower for model in admin.site._registry}

@@ -12,7 +12,6 @@ from django.http import HttpRequest
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
     ChoicesDropdownFilter,
-    RangeDateFilter,
     RelatedDropdownFilter,
 )
 from unfold.decorators import display
@@ -20,6 +19,7 @@ from unfold.decorators import display
 from apps.backoffice.actions import PageAction
 from apps.backoffice.admins import ReadOnlyAdmin
 from apps.backoffice.display import badge, instant, link_to, plain_money
+from apps.backoffice.filters import DaysFilter
 from apps.backoffice.forms import ActionForm
 from apps.backoffice.money import MicrosField
 from apps.backoffice.paging import InfinitePaginator
@@ -96,7 +96,7 @@ class BillAdmin(ReadOnlyAdmin):
         ("tenant", RelatedDropdownFilter),
         ("account", AutocompleteSelectFilter),
         ("run", AutocompleteSelectFilter),
-        ("issued_on", RangeDateFilter),
+        ("issued_on", DaysFilter),
     )
     list_select_related = ("account__customer", "cycle")
     search_fields = ("=number",)
@@ -174,7 +174,7 @@ class BillAdmin(ReadOnlyAdmin):
 class PaymentAdmin(ReadOnlyAdmin):
     list_display = ("received", "bill_link", "account_link", "amount", "method", "reference", "recorded_by")
     list_display_links = ("received",)
-    list_filter = (("at", RangeDateFilter),)
+    list_filter = (("at", DaysFilter),)
     list_select_related = ("bill__account",)
     search_fields = ("=reference",)
     search_help_text = "The bank's or desk's reference, in full"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeDateFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
 from apps.backoffice.admins import HistoryAdmin, KeptMixin
 from apps.backoffice.display import badge, instant, link_to
+from apps.backoffice.filters import DaysFilter
 from apps.billing.models import Discount, OneOffCharge, RecurringCharge, TaxRule
 from apps.kernel.clock import utc_now
 
@@ -48,7 +49,7 @@ class RecurringChargeAdmin(ChargeAdmin):
 @admin.register(OneOffCharge)
 class OneOffChargeAdmin(ChargeAdmin):
     list_display = ("description", "account_link", "amount", "at_instant", "billed")
-    list_filter = (("account", AutocompleteSelectFilter), ("at", RangeDateFilter))
+    list_filter = (("account", AutocompleteSelectFilter), ("at", DaysFilter))
     list_select_related = ("account", "bill")
     fields = (("account", "subscriber"), "description", "amount_micros", "at", "billed")
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RangeDateFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.decorators import display
 
 from apps.backoffice.admins import ReadOnlyAdmin
 from apps.backoffice.display import badge, instant, link_to, money, usage
+from apps.backoffice.filters import DaysFilter
 from apps.backoffice.paging import InfinitePaginator
 from apps.charging.models import Balance, LedgerEntry
 
@@ -22,7 +23,7 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
         ("balance__account", AutocompleteSelectFilter),
         ("kind", ChoicesDropdownFilter),
         ("book", ChoicesDropdownFilter),
-        ("at", RangeDateFilter),
+        ("at", DaysFilter),
     )
     list_select_related = ("balance__account",)
     search_fields = ("cause__startswith",)

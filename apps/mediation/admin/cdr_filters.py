@@ -6,13 +6,14 @@ the records are.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 
 from django.contrib import admin, messages
 from django.db.models import Max, Min
 from unfold.contrib.filters.admin import TextFilter
 from unfold.contrib.filters.forms import RangeDateForm
 
+from apps.backoffice.filters import midnight
 from apps.mediation.models import CdrFileDay
 
 
@@ -62,10 +63,10 @@ class CdrStartFilter(admin.SimpleListFilter):
         files = CdrFileDay.objects.all()
         if first is not None:
             files = files.filter(day__gte=first)
-            queryset = queryset.filter(start__gte=_midnight(first))
+            queryset = queryset.filter(start__gte=midnight(first))
         if last is not None:
             files = files.filter(day__lte=last)
-            queryset = queryset.filter(start__lt=_midnight(last + timedelta(days=1)))
+            queryset = queryset.filter(start__lt=midnight(last + timedelta(days=1)))
         return queryset if first is None and last is None else _between(queryset, files)
 
     def choices(self, changelist):
@@ -89,7 +90,3 @@ def _between(queryset, files):
     if bounds["last"] is None:
         return queryset.none()
     return queryset.filter(pk__gt=bounds["after"], pk__lte=bounds["last"])
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), tzinfo=UTC)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
 from apps.backoffice.admins import ReadOnlyAdmin
 from apps.backoffice.display import badge, grouped, instant, link, link_to, list_url, octets
+from apps.backoffice.filters import DaysFilter
 from apps.mediation.models import CdrFile
 
 
@@ -28,7 +29,7 @@ class CdrFileAdmin(ReadOnlyAdmin):
         ("state", ChoicesDropdownFilter),
         ("kind", ChoicesDropdownFilter),
         ("source", RelatedDropdownFilter),
-        ("loaded_at", RangeDateFilter),
+        ("loaded_at", DaysFilter),
     )
     list_select_related = ("source",)
     search_fields = ("name", "=content_hash")

@@ -11,7 +11,6 @@ from django.utils.html import format_html, format_html_join
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
     ChoicesDropdownFilter,
-    RangeDateFilter,
     RelatedDropdownFilter,
 )
 from unfold.decorators import display
@@ -19,6 +18,7 @@ from unfold.decorators import display
 from apps.backoffice.actions import tell
 from apps.backoffice.admins import HistoryMixin, ReadOnlyAdmin
 from apps.backoffice.display import badge, grouped, instant, link_to, usage
+from apps.backoffice.filters import DaysFilter
 from apps.backoffice.panels import Panel, Table, add_panel
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError
@@ -50,7 +50,7 @@ class SuspendedRecordAdmin(HistoryMixin, ReadOnlyAdmin):
         ReasonFilter,
         ("source", RelatedDropdownFilter),
         ("file", AutocompleteSelectFilter),
-        ("created_at", RangeDateFilter),
+        ("created_at", DaysFilter),
     )
     list_select_related = ("file",)
     search_fields = ("msisdn__startswith", "=record_id")

@@ -76,14 +76,14 @@ class DestinationAdmin(TariffAdmin):
         return super().get_queryset(request).annotate(prefixes_count=Count("prefixes"))
 
     def get_search_results(self, request, queryset, search_term):
-        """A number is looked up by each of its beginnings, which are in the index; anything else is a name."""
+        """Digits are looked up among the prefixes, by index: those they begin with, and those that begin so."""
         term = search_term.strip().removeprefix("+")
         if not term:
             return queryset, False
         found = Q(code__icontains=term)
         if term.isdigit():
             beginnings = [term[:length] for length in range(1, min(len(term), 32) + 1)]
-            owners = DestinationPrefix.objects.filter(prefix__in=beginnings)
+            owners = DestinationPrefix.objects.filter(Q(prefix__in=beginnings) | Q(prefix__startswith=term))
             found |= Q(pk__in=owners.values("destination"))
         return queryset.filter(found), False
 

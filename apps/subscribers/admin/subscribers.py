@@ -8,12 +8,13 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import F, OuterRef, Q, Subquery
 from django.http import HttpRequest
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
 from apps.backoffice.actions import PageAction, tell
 from apps.backoffice.admins import HistoryAdmin, KeptMixin
 from apps.backoffice.display import badge, instant, link_to
+from apps.backoffice.filters import DaysFilter
 from apps.backoffice.forms import ActionForm, InstantField, NoInput, SearchedChoiceField
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError
@@ -173,7 +174,7 @@ class SubscriberAdmin(KeptMixin, HistoryAdmin):
     list_filter = (
         ("status", ChoicesDropdownFilter),
         ("tenant", RelatedDropdownFilter),
-        ("activated_at", RangeDateFilter),
+        ("activated_at", DaysFilter),
     )
     list_select_related = ("tenant", "customer")
     search_fields = ("number__startswith",)
