@@ -200,7 +200,7 @@ class BillContext(TypedDict):
     """Of a re-issue; else empty."""
     year: int
     month: int
-    """The calendar month in which the period ends (as in the file's path)."""
+    """The calendar month in which the period begins (as in the file's path)."""
     month_name: str
     period: PeriodContext
     issued_on: str

@@ -50,13 +50,13 @@ def build_context(bill: BillData, history: UsageHistory) -> BillContext:
     rounding = sum(line.amount_micros for line in lines[ROUNDING])
     return {
         "language": language,
-        "title": labels[f"{bill.kind}_title"].format(month=formats.month_and_year(last)),
+        "title": labels[f"{bill.kind}_title"].format(month=formats.month_and_year(first)),
         "bill_id": str(bill.id),
         "bill_number": bill.number,
         "revision_note": labels["revision"].format(revision=bill.revision) if bill.revision > 1 else "",
-        "year": last.year,
-        "month": last.month,
-        "month_name": formats.month_name(last),
+        "year": first.year,
+        "month": first.month,
+        "month_name": formats.month_name(first),
         "period": {
             "start": formats.day(first),
             "end": formats.day(last),
