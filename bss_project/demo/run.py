@@ -52,7 +52,8 @@ def run(size: Size, console: Console) -> None:
     watch = Stopwatch()
     now = utc_now()
     with watch.stage("Setting up: tables, operator, price plans, the tariff of the world", console):
-        settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
+        for folder in (settings.VAR_DIR, settings.STATIC_ROOT):
+            folder.mkdir(parents=True, exist_ok=True)
         call_command("migrate", verbosity=0, interactive=False)
         how_to_sign_in = serving.ensure_admin(settings.VAR_DIR)
         tenant = stages.ensure_operator()
@@ -98,7 +99,8 @@ def _workers(console: Console, how_to_sign_in: str):
             for spec in (*parts, *renderers)
         ]
 
-    supervisor = Supervisor(wanted, write=lambda name, line: lines.append(f"{name} | {line}"))
+    # The cycles come into being meanwhile, and their workers are wanted soon after.
+    supervisor = Supervisor(wanted, write=lambda name, line: lines.append(f"{name} | {line}"), look_again_s=1)
     supervisor.start()
     console.print(f"Watch it at http://{chosen.bind}/admin/ ({how_to_sign_in})")
     try:

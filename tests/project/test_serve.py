@@ -46,6 +46,8 @@ class Serve:
             "BSS_VAR_DIR": str(folder / "var"),
         }
         options = ["--no-migrate", "--ready-file", str(self.ready_file), "--bind", f"127.0.0.1:{self.port}"]
+        # An operator has not set it either, and still sees every line when it is written.
+        env.pop("PYTHONUNBUFFERED", None)
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "serve", *options, *arguments],
