@@ -11,9 +11,11 @@ from django.db import IntegrityError, connection, transaction
 
 from apps.charging.models import DEFAULT_BALANCE, Account, Balance, LedgerEntry
 from apps.kernel.errors import Conflict, InvalidInput
+from apps.storage.bulk import database_instant, insert_rows
 from apps.subscribers.selectors import in_portions
 
-ROWS_A_STATEMENT = 2_000
+ROWS_A_STATEMENT = 20_000
+ENTRY_COLUMNS = ("balance_id", "at", "kind", "book", "amount_micros", "cause", "note")
 # Each balance is compared with the cases one by one, so few at a time.
 BALANCES_A_STATEMENT = 200
 
@@ -77,20 +79,21 @@ def _post_portion(movements: Sequence[Movement]) -> None:
         sums[movement.account_id] += movement.amount_micros
     balance_of = _default_balances(sums)
     _raise_amounts({balance_of[account_id]: amount for account_id, amount in sums.items()})
-    LedgerEntry.objects.bulk_create(
+    insert_rows(
+        LedgerEntry._meta.db_table,
+        ENTRY_COLUMNS,
         [
-            LedgerEntry(
-                balance_id=balance_of[movement.account_id],
-                at=movement.at,
-                kind=movement.kind,
-                book=movement.book,
-                amount_micros=movement.amount_micros,
-                cause=movement.cause,
-                note=movement.note,
+            (
+                balance_of[movement.account_id],
+                database_instant(movement.at),
+                str(movement.kind),
+                str(movement.book),
+                movement.amount_micros,
+                movement.cause,
+                movement.note,
             )
             for movement in movements
         ],
-        batch_size=ROWS_A_STATEMENT,
     )
 
 
