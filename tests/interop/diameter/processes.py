@@ -55,12 +55,7 @@ def diameter_server(database_url: str, *arguments: str, **environment: str) -> I
     process = subprocess.Popen(
         command,
         cwd=ROOT,
-        env={
-            **os.environ,
-            "DATABASE_URL": database_url,
-            "DJANGO_SETTINGS_MODULE": "bss_project.settings",
-            **environment,
-        },
+        env={**os.environ, **own, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
