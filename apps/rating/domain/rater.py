@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import floor
 
 from apps.rating.domain.allowances import UNLIMITED, Allowance, Taken, serves, take
@@ -13,6 +13,7 @@ from apps.rating.domain.errors import (
     UNAUTHORISED_DESTINATION,
     RatingError,
 )
+from apps.rating.domain.flat_pieces import flat_piece, flat_within
 from apps.rating.domain.rates import DOWN, MIDDLE, settle
 from apps.rating.domain.resolution import (
     DEFAULT_FALLBACK_DEPTH,
@@ -114,6 +115,8 @@ class Rater:
                 rated = _in_one_band(match, tor, start, amount)
                 if rated is not None:
                     return rated
+        elif amount and quick[2] is not None and _is_quick_piece(quick, usage, position, paid_from):
+            return flat_piece(quick[3], quick[2], position, amount, paid_from)
         return self._rate(usage, chain, stem, position, paid_from)
 
     def rate_fully(
@@ -217,11 +220,16 @@ class Rater:
         self, usage: Usage, budget_micros: int, position: int = 0, paid_from: int = 0
     ) -> tuple[int, RatedUsage]:
         """:meth:`max_usage`, together with the price of that part."""
+        chain, stem = self.chain(usage), self.stem(usage.destination)
+        quick = chain.quick.get(stem)
+        if quick is not None and quick[2] is not None and _is_quick_piece(quick, usage, position, paid_from):
+            match = quick[3]
+            if match.rates[match.schedule.always].disconnect_cap is None:
+                return flat_within(match, quick[2], position, usage.amount, paid_from, budget_micros)
         epoch = check_usage(usage, position, paid_from)
         amount = usage.amount
         if amount == 0:
             return 0, self._nothing(usage, epoch, paid_from)
-        chain, stem = self.chain(usage), self.stem(usage.destination)
         walk, match = self._walk(usage, chain, stem, epoch, position, paid_from)
         before, billed_before = 0, paid_from
         if position > paid_from:
@@ -354,6 +362,23 @@ def _remember_quick(chain: Chain, stem: str, era: Era) -> Quick:
         quick = (datetime.fromtimestamp(era.since, UTC), until, era.match.flat, era.match)
     chain.quick[stem] = quick
     return quick
+
+
+def _is_quick_piece(quick: Quick, usage: Usage, position: int, paid_from: int) -> bool:
+    """Whether a piece (with some usage in it) lies with all of its session where the remembered price holds."""
+    _, _, _, tor, _, start, amount = usage
+    if not (type(amount) is type(position) is type(paid_from) is int):
+        return False
+    if amount <= 0 or position < 0 or not 0 <= paid_from <= MAX_AMOUNT:
+        return False
+    if position + amount > _FAST_LIMIT.get(tor, 0):
+        return False
+    try:
+        if tor == VOICE:
+            return quick[0] <= start - timedelta(seconds=position) and start <= quick[1]
+        return quick[0] <= start <= quick[1]
+    except (TypeError, OverflowError):
+        return False
 
 
 def _in_one_band(match: Match, tor: str, start: datetime, amount: int) -> RatedUsage | None:
