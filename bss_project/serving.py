@@ -80,6 +80,18 @@ def beat(serving: Serving) -> ProcessSpec:
     )
 
 
+def diameter(serving: Serving, *arguments: str) -> ProcessSpec:
+    """The Gy server; its address and limits are settings (BSS_DIAMETER_…)."""
+    return ProcessSpec(
+        name="diameter",
+        command=(sys.executable, str(BASE_DIR / "manage.py"), "rundiameter", *arguments),
+        cwd=BASE_DIR,
+        ready_when="listening at",
+        # Requests in flight are answered and peers told first.
+        grace_s=20.0,
+    )
+
+
 def cycle_workers(serving: Serving) -> list[ProcessSpec]:
     """A worker for every bill cycle that is in use, on the cycle's own queue; reads the database."""
     from django.db import connection
@@ -100,6 +112,7 @@ Processes = Callable[[Serving], list[ProcessSpec]]
 PARTS: dict[str, Processes] = {
     "web": lambda serving: [web(serving)],
     "beat": lambda serving: [beat(serving)],
+    "diameter": lambda serving: [diameter(serving)],
     "cycles": cycle_workers,
     **{
         queue: lambda serving, queue=queue: [worker(queue, [queue], serving)]  # type: ignore[misc]

@@ -18,7 +18,7 @@ from apps.backoffice.progress import progress
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError
 from bss_project import serving
-from bss_project.demo import stages, summary
+from bss_project.demo import prepaid_session, stages, summary
 from bss_project.demo.stages import Size
 from bss_project.supervisor import NotReady, Supervisor
 
@@ -58,7 +58,8 @@ def run(size: Size, console: Console) -> None:
         how_to_sign_in = serving.ensure_admin(settings.VAR_DIR)
         tenant = stages.ensure_operator()
         stages.ensure_tariff()
-    with _workers(console, how_to_sign_in) as ready:
+    diameter_port = _free_port()
+    with _workers(console, how_to_sign_in, diameter_port) as ready:
         billed = stages.billed_month(tenant, now)
         with watch.stage(f"Customers: {size.subscribers:,} subscribers in four bill cycles", console):
             stages.ensure_subscribers(tenant, size, billed.period, now)
@@ -80,11 +81,19 @@ def run(size: Size, console: Console) -> None:
             _wait_for_runs()
         with watch.stage(f"Invoicing: {size.pdfs:,} PDF bills by Celery workers", console):
             _render(size.pdfs)
+        with watch.stage(
+            "Real time: a prepaid data session over Diameter Gy, until the money is gone", console
+        ):
+            account = prepaid_session.ensure_customer(tenant, billed.period, now)
+            steps = prepaid_session.play(
+                account, "127.0.0.1", diameter_port, settings.DIAMETER_ORIGIN_REALM, utc_now()
+            )
+            console.print(summary.session(steps))
     summary.show(console, watch.stages, billed, how_to_sign_in)
 
 
 @contextmanager
-def _workers(console: Console, how_to_sign_in: str):
+def _workers(console: Console, how_to_sign_in: str, diameter_port: int):
     """The product's own processes, started at once so that they are ready when they are needed."""
     chosen = serving.Serving(bind=_free_address())
     cores = os.cpu_count() or 1
@@ -94,9 +103,10 @@ def _workers(console: Console, how_to_sign_in: str):
     def wanted() -> list[Any]:
         parts = serving.wanted_processes(chosen, ("beat", "cycles", "maintenance", "web"))
         renderers = serving.wanted_processes(rendering, ("invoicing",))
+        gy = serving.diameter(chosen, "--port", str(diameter_port), "--accept-unknown-peers")
         return [
             replace(spec, env={**os.environ, **WORKER_ENVIRONMENT, **(spec.env or {})})
-            for spec in (*parts, *renderers)
+            for spec in (*parts, *renderers, gy)
         ]
 
     # The cycles come into being meanwhile, and their workers are wanted soon after.
@@ -117,9 +127,13 @@ def _free_address() -> str:
     usual = serving.Serving().bind
     if not serving.address_in_use(usual):
         return usual
+    return f"127.0.0.1:{_free_port()}"
+
+
+def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
+        return int(probe.getsockname()[1])
 
 
 def _wait_for_runs() -> None:

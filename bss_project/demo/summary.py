@@ -16,6 +16,7 @@ from apps.kernel.rounding import RoundingMethod, round_to_decimals
 from apps.mediation.models import CdrFile
 from apps.subscribers.models import Subscriber
 from bss_project.demo.operator import OPERATOR
+from bss_project.demo.prepaid_session import Step
 from bss_project.demo.stages import BilledMonth, folder_of
 
 
@@ -32,6 +33,20 @@ def show(
     console.print()
     for line in _next_steps(how_to_sign_in):
         console.print(line, highlight=False, soft_wrap=True)
+
+
+def session(steps: Sequence[Step]) -> Table:
+    """A session's requests and answers, one a line."""
+    table = _table("request", "used", "granted", "answer", "balance")
+    for step in steps:
+        table.add_row(
+            step.request,
+            f"{step.used / 1e6:,.1f} MB" if step.used else "",
+            f"{step.granted / 1e6:,.1f} MB" if step.granted else "",
+            step.answer,
+            f"{format_micros(step.balance_micros, 2)} {OPERATOR.currency}",
+        )
+    return table
 
 
 def _money(micros: int) -> str:
