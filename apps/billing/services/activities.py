@@ -113,13 +113,20 @@ def queue_due_cycles(now: datetime) -> list[Activity]:
     return queued
 
 
-@transaction.atomic
 def activities_to_send(now: datetime) -> list[Activity]:
     """Give pending activities to the queues of their cycles, and again those that stand still there.
 
     A full run waits until no other one of its cycle is pending before it or going on, so that periods are billed in
     their order.
     """
+    # Beat asks every few seconds; SQLite's one writer is not to be bothered for nothing.
+    if not Activity.objects.filter(status__in=[Status.PENDING, Status.PROCESSING]).exists():
+        return []
+    return _send_what_is_due(now)
+
+
+@transaction.atomic
+def _send_what_is_due(now: datetime) -> list[Activity]:
     pending = Activity.objects.select_for_update().filter(status=Status.PENDING).exclude(cycle=None)
     busy = set(
         Activity.objects.filter(status=Status.PROCESSING, type__in=IN_TURN).values_list("cycle_id", flat=True)

@@ -88,17 +88,19 @@ def join_cycle(account_id: int, cycle_id: int, billing_from: datetime | None = N
     )
 
 
-@transaction.atomic
 def enrol_accounts() -> int:
     """Put accounts that nobody has put into a cycle into their tenant's first one; how many.
 
     No account goes unbilled because a form, an import or an API forgot its cycle. Accounts of a tenant without a
     cycle in their currency are left until there is one.
     """
+    return _enrol() if Account.objects.filter(billing=None).exists() else 0
+
+
+@transaction.atomic
+def _enrol() -> int:
     enrolled = 0
     outside = Account.objects.filter(billing=None)
-    if not outside.exists():
-        return 0
     for tenant_id, currency in outside.values_list("tenant_id", "currency").distinct():
         cycle = BillCycle.objects.filter(tenant_id=tenant_id, currency=currency, retired_at=None).first()
         if cycle is None:
