@@ -3,7 +3,7 @@
 from bss_project.settings import environment as env
 
 # Seconds for which a process trusts what it has read of numbers, price plans, policies and shared groups.
-CHARGING_DIRECTORY_REFRESH_S = env.integer("BSS_CHARGING_DIRECTORY_REFRESH_S", 5)
+CHARGING_DIRECTORY_REFRESH_S = env.integer("BSS_CHARGING_DIRECTORY_REFRESH_S", 20)
 # Threads that commit batches; SQLite has one writer whatever is set here.
 CHARGING_WRITERS = env.integer("BSS_CHARGING_WRITERS", 2)
 # Requests in one transaction at most.

@@ -227,3 +227,19 @@ def test_any_history_keeps_the_books_right(
     for session_id, _ in list(desk.sessions):
         desk.send(Operation.RELEASE, number=999, session=session_id, at=now)
     assert all(balance.reserved == 0 for balance in desk.balances.values())
+
+
+@given(raters(), st.integers(0, 500), st.lists(AMOUNTS, min_size=1, max_size=5), DESTINATIONS, st.booleans())
+def test_a_balance_that_pays_for_nothing_changes_nothing(
+    rater: Rater, cents: int, pieces: list[int], destination: str, allow_negative: bool
+) -> None:
+    alone = Desk(money(cents * 1_000), rater=rater, allow_negative=allow_negative)
+    beside = Desk(
+        money(cents * 1_000),
+        units(2, "voice", 900, disabled=True),
+        rater=rater,
+        allow_negative=allow_negative,
+    )
+    assert call(alone, *pieces, destination=destination) == call(beside, *pieces, destination=destination)
+    assert losses(alone) == losses(beside)
+    assert alone.sessions["s", 0].meters == beside.sessions["s", 0].meters

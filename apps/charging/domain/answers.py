@@ -24,19 +24,26 @@ def answer_of(state: State, books: Books, items: tuple[AnswerItem, ...], now: da
     account = state.account
     assert account is not None
     result, reason = Result.SUCCESS, ""
-    if items and not any(item.result is Result.SUCCESS for item in items):
+    cost_micros = validity_s = 0
+    succeeded = not items
+    for item in items:
+        cost_micros += item.cost_micros
+        if item.validity_s and (not validity_s or item.validity_s < validity_s):
+            validity_s = item.validity_s
+        succeeded = succeeded or item.result is Result.SUCCESS
+    if not succeeded:
         result, reason = items[0].result, items[0].reason
-    validity_s = [item.validity_s for item in items if item.validity_s]
     return ChargingAnswer(
         result,
         items,
-        account_id=account.account_id,
-        subscriber_id=state.line.subscriber_id if state.line else None,
-        currency=account.currency,
-        cost_micros=sum(item.cost_micros for item in items),
-        balance_micros=books.money_left(account, now),
-        validity_s=min(validity_s) if validity_s else 0,
-        reason=reason,
+        account.account_id,
+        state.line.subscriber_id if state.line else None,
+        account.currency,
+        cost_micros,
+        books.money_left(account, now),
+        None,
+        validity_s,
+        reason,
     )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from apps.charging.domain.balances import Use
+from apps.charging.domain.balances import Balance, BalanceKind, Use
 from apps.charging.domain.books import Books
 from apps.charging.domain.requests import ChargingRequest, Result
 from apps.charging.domain.sessions import Reading
@@ -76,16 +77,19 @@ def find_payment(state: State, books: Books, rater: Rater, meter: Reading, servi
     plan = _plan_at(line, start)
     grants = grants_at(line, plan, service_code, service, start) if account.prepaid else ()
     account_id = account.account_id
+    overdrawn = books.default_balance(account).balance_id if account.allow_negative else None
+    balances = books.with_grants(grants, account_id, service.type_of_record) if grants else books.balances
     spender = Spender(
         rater,
         Use(line.tenant, service.category, service.type_of_record, rater.stem(meter.destination), line.zone),
         meter.destination,
         plan.subject,
         account_id,
-        books.with_grants(grants, account_id, service.type_of_record) if grants else books.balances,
+        balances,
         world.groups,
         books.seed,
-        books.default_balance(account).balance_id if account.allow_negative else None,
+        overdrawn,
+        _only_balance(balances, account_id),
     )
     return Payment(
         service_code,
@@ -98,6 +102,22 @@ def find_payment(state: State, books: Books, rater: Rater, meter: Reading, servi
         # Free units are seen as they were: after a debit they have to be looked at again.
         plan.start if grants or line.bundles else plan.end,
     )
+
+
+def _only_balance(balances: Mapping[int, Balance], account_id: int) -> int | None:
+    """The balance that is all there is, if it is one of the account's money without any terms."""
+    if len(balances) != 1:
+        return None
+    for balance in balances.values():
+        if balance.account_id == account_id and balance[_TERMS] == _NO_TERMS and balance.kind == _MONEY:
+            return balance.balance_id
+    return None
+
+
+# included … factors, groups: everything that limits what a balance pays for.
+_TERMS = slice(Balance._fields.index("included"), Balance._fields.index("overdraft"))
+_NO_TERMS = Balance(0, 0)[_TERMS]
+_MONEY = str(BalanceKind.MONETARY)
 
 
 def grants_at(
