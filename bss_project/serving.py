@@ -84,7 +84,7 @@ def diameter(serving: Serving, *arguments: str) -> ProcessSpec:
     """The Gy server; its address and limits are settings (BSS_DIAMETER_…)."""
     return ProcessSpec(
         name="diameter",
-        command=(sys.executable, str(BASE_DIR / "manage.py"), "rundiameter", *arguments),
+        command=(sys.executable, "-u", str(BASE_DIR / "manage.py"), "rundiameter", *arguments),
         cwd=BASE_DIR,
         ready_when="listening at",
         # Requests in flight are answered and peers told first.
