@@ -20,7 +20,7 @@ from apps.charging.domain.state import QuotaPolicy as Policy
 from apps.charging.domain.state import World
 from apps.charging.domain.usage_book import Line, ServiceInfo
 from apps.charging.models import Balance, Payer, QuotaPolicy, SharedGroup, SharedGroupTerms
-from apps.charging.services.usage import lines_of
+from apps.charging.services.usage import Terms, lines_of
 from apps.rating.models import Service
 from apps.subscribers.models import Resource, ResourceAssignment
 
@@ -63,6 +63,7 @@ class Directory:
         self._numbers: dict[Number, tuple[float, int | None]] = {}
         self._lines: dict[int, tuple[float, Line | None]] = {}
         self._world: tuple[float, World, Sharing] | None = None
+        self._terms: tuple[float, Terms] | None = None
 
     def forget(self) -> None:
         """Read everything anew from now on; for the process that has just changed something."""
@@ -70,6 +71,7 @@ class Directory:
             self._numbers.clear()
             self._lines.clear()
             self._world = None
+            self._terms = None
 
     def subscribers(self, numbers: Collection[Number], now: datetime) -> dict[Number, int | None]:
         """The subscriber who has each number now, or None."""
@@ -106,7 +108,13 @@ class Directory:
             accounts = dict(
                 Payer.objects.filter(subscriber_id__in=missing).values_list("subscriber_id", "account_id")
             )
-            read = lines_of(sorted(accounts), accounts, now - SESSIONS_AT_MOST, now + timedelta(days=1))
+            read = lines_of(
+                sorted(accounts),
+                accounts,
+                now - SESSIONS_AT_MOST,
+                now + timedelta(days=1),
+                self._known_terms(),
+            )
             stamp = self._clock()
             self._make_room(self._lines)
             for subscriber_id in missing:
@@ -123,6 +131,12 @@ class Directory:
             world, sharing = _read_world()
             known = self._world = (self._clock(), world, sharing)
         return known[1], known[2]
+
+    def _known_terms(self) -> Terms:
+        known = self._terms
+        if known is None or known[0] < self._oldest():
+            known = self._terms = (self._clock(), Terms({}, {}))
+        return known[1]
 
     def _oldest(self) -> float:
         return self._clock() - float(settings.CHARGING_DIRECTORY_REFRESH_S)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from django.db import connection
 from django.db.models import Q
@@ -109,37 +111,53 @@ def _lock_payers(subscriber_ids: list[int]) -> dict[int, int]:
     return accounts
 
 
+class Terms(NamedTuple):
+    """What is read once of each price plan and bundle: subject, expiry and free units."""
+
+    plans: dict[int, tuple[str, datetime, dict[str, tuple[Grant, ...]]]]
+    bundles: dict[int, dict[str, tuple[Grant, ...]]]
+
+
 def lines_of(
-    subscriber_ids: list[int], accounts: Mapping[int, int], first: datetime, last: datetime
+    subscriber_ids: list[int],
+    accounts: Mapping[int, int],
+    first: datetime,
+    last: datetime,
+    terms: Terms | None = None,
 ) -> dict[int, Line]:
-    """The lines of subscribers whose accounts are given, with plans and bundles valid within ``[first, last]``."""
-    plans = _plan_periods(subscriber_ids, first, last)
-    bundles = _bundle_periods(subscriber_ids, first, last)
-    lines: dict[int, Line] = {}
+    """The lines of subscribers whose accounts are given, with plans and bundles valid within ``[first, last]``.
+
+    ``terms`` are remembered from an earlier call, and added to.
+    """
+    known = terms if terms is not None else Terms({}, {})
+    plans = _plan_periods(subscriber_ids, first, last, known)
+    bundles = _bundle_periods(subscriber_ids, first, last, known)
+    owners: dict[int, tuple[str, str, str]] = {}
     for portion in in_portions(list(set(accounts.values()))):
-        wanted = {
-            account.pk: account
-            for account in Account.objects.filter(pk__in=portion).select_related("tenant").order_by("pk")
-        }
-        for subscriber_id, account_id in accounts.items():
-            account = wanted.get(account_id)
-            if account is not None:
-                lines[subscriber_id] = Line(
-                    subscriber_id=subscriber_id,
-                    account_id=account_id,
-                    prepaid=account.mode == Account.Mode.PREPAID,
-                    tenant=account.tenant.code,
-                    zone=account.tenant.zone,
-                    plans=tuple(sorted(plans.get(subscriber_id, ()), key=_start)),
-                    bundles=tuple(sorted(bundles.get(subscriber_id, ()), key=_start)),
-                )
+        for account_id, *owner in Account.objects.filter(pk__in=portion).values_list(
+            "pk", "mode", "tenant__code", "tenant__time_zone"
+        ):
+            owners[account_id] = (owner[0], owner[1], owner[2])
+    lines: dict[int, Line] = {}
+    for subscriber_id, account_id in accounts.items():
+        if account_id in owners:
+            mode, tenant, time_zone = owners[account_id]
+            lines[subscriber_id] = Line(
+                subscriber_id=subscriber_id,
+                account_id=account_id,
+                prepaid=mode == Account.Mode.PREPAID,
+                tenant=tenant,
+                zone=ZoneInfo(time_zone),
+                plans=tuple(sorted(plans.get(subscriber_id, ()), key=_start)),
+                bundles=tuple(sorted(bundles.get(subscriber_id, ()), key=_start)),
+            )
     return lines
 
 
 def _plan_periods(
-    subscriber_ids: Iterable[int], first: datetime, last: datetime
+    subscriber_ids: Iterable[int], first: datetime, last: datetime, known: Terms
 ) -> dict[int, list[PlanPeriod]]:
-    terms: dict[int, tuple[str, datetime, dict[str, tuple[Grant, ...]]]] = {}
+    terms = known.plans
     periods: dict[int, list[PlanPeriod]] = defaultdict(list)
     for portion in in_portions(list(subscriber_ids)):
         assigned = PlanAssignment.objects.filter(
@@ -167,10 +185,10 @@ def _add_plan_terms(
 
 
 def _bundle_periods(
-    subscriber_ids: Iterable[int], first: datetime, last: datetime
+    subscriber_ids: Iterable[int], first: datetime, last: datetime, known: Terms
 ) -> dict[int, list[BundlePeriod]]:
+    grants = known.bundles
     periods: dict[int, list[BundlePeriod]] = defaultdict(list)
-    grants: dict[int, dict[str, tuple[Grant, ...]]] = {}
     for portion in in_portions(list(subscriber_ids)):
         rows = list(
             BundleAssignment.objects.filter(
