@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ RECORDS_A_FILE = 100_000
 SUBSCRIBERS = 10_000
 CHUNK = 10_000
 PROMISE = 0.6
-START, END = datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC)
+START = datetime(2026, 10, 1, tzinfo=UTC)
 # code, {service: (price a unit or None for the tariff's, free units)}: half pay flat prices, half by destination, some
 # with free units.
 PLANS: tuple[tuple[str, dict[str, tuple[int | None, int]]], ...] = (
@@ -113,16 +113,18 @@ def make_operator(subscribers: int) -> None:
 
 
 def make_files(count: int) -> list[Path]:
-    """The files of a month."""
+    """A file a day."""
+    files = max(1, count // RECORDS_A_FILE)
+    end = START + timedelta(days=files)
     wanted = Wanted(
         folder=settings.CDR_NEW_DIR,
         records=count,
-        files=max(1, count // RECORDS_A_FILE),
+        files=files,
         first=START,
-        last=END,
+        last=end,
         now=utc_now(),
     )
-    return generate_files(wanted, subscriber_lines("default", START, END))
+    return generate_files(wanted, subscriber_lines("default", START, end))
 
 
 def insert_bare() -> float:

@@ -6,6 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from apps.rating.selectors.tariffs import look_again
+
+
+@pytest.fixture(autouse=True)
+def no_tariff_of_another_test() -> None:
+    """A process remembers for a while which tariff is in force."""
+    look_again()
+
 
 @pytest.fixture(autouse=True)
 def folders(settings, tmp_path: Path) -> Path:

@@ -6,15 +6,19 @@ import multiprocessing
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from queue import Empty
 
 import structlog
 from django.db import connections
 
-from apps.mediation.services.file_folder import ready_files
+from apps.mediation.services.file_contents import FileContents
+from apps.mediation.services.file_folder import FileState, ready_files
 from apps.mediation.services.load_file import FileOutcome, Outcome, load_file
 from apps.mediation.services.loader_process import work
+from apps.mediation.services.read_ahead import ReadAhead
+from apps.mediation.services.sources import FileReading
 from apps.mediation.services.steps import OnStep, no_steps
 
 log = structlog.get_logger(__name__)
@@ -39,15 +43,24 @@ def load_files(
     stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[FileOutcome]:
     """Load each file; ``stop`` is asked between two. An error of one file does not keep the others waiting."""
-    for path in files:
-        if stop():
-            return
-        try:
-            outcome = load_file(path, now=clock(), on_step=on_step(path), dry_run=dry_run)
-        except Exception as error:
-            outcome = FileOutcome(path, Outcome.FAILED, detail=f"{type(error).__name__}: {error}")
-            log.error("cdr_file_failed", file=path.name, traceback=traceback.format_exc())
-        yield outcome
+    following = dict(pairwise(files))
+    with ReadAhead() as read_ahead:
+
+        def ready(path: Path, state: FileState, digest: str) -> tuple[FileReading, FileContents] | None:
+            contents = read_ahead.take(path, state, digest)
+            if path in following and not dry_run and not stop():
+                read_ahead.ask(following[path], clock())
+            return contents
+
+        for path in files:
+            if stop():
+                return
+            try:
+                outcome = load_file(path, now=clock(), on_step=on_step(path), dry_run=dry_run, ready=ready)
+            except Exception as error:
+                outcome = FileOutcome(path, Outcome.FAILED, detail=f"{type(error).__name__}: {error}")
+                log.error("cdr_file_failed", file=path.name, traceback=traceback.format_exc())
+            yield outcome
 
 
 def log_outcome(outcome: FileOutcome) -> None:

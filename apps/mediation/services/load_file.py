@@ -7,6 +7,7 @@ hash, so that the next loader only moves it.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -29,15 +30,10 @@ from apps.mediation.services.batches import (
     prepare_load_sequence,
 )
 from apps.mediation.services.cdr_writer import instant_of
+from apps.mediation.services.file_contents import FileContents, NothingReadable, without_garbage_collection
 from apps.mediation.services.file_folder import FileState, content_hash, move_file, state_of
 from apps.mediation.services.file_lock import file_lock
-from apps.mediation.services.read_file import (
-    FileContents,
-    NothingReadable,
-    read_contents,
-    reading_of,
-    without_garbage_collection,
-)
+from apps.mediation.services.read_file import read_contents, reading_of
 from apps.mediation.services.sources import FileReading
 from apps.mediation.services.steps import OnStep, no_steps
 from apps.rating.selectors import current_tariff
@@ -73,7 +69,22 @@ class FileOutcome(NamedTuple):
     size_octets: int = 0
 
 
-def load_file(path: Path, *, now: datetime, on_step: OnStep = no_steps, dry_run: bool = False) -> FileOutcome:
+# The contents of the file of that path, state and hash where they were read ahead.
+Ready = Callable[[Path, FileState, str], tuple[FileReading, FileContents] | None]
+
+
+def nothing_ready(path: Path, state: FileState, digest: str) -> None:
+    """For a file that nobody has read ahead."""
+
+
+def load_file(
+    path: Path,
+    *,
+    now: datetime,
+    on_step: OnStep = no_steps,
+    dry_run: bool = False,
+    ready: Ready = nothing_ready,
+) -> FileOutcome:
     """Load the file and move it to the folder of the processed or of the refused ones.
 
     Never raises for what is in the file. A file that another loader has in hand, that is still changing, or
@@ -81,7 +92,7 @@ def load_file(path: Path, *, now: datetime, on_step: OnStep = no_steps, dry_run:
     """
     try:
         with path.open("rb") as file:
-            return _FileLoad(path, file, now, on_step, dry_run).run()
+            return _FileLoad(path, file, now, on_step, dry_run, ready).run()
     except FileNotFoundError:
         return FileOutcome(path, Outcome.GONE, detail="another loader has taken it")
     except (BssError, OSError, DatabaseError) as error:
@@ -89,8 +100,11 @@ def load_file(path: Path, *, now: datetime, on_step: OnStep = no_steps, dry_run:
 
 
 class _FileLoad:
-    def __init__(self, path: Path, file: IO[bytes], now: datetime, on_step: OnStep, dry_run: bool) -> None:
+    def __init__(
+        self, path: Path, file: IO[bytes], now: datetime, on_step: OnStep, dry_run: bool, ready: Ready
+    ) -> None:
         self.path, self.file, self.now, self.on_step, self.dry_run = path, file, now, on_step, dry_run
+        self.ready = ready
         self.state: FileState = state_of(os.fstat(file.fileno()))
         self.digest = content_hash(file)
 
@@ -107,7 +121,13 @@ class _FileLoad:
         known = CdrFile.objects.filter(content_hash=self.digest, state=CdrFile.State.LOADED).first()
         if known is not None:
             return self._finish_known(known)
-        reading: FileReading | None = None
+        ready = self.ready(self.path, self.state, self.digest)
+        if ready is not None:
+            reading, contents = ready
+            with contents:
+                self.on_step("read", self.state.size, self.state.size)
+                return self._store_unchanged(reading, contents)
+        reading = None
         with FileContents() as contents:
             try:
                 reading = reading_of(self.path.name, self.file, dry_run=self.dry_run)
@@ -116,9 +136,12 @@ class _FileLoad:
                 )
             except NothingReadable as error:
                 return self._refuse(str(error), reading)
-            if state_of(self.path.stat()) != self.state:
-                return self._outcome(Outcome.CHANGING, detail="it is still being written")
-            return self._store(reading, contents)
+            return self._store_unchanged(reading, contents)
+
+    def _store_unchanged(self, reading: FileReading, contents: FileContents) -> FileOutcome:
+        if state_of(self.path.stat()) != self.state:
+            return self._outcome(Outcome.CHANGING, detail="it is still being written")
+        return self._store(reading, contents)
 
     # --- Storing ---
 

@@ -6,6 +6,7 @@ import marshal
 import tempfile
 from collections.abc import Iterator
 from heapq import merge
+from itertools import islice
 from typing import IO, Any
 
 # A run of CDRs takes some 90 MB while it is in memory.
@@ -24,11 +25,32 @@ class SortedRecords:
         # For each run the place and length of its blocks in the file.
         self._runs: list[list[tuple[int, int]]] = []
         self._bounds: list[Any] = []
+        self._owns_file = True
         self.count = 0
+
+    @classmethod
+    def read_from(
+        cls, file: IO[bytes], blocks: list[tuple[int, int]], count: int, bounds: tuple[Any, Any] | None
+    ) -> SortedRecords:
+        """What :meth:`write_to` wrote into the file, which stays the caller's."""
+        records = cls()
+        records._file, records._owns_file = file, False
+        records._runs = [blocks] if blocks else []
+        records.count, records._bounds = count, list(bounds or ())
+        return records
+
+    def write_to(self, file: IO[bytes]) -> tuple[list[tuple[int, int]], int, tuple[Any, Any] | None]:
+        """Append all records, sorted, to the file; returns what :meth:`read_from` needs to find them."""
+        records, blocks = iter(self), []
+        while block := list(islice(records, BLOCK_RECORDS)):
+            content = marshal.dumps(block)
+            blocks.append((file.tell(), len(content)))
+            file.write(content)
+        return blocks, self.count, self.bounds()
 
     def close(self) -> None:
         """Free the memory and the disk."""
-        if self._file is not None:
+        if self._file is not None and self._owns_file:
             self._file.close()
             self._file = None
         self._current = []
@@ -66,6 +88,8 @@ class SortedRecords:
         self._current.sort()
         if not self._runs:
             return iter(self._current)
+        if len(self._runs) == 1 and not self._current:
+            return self._read_run(self._runs[0])
         return merge(*(self._read_run(blocks) for blocks in self._runs), self._current)
 
     def _read_run(self, blocks: list[tuple[int, int]]) -> Iterator[tuple[Any, ...]]:

@@ -1,0 +1,97 @@
+"""What is in a file, checked and in the order of its start. Knows no Django: a process of its own starts fast."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+from apps.mediation.domain.checks import RecordChecker, from_reject
+from apps.mediation.domain.records import TOO_MANY_UNREADABLE, Reject
+from apps.mediation.formats import Format
+from apps.mediation.services.sorted_records import SortedRecords
+from apps.mediation.services.steps import OnStep
+
+# As many stretches of a file may be no records at all before the rest of it is given up.
+MOST_UNREADABLE = 10_000
+_STEP_RECORDS = 20_000
+
+
+class NothingReadable(Exception):
+    """No part of the file can be read; the text says why."""
+
+
+class FileContents:
+    """What is in a file. ``records`` are in the order in which they are charged, ``suspended`` in that of the file."""
+
+    def __init__(self, records: SortedRecords | None = None, suspended: SortedRecords | None = None) -> None:
+        self.records = SortedRecords() if records is None else records
+        self.suspended = SortedRecords() if suspended is None else suspended
+        self.msisdns: set[str] = set()
+
+    def __enter__(self) -> FileContents:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.records.close()
+        self.suspended.close()
+
+    @property
+    def count(self) -> int:
+        return self.records.count + self.suspended.count
+
+
+def collect(
+    file: IO[bytes],
+    size: int,
+    format_: Format,
+    options: Any,
+    checker: RecordChecker,
+    contents: FileContents,
+    *,
+    may_be_empty: bool,
+    on_step: OnStep,
+) -> None:
+    """All records of the file into ``contents``; raises NothingReadable where there is not one."""
+    check, source_id = checker.check, checker.file_source_id
+    add, set_aside, know = contents.records.add, contents.suspended.add, contents.msisdns.add
+    read = unreadable = 0
+    first_problem = "it holds no records"
+    with without_garbage_collection():
+        for item in format_.read(file, options):
+            if type(item) is Reject:
+                if not unreadable:
+                    first_problem = f"at octet {item.offset}: {item.message}"
+                unreadable += 1
+                set_aside(tuple(from_reject(item, source_id or None)))
+                if unreadable >= MOST_UNREADABLE and unreadable > read:
+                    message = f"{unreadable} stretches before here were no records; the rest was not read"
+                    last = Reject(item.offset + 1, TOO_MANY_UNREADABLE, message, b"")
+                    set_aside(tuple(from_reject(last, source_id or None)))
+                    break
+                continue
+            read += 1
+            checked = check(item)
+            if type(checked) is tuple:
+                know(checked[5])
+                add(checked)
+            else:
+                set_aside(tuple(checked))
+            if not read % _STEP_RECORDS:
+                on_step("read", item[1], size)
+    if not read and (unreadable or not may_be_empty):
+        raise NothingReadable(f"nothing in it can be read as {format_.title}: {first_problem}")
+    on_step("read", size, size)
+
+
+@contextmanager
+def without_garbage_collection() -> Iterator[None]:
+    """Millions of live tuples make the collector look at them again and again, and none is part of a cycle."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -1,0 +1,109 @@
+"""Reading ahead changes when a file is read, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+
+import pytest
+from django.conf import settings
+
+from apps.mediation.models import Cdr, CdrFile, SuspendedRecord
+from apps.mediation.services import read_ahead
+from apps.mediation.services.file_folder import ready_files
+from apps.mediation.services.intake import load_files
+from apps.mediation.services.load_file import Outcome
+from apps.mediation.services.read_ahead import ReadAhead
+from tests.mediation.samples import NOW, cdr, header, make_operator, new_file, stream
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def small_files_too(monkeypatch):
+    monkeypatch.setattr(read_ahead, "WORTHWHILE_OCTETS", 0)
+
+
+@pytest.fixture
+def taken(monkeypatch) -> list[bool]:
+    """For each file, whether it had been read ahead."""
+    found: list[bool] = []
+    original = ReadAhead.take
+
+    def take(self, path, state, digest):
+        contents = original(self, path, state, digest)
+        found.append(contents is not None)
+        return contents
+
+    monkeypatch.setattr(ReadAhead, "take", take)
+    return found
+
+
+def make_files(count: int = 4) -> None:
+    for number in range(count):
+        records = [cdr(number * 100 + k, msisdn="4915550000001") for k in (3, 1, 2)]
+        bad = cdr(number * 100 + 50, duration_s=-1)
+        new_file(header(source=f"S{number}") + stream([*records, b"\xff\xff", bad]), f"{number}.cdr")
+
+
+def test_files_that_were_read_ahead_are_loaded_like_others(taken: list[bool]):
+    make_operator(1, free_minutes=7)
+    make_files()
+    outcomes = list(load_files(ready_files(settings.CDR_NEW_DIR), lambda: NOW))
+    assert [outcome.outcome for outcome in outcomes] == [Outcome.LOADED] * 4
+    assert taken == [False, True, True, True]
+    assert Cdr.objects.count() == 12
+    assert SuspendedRecord.objects.count() == 8
+    assert list(CdrFile.objects.order_by("pk").values_list("rated", "suspended", "source__code")) == [
+        (3, 2, f"S{number}") for number in range(4)
+    ]
+    # Free minutes in the order of start within each file, file by file.
+    assert list(Cdr.objects.order_by("pk").values_list("free_usage", flat=True)) == [60] * 7 + [0] * 5
+
+
+def test_a_reader_that_dies_is_made_up_for(taken: list[bool]):
+    make_operator(1)
+    make_files()
+    outcomes = []
+    for outcome in load_files(ready_files(settings.CDR_NEW_DIR), lambda: NOW):
+        outcomes.append(outcome.outcome)
+        for pid in children():
+            os.kill(pid, signal.SIGKILL)
+    assert outcomes == [Outcome.LOADED] * 4
+    assert Cdr.objects.count() == 12
+
+
+def children() -> list[int]:
+    with open(f"/proc/{os.getpid()}/task/{os.getpid()}/children") as file:
+        pids = [int(pid) for pid in file.read().split()]
+    return [pid for pid in pids if b"read_ahead_process" in open(f"/proc/{pid}/cmdline", "rb").read()]
+
+
+def test_a_file_that_changes_after_it_was_read_ahead_is_read_again(taken: list[bool], monkeypatch):
+    ask = ReadAhead.ask
+
+    def ask_and_wait(self, path, now):
+        ask(self, path, now)
+        assert select.select([self._process.stdout], [], [], 60)[0], "the reader has not answered"
+
+    monkeypatch.setattr(ReadAhead, "ask", ask_and_wait)
+    make_operator(1)
+    make_files(2)
+    files = ready_files(settings.CDR_NEW_DIR)
+    outcomes = load_files(files, lambda: NOW)
+    next(outcomes)
+    new_file(header(source="S1") + stream([cdr(777)]), "1.cdr")
+    assert next(outcomes).totals.rated == 1
+    assert taken == [False, False]
+
+
+def test_what_cannot_be_read_ahead_is_refused_by_the_loader_itself(taken: list[bool]):
+    make_operator(1)
+    new_file(stream([cdr(1)]), "1.cdr")
+    new_file(bytes(1000), "2.cdr")
+    new_file(b"", "3.cdr")
+    new_file(stream([cdr(4)]), "4.cdr")
+    outcomes = list(load_files(ready_files(settings.CDR_NEW_DIR), lambda: NOW))
+    assert [outcome.outcome.value for outcome in outcomes] == ["loaded", "refused", "refused", "loaded"]
+    assert not children()
