@@ -31,6 +31,12 @@ from apps.diameter.protocol.node import LocalNode
 from apps.diameter.protocol.values import unit_value_of_micros
 from apps.kernel.units import TypeOfRecord
 
+_SUCCESS = Result.SUCCESS
+_RATING_FAILED = Result.RATING_FAILED
+_INITIAL = int(CcRequestType.INITIAL_REQUEST)
+_EVENT = int(CcRequestType.EVENT_REQUEST)
+_FAILOVER = {True: int(SessionFailover.SUPPORTED), False: int(SessionFailover.NOT_SUPPORTED)}
+
 RESULT_CODES: dict[Result, int] = {
     Result.SUCCESS: int(ResultCode.SUCCESS),
     Result.BARRED: int(ResultCode.END_USER_SERVICE_DENIED),
@@ -60,7 +66,7 @@ _WITH_COST = frozenset((Operation.EVENT, Operation.REFUND, Operation.PRICE_ENQUI
 
 def result_code_of(answer: ChargingAnswer) -> int:
     """The Result-Code of the command as a whole."""
-    return RESULT_CODES[answer.result]
+    return 2001 if answer.result is _SUCCESS else RESULT_CODES[answer.result]
 
 
 def credit_control_answer(
@@ -72,12 +78,10 @@ def credit_control_answer(
 
     Session-Id comes first, then what is mandatory, each once: there are clients that drop anything else in silence.
     """
-    result_code = RESULT_CODES[answer.result]
     request_type = avps["CC-Request-Type"]
-    operation = operation_of(avps)
     members: dict[str, Any] = {
         "Session-Id": avps["Session-Id"],
-        "Result-Code": result_code,
+        "Result-Code": result_code_of(answer),
         "Origin-Host": node.origin_host,
         "Origin-Realm": node.origin_realm,
         "Auth-Application-Id": APPLICATION_CREDIT_CONTROL,
@@ -86,10 +90,8 @@ def credit_control_answer(
         "CC-Sub-Session-Id": avps.get("CC-Sub-Session-Id"),
         "Acct-Multi-Session-Id": avps.get("Acct-Multi-Session-Id"),
     }
-    if request_type == CcRequestType.INITIAL_REQUEST and answer.result is Result.SUCCESS:
-        members["CC-Session-Failover"] = int(
-            SessionFailover.SUPPORTED if policy.session_failover else SessionFailover.NOT_SUPPORTED
-        )
+    if request_type == _INITIAL and answer.result is _SUCCESS:
+        members["CC-Session-Failover"] = _FAILOVER[policy.session_failover]
         members["Credit-Control-Failure-Handling"] = policy.failure_handling
     if avps.get(MSCC):
         members[MSCC] = [
@@ -98,15 +100,15 @@ def credit_control_answer(
     elif answer.items:
         item = answer.items[0]
         members |= _grant(item, policy, moment)
-    if operation in _WITH_COST and answer.result is Result.SUCCESS:
+    if request_type == _EVENT and answer.result is _SUCCESS and operation_of(avps) in _WITH_COST:
         members["Cost-Information"] = _cost(answer)
     if answer.enough is not None:
         members["Check-Balance-Result"] = int(
             CheckBalanceResult.ENOUGH_CREDIT if answer.enough else CheckBalanceResult.NO_CREDIT
         )
-    if answer.result is not Result.SUCCESS:
+    if answer.result is not _SUCCESS:
         members["Error-Message"] = (answer.message or answer.reason)[:MAX_ERROR_MESSAGE_CHARACTERS] or None
-    if answer.result is Result.RATING_FAILED:
+    if answer.result is _RATING_FAILED:
         members["Failed-AVP"] = _what_cannot_be_rated(avps, answer)
     return encode_avps(members)
 
@@ -116,7 +118,7 @@ def _group(group: dict[str, Any], item: AnswerItem, policy: AnswerPolicy, moment
     members = _grant(item, policy, moment)
     members["Service-Identifier"] = group.get("Service-Identifier")
     members["Rating-Group"] = group.get("Rating-Group")
-    members["Result-Code"] = RESULT_CODES[item.result]
+    members["Result-Code"] = 2001 if item.result is _SUCCESS else RESULT_CODES[item.result]
     if item.granted:
         members["Quota-Holding-Time"] = item.quota_holding_s
         if item.threshold:
@@ -133,7 +135,7 @@ def _grant(item: AnswerItem, policy: AnswerPolicy, moment: datetime) -> dict[str
     if item.granted is None:
         return {}
     name = _UNITS_OF.get(item.type_of_record, _OTHER_UNITS)[0]
-    if item.result is not Result.SUCCESS and item.final is None:
+    if item.result is not _SUCCESS and item.final is None:
         return {}
     grant: dict[str, Any] = {}
     validity_s = item.validity_s
@@ -192,7 +194,7 @@ def _cost(answer: ChargingAnswer) -> dict[str, Any] | None:
 def _what_cannot_be_rated(avps: dict[str, Any], answer: ChargingAnswer) -> bytes:
     """The AVP that led nowhere: the rating group or service identifier of the first such part, else the context."""
     for group, item in zip(groups_of(avps), answer.items, strict=False):
-        if item.result is Result.RATING_FAILED:
+        if item.result is _RATING_FAILED:
             if "Rating-Group" in group:
                 return encode_avp("Rating-Group", group["Rating-Group"])
             identifier = group.get("Service-Identifier")

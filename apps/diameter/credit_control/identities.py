@@ -7,6 +7,8 @@ from typing import Any
 
 from apps.diameter.protocol.codes import SubscriptionIdType
 
+_E164_TYPE = int(SubscriptionIdType.END_USER_E164)
+_IMSI_TYPE = int(SubscriptionIdType.END_USER_IMSI)
 _NOT_DIGITS = re.compile(r"\D+", re.ASCII)
 _IMSI = re.compile(r"\d{14,15}", re.ASCII)
 _E164 = re.compile(r"\d{5,15}", re.ASCII)
@@ -21,9 +23,9 @@ def subscriber(avps: dict[str, Any]) -> tuple[str, str]:
     spare: list[str] = []
     for entry in avps.get("Subscription-Id", ()):
         kind, text = entry["Subscription-Id-Type"], entry["Subscription-Id-Data"]
-        if kind == SubscriptionIdType.END_USER_E164:
+        if kind == _E164_TYPE:
             msisdn = msisdn or _digits(text)
-        elif kind == SubscriptionIdType.END_USER_IMSI:
+        elif kind == _IMSI_TYPE:
             imsi = imsi or _digits(text)
         else:
             spare.append(text)
@@ -42,7 +44,7 @@ def subscriber(avps: dict[str, Any]) -> tuple[str, str]:
 
 
 def _digits(text: str) -> str:
-    return _NOT_DIGITS.sub("", text)
+    return text if text.isdecimal() and text.isascii() else _NOT_DIGITS.sub("", text)
 
 
 def _of_address(text: str) -> tuple[str, str]:

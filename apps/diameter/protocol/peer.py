@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from apps.diameter.protocol import peer_events as report
 from apps.diameter.protocol.answers import capabilities, error_answer
 from apps.diameter.protocol.capabilities import check_capabilities
 from apps.diameter.protocol.codes import (
@@ -34,18 +35,7 @@ from apps.diameter.protocol.inspection import check_header
 from apps.diameter.protocol.limits import DEFAULT_LIMITS, Limits
 from apps.diameter.protocol.node import DEFAULT_POLICY, LocalNode, PeerPolicy
 from apps.diameter.protocol.outstanding import Outstanding
-from apps.diameter.protocol.peer_events import (
-    AnswerReceived,
-    AnswerUnmatched,
-    CapabilitiesReceived,
-    ConnectionEnded,
-    Event,
-    PeerOpened,
-    Request,
-    RequestFailed,
-    RequestReceived,
-    RequestRefused,
-)
+from apps.diameter.protocol.peer_events import Event, Request
 from apps.diameter.protocol.peer_states import INTRODUCED, TRANSITIONS, PeerAction, PeerInput, PeerState
 from apps.diameter.protocol.routing import check_destination
 from apps.diameter.protocol.watchdog import Watchdog, WatchdogAction
@@ -60,6 +50,7 @@ _ANSWER_INPUTS = {
     int(Command.DEVICE_WATCHDOG): PeerInput.DWA,
     int(Command.DISCONNECT_PEER): PeerInput.DPA,
 }
+_OPEN = PeerState.OPEN
 _OWN = object()
 """Token of requests that the connection itself sends."""
 
@@ -118,7 +109,7 @@ class PeerConnection:
 
     def reads_on(self) -> bool:
         """False while the owner decides on the peer's introduction, or once the connection has ended."""
-        return self.state not in (PeerState.CHECKING, PeerState.CLOSED)
+        return self.state is _OPEN or self.state not in (PeerState.CHECKING, PeerState.CLOSED)
 
     def take_octets(self) -> bytes:
         """What is to be sent now."""
@@ -139,7 +130,7 @@ class PeerConnection:
         """What time alone brings: the watchdog, and states or requests that lasted too long."""
         for token in self._outstanding.expired(now):
             if token is not _OWN:
-                self._events.append(RequestFailed(token, "no answer in time"))
+                self._events.append(report.RequestFailed(token, "no answer in time"))
         if self._state_deadline is not None and now >= self._state_deadline:
             self._state_deadline = None
             self._input(PeerInput.TIMEOUT, now, "the peer did not go on in time")
@@ -207,7 +198,7 @@ class PeerConnection:
     ) -> None:
         """Send a request of this side; ``AnswerReceived`` or ``RequestFailed`` with ``token`` follows, once."""
         if self.state is not PeerState.OPEN:
-            self._events.append(RequestFailed(token, f"the connection is {self.state.value}"))
+            self._events.append(report.RequestFailed(token, f"the connection is {self.state.value}"))
             return
         flags = FLAG_PROXIABLE | (FLAG_RETRANSMITTED if retransmitted else 0)
         self._send_request(command, COMMANDS[command].application, flags, encode_avps(avps), now, token)
@@ -253,7 +244,7 @@ class PeerConnection:
             return
         try:
             check_header(header, self._serves, self.node.applications)
-            if self.state not in INTRODUCED and header.command != Command.CAPABILITIES_EXCHANGE:
+            if self.state is not _OPEN and not self._may_ask(header):
                 self._close("the first message was not a CER", now)
                 return
             message = decode_message(
@@ -262,7 +253,14 @@ class PeerConnection:
         except DiameterFault as fault:
             self._refuse_message(header, data, fault, now)
             return
+        if self.state is _OPEN and header.command in self._serves:
+            # The table's row for it, without looking it up: nearly all messages take this way.
+            self._deliver_request(now, message, data)
+            return
         self._input(_REQUEST_INPUTS.get(header.command, PeerInput.REQUEST), now, message, data)
+
+    def _may_ask(self, header: Header) -> bool:
+        return self.state in INTRODUCED or header.command == Command.CAPABILITIES_EXCHANGE
 
     def _answer_message(self, header: Header, data: bytes, now: float) -> None:
         given = _ANSWER_INPUTS.get(header.command, PeerInput.ANSWER)
@@ -282,9 +280,11 @@ class PeerConnection:
         except DiameterFault as fault:
             token = self._outstanding.settle(header.hop_by_hop, header.command)
             if token is not None and token is not _OWN:
-                self._events.append(RequestFailed(token, f"the answer cannot be read: {fault.message}"))
+                self._events.append(
+                    report.RequestFailed(token, f"the answer cannot be read: {fault.message}")
+                )
             else:
-                self._events.append(AnswerUnmatched(header.command, fault.message))
+                self._events.append(report.AnswerUnmatched(header.command, fault.message))
             if given is PeerInput.CEA and self.state is PeerState.WAIT_CEA:
                 self._close(f"the CEA cannot be read: {fault.message}", now)
             return
@@ -294,14 +294,14 @@ class PeerConnection:
         header = read_header(fault.header)
         if self.state in INTRODUCED and header.flags & FLAG_REQUEST and header.version == VERSION:
             self._out.append(error_answer(self.node, header, fault.header, fault))
-            self._events.append(RequestRefused(header.command, int(fault.result_code), fault.message))
+            self._events.append(report.RequestRefused(header.command, int(fault.result_code), fault.message))
         self._close(fault.message, now)
 
     def _refuse_message(self, header: Header, data: bytes, fault: DiameterFault, now: float) -> None:
         introduced = self.state in INTRODUCED
         if introduced or header.command == Command.CAPABILITIES_EXCHANGE:
             self._out.append(error_answer(self.node, header, data, fault))
-            self._events.append(RequestRefused(header.command, int(fault.result_code), fault.message))
+            self._events.append(report.RequestRefused(header.command, int(fault.result_code), fault.message))
         if not introduced:
             self._close(fault.message, now)
 
@@ -330,7 +330,7 @@ class PeerConnection:
         self._state_deadline = now + self.limits.capabilities_timeout_s
         self.origin_host, self.origin_realm = avps["Origin-Host"], avps["Origin-Realm"]
         self._events.append(
-            CapabilitiesReceived(
+            report.CapabilitiesReceived(
                 self.origin_host, self.origin_realm, avps["Product-Name"], avps.get("Origin-State-Id"), common
             )
         )
@@ -338,7 +338,7 @@ class PeerConnection:
     def _send_cea_and_open(self, now: float, what: Any, data: bytes) -> None:
         assert self._cer is not None
         self._send_cea(self._cer[0])
-        self._events.append(PeerOpened(self.origin_host, self.origin_realm))
+        self._events.append(report.PeerOpened(self.origin_host, self.origin_realm))
 
     def _send_cea_again(self, now: float, message: Message, data: bytes) -> None:
         self._send_cea(message.header)
@@ -347,7 +347,7 @@ class PeerConnection:
         assert self._cer is not None
         self._out.append(error_answer(self.node, *self._cer, fault))
         self._events.append(
-            RequestRefused(int(Command.CAPABILITIES_EXCHANGE), int(fault.result_code), fault.message)
+            report.RequestRefused(int(Command.CAPABILITIES_EXCHANGE), int(fault.result_code), fault.message)
         )
         self._close(fault.message, now)
 
@@ -365,7 +365,7 @@ class PeerConnection:
             self._close(fault.message, now)
             return
         self.origin_host, self.origin_realm = avps["Origin-Host"], avps["Origin-Realm"]
-        self._events.append(PeerOpened(self.origin_host, self.origin_realm))
+        self._events.append(report.PeerOpened(self.origin_host, self.origin_realm))
 
     def _send_dwa(self, now: float, message: Message, data: bytes) -> None:
         extra = {"Origin-State-Id": self.node.origin_state_id or None}
@@ -383,7 +383,7 @@ class PeerConnection:
             self._refuse_message(message.header, data, fault, now)
             return
         self.requests_in_flight += 1
-        self._events.append(RequestReceived(Request(message)))
+        self._events.append(report.RequestReceived(Request(message)))
 
     def _turn_away(self, now: float, message: Message, data: bytes) -> None:
         self._refuse_message(
@@ -394,10 +394,10 @@ class PeerConnection:
         token = self._outstanding.settle(message.header.hop_by_hop, message.header.command)
         if token is None:
             self._events.append(
-                AnswerUnmatched(message.header.command, "nothing was asked with its hop-by-hop id")
+                report.AnswerUnmatched(message.header.command, "nothing was asked with its hop-by-hop id")
             )
         elif token is not _OWN:
-            self._events.append(AnswerReceived(token, message))
+            self._events.append(report.AnswerReceived(token, message))
 
     def _drain(self, now: float, what: Any, data: bytes) -> None:
         self._state_deadline = now + self.limits.drain_timeout_s
@@ -434,8 +434,8 @@ class PeerConnection:
         self._state_deadline = None
         for token in self._outstanding.abandon():
             if token is not _OWN:
-                self._events.append(RequestFailed(token, f"the connection ended: {reason}"))
-        self._events.append(ConnectionEnded(reason))
+                self._events.append(report.RequestFailed(token, f"the connection ended: {reason}"))
+        self._events.append(report.ConnectionEnded(reason))
 
     def _answered(self, request: Request, octets: bytes, now: float) -> None:
         if request.answered:
@@ -445,7 +445,7 @@ class PeerConnection:
         if self.state is PeerState.CLOSED:
             return
         self._out.append(octets)
-        if self.state is not PeerState.OPEN:
+        if self.state is not _OPEN:
             self._check_drained(now)
 
     def _check_drained(self, now: float) -> None:

@@ -45,6 +45,7 @@ TRANSITIONS: dict[tuple[WatchdogState, WatchdogInput], tuple[WatchdogAction, Wat
     (_S.DOWN, _I.TIMER): (_A.NOTHING, _S.DOWN),
 }
 
+_OKAY = WatchdogState.OKAY
 MIN_INTERVAL_S = 6.0
 """RFC 3539 forbids a shorter Tw."""
 PROBE_S = 4.0
@@ -68,7 +69,8 @@ class Watchdog:
 
     def received(self, now: float) -> None:
         """Anything at all came from the peer."""
-        self.state = TRANSITIONS[self.state, WatchdogInput.RECEIVED][1]
+        if self.state is not _OKAY:
+            self.state = TRANSITIONS[self.state, WatchdogInput.RECEIVED][1]
         self.deadline = now + self._interval_s
 
     def tick(self, now: float) -> WatchdogAction:

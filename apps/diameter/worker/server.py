@@ -286,7 +286,7 @@ class DiameterServer:
             transport.flush()
 
     def _count(self, transport: DiameterTransport, request: str, result_code: int) -> None:
-        self.counts[transport.peer.origin_host.lower(), request, result_code] += 1
+        self.counts[transport.peer_key, request, result_code] += 1
 
     def _introduced(self, transport: DiameterTransport, event: CapabilitiesReceived) -> None:
         self._start(self._admit(transport, event))
@@ -317,6 +317,7 @@ class DiameterServer:
             transport.handle(transport.peer.refuse(outcome.result_code, outcome.message, transport.now()))
             return
         transport.labels |= {"admitted": True, _ANSWERS: outcome.answers}
+        transport.peer_key = event.origin_host.lower()
         transport.handle(transport.peer.accept(outcome.policy, transport.now()))
 
     def _opened(self, transport: DiameterTransport, event: PeerOpened) -> None:

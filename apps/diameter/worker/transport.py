@@ -53,6 +53,8 @@ class DiameterTransport(asyncio.Protocol):
         self.remote = ""
         self.token = secrets.token_hex(8)
         self.peer: PeerConnection
+        self.peer_key = ""
+        """The peer's Origin-Host in small letters, once it is let in."""
         self.labels: dict[str, Any] = {}
 
     # --- asyncio ----------------------------------------------------------------------------------------------------
