@@ -3,6 +3,9 @@
 import os
 
 from celery import Celery
+from celery.signals import worker_init, worker_process_init
+
+from bss_project.processes import die_with
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bss_project.settings")
 
@@ -10,3 +13,18 @@ app = Celery("bss")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.task_routes = ("bss_project.routing.route",)
 app.autodiscover_tasks()
+
+_worker_pid = 0
+
+
+@worker_init.connect
+def _remember_the_worker(**_: object) -> None:
+    global _worker_pid
+    _worker_pid = os.getpid()
+
+
+@worker_process_init.connect
+def _end_with_the_worker(**_: object) -> None:
+    """Celery lets a pool's process be killed with its worker, but forgets one whose worker died while it was forked."""
+    if os.getpid() != _worker_pid:
+        die_with(_worker_pid)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -71,3 +73,23 @@ def test_a_task_in_a_pool_ends_with_its_killed_worker(
     assert pid != worker.pid
     os.kill(worker.pid, signal.SIGKILL)
     eventually(lambda: not lives(pid))
+
+
+def test_a_pools_process_whose_worker_died_while_it_was_forked_ends_at_once() -> None:
+    orphan = """
+import os
+from bss_project import celery
+celery._remember_the_worker()
+reader, writer = os.pipe()
+if os.fork() == 0:
+    if os.fork() == 0:
+        os.close(reader)
+        celery._end_with_the_worker()
+        os.write(writer, b"works on without a worker")
+    os._exit(0)
+os.close(writer)
+os.wait()
+print(os.read(reader, 100).decode() or "ended")
+"""
+    done = subprocess.run([sys.executable, "-c", orphan], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "ended"
