@@ -67,7 +67,8 @@ def main(setup: Setup) -> list[Measurement]:
             timing.peak_mb,
             against="a transaction a request",
             baseline=single.rate,
-            ratio_at_least=5.0,
+            # SQLite commits without waiting for the disk (WAL), so batches save it less.
+            ratio_at_least=5.0 if setup.database == "mariadb" else None,
         ),
         Measurement(f"p50 of {CLIENTS} clients", batched.percentile_ms(50), "ms", timing.peak_mb),
         Measurement(f"p99 of {CLIENTS} clients", batched.percentile_ms(99), "ms", timing.peak_mb),
