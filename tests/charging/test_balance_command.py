@@ -1,0 +1,59 @@
+"""``manage.py balance``: what the operator does to balances from a shell."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from apps.charging.models import Balance, LedgerEntry
+from tests.charging.stored import assert_books_are_right, default_balance, make_prepaid
+
+pytestmark = pytest.mark.django_db
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    call_command("balance", *arguments)
+    return capsys.readouterr().out
+
+
+def test_balances_are_shown_topped_up_adjusted_and_transferred(capsys: pytest.CaptureFixture[str]) -> None:
+    make_prepaid(1)
+    make_prepaid(2)
+    assert said(capsys, "show", "C1") == "C1 *default: 1.00 EUR, 0.00 of it reserved\n"
+    said(capsys, "topup", "C1", "2.50", "--note", "Voucher 7", "--key", "v7")
+    said(capsys, "topup", "C1", "2.50", "--note", "Voucher 7", "--key", "v7")
+    said(capsys, "adjust", "C1", "-0.5")
+    said(capsys, "transfer", "C1", "C2", "1")
+    assert (default_balance(1).amount_micros, default_balance(2).amount_micros) == (2_000_000, 2_000_000)
+    assert LedgerEntry.objects.filter(note="Voucher 7").count() == 1
+    assert_books_are_right()
+
+
+def test_a_balance_of_units_with_its_terms(capsys: pytest.CaptureFixture[str]) -> None:
+    make_prepaid()
+    expires = "2036-01-31T00:00:00Z"
+    out = said(capsys, "topup", "C1", "600", "--tag", "bonus", "--kind", "voice", "--expires", expires)
+    assert "C1 bonus: 600 Voice, seconds, 0 of it reserved, expires 2036-01-31 00:00 UTC" in out
+    said(capsys, "terms", "C1", "bonus", "weight=10", "destinations=DE;!DE_BERLIN", "blocker=yes")
+    bonus = Balance.objects.get(tag="bonus")
+    assert (bonus.weight, bonus.destinations, bonus.blocker) == (10, "DE;!DE_BERLIN", True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("show", "C9"), "has no account “C9”"),
+        (("topup", "C1", "1,5"), "not an amount"),
+        (("topup", "C1", "-1"), "must be positive"),
+        (("topup", "C1", "1", "--expires", "soon"), "not an instant"),
+        (("topup", "C1", "1.5", "--kind", "sms", "--tag", "x"), "not a whole number"),
+        (("adjust", "C1", "-9"), "which is less"),
+        (("terms", "C1", "bonus", "weight=1"), "has no balance “bonus”"),
+        (("terms", "C1", "*default", "colour=red"), "cannot be set"),
+        (("terms", "C1", "*default", "blocker=maybe"), "yes or no"),
+    ],
+)
+def test_what_cannot_be_done_is_said(arguments: tuple[str, ...], says: str) -> None:
+    make_prepaid()
+    with pytest.raises(CommandError, match=says):
+        call_command("balance", *arguments)
