@@ -137,6 +137,9 @@ class ServerProcess(models.Model):
     key = models.CharField(max_length=64, primary_key=True)
     origin_host = models.CharField(max_length=255)
     address = models.CharField(max_length=80)
+    machine = models.CharField(
+        max_length=255, blank=True, help_text="Host name of the machine that it runs on."
+    )
     pid = models.PositiveIntegerField()
     started_at = models.DateTimeField()
     heartbeat_at = models.DateTimeField()

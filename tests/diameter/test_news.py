@@ -39,7 +39,11 @@ def top_up(subscriber: Subscriber, number: int = 1) -> None:
     account_id = Payer.objects.get(subscriber=subscriber).account_id
     charge_now(
         ChargingRequest(
-            Operation.TOP_UP, f"top-up;{number}", 0, utc_now(), order=BalanceOrder(account_id, 5_000_000, "cash")
+            Operation.TOP_UP,
+            f"top-up;{number}",
+            0,
+            utc_now(),
+            order=BalanceOrder(account_id, 5_000_000, "cash"),
         ),
         utc_now(),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -41,18 +42,33 @@ class Visitor(NamedTuple):
     token: str
 
 
-def register_process(key: str, origin_host: str, address: str, pid: int, now: datetime) -> None:
+class Here(NamedTuple):
+    """This process, and how to tell whether another one of this machine still runs."""
+
+    key: str
+    machine: str
+    pid: int
+    runs: Callable[[int], bool]
+
+
+def register_process(here: Here, origin_host: str, address: str, now: datetime) -> None:
     """Make the process known; those that died are forgotten with what they owned."""
-    forget_dead_processes(now)
+    forget_dead_processes(here, now)
     ServerProcess.objects.create(
-        key=key, origin_host=origin_host, address=address, pid=pid, started_at=now, heartbeat_at=now
+        key=here.key,
+        origin_host=origin_host,
+        address=address,
+        machine=here.machine,
+        pid=here.pid,
+        started_at=now,
+        heartbeat_at=now,
     )
 
 
-def beat(key: str, now: datetime) -> bool:
+def beat(here: Here, now: datetime) -> bool:
     """Say that the process lives. False if it was taken for dead meanwhile: its connections may be owned anew."""
-    alive = ServerProcess.objects.filter(key=key).update(heartbeat_at=now) == 1
-    forget_dead_processes(now)
+    alive = ServerProcess.objects.filter(key=here.key).update(heartbeat_at=now) == 1
+    forget_dead_processes(here, now)
     return alive
 
 
@@ -61,11 +77,16 @@ def forget_process(key: str) -> None:
     ServerProcess.objects.filter(key=key).delete()
 
 
-def forget_dead_processes(now: datetime) -> None:
+def forget_dead_processes(here: Here, now: datetime) -> None:
+    """Those of other machines once their heartbeat stands still; those of this one as soon as they do not run."""
     ServerProcess.objects.filter(heartbeat_at__lt=now - DEAD_AFTER).delete()
+    others = ServerProcess.objects.filter(machine=here.machine).exclude(key=here.key)
+    gone = [key for key, pid in others.values_list("key", "pid") if not here.runs(pid)]
+    if gone:
+        ServerProcess.objects.filter(key__in=gone).delete()
 
 
-def admit(process_key: str, visitor: Visitor, accept_unknown: bool, now: datetime) -> Admission | Refusal:
+def admit(here: Here, visitor: Visitor, accept_unknown: bool, now: datetime) -> Admission | Refusal:
     """Let a peer in and note who owns its connection, or say why not.
 
     A peer that is connected already is refused, and its present connection marked to be asked whether it still
@@ -82,7 +103,7 @@ def admit(process_key: str, visitor: Visitor, accept_unknown: bool, now: datetim
             return Refusal(ResultCode.UNKNOWN_PEER, f"{visitor.host} is not of the realm {visitor.realm}")
         if peer.requires_tls and not visitor.secured:
             return Refusal(ResultCode.NO_COMMON_SECURITY, f"{visitor.host} has to use TLS")
-    refusal = _take_connection(process_key, host, visitor, now)
+    refusal = _take_connection(here, host, visitor, now)
     return refusal or _terms(peer)
 
 
@@ -91,14 +112,14 @@ def leave(process_key: str, token: str) -> None:
     Connection.objects.filter(process_id=process_key, token=token).delete()
 
 
-def _take_connection(process_key: str, host: str, visitor: Visitor, now: datetime) -> Refusal | None:
-    forget_dead_processes(now)
+def _take_connection(here: Here, host: str, visitor: Visitor, now: datetime) -> Refusal | None:
+    forget_dead_processes(here, now)
     try:
         with transaction.atomic():
             Connection.objects.create(
                 peer_host=host,
                 peer_realm=visitor.realm.lower(),
-                process_id=process_key,
+                process_id=here.key,
                 token=visitor.token,
                 remote=visitor.remote,
                 secured=visitor.secured,

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import secrets
+import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable, Coroutine
@@ -63,6 +64,17 @@ def server_tls_context(files: TlsFiles) -> ssl.SSLContext:
     return context
 
 
+def process_runs(pid: int) -> bool:
+    """Whether a process of this machine has this id."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 class DiameterServer:
     """The owner of all connections of this process.
 
@@ -77,6 +89,7 @@ class DiameterServer:
     ) -> None:
         self.configuration = configuration
         self.key = secrets.token_hex(16)
+        self._here = peers.Here(self.key, socket.gethostname(), os.getpid(), process_runs)
         self.ports: list[int] = []
         self.counts: Counter[CountKey] = Counter()
         self._charging = charging
@@ -148,10 +161,9 @@ class DiameterServer:
         configuration = self.configuration
         await self._rows.run(
             peers.register_process,
-            self.key,
+            self._here,
             configuration.node.origin_host,
             f"{configuration.bind}:{self.ports[0]}",
-            os.getpid(),
             utc_now(),
         )
 
@@ -177,7 +189,7 @@ class DiameterServer:
         task.add_done_callback(self._tasks.discard)
 
     async def _beat(self) -> None:
-        if not await self._rows.run(peers.beat, self.key, utc_now()):
+        if not await self._rows.run(peers.beat, self._here, utc_now()):
             log.warning("diameter.taken_for_dead", connections=len(self._transports))
             await self._register()
             for transport in list(self._transports):
@@ -302,7 +314,7 @@ class DiameterServer:
         )
         try:
             outcome = await self._rows.run(
-                peers.admit, self.key, visitor, self.configuration.accept_unknown_peers, utc_now()
+                peers.admit, self._here, visitor, self.configuration.accept_unknown_peers, utc_now()
             )
         except Exception as error:
             log.error("diameter.admission_failed", peer=event.origin_host, error=str(error))

@@ -45,10 +45,12 @@ class RunningServer:
 
 
 @contextlib.contextmanager
-def diameter_server(database_url: str, *arguments: str, **environment: str) -> Iterator[RunningServer]:
-    """The server ``ocs.test`` of ``operator.test`` on a free port, which lets any peer in."""
+def diameter_server(
+    database_url: str, *arguments: str, port: int = 0, **environment: str
+) -> Iterator[RunningServer]:
+    """The server ``ocs.test`` of ``operator.test`` on a free port or the one given, which lets any peer in."""
     command = [
-        *(sys.executable, "manage.py", "rundiameter", "--port", "0", "--accept-unknown-peers"),
+        *(sys.executable, "manage.py", "rundiameter", "--port", str(port), "--accept-unknown-peers"),
         *("--origin-host", "ocs.test", "--origin-realm", "operator.test", *arguments),
     ]
     own = {"DATABASE_URL": database_url, "DJANGO_SETTINGS_MODULE": "bss_project.settings"}
