@@ -6,6 +6,7 @@ connection meanwhile calls :meth:`CdrWriter.wait` first.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -40,6 +41,9 @@ SUSPENSE_COLUMNS = (
 )
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY_S = 86_400
+# Between two statements the storing thread needs the interpreter for a moment only; at Python's usual 5 ms it would
+# wait longer for it than SQLite takes for the statement.
+SWITCH_INTERVAL_S = 0.000_5
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0"})
 
 
@@ -77,9 +81,11 @@ class CdrWriter:
         self._queue: Queue[tuple[str, Sequence[str], Any] | None] = Queue(maxsize=2)
         self._error: BaseException | None = None
         self._thread = Thread(target=self._work, name="cdr-writer", daemon=True)
+        self._usual_interval = sys.getswitchinterval()
 
     def __enter__(self) -> CdrWriter:
         self.connection.ensure_connection()
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
         self._thread.start()
         return self
 
@@ -87,6 +93,7 @@ class CdrWriter:
         """Waits for the thread. What it met is raised, unless the caller is on the way out with an error already."""
         self._queue.put(None)
         self._thread.join()
+        sys.setswitchinterval(self._usual_interval)
         if kind is None:
             self._raise()
 
