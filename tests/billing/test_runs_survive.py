@@ -9,8 +9,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from io import StringIO
 
 import pytest
+from django.core.management import call_command
 from django.db import connection, transaction
 
 from apps.billing import tasks
@@ -161,3 +163,15 @@ def test_an_activity_is_done_on_the_queue_of_its_cycle_only(cycle, celery_worker
     right = celery_worker_process([cycle.queue])
     until(lambda: BillRun.objects.filter(state="completed").exists(), "the run", lambda: right.log)
     assert Bill.objects.count() == 1
+
+
+def test_the_command_waits_for_the_workers_and_shows_how_far_they_are(cycle, celery_worker_process):
+    scene(cycle)
+    celery_worker_process([cycle.queue], env={"BSS_BILLING_CHUNK_ACCOUNTS": "2"})
+    out = StringIO()
+    call_command("executebillcycle", "1", "--month", "1", "--year", "2026", "--wait", stdout=out)
+    lines = out.getvalue().splitlines()
+    assert lines[0].endswith("Full bill run 1, period of 2026-01, on billing.bc_1")
+    assert lines[-2].endswith("6 of 6 accounts, 6 bills, 66.00 EUR")
+    assert lines[-1] == "Full bill run 1: 6 bills, 66.00 EUR"
+    assert_everything_billed_once()

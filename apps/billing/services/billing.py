@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import gc
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,6 +30,19 @@ class BilledAccounts:
     problems: tuple[str, ...]
 
 
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """A chunk makes hundreds of thousands of tuples and no cycles; looking for some takes an eighth of its time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+@_without_garbage_collection()
 @transaction.atomic
 def bill_accounts(
     cycle: BillCycle, account_ids: Collection[int], period: Period, now: datetime, run_id: int | None = None
