@@ -17,7 +17,7 @@ from apps.diameter.models import NewsMark
 from apps.diameter.services.orders import order_abort, order_reauthorisation
 from apps.subscribers.models import BundleAssignment, PlanAssignment, Subscriber
 
-OVERLAP = timedelta(seconds=10)
+OVERLAP = timedelta(seconds=5)
 """Rows get their ids before they are committed: what was new this long ago is read again; causes count once."""
 MAX_NEWS_AT_ONCE = 2_000
 
