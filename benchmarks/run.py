@@ -53,6 +53,8 @@ MARIADB_OPTIONS: dict[str, str | int] = {
     # Grouping millions of rows spills to disk at the default of 16 MB; docs/operations.md asks for the same.
     "tmp-memory-table-size": "1G",
     "max-heap-table-size": "1G",
+    # MySQL 8's default: bulk inserts of several connections into one table go side by side.
+    "innodb-autoinc-lock-mode": 2,
 }
 
 
