@@ -1,4 +1,8 @@
-"""A few hundred rows in one statement, inserted or overwritten, on MySQL and SQLite alike."""
+"""A few hundred rows in one statement, read, inserted or overwritten, on MySQL and SQLite alike.
+
+For use inside a transaction, where there is a connection; ``connection`` is the wrapper itself
+(``connections[alias]``) and not the proxy, which looks it up again for every attribute.
+"""
 
 from __future__ import annotations
 
@@ -79,19 +83,23 @@ def select(connection: BaseDatabaseWrapper, sql: str, values: Iterable[int | str
 def run(
     connection: BaseDatabaseWrapper, sql: str | bytes, values: Sequence[Any] | None = None
 ) -> list[tuple[Any, ...]]:
-    """Execute with the driver's own cursor: Django's would look at each value once more."""
-    connection.ensure_connection()
-    with connection.wrap_database_errors, closing(connection.connection.cursor()) as cursor:
-        if values is None:
-            cursor.execute(sql)
-        else:
-            cursor.execute(sql, values)
-        return list(cursor.fetchall()) if cursor.description else []
+    """Execute on the driver itself, inside a transaction; the rows, if there are any.
+
+    A cursor, Django's or the driver's, costs more than a small statement does.
+    """
+    driver = connection.connection
+    with connection.wrap_database_errors:
+        if connection.vendor == "mysql":
+            driver.query(sql if isinstance(sql, bytes) else sql.encode())
+            result = driver.store_result()
+            return list(result.fetch_row(0)) if result is not None else []
+        with closing(driver.cursor()) as cursor:
+            cursor.execute(sql, values or ())
+            return list(cursor.fetchall()) if cursor.description else []
 
 
 def literal_rows(connection: BaseDatabaseWrapper, rows: Sequence[Sequence[Any]]) -> bytes:
     """``(…),(…)`` for MySQL; text is quoted by the connection, which knows its character set and mode."""
-    connection.ensure_connection()
     quote = connection.connection.string_literal
     return b",".join(
         [

@@ -7,12 +7,13 @@ usage files, never wait for each other in a circle.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from apps.charging.domain.answers import answer_from_text, answer_to_text
 from apps.charging.domain.balances import Balance
@@ -47,14 +48,17 @@ def execute(
     directory: Directory,
     rater: Rater,
     owners: dict[str, tuple[int, int]],
+    turn: AbstractContextManager[object],
 ) -> list[ChargingAnswer | Poisoned]:
     """Charge the requests in their order in one transaction; the answers in the same order, committed.
 
-    ``owners`` remembers account and subscriber by session key. Raises what the database raises; nothing is written
-    then.
+    ``owners`` remembers account and subscriber by session key. ``turn`` is held for everything but the commit: two
+    threads that compute at once only take the interpreter from each other. Raises what the database raises;
+    nothing is written then.
     """
-    batch = _Batch(requests, now, directory, rater, owners)
-    with transaction.atomic():
+    connection = connections[DEFAULT_DB_ALIAS]
+    batch = _Batch(requests, now, directory, rater, owners, connection)
+    with transaction.atomic(), turn:
         results = batch.run()
     if not connection.in_atomic_block:
         owners.update(batch.found_owners)
@@ -71,7 +75,10 @@ class _Batch:
         directory: Directory,
         rater: Rater,
         owners: dict[str, tuple[int, int]],
+        connection: BaseDatabaseWrapper,
     ) -> None:
+        self.connection = connection
+        self.for_update = " FOR UPDATE" if connection.vendor == "mysql" else ""
         self.requests, self.now, self.directory, self.rater, self.owners = (
             requests,
             now,
@@ -84,7 +91,7 @@ class _Batch:
         self.keys = [
             session_key(request) if request.operation in _IN_SESSION else None for request in requests
         ]
-        self.world, self.sharing = directory.world()
+        self.world, self.sharing, self.tenants = directory.world()
         self.lines: dict[int, Line] = {}
         self.accounts: dict[int, Account] = {}
         self.balances: dict[int, dict[int, Balance]] = {}
@@ -121,7 +128,7 @@ class _Batch:
             if kept:
                 given[digest] = answer
             results.append(answer)
-        write(connection, self.writing, self.now)
+        write(self.connection, self.writing, self.now)
         return results
 
     def _find_out_whose(self) -> list[tuple[int | None, int | None]]:
@@ -132,7 +139,7 @@ class _Batch:
             if key is not None and request.operation is not Operation.RESERVE and key not in self.owners
         }
         if unknown:
-            for key, account_id, subscriber_id in _select(
+            for key, account_id, subscriber_id in self._select(
                 "SELECT `key`, account_id, subscriber_id FROM charging_chargingsession WHERE `key` IN ({values})",
                 unknown,
             ):
@@ -180,9 +187,9 @@ class _Batch:
             if _has_free_units(self.lines.get(subscriber_id))
         )
         if counted:
-            _select(
+            self._select(
                 "SELECT subscriber_id FROM charging_payer WHERE subscriber_id IN ({values}) ORDER BY subscriber_id"
-                + _for_update(),
+                + self.for_update,
                 counted,
             )
         account_ids = {account_id for account_id, _ in whose if account_id is not None}
@@ -198,7 +205,7 @@ class _Batch:
         if subscriber_ids:
             self.barred = {
                 row[0]
-                for row in _select(
+                for row in self._select(
                     "SELECT id FROM subscribers_subscriber WHERE id IN ({values}) AND status <> 'active'",
                     subscriber_ids,
                 )
@@ -207,14 +214,17 @@ class _Batch:
     def _lock_accounts(self, account_ids: set[int]) -> None:
         if not account_ids:
             return
-        zones = _tenants()
-        for row in _select(
+        for row in self._select(
             "SELECT id, number, tenant_id, currency, mode, allow_negative, closed_at FROM charging_account"
-            " WHERE id IN ({values}) ORDER BY id" + _for_update(),
+            " WHERE id IN ({values}) ORDER BY id" + self.for_update,
             sorted(account_ids),
         ):
             account_id, number, tenant_id, currency, mode, allow_negative, closed_at = row
-            code, zone = zones(tenant_id)
+            if tenant_id not in self.tenants:
+                # A tenant that is newer than what this process remembers.
+                self.directory.forget()
+                self.world, self.sharing, self.tenants = self.directory.world()
+            code, zone = self.tenants[tenant_id]
             self.accounts[account_id] = Account(
                 account_id,
                 number,
@@ -230,15 +240,15 @@ class _Batch:
             return
         groups: dict[int, tuple[int, ...]] = {}
         if any(account_id in self.sharing.groups_of for account_id in self.accounts):
-            for balance_id, group_id in _select(
+            for balance_id, group_id in self._select(
                 "SELECT g.balance_id, g.sharedgroup_id FROM charging_balance_groups g JOIN charging_balance b"
                 " ON b.id = g.balance_id WHERE b.account_id IN ({values}) ORDER BY g.id",
                 self.accounts,
             ):
                 groups[balance_id] = (*groups.get(balance_id, ()), group_id)
-        for row in _select(
+        for row in self._select(
             f"SELECT {BALANCE_COLUMNS} FROM charging_balance WHERE account_id IN ({{values}})"
-            " ORDER BY account_id, id" + _for_update(),
+            " ORDER BY account_id, id" + self.for_update,
             self.accounts,
         ):
             self.balances[row[1]][row[0]] = balance_of(row, groups.get(row[0], ()))
@@ -247,13 +257,13 @@ class _Batch:
         keys = {key for key in self.keys if key is not None}
         if not keys:
             return
-        rows = _select(
+        rows = self._select(
             f"SELECT `key`, {SESSION_COLUMNS} FROM charging_chargingsession WHERE `key` IN ({{values}})", keys
         )
         if not rows:
             return
         holds: dict[int, dict[int, list[Hold]]] = {}
-        for reservation_id, row_id, meter, holder_id, amount in _select(
+        for reservation_id, row_id, meter, holder_id, amount in self._select(
             "SELECT id, session_id, meter, holder_id, amount FROM charging_reservation WHERE session_id IN ({values})"
             " ORDER BY id",
             [row[1] for row in rows],
@@ -277,20 +287,22 @@ class _Batch:
         )
         rows: list[tuple[Any, ...]] = []
         if subscriber_ids:
-            rows += _select(
+            rows += self._select(
                 columns + f" WHERE subscriber_id IN ({{values}}) AND year * 12 + month >= {since}",
                 subscriber_ids,
             )
         known = {row[0] for row in rows}
         if held - known:
-            rows += _select(columns + " WHERE id IN ({values})", held - known)
+            rows += self._select(columns + " WHERE id IN ({values})", held - known)
         for row in rows:
             counters = self.counters.setdefault(row[1], {})
             counters[CounterKey(*row[1:6])] = Counter(-row[0], row[6], row[7])
 
     def _stored_answers(self) -> dict[str, str]:
         return dict(
-            _select("SELECT `key`, answer FROM charging_storedanswer WHERE `key` IN ({values})", self.digests)
+            self._select(
+                "SELECT `key`, answer FROM charging_storedanswer WHERE `key` IN ({values})", self.digests
+            )
         )
 
     def _charge(
@@ -344,6 +356,11 @@ class _Batch:
             pk: balance for account_id in account_ids for pk, balance in self.balances[account_id].items()
         }
 
+    def _select(self, sql: str, values: Iterable[int | str]) -> list[tuple[Any, ...]]:
+        if self.connection.vendor != "mysql":
+            sql = sql.replace("`", '"')
+        return select(self.connection, sql, values)
+
     def _take_over(
         self,
         before: State,
@@ -393,30 +410,3 @@ def _has_free_units(line: Line | None) -> bool:
 def _first_session_row(now: datetime) -> int:
     """Where this batch's session ids begin: after those of earlier seconds, at a place of its own within this one."""
     return (int(now.timestamp()) << 31) + secrets.randbelow(1 << 31)
-
-
-def _select(sql: str, values: Iterable[int | str]) -> list[tuple[Any, ...]]:
-    return select(connection, sql if connection.vendor == "mysql" else sql.replace("`", '"'), values)
-
-
-def _for_update() -> str:
-    return " FOR UPDATE" if connection.vendor == "mysql" else ""
-
-
-_known_tenants: dict[int, tuple[str, ZoneInfo]] = {}
-
-
-def _tenants() -> Callable[[int], tuple[str, ZoneInfo]]:
-    """Code and time zone of a tenant; neither ever changes."""
-
-    def find(tenant_id: int) -> tuple[str, ZoneInfo]:
-        known = _known_tenants.get(tenant_id)
-        if known is None:
-            for pk, code, zone in _select(
-                "SELECT id, code, time_zone FROM rating_tenant WHERE id IN ({values})", [tenant_id]
-            ):
-                known = _known_tenants[pk] = (code, ZoneInfo(zone))
-        assert known is not None
-        return known
-
-    return find

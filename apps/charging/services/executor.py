@@ -60,6 +60,7 @@ class Engine:
     def __init__(self) -> None:
         self.directory = Directory()
         self._owners: dict[str, tuple[int, int]] = {}
+        self._turn = threading.Lock()
 
     def forget(self) -> None:
         """Read everything anew from now on."""
@@ -78,7 +79,7 @@ class Engine:
         while True:
             try:
                 rater = current_tariff().rater
-                results = execute(requests, now, self.directory, rater, self._owners)
+                results = execute(requests, now, self.directory, rater, self._owners, self._turn)
                 return [self._reply(result) for result in results]
             except (OperationalError, InterfaceError) as error:
                 if connection.in_atomic_block or not _may_pass(error):

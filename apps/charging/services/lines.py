@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db.models import Q
@@ -21,7 +22,7 @@ from apps.charging.domain.state import World
 from apps.charging.domain.usage_book import Line, ServiceInfo
 from apps.charging.models import Balance, Payer, QuotaPolicy, SharedGroup, SharedGroupTerms
 from apps.charging.services.usage import Terms, lines_of
-from apps.rating.models import Service
+from apps.rating.models import Service, Tenant
 from apps.subscribers.models import Resource, ResourceAssignment
 
 SESSIONS_AT_MOST = timedelta(days=32)
@@ -34,6 +35,9 @@ class Number(NamedTuple):
 
     kind: str
     value: str
+
+
+Tenants = dict[int, tuple[str, ZoneInfo]]
 
 
 class Sharing(NamedTuple):
@@ -62,7 +66,7 @@ class Directory:
         self._lock = threading.Lock()
         self._numbers: dict[Number, tuple[float, int | None]] = {}
         self._lines: dict[int, tuple[float, Line | None]] = {}
-        self._world: tuple[float, World, Sharing] | None = None
+        self._world: tuple[float, World, Sharing, Tenants] | None = None
         self._terms: tuple[float, Terms] | None = None
 
     def forget(self) -> None:
@@ -124,13 +128,12 @@ class Directory:
                     found[subscriber_id] = line
         return found
 
-    def world(self) -> tuple[World, Sharing]:
-        """Services, quota policies and shared groups."""
+    def world(self) -> tuple[World, Sharing, Tenants]:
+        """Services, quota policies and shared groups; who shares what; code and time zone of tenants by id."""
         known = self._world
         if known is None or known[0] < self._oldest():
-            world, sharing = _read_world()
-            known = self._world = (self._clock(), world, sharing)
-        return known[1], known[2]
+            known = self._world = (self._clock(), *_read_world())
+        return known[1:]
 
     def _known_terms(self) -> Terms:
         known = self._terms
@@ -165,7 +168,7 @@ class Directory:
         return found
 
 
-def _read_world() -> tuple[World, Sharing]:
+def _read_world() -> tuple[World, Sharing, Tenants]:
     services = {
         code: ServiceInfo(service_id, category, type_of_record)
         for service_id, code, category, type_of_record in Service.objects.values_list(
@@ -190,10 +193,15 @@ def _read_world() -> tuple[World, Sharing]:
             groups_of.setdefault(account_id, set()).add(group_id)
             accounts_of.setdefault(group_id, set()).add(account_id)
     world = World(services, policies, {pk: Group(pk, by_account) for pk, by_account in terms.items()})
-    return world, Sharing(
+    sharing = Sharing(
         {account_id: frozenset(groups) for account_id, groups in groups_of.items()},
         {group_id: frozenset(accounts) for group_id, accounts in accounts_of.items()},
     )
+    tenants = {
+        tenant_id: (code, ZoneInfo(time_zone))
+        for tenant_id, code, time_zone in Tenant.objects.values_list("id", "code", "time_zone")
+    }
+    return world, sharing, tenants
 
 
 def _policy(row: QuotaPolicy) -> Policy:
