@@ -116,14 +116,15 @@ class LoadResult:
 class _Session:
     """One conversation in progress on a peer."""
 
-    __slots__ = ("conversation", "due", "peer", "pending", "sent_at")
+    __slots__ = ("conversation", "due", "first", "peer", "pending")
 
     def __init__(self, peer: _Peer, conversation: Conversation) -> None:
         self.peer = peer
         self.conversation = conversation
         self.pending: Avps = next(conversation)
-        self.sent_at = 0.0
         self.due = 0.0
+        self.first: Message | None = None
+        """The answer that a repeat on purpose must equal."""
 
 
 class _Peer:
@@ -292,6 +293,9 @@ class LoadRun:
             self.result.resent += 1
             asyncio.get_running_loop().call_later(RECONNECT_AFTER_S, self._send, session, True)
             return
+        if session.first is not None:
+            self._repeated(session, session.first, message)
+            return
         request = session.pending
         kind = KINDS[request["CC-Request-Type"]]
         took_s = self._clock() - session.due
@@ -318,16 +322,16 @@ class LoadRun:
             self._send(session)
 
     def _repeat(self, session: _Session, first: Message) -> None:
+        """Send the request again, with the T flag; the answer is compared with the first."""
         self.result.repeats += 1
+        session.first = first
+        self._send(session, retransmitted=True)
 
-        def answered(again: Message | None, why: str) -> None:
-            if again is None:
-                self.result.problem(f"a repeat was not answered: {why}")
-            elif again.avps != first.avps:
-                self.result.problem("a repeat was answered differently")
-            self._go_on(session, first)
-
-        session.peer.client.ask(session.pending, answered, True)
+    def _repeated(self, session: _Session, first: Message, again: Message) -> None:
+        session.first = None
+        if again.avps != first.avps:
+            self.result.problem("a repeat was answered differently")
+        self._go_on(session, first)
 
     def _end(self, session: _Session) -> None:
         self._live -= 1
