@@ -161,8 +161,7 @@ class Debit:
 _new_charged: Callable[[type[ChargedUsage], tuple[object, ...]], ChargedUsage] = tuple.__new__
 
 
-@dataclass(frozen=True, slots=True)
-class _Terms:
+class _Terms(NamedTuple):
     """On what terms a service is charged to a number from ``since`` to ``until``.
 
     ``priced_as`` begins a Usage, ``charged_to`` a ChargedUsage; ``grants`` are in their order of use.
@@ -266,16 +265,21 @@ class UsageBook:
             finder = self._months[line.zone.key] = _MonthFinder(line.zone)
         year, month = finder.find(start)
         # All that these terms depend on changes at one of these instants.
-        periods: tuple[Period | Holding | PlanPeriod | BundlePeriod, ...] = (
-            finder.period,
+        periods: tuple[Holding | PlanPeriod | BundlePeriod, ...] = (
             *self.holdings[msisdn],
             *line.plans,
             *line.bundles,
         )
-        changes = [instant for period in periods for instant in (period.start, period.end)]
+        since, until = finder.period.start, finder.period.end
+        for period in periods:
+            for instant in (period.start, period.end):
+                if since < instant <= start:
+                    since = instant
+                elif start < instant < until:
+                    until = instant
         terms = self._terms[msisdn, service_code] = _Terms(
-            since=max(instant for instant in changes if instant <= start),
-            until=min(instant for instant in changes if instant > start),
+            since=since,
+            until=until,
             line=line,
             prepaid=line.prepaid,
             priced_as=(line.tenant, service.category, plan.subject, service.type_of_record),
