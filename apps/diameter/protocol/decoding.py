@@ -32,15 +32,20 @@ class Message(NamedTuple):
 
 
 def decode_message(
-    data: bytes, *, ignore_unknown_mandatory: bool = False, limits: Limits = DEFAULT_LIMITS
+    data: bytes,
+    *,
+    ignore_unknown_mandatory: bool = False,
+    limits: Limits = DEFAULT_LIMITS,
+    header: Header | None = None,
 ) -> Message:
-    """Read and check a whole message of a command in the dictionary.
+    """Read and check a whole message of a command in the dictionary; ``header`` saves reading it again.
 
     ``ignore_unknown_mandatory`` is the peer's M-bit policy: what is unknown is passed over even with the M bit,
     and what is known but cannot be read is passed over without it. Raises DiameterFault with the answer's
     result code, Error-Message and Failed-AVP; of several faults the first one in the message counts.
     """
-    header = read_header(data)
+    if header is None:
+        header = read_header(data)
     plans = REQUEST_PLANS if header.flags & FLAG_REQUEST else ANSWER_PLANS
     plan = plans.get(header.command)
     if plan is None:

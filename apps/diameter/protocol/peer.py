@@ -50,6 +50,7 @@ _ANSWER_INPUTS = {
     int(Command.DEVICE_WATCHDOG): PeerInput.DWA,
     int(Command.DISCONNECT_PEER): PeerInput.DPA,
 }
+_TOO_LATE = {PeerState.WAIT_CER: "no CER came in time", PeerState.WAIT_CEA: "no CEA came in time"}
 _OPEN = PeerState.OPEN
 _OWN = object()
 """Token of requests that the connection itself sends."""
@@ -133,7 +134,7 @@ class PeerConnection:
                 self._events.append(report.RequestFailed(token, "no answer in time"))
         if self._state_deadline is not None and now >= self._state_deadline:
             self._state_deadline = None
-            self._input(PeerInput.TIMEOUT, now, "the peer did not go on in time")
+            self._input(PeerInput.TIMEOUT, now, _TOO_LATE.get(self.state, "the peer did not go on in time"))
         if self.state in INTRODUCED:
             action = self._watchdog.tick(now)
             if action is WatchdogAction.SEND_DWR:
@@ -248,7 +249,10 @@ class PeerConnection:
                 self._close("the first message was not a CER", now)
                 return
             message = decode_message(
-                data, ignore_unknown_mandatory=self.policy.ignore_unknown_mandatory, limits=self.limits
+                data,
+                ignore_unknown_mandatory=self.policy.ignore_unknown_mandatory,
+                limits=self.limits,
+                header=header,
             )
         except DiameterFault as fault:
             self._refuse_message(header, data, fault, now)
@@ -421,9 +425,6 @@ class PeerConnection:
         if self.state is PeerState.LEFT:
             self._state_deadline = now + self.limits.disconnect_timeout_s
 
-    def _close_unintroduced(self, now: float, what: Any, data: bytes) -> None:
-        self._close("no CER came in time", now)
-
     def _close_by_table(self, now: float, what: Any, data: bytes) -> None:
         self._close(self._end_reason or (what if isinstance(what, str) else "closed"), now)
 
@@ -495,6 +496,5 @@ _ACTIONS: dict[PeerAction, Callable[[PeerConnection, float, Any, bytes], None]] 
     PeerAction.DRAIN_FOR_PEER: PeerConnection._drain_for_peer,
     PeerAction.SEND_DPR: PeerConnection._send_dpr,
     PeerAction.SEND_DPA: PeerConnection._send_dpa,
-    PeerAction.CLOSE_UNINTRODUCED: PeerConnection._close_unintroduced,
     PeerAction.CLOSE: PeerConnection._close_by_table,
 }

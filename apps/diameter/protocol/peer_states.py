@@ -59,7 +59,6 @@ class PeerAction(Enum):
     DRAIN_FOR_PEER = "drain_for_peer"
     SEND_DPR = "send_dpr"
     SEND_DPA = "send_dpa"
-    CLOSE_UNINTRODUCED = "close_unintroduced"
     CLOSE = "close"
 
 
@@ -68,7 +67,7 @@ _S, _I, _A = PeerState, PeerInput, PeerAction
 TRANSITIONS: dict[tuple[PeerState, PeerInput], tuple[PeerAction, PeerState]] = {
     (_S.WAIT_CER, _I.CER): (_A.REPORT_CAPABILITIES, _S.CHECKING),
     (_S.WAIT_CER, _I.STOP): (_A.CLOSE, _S.CLOSED),
-    (_S.WAIT_CER, _I.TIMEOUT): (_A.CLOSE_UNINTRODUCED, _S.CLOSED),
+    (_S.WAIT_CER, _I.TIMEOUT): (_A.CLOSE, _S.CLOSED),
     (_S.CHECKING, _I.ACCEPT): (_A.SEND_CEA_AND_OPEN, _S.OPEN),
     (_S.CHECKING, _I.REFUSE): (_A.REFUSE_AND_CLOSE, _S.CLOSED),
     (_S.CHECKING, _I.STOP): (_A.CLOSE, _S.CLOSED),

@@ -31,6 +31,9 @@ CHILD_GRACE_S = 30.0
 # Messages and answers die young, and what is there after the start stays: collecting less often costs next to nothing.
 GC_THRESHOLDS = (50_000, 20, 50)
 
+# How long a thread may keep the interpreter from others, seconds: charging computes, and the loop should not wait.
+SWITCH_INTERVAL_S = 0.001
+
 Announce = Callable[[str], None]
 
 
@@ -39,6 +42,7 @@ def run_server(configuration: ServerConfiguration, announce: Announce, parent_pi
 
     Raises OSError where a port is taken.
     """
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     executor = BatchExecutor()
     executor.start()
     try:
