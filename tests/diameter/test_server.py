@@ -392,6 +392,8 @@ def test_tls_from_the_first_octet(tmp_path):
             await client.connect("127.0.0.1", server.ports[1], context)
             assert (await client.request(ccr_avps())).avps["Result-Code"] == 2001
             await client.leave()
+            with pytest.raises(ConnectionRefused, match=r"3010.*certificate is not somebody.test's"):
+                await gateway("somebody.test").connect("127.0.0.1", server.ports[1], context)
             nameless = ssl.create_default_context(cafile=files.authority)
             with pytest.raises((ConnectionRefused, OSError)):
                 await gateway().connect("127.0.0.1", server.ports[1], nameless)

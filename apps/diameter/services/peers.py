@@ -40,6 +40,8 @@ class Visitor(NamedTuple):
     remote: str
     secured: bool
     token: str
+    certificate_names: frozenset[str] | None = None
+    """Whom its certificate is for, in small letters; None = it showed none."""
 
 
 class Here(NamedTuple):
@@ -103,6 +105,8 @@ def admit(here: Here, visitor: Visitor, accept_unknown: bool, now: datetime) -> 
             return Refusal(ResultCode.UNKNOWN_PEER, f"{visitor.host} is not of the realm {visitor.realm}")
         if peer.requires_tls and not visitor.secured:
             return Refusal(ResultCode.NO_COMMON_SECURITY, f"{visitor.host} has to use TLS")
+    if visitor.certificate_names is not None and host not in visitor.certificate_names:
+        return Refusal(ResultCode.UNKNOWN_PEER, f"the certificate is not {visitor.host}'s")
     refusal = _take_connection(here, host, visitor, now)
     return refusal or _terms(peer)
 

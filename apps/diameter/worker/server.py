@@ -311,6 +311,7 @@ class DiameterServer:
             transport.remote,
             transport.secured,
             transport.token,
+            transport.certificate_names,
         )
         try:
             outcome = await self._rows.run(

@@ -33,6 +33,18 @@ def watchdog_jitter() -> float:
     return random.uniform(-2.0, 2.0)
 
 
+def names_of_certificate(certificate: dict[str, Any] | None) -> frozenset[str] | None:
+    """DNS names, else common names, of a certificate as ``ssl`` describes it; None without one."""
+    if not certificate:
+        return None
+    names = {value for kind, value in certificate.get("subjectAltName", ()) if kind == "DNS"}
+    if not names:
+        names = {
+            value for part in certificate.get("subject", ()) for kind, value in part if kind == "commonName"
+        }
+    return frozenset(name.lower() for name in names)
+
+
 class DiameterTransport(asyncio.Protocol):
     """The socket of one connection."""
 
@@ -51,6 +63,8 @@ class DiameterTransport(asyncio.Protocol):
         self._handling = False
         self.secured = secured
         self.remote = ""
+        self.certificate_names: frozenset[str] | None = None
+        """Whom the peer's certificate is for, in small letters; None without one."""
         self.token = secrets.token_hex(8)
         self.peer: PeerConnection
         self.peer_key = ""
@@ -63,6 +77,7 @@ class DiameterTransport(asyncio.Protocol):
         # Duck-typed: uvloop's transports are not asyncio's.
         self._transport = stream = cast(asyncio.Transport, transport)
         stream.set_write_buffer_limits(high=WRITE_HIGH_WATER_OCTETS)
+        self.certificate_names = names_of_certificate(transport.get_extra_info("peercert"))
         name = transport.get_extra_info("peername")
         self.remote = f"{name[0]}:{name[1]}" if isinstance(name, tuple) else str(name)
         self.peer = PeerConnection(
