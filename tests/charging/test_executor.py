@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
-from django.db import OperationalError
+from django.db import OperationalError, connection
 
 from apps.charging.domain.requests import Operation, Result
 from apps.charging.models import Balance, LedgerEntry, Reservation, StoredAnswer
@@ -182,3 +182,19 @@ def test_two_processes_hammering_the_same_accounts_never_take_them_below_zero(
     # There was less than both wanted, so the end was reached and tested.
     assert any(line[2] == "credit_limit_reached" for line in lines)
     call_command("audit")
+
+
+@pytest.mark.mariadb_only
+def test_a_long_transaction_that_refers_to_an_account_is_not_in_the_way() -> None:
+    make_prepaid()
+    other = connection.copy("other")
+    try:
+        other.set_autocommit(False)
+        with other.cursor() as cursor:
+            # What a foreign key does while its row is not committed.
+            cursor.execute("SELECT id FROM charging_account LOCK IN SHARE MODE")
+        with new_executor() as executor:
+            assert executor.submit(sms(1)).result(timeout=20).result is Result.SUCCESS
+    finally:
+        other.rollback()
+        other.close()

@@ -1,7 +1,7 @@
 """One batch of requests in one transaction: lock and read, charge in order, write, each with a few statements.
 
-Payers are locked first and accounts second, both in id order, so that batches of any process, and loaders of
-usage files, never wait for each other in a circle.
+Payers are locked first and accounts (by their balances) second, both in id order, so that batches of any process,
+and loaders of usage files, do not wait for each other in a circle.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from apps.charging.domain.answers import answer_from_text, answer_to_text
-from apps.charging.domain.balances import Balance
+from apps.charging.domain.balances import DEFAULT_TAG
+from apps.charging.domain.balances import Balance as BalanceValue
 from apps.charging.domain.charge import charge, digest_of, session_key
 from apps.charging.domain.requests import ChargingAnswer, ChargingRequest, Operation
 from apps.charging.domain.sessions import Hold, Session
 from apps.charging.domain.state import FIRST_NEW_ID, Account, Counter, Entry, State
 from apps.charging.domain.usage_book import CounterKey, Line
+from apps.charging.models import Balance
 from apps.charging.services.batch_writing import Writing, write
 from apps.charging.services.lines import Directory, Number
 from apps.charging.services.rows import BALANCE_COLUMNS, SESSION_COLUMNS, balance_of, session_of
@@ -94,7 +96,7 @@ class _Batch:
         self.world, self.sharing, self.tenants = directory.world()
         self.lines: dict[int, Line] = {}
         self.accounts: dict[int, Account] = {}
-        self.balances: dict[int, dict[int, Balance]] = {}
+        self.balances: dict[int, dict[int, BalanceValue]] = {}
         self.counters: dict[int, dict[CounterKey, Counter]] = {}
         self.sessions: dict[str, Session] = {}
         self.barred: set[int] = set()
@@ -212,12 +214,15 @@ class _Batch:
             }
 
     def _lock_accounts(self, account_ids: set[int]) -> None:
-        if not account_ids:
-            return
+        """Lock the accounts' balances and read both. The default balance stands for its account.
+
+        Account rows themselves are left alone: bills and records that refer to one hold it for as long as their
+        transaction lasts.
+        """
         for row in self._select(
             "SELECT id, number, tenant_id, currency, mode, allow_negative, closed_at FROM charging_account"
-            " WHERE id IN ({values}) ORDER BY id" + self.for_update,
-            sorted(account_ids),
+            " WHERE id IN ({values})",
+            account_ids,
         ):
             account_id, number, tenant_id, currency, mode, allow_negative, closed_at = row
             if tenant_id not in self.tenants:
@@ -235,22 +240,36 @@ class _Batch:
                 bool(allow_negative),
                 closed_at is not None,
             )
-            self.balances[account_id] = {}
         if not self.accounts:
             return
+        self._lock_balances(sorted(self.accounts))
+        missing = [
+            account_id
+            for account_id, balances in self.balances.items()
+            if not any(balance.tag == DEFAULT_TAG for balance in balances.values())
+        ]
+        if missing:
+            Balance.objects.bulk_create(
+                [Balance(account_id=account_id) for account_id in missing], ignore_conflicts=True
+            )
+            self._lock_balances(sorted(self.accounts))
+
+    def _lock_balances(self, account_ids: list[int]) -> None:
+        self.balances = {account_id: {} for account_id in account_ids}
+        rows = self._select(
+            f"SELECT {BALANCE_COLUMNS} FROM charging_balance WHERE account_id IN ({{values}})"
+            " ORDER BY account_id, id" + self.for_update,
+            account_ids,
+        )
         groups: dict[int, tuple[int, ...]] = {}
-        if any(account_id in self.sharing.groups_of for account_id in self.accounts):
+        if any(account_id in self.sharing.groups_of for account_id in account_ids):
             for balance_id, group_id in self._select(
                 "SELECT g.balance_id, g.sharedgroup_id FROM charging_balance_groups g JOIN charging_balance b"
                 " ON b.id = g.balance_id WHERE b.account_id IN ({values}) ORDER BY g.id",
-                self.accounts,
+                account_ids,
             ):
                 groups[balance_id] = (*groups.get(balance_id, ()), group_id)
-        for row in self._select(
-            f"SELECT {BALANCE_COLUMNS} FROM charging_balance WHERE account_id IN ({{values}})"
-            " ORDER BY account_id, id" + self.for_update,
-            self.accounts,
-        ):
+        for row in rows:
             self.balances[row[1]][row[0]] = balance_of(row, groups.get(row[0], ()))
 
     def _read_sessions(self) -> None:
@@ -349,7 +368,7 @@ class _Batch:
             ids = sorted(self.sharing.together(ids))
         return [found for found in ids if found in self.balances]
 
-    def _balances_of(self, account_ids: list[int]) -> dict[int, Balance]:
+    def _balances_of(self, account_ids: list[int]) -> dict[int, BalanceValue]:
         if len(account_ids) == 1:
             return self.balances[account_ids[0]]
         return {

@@ -95,12 +95,9 @@ def set_terms(balance_id: int, **terms: object) -> Balance:
     factors_of(str(terms.get("factors", "")))
     free_increment(str(terms.get("rating_subject", "")))
     with transaction.atomic():
-        balance = Balance.objects.filter(pk=balance_id).first()
+        balance = Balance.objects.select_for_update().filter(pk=balance_id).first()
         if balance is None:
             raise NotFound(f"there is no balance {balance_id}")
-        # In the order of the batches: account first, then balance.
-        Account.objects.select_for_update().get(pk=balance.account_id)
-        balance = Balance.objects.select_for_update().get(pk=balance_id)
         for name, value in terms.items():
             setattr(balance, name, value)
         balance.save(update_fields=sorted(terms))
