@@ -7,7 +7,7 @@ and loaders of usage files, do not wait for each other in a circle.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -135,52 +135,45 @@ class _Batch:
 
     def _find_out_whose(self) -> list[tuple[int | None, int | None]]:
         """Account and subscriber of each request; None where there is none."""
+        owners, found_owners = self.owners, self.found_owners
         unknown = {
             key
             for request, key in zip(self.requests, self.keys, strict=True)
-            if key is not None and request.operation is not Operation.RESERVE and key not in self.owners
+            if key is not None and key not in owners and request.operation is not Operation.RESERVE
         }
         if unknown:
             for key, account_id, subscriber_id in self._select(
                 "SELECT `key`, account_id, subscriber_id FROM charging_chargingsession WHERE `key` IN ({values})",
                 unknown,
             ):
-                self.found_owners[key] = (account_id, subscriber_id)
-        numbers = {
-            number
-            for request, key in zip(self.requests, self.keys, strict=True)
-            if request.operation not in _ORDERS and self._owner(key) is None
-            for number in _numbers_of(request)
-        }
-        subscribers = self.directory.subscribers(numbers, self.now)
-        found: list[tuple[int | None, int | None]] = []
-        of_requests: list[int | None] = []
+                found_owners[key] = (account_id, subscriber_id)
+        whose: list[tuple[int | None, int | None] | None] = []
+        numbers: set[Number] = set()
         for request, key in zip(self.requests, self.keys, strict=True):
-            owner = self._owner(key)
-            if owner is not None:
-                of_requests.append(owner[1])
-            else:
-                of_requests.append(
-                    next((s for n in _numbers_of(request) if (s := subscribers.get(n)) is not None), None)
-                )
+            if request.operation in _ORDERS:
+                whose.append((request.order.account_id if request.order else None, None))
+                continue
+            owner: tuple[int | None, int | None] | None = None
+            if key is not None:
+                owner = owners.get(key) or found_owners.get(key)
+            whose.append(owner)
+            if owner is None:
+                numbers.update(_numbers_of(request))
+        subscribers = self.directory.subscribers(numbers, self.now)
+        of_requests = [
+            _subscriber_of(request, subscribers) if owner is None else owner[1]
+            for request, owner in zip(self.requests, whose, strict=True)
+        ]
         wanted = {subscriber_id for subscriber_id in of_requests if subscriber_id is not None}
         self.lines = self.directory.lines(wanted, self.now)
-        for request, key, subscriber_id in zip(self.requests, self.keys, of_requests, strict=True):
-            owner = self._owner(key)
-            if request.operation in _ORDERS:
-                found.append((request.order.account_id if request.order else None, None))
-            elif owner is not None:
+        found: list[tuple[int | None, int | None]] = []
+        for owner, subscriber_id in zip(whose, of_requests, strict=True):
+            if owner is not None:
                 found.append(owner)
-            else:
-                line = self.lines.get(subscriber_id) if subscriber_id is not None else None
-                found.append((line.account_id if line else None, subscriber_id))
+                continue
+            line = self.lines.get(subscriber_id) if subscriber_id is not None else None
+            found.append((line.account_id if line else None, subscriber_id))
         return found
-
-    def _owner(self, key: str | None) -> tuple[int, int] | None:
-        """Account and subscriber of a session that is known already."""
-        if key is None:
-            return None
-        return self.owners.get(key) or self.found_owners.get(key)
 
     def _lock_and_read(self, whose: list[tuple[int | None, int | None]]) -> None:
         counted = sorted(
@@ -361,10 +354,11 @@ class _Batch:
         return outcome.answer
 
     def _together(self, account_id: int | None, other_id: int | None) -> list[int]:
+        """The accounts whose balances the request may touch."""
         ids = [] if account_id is None else [account_id]
         if other_id is not None:
             ids.append(other_id)
-        if account_id in self.sharing.groups_of:
+        if self.sharing.groups_of and account_id in self.sharing.groups_of:
             ids = sorted(self.sharing.together(ids))
         return [found for found in ids if found in self.balances]
 
@@ -392,10 +386,13 @@ class _Batch:
         writing = self.writing
         if after is before:
             return
-        for balance_id, balance in after.balances.items():
-            if before.balances.get(balance_id) is not balance:
-                writing.balances[balance_id] = balance
-                self.balances[balance.account_id] = {**self.balances[balance.account_id], balance_id: balance}
+        if after.balances is not before.balances:
+            known = before.balances
+            for balance_id, balance in after.balances.items():
+                if known.get(balance_id) is not balance:
+                    writing.balances[balance_id] = balance
+                    own = self.balances[balance.account_id]
+                    self.balances[balance.account_id] = {**own, balance_id: balance}
         if subscriber_id is not None and after.counters != before.counters:
             self.counters[subscriber_id] = dict(after.counters)
             for counter_key, counter in after.counters.items():
@@ -413,11 +410,20 @@ class _Batch:
         writing.entries.extend(entries)
 
 
-def _numbers_of(request: ChargingRequest) -> Iterable[Number]:
-    if request.msisdn:
-        yield Number("msisdn", request.msisdn)
+def _numbers_of(request: ChargingRequest) -> list[Number]:
+    numbers = [Number("msisdn", request.msisdn)] if request.msisdn else []
     if request.imsi:
-        yield Number("imsi", request.imsi)
+        numbers.append(Number("imsi", request.imsi))
+    return numbers
+
+
+def _subscriber_of(request: ChargingRequest, subscribers: Mapping[Number, int | None]) -> int | None:
+    """Who has the MSISDN, else who has the IMSI."""
+    for number in _numbers_of(request):
+        found = subscribers.get(number)
+        if found is not None:
+            return found
+    return None
 
 
 def _has_free_units(line: Line | None) -> bool:
