@@ -378,3 +378,20 @@ def test_postpaid_sessions_are_followed_without_a_debit() -> None:
     )
     assert not LedgerEntry.objects.filter(kind="usage").exists()
     assert ChargingSession.objects.get().status == "closed"
+
+
+def test_a_report_of_absurd_size_is_refused_or_kept_and_harms_nobody_else() -> None:
+    make_prepaid(1)
+    make_prepaid(2)
+    charge_all([request(Operation.RESERVE, item(asked=60), session=name) for name in ("a", "b", "c")])
+    answers = charge_all(
+        [
+            request(Operation.TERMINATE, item("data", None, 1 << 62), session="a", number=1),
+            request(Operation.TERMINATE, item("data", None, 1 << 70), session="b", number=1),
+            request(Operation.TERMINATE, item("data", None, 1 << 61), session="c", number=1),
+            request(Operation.EVENT, item("sms", 1), of=2, session="d"),
+        ]
+    )
+    assert answers[3].result is Result.SUCCESS
+    assert default_balance(1).amount_micros == 0
+    assert_books_are_right()

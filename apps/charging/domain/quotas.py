@@ -16,7 +16,7 @@ from apps.charging.domain.requests import (
     UsedUnits,
 )
 from apps.charging.domain.sessions import Hold, Meter, Session, WorkingMeter
-from apps.charging.domain.spending import Draw
+from apps.charging.domain.spending import NO_LIMIT, Draw
 from apps.charging.domain.state import State
 from apps.charging.domain.tariff_change import next_tariff_change
 from apps.kernel.errors import BssError
@@ -38,14 +38,19 @@ def serve_items(
     With a ``refusal`` (the subscriber is barred by now) usage is debited all the same and nothing is granted.
     """
     meters = {meter.key: WorkingMeter(meter) for meter in session.meters}
+    if request.operation is Operation.TERMINATE:
+        # Nothing is asked for any more, so whatever the session held may pay for what it used.
+        for meter in meters.values():
+            books.void(meter.holds)
+            meter.holds, meter.granted = (), 0
     served = []
     for index, item in enumerate(request.items):
         key = (item.service, item.rating_group, item.service_identifier)
-        meter = meters.get(key)
-        if meter is None:
+        found = meters.get(key)
+        if found is None:
             began = session.opened_at if item.used else moment
-            meter = meters[key] = WorkingMeter(Meter(*key, item.destination, began, began))
-        quota = _Quota(state, books, rater, item, meter, moment)
+            found = meters[key] = WorkingMeter(Meter(*key, item.destination, began, began))
+        quota = _Quota(state, books, rater, item, found, moment)
         quota.report(index)
         served.append(quota)
     if request.operation is not Operation.TERMINATE:
@@ -218,10 +223,11 @@ class _Quota:
         meter.position += amount
         meter.covered, meter.run, meter.run_from = draw.covered, draw.run, draw.run_from
         meter.cost_micros += draw.cost_micros
-        meter.unpaid_micros += draw.unpaid_micros
+        # A report of absurd size is kept within what a row can hold.
+        meter.unpaid_micros = min(meter.unpaid_micros + draw.unpaid_micros, NO_LIMIT)
         meter.free_units += draw.free_units
         self.cost_micros += draw.cost_micros
-        self.unpaid_micros += draw.unpaid_micros
+        self.unpaid_micros = min(self.unpaid_micros + draw.unpaid_micros, NO_LIMIT)
 
     def _largest(self, payment: Payment, wanted: int) -> Draw:
         meter, spender = self.meter, payment.spender

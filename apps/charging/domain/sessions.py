@@ -151,4 +151,4 @@ class Session(NamedTuple):
 
     @property
     def unpaid_micros(self) -> int:
-        return sum(meter.unpaid_micros for meter in self.meters)
+        return min(sum(meter.unpaid_micros for meter in self.meters), 1 << 62)
