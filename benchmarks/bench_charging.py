@@ -40,7 +40,10 @@ class Run(NamedTuple):
         return self.requests / self.seconds
 
     def percentile_ms(self, percent: float) -> float:
-        return 1_000 * self.latencies_s[min(int(len(self.latencies_s) * percent / 100), len(self.latencies_s) - 1)]
+        return (
+            1_000
+            * self.latencies_s[min(int(len(self.latencies_s) * percent / 100), len(self.latencies_s) - 1)]
+        )
 
 
 def main(setup: Setup) -> list[Measurement]:
@@ -152,7 +155,9 @@ class ClosedLoop:
         now = datetime.now(UTC)
         client.sent_at = time.perf_counter()
         executor.put(
-            ChargingRequest(operation, client.session, number, now, client.msisdn, "", items, 0, "bench"), self, client
+            ChargingRequest(operation, client.session, number, now, client.msisdn, "", items, 0, "bench"),
+            self,
+            client,
         )
 
 
@@ -207,4 +212,6 @@ def _check_the_books(loop: ClosedLoop) -> None:
     booked = LedgerEntry.objects.aggregate(total=Sum("amount_micros"))["total"]
     held = Balance.objects.aggregate(total=Sum("amount_micros"))["total"]
     if debited != loop.cost_micros or booked != held:
-        raise RuntimeError(f"the books are wrong: {debited} debited, {loop.cost_micros} answered, {booked} ≠ {held}")
+        raise RuntimeError(
+            f"the books are wrong: {debited} debited, {loop.cost_micros} answered, {booked} ≠ {held}"
+        )
