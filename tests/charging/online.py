@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from apps.charging.domain.balances import DEFAULT_TAG, Balance, Group
-from apps.charging.domain.charge import charge
+from apps.charging.domain.charge import charge, charge_generally
 from apps.charging.domain.requests import (
     BalanceOrder,
     ChargingAnswer,
@@ -209,6 +209,8 @@ class Desk:
             self.fresh_id,
         )
         outcome = charge(state, request, self.rater, now or self.now)
+        # The express way, where it is taken, says what the rules say.
+        assert outcome == charge_generally(state, request, self.rater, now or self.now)
         after = outcome.state
         self.balances, self.counters = dict(after.balances), dict(after.counters)
         self.fresh_id = after.fresh_id

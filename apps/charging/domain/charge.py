@@ -12,6 +12,12 @@ from hashlib import blake2b
 from apps.charging.domain.answers import answer_of, refuse
 from apps.charging.domain.books import Books
 from apps.charging.domain.events import charge_event, enquire
+from apps.charging.domain.express import (
+    DEFAULT_VALIDITY_S,
+    LONGEST_SESSION_ID,
+    SUPERVISION_FACTOR,
+    charge_quickly,
+)
 from apps.charging.domain.items import Refusal, moment_of
 from apps.charging.domain.orders import carry_out
 from apps.charging.domain.quotas import serve_items
@@ -25,11 +31,6 @@ from apps.charging.domain.sessions import Session, SessionStatus
 from apps.charging.domain.state import Outcome, State
 from apps.rating.domain import Rater
 
-SUPERVISION_FACTOR = 2
-"""A session that is silent for this many validity times is ended (RFC 8506: Tcc)."""
-DEFAULT_VALIDITY_S = 600
-LONGEST_SESSION_ID = 1_000
-
 
 def charge(state: State, request: ChargingRequest, rater: Rater, now: datetime) -> Outcome:
     """Carry out ``request``; the state afterwards, the answer and the ledger entries.
@@ -37,6 +38,11 @@ def charge(state: State, request: ChargingRequest, rater: Rater, now: datetime) 
     ``now`` is the server's clock: it drives validity and supervision, and replaces a request's own time where that
     is more than a day off. Refusals are answers, with a result and a reason; nothing is raised for them.
     """
+    return charge_quickly(state, request, rater, now) or charge_generally(state, request, rater, now)
+
+
+def charge_generally(state: State, request: ChargingRequest, rater: Rater, now: datetime) -> Outcome:
+    """:func:`charge` by the rules alone, without the express way."""
     books = Books(state, _cause_of(state, request), request.session_id)
     if request.operation in _ORDERS:
         return carry_out(state, books, request, now)

@@ -109,14 +109,14 @@ def _only_balance(balances: Mapping[int, Balance], account_id: int) -> int | Non
     if len(balances) != 1:
         return None
     for balance in balances.values():
-        if balance.account_id == account_id and balance[_TERMS] == _NO_TERMS and balance.kind == _MONEY:
+        if balance.account_id == account_id and balance[TERMS] == NO_TERMS and balance.kind == _MONEY:
             return balance.balance_id
     return None
 
 
 # included … factors, groups: everything that limits what a balance pays for.
-_TERMS = slice(Balance._fields.index("included"), Balance._fields.index("overdraft"))
-_NO_TERMS = Balance(0, 0)[_TERMS]
+TERMS = slice(Balance._fields.index("included"), Balance._fields.index("overdraft"))
+NO_TERMS = Balance(0, 0)[TERMS]
 _MONEY = str(BalanceKind.MONETARY)
 
 
