@@ -54,13 +54,13 @@ def execute(
 ) -> list[ChargingAnswer | Poisoned]:
     """Charge the requests in their order in one transaction; the answers in the same order, committed.
 
-    ``owners`` remembers account and subscriber by session key. ``turn`` is held for everything but the commit: two
-    threads that compute at once only take the interpreter from each other. Raises what the database raises;
-    nothing is written then.
+    ``owners`` remembers account and subscriber by session key. ``turn`` is held while nothing but computing is
+    done: two threads that compute at once only take the interpreter from each other. Raises what the database
+    raises; nothing is written then.
     """
     connection = connections[DEFAULT_DB_ALIAS]
-    batch = _Batch(requests, now, directory, rater, owners, connection)
-    with transaction.atomic(), turn:
+    batch = _Batch(requests, now, directory, rater, owners, connection, turn)
+    with transaction.atomic():
         results = batch.run()
     if not connection.in_atomic_block:
         owners.update(batch.found_owners)
@@ -78,7 +78,9 @@ class _Batch:
         rater: Rater,
         owners: dict[str, tuple[int, int]],
         connection: BaseDatabaseWrapper,
+        turn: AbstractContextManager[object],
     ) -> None:
+        self.turn = turn
         self.connection = connection
         self.for_update = " FOR UPDATE" if connection.vendor == "mysql" else ""
         self.requests, self.now, self.directory, self.rater, self.owners = (
@@ -108,6 +110,15 @@ class _Batch:
         whose = self._find_out_whose()
         self._lock_and_read(whose)
         stored = self._stored_answers()
+        with self.turn:
+            results = self._charge_all(whose, stored)
+        write(self.connection, self.writing, self.now)
+        return results
+
+    def _charge_all(
+        self, whose: list[tuple[int | None, int | None]], stored: Mapping[str, str]
+    ) -> list[ChargingAnswer | Poisoned]:
+        """Charge the requests one after the other, those that were answered before excepted."""
         results: list[ChargingAnswer | Poisoned] = []
         given: dict[str, ChargingAnswer] = {}
         for request, digest, key, (account_id, subscriber_id) in zip(
@@ -130,7 +141,6 @@ class _Batch:
             if kept:
                 given[digest] = answer
             results.append(answer)
-        write(self.connection, self.writing, self.now)
         return results
 
     def _find_out_whose(self) -> list[tuple[int | None, int | None]]:
