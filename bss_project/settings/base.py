@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "apps.billing",
     "apps.invoicing",
     "apps.diameter",
+    "apps.crmapi",
     "bss_project",
 ]
 
