@@ -20,8 +20,14 @@ class Customer(models.Model):
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.PERSON)
     name = models.CharField(max_length=160)
     street = models.CharField(max_length=160, blank=True)
+    address_line2 = models.CharField(
+        max_length=160, blank=True, default="", db_default="", help_text="Building, floor, care of."
+    )
     postcode = models.CharField(max_length=16, blank=True)
     city = models.CharField(max_length=80, blank=True, db_index=True)
+    region = models.CharField(
+        max_length=80, blank=True, default="", db_default="", help_text="State, province or canton."
+    )
     country = models.CharField(max_length=2, blank=True, help_text="ISO 3166 code.")
     email = models.EmailField(blank=True)
     phone = models.CharField(max_length=32, blank=True)
@@ -37,6 +43,42 @@ class Customer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.number})"
+
+
+class PaymentCard(models.Model):
+    """The card that a customer pays with, as the payment provider's vault knows it.
+
+    Never the card's number (PAN) or its code: the vault has those, and gives a token for them.
+    """
+
+    customer = models.OneToOneField(
+        Customer, on_delete=models.PROTECT, primary_key=True, related_name="payment_card"
+    )
+    token = models.CharField(max_length=120, help_text="The payment provider's; not a card number.")
+    brand = models.CharField(max_length=20, blank=True)
+    last_four = models.CharField(max_length=4, blank=True)
+    expiry_month = models.PositiveSmallIntegerField(null=True, blank=True)
+    expiry_year = models.PositiveSmallIntegerField(null=True, blank=True)
+    holder = models.CharField(max_length=120, blank=True)
+    added_at = models.DateTimeField()
+    history = HistoricalRecords(excluded_fields=["token"])
+
+    def __str__(self) -> str:
+        return f"{self.brand or 'Card'} … {self.last_four or '????'}"
+
+
+class NumberSeries(models.Model):
+    """The last number that the system gave out to a tenant's customers or subscribers who came without one."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=12)
+    last = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "kind"], name="number_series_once")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.last}"
 
 
 class Subscriber(models.Model):

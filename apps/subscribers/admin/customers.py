@@ -7,7 +7,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownF
 from unfold.decorators import display
 
 from apps.backoffice.admins import HistoryAdmin, KeptMixin
-from apps.backoffice.display import instant
+from apps.backoffice.display import NOTHING, instant
 from apps.subscribers.models import Customer
 
 
@@ -27,10 +27,11 @@ class CustomerAdmin(KeptMixin, HistoryAdmin):
     ordering = ("-pk",)
     fieldsets = (
         (None, {"fields": (("name", "kind"), ("number", "tenant"), "created")}),
-        ("Address", {"fields": ("street", ("postcode", "city"), "country")}),
+        ("Address", {"fields": ("street", "address_line2", ("postcode", "city"), ("region", "country"))}),
         ("Contact", {"fields": (("email", "phone"), "tax_number", "locale")}),
+        ("Payment", {"fields": ("card",)}),
     )
-    readonly_fields = ("tenant", "number", "created")
+    readonly_fields = ("tenant", "number", "created", "card")
 
     def has_add_permission(self, request) -> bool:
         return False
@@ -38,3 +39,11 @@ class CustomerAdmin(KeptMixin, HistoryAdmin):
     @display(description="Customer since")
     def created(self, customer: Customer):
         return instant(customer.created_at)
+
+    @display(description="Card")
+    def card(self, customer: Customer) -> str:
+        card = getattr(customer, "payment_card", None)
+        if card is None:
+            return NOTHING
+        until = f", until {card.expiry_month:02d}/{card.expiry_year}" if card.expiry_month else ""
+        return f"{card}{until}" + (f", {card.holder}" if card.holder else "")
