@@ -149,6 +149,8 @@ GROUPS = (
             Item("Tenants", "domain", "rating.tenant"),
             Item("Users", "person", "auth.user"),
             Item("Groups", "groups", "auth.group"),
+            Item("API clients", "key", "crmapi.apiclient"),
+            Item("API calls", "policy", "crmapi.apicall"),
         ),
         folded=True,
     ),

@@ -6,6 +6,7 @@ Everything has a default that runs on one machine without a server (SQLite, Cele
 from bss_project.settings.base import *  # noqa: F403
 from bss_project.settings.billing import *  # noqa: F403
 from bss_project.settings.broker import *  # noqa: F403
+from bss_project.settings.crmapi import *  # noqa: F403
 from bss_project.settings.database import *  # noqa: F403
 from bss_project.settings.diameter import *  # noqa: F403
 from bss_project.settings.files import *  # noqa: F403
@@ -15,3 +16,4 @@ from bss_project.settings.admin_site import *  # noqa: F403 isort: skip
 from bss_project.settings.charging import *  # noqa: F403
 from bss_project.settings.logs import *  # noqa: F403
 from bss_project.settings.rating import *  # noqa: F403
+from bss_project.settings.vouchers import *  # noqa: F403

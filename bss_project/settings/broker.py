@@ -79,6 +79,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"queue": "maintenance", "expires": 3600.0},
     },
+    "forget-old-api-records": {
+        "task": "apps.crmapi.tasks.forget_old_records",
+        "schedule": 3600.0,
+        "options": {"queue": "maintenance", "expires": 3600.0},
+    },
 }
 # A tick of 0 seconds is switched off.
 CELERY_BEAT_SCHEDULE = {name: tick for name, tick in CELERY_BEAT_SCHEDULE.items() if tick["schedule"] > 0}

@@ -1,4 +1,4 @@
-"""Who may do what: roles, permissions, and the permission of every RPC. Both doors ask here; nothing is decided elsewhere."""
+"""Who may do what: roles, permissions, and what each RPC needs. Both doors ask here; nothing is decided elsewhere."""
 
 from __future__ import annotations
 
