@@ -9,6 +9,7 @@ from simple_history.models import HistoricalRecords
 
 from apps.crmapi.domain.access import ROLES
 from apps.rating.models import Tenant
+from apps.subscribers.models import Subscriber
 
 name_validator = RegexValidator(
     r"^[a-z0-9][a-z0-9._-]*$", "Use small letters, digits, dots, hyphens and underscores, such as crm2."
@@ -132,3 +133,35 @@ class ApiCall(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.operation} {self.outcome}"
+
+
+class ApiToken(models.Model):
+    """An opaque bearer token for REST: for programs that cannot sign, and for customers' own view (self-care).
+
+    The token is shown once; what is kept is its SHA-256 (it is 256 random bits, so no slower hash is needed).
+    """
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=120, help_text="Who it is for; the audit record shows it.")
+    roles = models.CharField(max_length=200, help_text=f"Split by blanks: {', '.join(ROLES)}.")
+    subscriber = models.ForeignKey(
+        Subscriber,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="api_tokens",
+        help_text="Whose own view it is (self_care); empty otherwise.",
+    )
+    token_hash = models.CharField(max_length=64, unique=True)
+    hint = models.CharField(max_length=12, help_text="How the token begins, to tell it from others.")
+    created_at = models.DateTimeField()
+    created_by = models.CharField(max_length=190, blank=True)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = "API token"
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.hint}…)"

@@ -46,6 +46,7 @@ vouchers.read              yes        yes      yes      -          yes
 vouchers.create            -          -        -        -          yes
 vouchers.update            yes        -        -        -          yes
 vouchers.redeem            yes        -        -        yes        yes
+tokens.issue_self_care     yes        -        -        -          yes
 suspense.read              -          yes      yes      -          yes
 suspense.write             -          yes      -        -          yes
 audit.read                 -          -        yes      -          yes
