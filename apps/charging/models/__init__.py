@@ -11,6 +11,7 @@ from apps.charging.models.accounts import (
 )
 from apps.charging.models.ledger import AllowanceEntry, LedgerEntry
 from apps.charging.models.online import ChargingSession, QuotaPolicy, Reservation, StoredAnswer
+from apps.charging.models.vouchers import RedemptionGuard, Voucher, VoucherBatch
 
 __all__ = [
     "DEFAULT_BALANCE",
@@ -22,8 +23,11 @@ __all__ = [
     "LedgerEntry",
     "Payer",
     "QuotaPolicy",
+    "RedemptionGuard",
     "Reservation",
     "SharedGroup",
     "SharedGroupTerms",
     "StoredAnswer",
+    "Voucher",
+    "VoucherBatch",
 ]

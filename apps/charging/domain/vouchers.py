@@ -1,0 +1,183 @@
+"""Vouchers as values: PINs and their keyed hashes, what a voucher's status allows, and who may try again when.
+
+A PIN is 16 digits drawn evenly, so that a guess succeeds with (vouchers that can be redeemed) / 10^16. It is
+known in clear only to whoever generates it; what is kept is an HMAC-SHA256 under a key that is not in the database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NamedTuple
+
+from apps.kernel.errors import InvalidInput
+
+PIN_DIGITS = 16
+MIN_KEY_OCTETS = 32
+_GROUPING = re.compile(r"[\s.\-]+")
+_PIN = re.compile(r"[0-9]{16}", re.ASCII)
+
+
+def draw_pins(count: int, randbelow: Callable[[int], int]) -> list[str]:
+    """``count`` different PINs from a cryptographic source such as :func:`secrets.randbelow`, in random order."""
+    found: dict[str, None] = {}
+    while len(found) < count:
+        found[f"{randbelow(10**PIN_DIGITS):0{PIN_DIGITS}d}"] = None
+    return list(found)
+
+
+def parse_pin(text: str) -> str:
+    """The 16 digits of a PIN as people type it, with spaces, dots or dashes between groups.
+
+    Raises InvalidInput (``pin_format``) for anything else; what was typed is not repeated in the error.
+    """
+    # The bound keeps absurd input from being searched; nobody writes a PIN in more characters.
+    digits = _GROUPING.sub("", text) if len(text) <= 64 else ""
+    if _PIN.fullmatch(digits) is None:
+        raise InvalidInput(f"a voucher's PIN has {PIN_DIGITS} digits", code="pin_format", where="pin")
+    return digits
+
+
+def printed_pin(pin: str) -> str:
+    """The PIN in groups of four, as it is printed on a card."""
+    return " ".join(pin[place : place + 4] for place in range(0, len(pin), 4))
+
+
+def pin_digest(key: bytes, tenant_id: int, pin: str) -> str:
+    """What is kept of a PIN (64 hexadecimal digits); the same PIN of another tenant has another one."""
+    return hmac.new(key, f"voucher:{tenant_id}:{pin}".encode(), hashlib.sha256).hexdigest()
+
+
+def pin_digests(keys: Mapping[str, bytes], tenant_id: int, pin: str) -> dict[str, str]:
+    """The digests under every key that is in use, by the key's id: the PIN may have been made under any of them."""
+    return {key_id: pin_digest(key, tenant_id, pin) for key_id, key in keys.items()}
+
+
+def serial_of(batch_id: int, place: int) -> str:
+    """The number by which support talks about a voucher; it says nothing of the PIN."""
+    return f"{batch_id:06d}-{place:07d}"
+
+
+class VoucherStatus(StrEnum):
+    GENERATED = "generated"
+    """Made, not to be redeemed before its batch is activated (cards under way)."""
+    ACTIVE = "active"
+    BLOCKED = "blocked"
+    """Held back by staff; may be unblocked."""
+    REDEEMED = "redeemed"
+    EXPIRED = "expired"
+    """Never stored: what was neither redeemed nor voided before its end."""
+    VOID = "void"
+    """Taken out for good."""
+
+
+class VoucherAction(StrEnum):
+    """What staff do to vouchers."""
+
+    ACTIVATE = "activate"
+    BLOCK = "block"
+    UNBLOCK = "unblock"
+    EXTEND = "extend"
+    VOID = "void"
+
+
+class Step(NamedTuple):
+    """From which statuses an action leads where; None = the status stays."""
+
+    allowed: frozenset[VoucherStatus]
+    to: VoucherStatus | None
+
+
+_OPEN = frozenset({VoucherStatus.GENERATED, VoucherStatus.ACTIVE, VoucherStatus.BLOCKED})
+STEPS: Mapping[VoucherAction, Step] = {
+    VoucherAction.ACTIVATE: Step(frozenset({VoucherStatus.GENERATED}), VoucherStatus.ACTIVE),
+    VoucherAction.BLOCK: Step(frozenset({VoucherStatus.ACTIVE}), VoucherStatus.BLOCKED),
+    VoucherAction.UNBLOCK: Step(frozenset({VoucherStatus.BLOCKED}), VoucherStatus.ACTIVE),
+    VoucherAction.EXTEND: Step(_OPEN, None),
+    VoucherAction.VOID: Step(_OPEN, VoucherStatus.VOID),
+}
+
+
+def status_at(stored: str, expires_at: datetime, now: datetime) -> VoucherStatus:
+    """The status as it is now: an open voucher has expired once its time is over."""
+    status = VoucherStatus(stored)
+    return VoucherStatus.EXPIRED if status in _OPEN and expires_at <= now else status
+
+
+def redeemable(stored: str, valid_from: datetime, expires_at: datetime, now: datetime) -> bool:
+    return stored == VoucherStatus.ACTIVE and valid_from <= now < expires_at
+
+
+# --- Guessing -------------------------------------------------------------------------------------------------------
+
+
+class GuardPolicy(NamedTuple):
+    """How wrong PINs of one party are slowed down and stopped.
+
+    ``free`` wrong PINs cost no wait; each one more costs twice the wait of the one before, from ``first_wait_s`` to
+    ``longest_wait_s``; the ``lock_after``-th locks until staff lift it. One is forgiven every ``forgive_s``.
+    """
+
+    free: int
+    first_wait_s: int
+    longest_wait_s: int
+    lock_after: int
+    forgive_s: int
+
+
+class Guard(NamedTuple):
+    """What is remembered of a party's wrong PINs."""
+
+    failures: int = 0
+    failed_at: datetime | None = None
+    locked_at: datetime | None = None
+
+
+NO_FAILURES = Guard()
+
+
+class Hindrance(NamedTuple):
+    """Why a party may not try now: locked, or to wait ``wait_s`` seconds (at least 1)."""
+
+    locked: bool
+    wait_s: int
+
+
+def failures_at(guard: Guard, policy: GuardPolicy, now: datetime) -> int:
+    """How many of the failures still count."""
+    if guard.failed_at is None:
+        return guard.failures
+    forgiven = max(0, (now - guard.failed_at) // timedelta(seconds=policy.forgive_s))
+    return max(0, guard.failures - forgiven)
+
+
+def wait_s(failures: int, policy: GuardPolicy) -> int:
+    """The wait that so many failures cost, in seconds."""
+    beyond = failures - policy.free
+    if beyond <= 0:
+        return 0
+    # The exponent is bounded: 2 to the power of a large count is a needlessly large number.
+    return min(policy.first_wait_s << min(beyond - 1, 32), policy.longest_wait_s)
+
+
+def hindrance(guard: Guard, policy: GuardPolicy, now: datetime) -> Hindrance | None:
+    """What keeps the party from trying now, if anything; a lock is never lifted by time alone."""
+    if guard.locked_at is not None:
+        return Hindrance(True, 0)
+    if guard.failed_at is None:
+        return None
+    left = guard.failed_at + timedelta(seconds=wait_s(guard.failures, policy)) - now
+    if left <= timedelta(0):
+        return None
+    return Hindrance(False, -(-left // timedelta(seconds=1)))
+
+
+def after_failure(guard: Guard, policy: GuardPolicy, now: datetime) -> Guard:
+    """The guard after one more wrong PIN."""
+    failures = failures_at(guard, policy, now) + 1
+    locked_at = guard.locked_at or (now if failures >= policy.lock_after else None)
+    return Guard(failures, now, locked_at)
