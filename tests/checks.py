@@ -37,6 +37,12 @@ def pure_folders() -> list[str]:
     return [str(folder.relative_to(ROOT)) for folder in folders if any(folder.glob("*.py"))]
 
 
+def last_release() -> str:
+    """The newest folder of proto/released, by its numbers."""
+    versions = [folder.name for folder in (ROOT / "proto" / "released").iterdir() if folder.is_dir()]
+    return max(versions, key=lambda version: [int(part) for part in version.split(".")])
+
+
 def checks() -> list[Check]:
     python, tool = sys.executable, lambda name: str(TOOLS / name)
     found = [
@@ -58,7 +64,14 @@ def checks() -> list[Check]:
         Check("readme", "every command in README.md exists", (python, "-m", "tests.project.readme_commands")),
     ]
     if any((ROOT / "proto").glob("*.proto")):
-        found.append(Check("proto", "protocol files", (tool("buf"), "lint")))
+        found.append(Check("proto", "protocol files: style, a comment on everything", (tool("buf"), "lint")))
+        found.append(
+            Check(
+                "breaking",
+                "protocol files still serve what clients of the last release were compiled against",
+                (tool("buf"), "breaking", "--against", f"proto/released/{last_release()}"),
+            )
+        )
     return found
 
 
