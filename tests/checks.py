@@ -38,8 +38,10 @@ def pure_folders() -> list[str]:
 
 
 def last_release() -> str:
-    """The newest folder of proto/released, by its numbers."""
-    versions = [folder.name for folder in (ROOT / "proto" / "released").iterdir() if folder.is_dir()]
+    """The newest folder of tests/project/released_proto, by its numbers."""
+    versions = [
+        folder.name for folder in (ROOT / "tests" / "project" / "released_proto").iterdir() if folder.is_dir()
+    ]
     return max(versions, key=lambda version: [int(part) for part in version.split(".")])
 
 
@@ -69,7 +71,7 @@ def checks() -> list[Check]:
             Check(
                 "breaking",
                 "protocol files still serve what clients of the last release were compiled against",
-                (tool("buf"), "breaking", "--against", f"proto/released/{last_release()}"),
+                (tool("buf"), "breaking", "--against", f"tests/project/released_proto/{last_release()}"),
             )
         )
     return found
