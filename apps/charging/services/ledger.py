@@ -12,7 +12,7 @@ from django.db import IntegrityError, connection, transaction
 from apps.charging.models import DEFAULT_BALANCE, Account, Balance, LedgerEntry
 from apps.kernel.errors import Conflict, InvalidInput
 from apps.storage.bulk import database_instant, insert_rows
-from apps.subscribers.selectors import in_portions
+from apps.storage.reads import select_in
 
 ROWS_A_STATEMENT = 20_000
 ENTRY_COLUMNS = ("balance_id", "at", "kind", "book", "amount_micros", "cause", "note")
@@ -112,14 +112,13 @@ def _default_balances(account_ids: Collection[int]) -> dict[int, int]:
 
 
 def _known_balances(account_ids: Collection[int]) -> dict[int, int]:
-    found: dict[int, int] = {}
-    for portion in in_portions(account_ids):
-        found.update(
-            Balance.objects.filter(account_id__in=portion, tag=DEFAULT_BALANCE).values_list(
-                "account_id", "pk"
-            )
+    return dict(
+        select_in(
+            f"SELECT account_id, id FROM charging_balance WHERE tag = '{DEFAULT_BALANCE}'"
+            " AND account_id IN ({values})",
+            account_ids,
         )
-    return found
+    )
 
 
 def _raise_amounts(amounts: Mapping[int, int]) -> None:

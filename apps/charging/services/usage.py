@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from django.db import connection
-from django.db.models import Q
 
 from apps.charging.domain.usage_book import (
     NO_END,
@@ -23,17 +22,19 @@ from apps.charging.domain.usage_book import (
     UsageBook,
     in_order_of_use,
 )
-from apps.charging.models import Account, AllowanceCounter, LedgerEntry, Payer
+from apps.charging.models import Account, LedgerEntry
 from apps.charging.services.ledger import Movement, post_movements
 from apps.kernel.periods import local_midnight
-from apps.rating.models import BundleService, PricePlan, PricePlanService, Service
+from apps.rating.models import BundleService, PricePlan, PricePlanService, Service, Tenant
+from apps.storage.reads import select_in
 from apps.storage.upserts import upsert_few
-from apps.subscribers.models import BundleAssignment, PlanAssignment
-from apps.subscribers.selectors import in_portions, msisdn_holdings
+from apps.subscribers.selectors import bundle_periods, msisdn_holdings, plan_periods
 
 # Months are kept by local calendar; a day on either side covers every time zone.
 COUNTERS_A_STATEMENT = 2_000
 ZONE_SLACK = timedelta(days=1)
+
+Period = TypeVar("Period", PlanPeriod, BundlePeriod)
 
 
 def lock_usage_book(msisdns: Collection[str], first_start: datetime, last_start: datetime) -> UsageBook:
@@ -100,15 +101,15 @@ def _start(period: Holding | PlanPeriod | BundlePeriod) -> datetime:
 
 
 def _lock_payers(subscriber_ids: list[int]) -> dict[int, int]:
-    accounts: dict[int, int] = {}
-    for portion in in_portions(subscriber_ids):
-        accounts.update(
-            Payer.objects.select_for_update()
-            .filter(subscriber_id__in=portion)
-            .order_by("subscriber_id")
-            .values_list("subscriber_id", "account_id")
+    """The account that pays for each subscriber."""
+    lock = " FOR UPDATE" if connection.vendor == "mysql" else ""
+    return dict(
+        select_in(
+            "SELECT subscriber_id, account_id FROM charging_payer WHERE subscriber_id IN ({values})"
+            f" ORDER BY subscriber_id{lock}",
+            subscriber_ids,
         )
-    return accounts
+    )
 
 
 class Terms(NamedTuple):
@@ -132,44 +133,44 @@ def lines_of(
     known = terms if terms is not None else Terms({}, {})
     plans = _plan_periods(subscriber_ids, first, last, known)
     bundles = _bundle_periods(subscriber_ids, first, last, known)
-    owners: dict[int, tuple[str, str, str]] = {}
-    for portion in in_portions(list(set(accounts.values()))):
-        for account_id, *owner in Account.objects.filter(pk__in=portion).values_list(
-            "pk", "mode", "tenant__code", "tenant__time_zone"
-        ):
-            owners[account_id] = (owner[0], owner[1], owner[2])
-    lines: dict[int, Line] = {}
-    for subscriber_id, account_id in accounts.items():
-        if account_id in owners:
-            mode, tenant, time_zone = owners[account_id]
-            lines[subscriber_id] = Line(
-                subscriber_id=subscriber_id,
-                account_id=account_id,
-                prepaid=mode == Account.Mode.PREPAID,
-                tenant=tenant,
-                zone=ZoneInfo(time_zone),
-                plans=tuple(sorted(plans.get(subscriber_id, ()), key=_start)),
-                bundles=tuple(sorted(bundles.get(subscriber_id, ()), key=_start)),
-            )
-    return lines
+    tenants = {
+        tenant_id: (code, ZoneInfo(time_zone))
+        for tenant_id, code, time_zone in Tenant.objects.values_list("pk", "code", "time_zone")
+    }
+    owners = {
+        account_id: (mode == Account.Mode.PREPAID, *tenants[tenant_id])
+        for account_id, mode, tenant_id in select_in(
+            "SELECT id, mode, tenant_id FROM charging_account WHERE id IN ({values})", set(accounts.values())
+        )
+    }
+    return {
+        subscriber_id: Line(
+            subscriber_id,
+            account_id,
+            *owners[account_id],
+            _in_order(plans.get(subscriber_id, ())),
+            _in_order(bundles.get(subscriber_id, ())),
+        )
+        for subscriber_id, account_id in accounts.items()
+        if account_id in owners
+    }
+
+
+def _in_order(periods: Sequence[Period]) -> tuple[Period, ...]:
+    return tuple(periods) if len(periods) < 2 else tuple(sorted(periods, key=_start))
 
 
 def _plan_periods(
-    subscriber_ids: Iterable[int], first: datetime, last: datetime, known: Terms
+    subscriber_ids: Collection[int], first: datetime, last: datetime, known: Terms
 ) -> dict[int, list[PlanPeriod]]:
     terms = known.plans
+    rows = plan_periods(subscriber_ids, first, last)
+    _add_plan_terms(terms, {plan_id for _, plan_id, _, _ in rows} - terms.keys())
     periods: dict[int, list[PlanPeriod]] = defaultdict(list)
-    for portion in in_portions(list(subscriber_ids)):
-        assigned = PlanAssignment.objects.filter(
-            Q(end__isnull=True) | Q(end__gt=first), subscriber_id__in=portion, start__lte=last
-        ).values_list("subscriber_id", "price_plan_id", "start", "end")
-        rows = list(assigned)
-        _add_plan_terms(terms, {plan_id for _, plan_id, _, _ in rows} - terms.keys())
-        for subscriber_id, plan_id, start, end in rows:
-            subject, expires, grants = terms[plan_id]
-            periods[subscriber_id].append(
-                PlanPeriod(start, min(end or NO_END, expires), plan_id, subject, grants)
-            )
+    for subscriber_id, plan_id, start, end in rows:
+        subject, expires, grants = terms[plan_id]
+        ends = expires if end is None or end > expires else end
+        periods[subscriber_id].append(PlanPeriod(start, ends, plan_id, subject, grants))
     return periods
 
 
@@ -185,23 +186,18 @@ def _add_plan_terms(
 
 
 def _bundle_periods(
-    subscriber_ids: Iterable[int], first: datetime, last: datetime, known: Terms
+    subscriber_ids: Collection[int], first: datetime, last: datetime, known: Terms
 ) -> dict[int, list[BundlePeriod]]:
     grants = known.bundles
+    rows = bundle_periods(subscriber_ids, first, last)
+    missing = {bundle_id for _, bundle_id, _, _ in rows} - grants.keys()
+    if missing:
+        grants.update(_grants(BundleService.objects.filter(bundle_id__in=missing), "bundle_id", "bundle"))
+        for bundle_id in missing:
+            grants.setdefault(bundle_id, {})
     periods: dict[int, list[BundlePeriod]] = defaultdict(list)
-    for portion in in_portions(list(subscriber_ids)):
-        rows = list(
-            BundleAssignment.objects.filter(
-                Q(end__isnull=True) | Q(end__gt=first), subscriber_id__in=portion, start__lte=last
-            ).values_list("subscriber_id", "bundle_id", "start", "end")
-        )
-        missing = {bundle_id for _, bundle_id, _, _ in rows} - grants.keys()
-        if missing:
-            grants.update(_grants(BundleService.objects.filter(bundle_id__in=missing), "bundle_id", "bundle"))
-            for bundle_id in missing:
-                grants.setdefault(bundle_id, {})
-        for subscriber_id, bundle_id, start, end in rows:
-            periods[subscriber_id].append(BundlePeriod(start, end or NO_END, grants[bundle_id]))
+    for subscriber_id, bundle_id, start, end in rows:
+        periods[subscriber_id].append(BundlePeriod(start, end or NO_END, grants[bundle_id]))
     return periods
 
 
@@ -225,14 +221,11 @@ def _grants(rows, owner_field: str, origin: str) -> dict[int, dict[str, tuple[Gr
 
 
 def _counters(subscriber_ids: list[int], first: datetime, last: datetime) -> dict[CounterKey, int]:
-    first_month, last_month = (first.year, first.month), (last.year, last.month)
-    counters: dict[CounterKey, int] = {}
-    for portion in in_portions(subscriber_ids):
-        rows = AllowanceCounter.objects.filter(
-            subscriber_id__in=portion, year__gte=first.year, year__lte=last.year
-        ).values_list("subscriber_id", "year", "month", "service_id", "origin", "used")
-        for *key, used in rows:
-            counter = CounterKey(*key)
-            if first_month <= (counter.year, counter.month) <= last_month:
-                counters[counter] = used
-    return counters
+    """The free units used in the months from that of ``first`` to that of ``last``."""
+    rows = select_in(
+        "SELECT subscriber_id, year, month, service_id, origin, used FROM charging_allowancecounter"
+        f" WHERE year * 12 + month BETWEEN {first.year * 12 + first.month} AND {last.year * 12 + last.month}"
+        " AND subscriber_id IN ({values})",
+        subscriber_ids,
+    )
+    return {CounterKey(*key): used for *key, used in rows}

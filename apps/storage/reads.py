@@ -1,0 +1,36 @@
+"""Rows of many ids at once, read past the ORM: in batches, building the query costs more than running it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS, connections
+
+from apps.storage.upserts import select
+
+VALUES_A_QUERY = 5_000
+INSTANTS_REMEMBERED = 50_000
+
+
+def select_in(sql: str, values: Collection[int] | Collection[str]) -> list[tuple[Any, ...]]:
+    """The rows of ``sql`` for all ``values``, in ascending order of the portions that they are asked for in.
+
+    ``sql`` has ``IN ({values})`` where they go. Instants are read as text, ``CAST(at AS CHAR)``, and made
+    instants by :func:`instant_read`: what the drivers make of them costs five times as much.
+    """
+    connection = connections[DEFAULT_DB_ALIAS]
+    connection.ensure_connection()
+    ordered = sorted(values)
+    rows: list[tuple[Any, ...]] = []
+    for first in range(0, len(ordered), VALUES_A_QUERY):
+        rows += select(connection, sql, ordered[first : first + VALUES_A_QUERY])
+    return rows
+
+
+@lru_cache(maxsize=INSTANTS_REMEMBERED)
+def instant_read(text: str) -> datetime:
+    """The aware instant that the database holds as this text in UTC."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
