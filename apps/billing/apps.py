@@ -8,3 +8,8 @@ class BillingConfig(AppConfig):
     label = "billing"
     verbose_name = "Billing"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from apps.billing.services.last_bills import register
+
+        register()

@@ -8,3 +8,8 @@ class ChargingConfig(AppConfig):
     label = "charging"
     verbose_name = "Charging"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from apps.charging.services.closing import register
+
+        register()

@@ -10,6 +10,7 @@ from bss_project.settings.crmapi import *  # noqa: F403
 from bss_project.settings.database import *  # noqa: F403
 from bss_project.settings.diameter import *  # noqa: F403
 from bss_project.settings.files import *  # noqa: F403
+from bss_project.settings.insight import *  # noqa: F403
 from bss_project.settings.invoicing import *  # noqa: F403
 
 from bss_project.settings.admin_site import *  # noqa: F403 isort: skip

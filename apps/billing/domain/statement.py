@@ -141,7 +141,7 @@ def _add_fees(lines: list[Charge], fees: Sequence[Fee], window: Window) -> int:
             continue
         first = days.first if fee.start <= window.start else max(days.first, day_of(fee.start, zone))
         after = (
-            days.after if fee.end is None or fee.end >= window.end else min(days.after, day_of(fee.end, zone))
+            days.after if fee.end is None or fee.end > window.end else min(days.after, day_of(fee.end, zone))
         )
         for month in window.months:
             part_first, part_after = max(first, month.first), min(after, month.after)

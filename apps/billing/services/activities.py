@@ -17,7 +17,7 @@ from apps.billing.selectors.lookups import account_of_msisdn, closed_period, cyc
 from apps.billing.services.cycles import enrol_accounts
 from apps.billing.services.sending import patience, send_on_commit
 from apps.kernel.errors import Conflict, InvalidInput
-from apps.kernel.periods import Month, Period, as_utc, month_of
+from apps.kernel.periods import Month, Period, as_utc, month_of, month_period_before
 
 Type = Activity.Type
 Status = Activity.Status
@@ -81,8 +81,11 @@ def queue_activity(
 
 
 def period_of(activity: Activity, now: datetime) -> Period:
-    """The period that an activity is about."""
+    """The period that an activity is about; a last bill's ends where ``param4`` says."""
     assert activity.cycle is not None
+    if activity.param4:
+        end = as_utc(datetime.fromisoformat(activity.param4))
+        return Period(month_period_before(end, activity.cycle.zone, activity.cycle.day).end, end)
     return closed_period(activity.cycle, parse_month(activity.param2, activity.param3), now)
 
 
@@ -137,6 +140,10 @@ def _send_what_is_due(now: datetime) -> list[Activity]:
             if activity.cycle_id in busy:
                 continue
             busy.add(activity.cycle_id)
+        if activity.param4 and period_of(activity, now).end > now - timedelta(
+            hours=settings.BILLING_GRACE_HOURS
+        ):
+            continue  # The last files are waited for, as at the end of a cycle.
         if stands_still(activity.sent_at, activity.sends, now, patience()):
             activity.sent_at = now
             activity.sends += 1

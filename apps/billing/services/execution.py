@@ -13,6 +13,7 @@ from apps.billing.services.billing import bill_accounts
 from apps.billing.services.notifications import notify
 from apps.billing.services.prepaid_rating import compare_prepaid_rating
 from apps.billing.services.runs import begin_run
+from apps.charging.models import Account
 from apps.kernel.errors import BssError, Conflict, InvalidInput, NotFound
 from apps.kernel.money import format_micros
 
@@ -88,7 +89,8 @@ def _mark_begun(activity: Activity, now: datetime) -> None:
 def _single_billing(activity: Activity, now: datetime) -> None:
     if not _still_ours(activity):
         return
-    account = account_of_msisdn(activity.param, now)
+    last_of = int(activity.param5) if activity.param5 else None
+    account = Account.objects.get(pk=last_of) if last_of else account_of_msisdn(activity.param, now)
     cycle = cycle_of_account(account)
     if cycle.pk != activity.cycle_id:
         raise Conflict(f"account {account} has moved to {cycle} meanwhile; queue it again", code="moved")
@@ -96,6 +98,10 @@ def _single_billing(activity: Activity, now: datetime) -> None:
     done = bill_accounts(cycle, [account.pk], period, now)
     if done.problems:
         raise InvalidInput(done.problems[0])
+    if not done.bills and last_of:
+        text = f"account {account} had nothing left to bill"
+        _close(activity, Status.COMPLETED, now, result=text)
+        return
     if not done.bills:
         raise Conflict(f"account {account} had nothing left to bill until then", code="already_billed")
     bill = Bill.objects.get(pk=done.bills[account.pk])

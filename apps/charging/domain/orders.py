@@ -38,7 +38,8 @@ def _refusal(state: State, request: ChargingRequest, order: BalanceOrder | None)
         )
     if state.account is None:
         return Refusal(Result.UNKNOWN_USER, "no_account", f"there is no account {order.account_id}")
-    if state.account.barred:
+    if state.account.barred and request.operation is not Operation.ADJUST:
+        # A closed account can still be settled: what it holds is paid out, or written off, by an adjustment.
         return Refusal(Result.BARRED, "account_barred", f"account {state.account.number} is closed")
     if order.kind not in set(BalanceKind):
         return Refusal(

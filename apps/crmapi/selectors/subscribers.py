@@ -6,7 +6,16 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from django.db.models import Q, QuerySet
+
+from apps.charging.models import Account
 from apps.crmapi.domain.subscribers import FreeResource, SubscriberFilter, SubscriberView
+from apps.crmapi.selectors.rows import ROWS_A_PAGE, checked_choice, checked_limit, checked_not_negative
+from apps.crmapi.selectors.subscriber_rows import holders_of, subscriber_views
+from apps.crmapi.selectors.tenants import TenantInfo, tenant_of
+from apps.kernel.errors import InvalidInput, NotFound
+from apps.rating.models import PricePlan
+from apps.subscribers.models import Resource, Subscriber
 
 
 class SubscriberKey(NamedTuple):
@@ -20,19 +29,51 @@ class SubscriberKey(NamedTuple):
 def get_subscriber(tenant: str, *, now: datetime, subscriber_id: int = 0, msisdn: str = "") -> SubscriberView:
     """A subscriber by id or MSISDN.
 
-    Raises InvalidInput (neither or both given, code invalid_input, where id/msisdn) or NotFound; one of another tenant
-    is not found. A terminated one is found by id only.
+    Raises InvalidInput (neither or both given) or NotFound; one of another tenant is not found. A terminated one is
+    found by id only.
     """
-    raise NotImplementedError
+    if bool(subscriber_id) == bool(msisdn):
+        raise InvalidInput("give the subscriber's id or its MSISDN, one of them", where="id")
+    owner = tenant_of(tenant)
+    if not subscriber_id:
+        number = plain_msisdn(msisdn)
+        found_id = holders_of([number], now).get((owner.id, number))
+        if found_id is None:
+            raise NotFound(f"no subscriber has the MSISDN {number}", code="unknown_msisdn", where="msisdn")
+        subscriber_id = found_id
+    found = subscriber_views([subscriber_id], now).get(subscriber_id)
+    if found is None or found[0] != owner.id:
+        raise no_subscriber(subscriber_id)
+    return found[1]
 
 
 def get_subscribers(keys: Sequence[SubscriberKey], *, now: datetime) -> list[SubscriberView | None]:
     """Many at once, of any tenants, with a constant number of queries; None where :func:`get_subscriber` finds none.
 
     For a server that answers calls which came in while the last ones were read together (no call waits for others).
-    Raises nothing of its own: a key without id and MSISDN is None too.
+    A key without id and MSISDN, or of a tenant that there is not, is None too.
     """
-    raise NotImplementedError
+    owners: dict[str, TenantInfo | None] = {}
+    for code in {key.tenant for key in keys}:
+        try:
+            owners[code] = tenant_of(code)
+        except NotFound:
+            owners[code] = None
+    numbers = {plain_msisdn(key.msisdn) for key in keys if not key.id and key.msisdn}
+    holders = holders_of(numbers, now)
+    ids: list[int] = []
+    for key in keys:
+        owner = owners[key.tenant]
+        if owner is None:
+            ids.append(0)
+        else:
+            ids.append(key.id or holders.get((owner.id, plain_msisdn(key.msisdn)), 0))
+    views = subscriber_views({pk for pk in ids if pk}, now)
+    found: list[SubscriberView | None] = []
+    for key, pk in zip(keys, ids, strict=True):
+        view, owner = views.get(pk), owners[key.tenant]
+        found.append(view[1] if view and owner and view[0] == owner.id else None)
+    return found
 
 
 def list_subscribers(
@@ -46,17 +87,103 @@ def list_subscribers(
 ) -> Iterator[SubscriberView]:
     """Subscribers in the order of their ids, read a page of 500 at a time by key; ``limit`` 0 = all.
 
-    ``after_id`` is the last id that was seen (a cursor); ``offset`` skips so many. What changes meanwhile is seen or not,
-    none is seen twice. Raises InvalidInput at once (not at the first element) for a filter that cannot be.
+    ``after_id`` is the last id that was seen (a cursor); ``offset`` skips so many. What changes meanwhile is seen or
+    not, none is seen twice. Raises InvalidInput at once (not at the first element) for a filter that cannot be.
     """
-    raise NotImplementedError
+    checked_not_negative(after_id=after_id, limit=limit, offset=offset)
+    rows = _filtered(tenant_of(tenant), wanted, now)
+    return _views_of(rows, now, after_id, limit, offset)
 
 
 def free_resources(
     tenant: str, kind: str, *, prefix: str = "", after: str = "", limit: int = 100
 ) -> list[FreeResource]:
-    """Free numbers or devices of the pool, ascending, those after ``after``; kind msisdn, imsi or handset; at most 1,000.
+    """Free numbers or devices of the pool, ascending, those after ``after``; at most 1,000.
 
-    Raises InvalidInput for another kind or a limit out of 1–1000.
+    ``kind`` is msisdn, imsi or handset. Raises InvalidInput for another kind or a limit out of 1–1000.
     """
-    raise NotImplementedError
+    if not kind:
+        raise InvalidInput(f"say which: {', '.join(Resource.Kind.values)}", where="kind")
+    checked_choice(kind, Resource.Kind.values, "kind")
+    rows = Resource.objects.filter(
+        tenant_id=tenant_of(tenant).id, kind=kind, status=Resource.Status.FREE
+    ).order_by("value")
+    if prefix:
+        rows = rows.filter(value__startswith=prefix.removeprefix("+"))
+    if after:
+        rows = rows.filter(value__gt=after)
+    return [FreeResource(*row) for row in rows.values_list("pk", "kind", "value")[: checked_limit(limit)]]
+
+
+def own_subscriber(tenant: str, subscriber_id: int) -> Subscriber:
+    """The row of a tenant's subscriber, for the room's use cases. Raises NotFound."""
+    found = Subscriber.objects.filter(pk=subscriber_id, tenant_id=tenant_of(tenant).id).first()
+    if found is None:
+        raise no_subscriber(subscriber_id)
+    return found
+
+
+def plain_msisdn(text: str) -> str:
+    """An MSISDN without what people write around its digits: a leading “+” or “00”, spaces, dashes."""
+    plain = text.strip().replace(" ", "").replace("-", "").removeprefix("+")
+    return plain.removeprefix("00")
+
+
+def no_subscriber(subscriber_id: int) -> NotFound:
+    return NotFound(f"there is no subscriber {subscriber_id}", where="id")
+
+
+def _filtered(tenant: TenantInfo, wanted: SubscriberFilter, now: datetime) -> QuerySet[Subscriber]:
+    checked_choice(wanted.mode, Account.Mode.values, "mode")
+    checked_choice(wanted.status, Subscriber.Status.values, "status")
+    rows = Subscriber.objects.filter(tenant_id=tenant.id)
+    if wanted.status:
+        rows = rows.filter(status=wanted.status)
+    if wanted.mode:
+        rows = rows.filter(payer__account__mode=wanted.mode)
+    if wanted.account_number:
+        rows = rows.filter(payer__account__number=wanted.account_number)
+    if wanted.city:
+        rows = rows.filter(customer__city__iexact=wanted.city)
+    if wanted.customer_number:
+        rows = rows.filter(customer__number=wanted.customer_number)
+    if wanted.price_plan_id or wanted.price_plan:
+        plan_id = _plan_id(tenant, wanted)
+        rows = rows.filter(
+            Q(plans__end__isnull=True) | Q(plans__end__gt=now),
+            plans__price_plan_id=plan_id,
+            plans__start__lte=now,
+        )
+    return rows
+
+
+def _plan_id(tenant: TenantInfo, wanted: SubscriberFilter) -> int:
+    plans = PricePlan.objects.filter(tenant_id=tenant.id)
+    if wanted.price_plan_id:
+        plans = plans.filter(pk=wanted.price_plan_id)
+    if wanted.price_plan:
+        plans = plans.filter(code=wanted.price_plan)
+    found = plans.values_list("pk", flat=True).first()
+    if found is None:
+        raise InvalidInput(
+            f"there is no price plan {wanted.price_plan_id or ''}{wanted.price_plan}", where="price_plan"
+        )
+    return int(found)
+
+
+def _views_of(
+    rows: QuerySet[Subscriber], now: datetime, after_id: int, limit: int, offset: int
+) -> Iterator[SubscriberView]:
+    left = limit
+    while True:
+        count = min(ROWS_A_PAGE, left) if limit else ROWS_A_PAGE
+        page = rows.filter(pk__gt=after_id) if after_id else rows
+        ids = list(page.order_by("pk").values_list("pk", flat=True)[offset : offset + count])
+        views = subscriber_views(ids, now)
+        for pk in ids:
+            if pk in views:
+                yield views[pk][1]
+        left -= count
+        if len(ids) < count or (limit and left <= 0):
+            return
+        after_id, offset = ids[-1], 0

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.db.models.signals import post_delete, post_save
 
 from apps.kernel.errors import NotFound
 from apps.rating.models import Tenant
@@ -51,9 +52,14 @@ def tenant_of(code: str) -> TenantInfo:
     return tenant
 
 
-def forget_tenants() -> None:
+def forget_tenants(**_signal: object) -> None:
     """Have the next call read them again."""
     _remembered.tenants = None
+
+
+# What this process changes it knows at once; other processes within the time to live.
+for _signal in (post_save, post_delete):
+    _signal.connect(forget_tenants, sender=Tenant, dispatch_uid="crmapi.forget_tenants")
 
 
 def _read() -> dict[str, TenantInfo]:

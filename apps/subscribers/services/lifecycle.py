@@ -48,7 +48,7 @@ def reactivate_subscriber(subscriber_id: int, at: datetime) -> Subscriber:
 def terminate_subscriber(subscriber_id: int, at: datetime) -> Subscriber:
     """End a subscriber for good: plans and bundles end, numbers and devices go into quarantine.
 
-    The account stays and gets its last bill from the next bill run.
+    Upper rooms close its account, where that pays for nobody else, and queue the last bill (``on_terminate``).
     """
     subscriber = locked_subscriber(subscriber_id)
     if subscriber.status == Subscriber.Status.TERMINATED:

@@ -1,0 +1,70 @@
+"""What all reads of the room share: instants as the drivers give them, pages, limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any, TypeVar
+
+from apps.kernel.errors import InvalidInput
+
+ROWS_A_PAGE = 500
+MOST_AT_ONCE = 1_000
+
+T = TypeVar("T")
+
+
+def aware(value: datetime | str | None) -> datetime | None:
+    """An instant of a plain cursor: naive from MySQL, a text from SQLite where it comes out of a union."""
+    if value is None:
+        return None
+    found = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return found.replace(tzinfo=UTC)
+
+
+def checked_limit(limit: int, most: int = MOST_AT_ONCE) -> int:
+    """The limit of a page; raises InvalidInput out of 1 to ``most``."""
+    if not 1 <= limit <= most:
+        raise InvalidInput(f"ask for 1 to {most} at once", where="limit")
+    return limit
+
+
+def checked_choice(value: str, choices: Sequence[str], where: str) -> str:
+    """``value`` if it is empty or one of ``choices``; raises InvalidInput otherwise."""
+    if value and value not in choices:
+        raise InvalidInput(f"“{value}” is not one of {', '.join(choices)}", where=where)
+    return value
+
+
+def checked_not_negative(**values: int) -> None:
+    """Raise InvalidInput, placed by its name, for the first value below zero."""
+    for name, value in values.items():
+        if value < 0:
+            raise InvalidInput("must not be negative", where=name)
+
+
+def paged(
+    page_after: Callable[[Any, int], Sequence[T]], first: Any, key: Callable[[T], Any], limit: int
+) -> Iterator[T]:
+    """All rows of pages read one after the other by key; ``limit`` 0 = all.
+
+    ``page_after(key, count)`` reads up to ``count`` rows after a key.
+    """
+    left = limit or None
+    after = first
+    while left is None or left > 0:
+        count = ROWS_A_PAGE if left is None else min(ROWS_A_PAGE, left)
+        page = page_after(after, count)
+        yield from page
+        if len(page) < count:
+            return
+        after = key(page[-1])
+        if left is not None:
+            left -= count
+
+
+def chunks(values: Iterator[T], size: int = ROWS_A_PAGE) -> Iterator[list[T]]:
+    """Lists of up to ``size``."""
+    while chunk := list(islice(values, size)):
+        yield chunk
