@@ -109,6 +109,15 @@ GROUPS = (
         folded=True,
     ),
     Group(
+        "Vouchers",
+        (
+            Item("Batches", "confirmation_number", "charging.voucherbatch"),
+            Item("Vouchers", "qr_code_2", "charging.voucher"),
+            Item("Wrong PINs", "lock", "charging.redemptionguard"),
+        ),
+        folded=True,
+    ),
+    Group(
         "Diameter",
         (
             Item("Peers", "router", "diameter.peer"),

@@ -38,6 +38,9 @@ GROUPS = (
         actions=(
             # Top-ups and goodwill at the counter; every one is an entry of the ledger with a name.
             "charging.add_ledgerentry",
+            # Vouchers blocked for a customer, and a customer let in again after wrong PINs.
+            "charging.change_voucher",
+            "charging.change_redemptionguard",
             "mediation.change_suspendedrecord",
             "mediation.add_cdrfile",
             "billing.change_notification",
@@ -95,6 +98,8 @@ GROUPS = (
             "billing.change_notification",
             "invoicing.add_billdocument",
             "charging.add_ledgerentry",
+            "charging.add_voucherbatch",
+            "charging.change_voucher",
         ),
     ),
     StaffGroup("auditor"),

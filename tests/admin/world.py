@@ -22,16 +22,20 @@ from apps.billing.models import (
     Payment,
     RecurringCharge,
 )
+from apps.charging.domain.vouchers import VoucherAction
 from apps.charging.models import (
     Account,
     AllowanceCounter,
     ChargingSession,
     LedgerEntry,
     QuotaPolicy,
+    RedemptionGuard,
     Reservation,
     SharedGroup,
+    Voucher,
 )
 from apps.charging.services.ledger import post
+from apps.charging.services.vouchers import NewBatch, change_vouchers, generate_batch
 from apps.invoicing.models import BillDocument
 from apps.kernel.clock import utc_now
 from apps.mediation.models import Cdr, CdrFile, CdrFileDay, RatedDestination, Source, SuspendedRecord
@@ -65,6 +69,29 @@ def make_world(subscribers: int = 4, records: int = 40, days: int = 10) -> None:
     ]
     make_usage(people, records, days, now)
     make_billing(people, now)
+    make_vouchers(people, now)
+
+
+def make_vouchers(people: list[Subscriber], now: datetime) -> None:
+    """A batch of which one is redeemed, one blocked and one has expired, and somebody who guessed."""
+    tenant, account = people[0].tenant, Account.objects.filter(mode=Account.Mode.PREPAID).earliest("pk")
+    order = NewBatch("Kiosk Holtenau", 12, 10_000_000, now + 90 * DAY)
+    made = generate_batch(tenant, order, now, key="world", by="admin")
+    vouchers = Voucher.objects.filter(batch=made.batch)
+    redeemed, blocked, ended = made.vouchers[:3]
+    vouchers.filter(serial=redeemed.serial).update(
+        status="redeemed", account=account, redeemed_at=now, redemption_key="world", balance_micros=35_000_000
+    )
+    change_vouchers(tenant, VoucherAction.BLOCK, now, serials=[blocked.serial], reason="reported as stolen")
+    vouchers.filter(serial=ended.serial).update(expires_at=now - DAY)
+    for failures, subject in ((10, f"account:{account.pk}"), (3, "caller:crm:shop")):
+        RedemptionGuard.objects.create(
+            tenant=tenant,
+            subject=subject,
+            failures=failures,
+            failed_at=now,
+            locked_at=now if failures > 3 else None,
+        )
 
 
 def make_usage(

@@ -1,5 +1,5 @@
 """Pages of the charging room; importing them registers them."""
 
-from apps.charging.admin import accounts, counters, ledger, online, panels
+from apps.charging.admin import accounts, counters, ledger, online, panels, voucher_batches, vouchers
 
-__all__ = ["accounts", "counters", "ledger", "online", "panels"]
+__all__ = ["accounts", "counters", "ledger", "online", "panels", "voucher_batches", "vouchers"]

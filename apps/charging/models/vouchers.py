@@ -6,7 +6,6 @@ from datetime import datetime
 
 from django.db import models
 from django.db.models import Q
-from simple_history.models import HistoricalRecords
 
 from apps.charging.domain.vouchers import VoucherStatus, status_at
 from apps.charging.models.accounts import DEFAULT_BALANCE, Account, Balance
@@ -17,7 +16,7 @@ from apps.rating.models import Bundle, Tenant
 class VoucherBatch(models.Model):
     """Vouchers that were generated together: what each is worth, and from when to when.
 
-    Everything but the name stays as it was generated; the PINs are not here.
+    It stays as it was generated; the PINs are not here.
     """
 
     class Handover(models.TextChoices):
@@ -57,7 +56,6 @@ class VoucherBatch(models.Model):
     created_by = models.CharField(max_length=150, blank=True)
     handover = models.CharField(max_length=10, choices=Handover.choices, default=Handover.SHOWN)
     key = models.CharField(max_length=100, help_text="Names the order; a repeat of it generates nothing.")
-    history = HistoricalRecords()
 
     class Meta:
         verbose_name_plural = "voucher batches"
@@ -94,7 +92,7 @@ class Voucher(models.Model):
     # “expired” is never stored: it follows from the time.
     STATUSES = [(status.value, status.value.title()) for status in VoucherStatus if status != "expired"]
 
-    batch = models.ForeignKey(VoucherBatch, on_delete=models.PROTECT, related_name="vouchers")
+    batch = models.ForeignKey(VoucherBatch, on_delete=models.PROTECT, related_name="vouchers", db_index=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)
     serial = models.CharField(max_length=20, help_text="For support; unique within the tenant.")
     pin_hash = models.CharField(max_length=64)
@@ -117,6 +115,7 @@ class Voucher(models.Model):
     cause = models.CharField(max_length=100, blank=True, help_text="Of its ledger entry.")
 
     class Meta:
+        indexes = [models.Index(fields=["batch", "status"], name="voucher_by_batch_and_status")]
         constraints = [
             models.UniqueConstraint(fields=["tenant", "pin_hash"], name="voucher_pin_once_a_tenant"),
             models.UniqueConstraint(fields=["tenant", "serial"], name="voucher_serial_once_a_tenant"),

@@ -1,0 +1,63 @@
+"""A generated batch's PINs on their only way out: a sealed CSV file, for whoever prints or sends them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
+
+from apps.charging.domain.balances import BalanceKind
+from apps.charging.models import VoucherBatch
+from apps.charging.services.sealing import check_passphrase, check_recipient, seal
+from apps.charging.services.vouchers import GeneratedBatch, NewBatch, generate_batch
+from apps.kernel.errors import InvalidInput
+from apps.kernel.money import format_micros
+from apps.rating.models import Tenant
+
+
+class SealedBatch(NamedTuple):
+    """A batch and the age file with its PINs, which cannot be had again."""
+
+    batch: VoucherBatch
+    file_name: str
+    content: bytes
+
+
+def generate_sealed(
+    tenant: Tenant,
+    new: NewBatch,
+    now: datetime,
+    *,
+    key: str,
+    by: str = "",
+    passphrase: str = "",
+    recipient: str = "",
+    report: Callable[[int], object] | None = None,
+) -> SealedBatch:
+    """InsertVoucher with the PINs sealed (age format) for ``recipient`` (``age1…``) or with ``passphrase``.
+
+    As :func:`apps.charging.services.vouchers.generate_batch`; a recipient or passphrase that cannot be used is
+    refused before anything is generated.
+    """
+    if bool(passphrase) == bool(recipient):
+        raise InvalidInput("give either a passphrase or a recipient's public key", where="recipient")
+    handover = VoucherBatch.Handover.RECIPIENT if recipient else VoucherBatch.Handover.PASSPHRASE
+    if recipient:
+        check_recipient(recipient)
+    else:
+        check_passphrase(passphrase)
+    made = generate_batch(tenant, new._replace(handover=handover.value), now, key=key, by=by, report=report)
+    content = seal(as_csv(made), passphrase=passphrase, recipient=recipient)
+    return SealedBatch(made.batch, f"vouchers-{made.batch.pk:06d}.csv.age", content)
+
+
+def as_csv(made: GeneratedBatch) -> bytes:
+    """``serial,pin,value,unit,valid_from,expires_at``, a line a voucher; money as a decimal in the currency."""
+    batch = made.batch
+    if batch.kind == BalanceKind.MONETARY:
+        value, unit = format_micros(batch.amount_micros, 2), batch.currency
+    else:
+        value, unit = str(batch.units), batch.kind
+    tail = f"{value},{unit},{batch.valid_from:%Y-%m-%dT%H:%M:%SZ},{batch.expires_at:%Y-%m-%dT%H:%M:%SZ}"
+    lines = [f"{voucher.serial},{voucher.pin},{tail}\n" for voucher in made.vouchers]
+    return ("serial,pin,value,unit,valid_from,expires_at\n" + "".join(lines)).encode()
