@@ -1,0 +1,31 @@
+"""Words that stand for states and kinds in requests and answers."""
+
+from __future__ import annotations
+
+SUBSCRIBER_STATUS = ["active", "suspended", "terminated"]
+ACCOUNT_MODE = ["prepaid", "postpaid"]
+CUSTOMER_KIND = ["person", "company"]
+BALANCE_KIND = ["monetary", "voice", "data", "sms", "generic"]
+LEDGER_KIND = ["opening", "top_up", "usage", "fee", "adjustment", "refund", "transfer"]
+LEDGER_BOOK = ["cash", "revenue", "fees", "promotion", "correction", "transfer"]
+BILL_STATUS = ["new", "unpaid", "paid"]
+# “prepaid” is a statement, “postpaid” a bill.
+BILL_KIND = ACCOUNT_MODE
+BILL_LINE_KIND = ["recurring", "usage", "one_off", "discount", "tax", "rounding"]
+RUN_STATE = ["running", "stopped", "completed", "failed"]
+NOTIFICATION_LEVEL = ["info", "warning", "error"]
+RESOURCE_KIND = ["msisdn", "imsi", "handset"]
+SUSPENSE_STATE = ["open", "recycled", "duplicate", "discarded"]
+TYPE_OF_RECORD = ["voice", "data", "sms", "generic"]
+ALLOWANCE_ORIGIN = ["plan", "bundle"]
+VOUCHER_STATUS = ["generated", "active", "blocked", "redeemed", "expired", "void"]
+VOUCHER_HANDOVER = ["shown", "passphrase", "recipient"]
+
+# µBSS numbers its activities; JSON says it in words.
+ACTIVITY_TYPES = {1: "single_billing", 2: "full_billrun", 3: "prepaid_rating"}
+ACTIVITY_STATUSES = {0: "pending", 99: "processing", 1: "completed", 2: "error"}
+ACTIVITY_TYPE = list(ACTIVITY_TYPES.values())
+ACTIVITY_STATUS = list(ACTIVITY_STATUSES.values())
+
+UNIT_OF = {"voice": "seconds", "data": "octets", "sms": "messages", "generic": "events"}
+USAGE_UNIT = list(UNIT_OF.values())

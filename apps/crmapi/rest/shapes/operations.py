@@ -1,0 +1,160 @@
+"""Suspense, statistics and news for operators, in JSON."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from apps.crmapi.rest.fields import (
+    InstantField,
+    MoneyField,
+    NumberOrNull,
+    PageQuery,
+    Query,
+    RequestBody,
+    StrictInteger,
+    StrictText,
+)
+from apps.crmapi.rest.shapes.choices import NOTIFICATION_LEVEL, SUSPENSE_STATE
+
+
+class SuspendedShape(serializers.Serializer):
+    """A usage record that could not be rated: why, and what could be read of it."""
+
+    id = serializers.IntegerField()
+    file = serializers.CharField()
+    reason = serializers.CharField(help_text="Stable code, such as `unknown_subscriber`.")
+    message = serializers.CharField()
+    record_id = serializers.CharField()
+    service = serializers.CharField()
+    msisdn = serializers.CharField()
+    other_party = serializers.CharField()
+    start = InstantField(allow_null=True)
+    usage = serializers.IntegerField(allow_null=True)
+    state = serializers.ChoiceField(SUSPENSE_STATE)
+    attempts = serializers.IntegerField()
+    created_at = InstantField()
+
+    class Meta:
+        ref_name = "SuspendedRecord"
+
+
+class SuspenseQuery(PageQuery):
+    reason = serializers.CharField(max_length=40, required=False)
+    state = serializers.ChoiceField(SUSPENSE_STATE, default="open")
+
+
+class CorrectionsBody(RequestBody):
+    """Values in place of what was read; they are used when the record is recycled. Empty text takes one back."""
+
+    record_id = StrictText(max_length=64, required=False, allow_blank=True)
+    source = StrictText(max_length=64, required=False, allow_blank=True)
+    service = StrictText(max_length=32, required=False, allow_blank=True)
+    msisdn = StrictText(max_length=20, required=False, allow_blank=True)
+    other_party = StrictText(max_length=64, required=False, allow_blank=True)
+    start = StrictText(max_length=40, required=False, allow_blank=True)
+    usage = StrictInteger(required=False)
+
+    class Meta:
+        ref_name = "Corrections"
+
+
+class RecordIdsBody(RequestBody):
+    ids = serializers.ListField(child=StrictInteger(min_value=1), min_length=1, max_length=1_000)
+
+    class Meta:
+        ref_name = "RecordIds"
+
+
+class RecycledShape(serializers.Serializer):
+    """What came of rating records again; refused ones stay in suspense, by `reasons`."""
+
+    rated = serializers.IntegerField()
+    duplicates = serializers.IntegerField()
+    refused = serializers.IntegerField()
+    reasons = serializers.DictField(child=serializers.IntegerField())
+
+    class Meta:
+        ref_name = "Recycled"
+
+
+class DiscardedShape(serializers.Serializer):
+    discarded = serializers.IntegerField()
+
+    class Meta:
+        ref_name = "Discarded"
+
+
+class NotificationShape(serializers.Serializer):
+    id = serializers.IntegerField()
+    at = InstantField()
+    level = serializers.ChoiceField(NOTIFICATION_LEVEL)
+    text = serializers.CharField()
+    activity_id = NumberOrNull()
+    bill_id = NumberOrNull()
+    acknowledged_at = InstantField(allow_null=True)
+    acknowledged_by = serializers.CharField()
+
+    class Meta:
+        ref_name = "Notification"
+
+
+class NotificationQuery(PageQuery):
+    unacknowledged = serializers.BooleanField(default=False, help_text="Only what nobody has seen.")
+
+
+class UsageStatisticsShape(serializers.Serializer):
+    day = serializers.DateField()
+    service = serializers.CharField()
+    price_plan = serializers.CharField()
+    currency = serializers.CharField()
+    records = serializers.IntegerField()
+    usage = serializers.IntegerField(help_text="Seconds, octets, messages or events of the service.")
+    free_usage = serializers.IntegerField()
+    revenue = MoneyField(source="revenue_micros")
+    revenue_micros = serializers.IntegerField()
+
+    class Meta:
+        ref_name = "UsageStatistics"
+
+
+class SubscriberStatisticsShape(serializers.Serializer):
+    day = serializers.DateField()
+    price_plan = serializers.CharField()
+    active = serializers.IntegerField()
+    new = serializers.IntegerField()
+    terminated = serializers.IntegerField()
+
+    class Meta:
+        ref_name = "SubscriberStatistics"
+
+
+class TopUpStatisticsShape(serializers.Serializer):
+    day = serializers.DateField()
+    currency = serializers.CharField()
+    count = serializers.IntegerField()
+    amount = MoneyField(source="amount_micros")
+    amount_micros = serializers.IntegerField()
+
+    class Meta:
+        ref_name = "TopUpStatistics"
+
+
+class StatisticsShape(serializers.Serializer):
+    """Days of the tenant's time zone from `first` to `last`, both included."""
+
+    first = serializers.DateField()
+    last = serializers.DateField()
+    collected_at = InstantField(allow_null=True)
+    usage = UsageStatisticsShape(many=True)
+    subscribers = SubscriberStatisticsShape(many=True)
+    top_ups = TopUpStatisticsShape(many=True)
+
+    class Meta:
+        ref_name = "Statistics"
+
+
+class StatisticsQuery(Query):
+    first = serializers.DateField(required=False, help_text="Left out: 31 days ago.")
+    last = serializers.DateField(required=False)
+    service = serializers.CharField(max_length=32, required=False)
+    price_plan = serializers.CharField(max_length=64, required=False)

@@ -1,0 +1,34 @@
+"""Customers' own tokens in JSON."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from apps.crmapi.rest.fields import InstantField, RequestBody, StrictInteger
+
+
+class IssuedTokenShape(serializers.Serializer):
+    """A customer's own token. It is shown this once: null where the request is repeated."""
+
+    id = serializers.IntegerField()
+    token = serializers.CharField(allow_null=True)
+    name = serializers.CharField()
+    subscriber_id = serializers.IntegerField(allow_null=True)
+    expires_at = InstantField()
+
+    class Meta:
+        ref_name = "IssuedToken"
+
+
+class NewTokenBody(RequestBody):
+    hours = StrictInteger(min_value=1, max_value=8_784, required=False, help_text="How long it counts.")
+
+    class Meta:
+        ref_name = "NewToken"
+
+
+class RevokedShape(serializers.Serializer):
+    revoked = serializers.IntegerField(help_text="How many tokens counted until now.")
+
+    class Meta:
+        ref_name = "Revoked"

@@ -1,0 +1,213 @@
+"""Vouchers in JSON. A PIN is in the answer that generates it, once, and in requests that redeem it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from apps.charging.models import Voucher
+from apps.crmapi.rest.fields import (
+    AmountField,
+    InstantField,
+    MoneyField,
+    PageQuery,
+    RequestBody,
+    StrictBoolean,
+    StrictInteger,
+    StrictText,
+)
+from apps.crmapi.rest.shapes.choices import BALANCE_KIND, VOUCHER_STATUS
+from apps.crmapi.rest.shapes.subscribers import MSISDN
+
+MOST_IN_ONE_ANSWER = 10_000
+
+
+class BatchShape(serializers.Serializer):
+    """Vouchers that were generated together. `amount` is for money, `units` for the other kinds."""
+
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    kind = serializers.ChoiceField(BALANCE_KIND)
+    amount = MoneyField(source="amount_micros")
+    amount_micros = serializers.IntegerField()
+    units = serializers.IntegerField(help_text="Seconds, octets, messages or events.")
+    currency = serializers.CharField()
+    balance_tag = serializers.CharField(source="tag", help_text="The balance that is credited.")
+    balance_days = serializers.IntegerField(allow_null=True, help_text="How long the credit is valid.")
+    bundle = serializers.CharField(
+        source="bundle.code", default="", help_text="Code of the bundle that is given."
+    )
+    bundle_days = serializers.IntegerField(allow_null=True)
+    count = serializers.IntegerField()
+    valid_from = InstantField()
+    expires_at = InstantField()
+    created_at = InstantField()
+    created_by = serializers.CharField()
+
+    class Meta:
+        ref_name = "VoucherBatch"
+
+
+class PrintedVoucherShape(serializers.Serializer):
+    serial = serializers.CharField()
+    pin = serializers.CharField(allow_null=True, help_text="Shown this once.")
+
+    class Meta:
+        ref_name = "PrintedVoucher"
+
+
+class GeneratedBatchShape(serializers.Serializer):
+    """A batch and its PINs, which cannot be had again; null where the request is repeated."""
+
+    batch = BatchShape()
+    vouchers = PrintedVoucherShape(many=True)
+
+    class Meta:
+        ref_name = "GeneratedBatch"
+
+
+class VoucherShape(serializers.Serializer):
+    id = serializers.IntegerField()
+    serial = serializers.CharField()
+    batch_id = serializers.IntegerField()
+    status = serializers.SerializerMethodField()
+    kind = serializers.ChoiceField(BALANCE_KIND, source="batch.kind")
+    amount = MoneyField(source="batch.amount_micros")
+    amount_micros = serializers.IntegerField(source="batch.amount_micros")
+    units = serializers.IntegerField(source="batch.units")
+    currency = serializers.CharField(source="batch.currency")
+    valid_from = InstantField()
+    expires_at = InstantField()
+    account_id = serializers.IntegerField(allow_null=True, help_text="Who redeemed it.")
+    msisdn = serializers.CharField()
+    redeemed_at = InstantField(allow_null=True)
+    changed_at = InstantField()
+    changed_by = serializers.CharField()
+    reason = serializers.CharField()
+
+    class Meta:
+        ref_name = "Voucher"
+
+    @extend_schema_field(serializers.ChoiceField(VOUCHER_STATUS))
+    def get_status(self, voucher: Voucher) -> str:
+        now: datetime = self.context["now"]
+        return voucher.status_at(now).value
+
+
+class ChangedShape(serializers.Serializer):
+    changed = serializers.IntegerField(help_text="How many vouchers were changed.")
+
+    class Meta:
+        ref_name = "ChangedVouchers"
+
+
+class RedemptionShape(serializers.Serializer):
+    """What a redemption gave, and what the account's money could buy right afterwards."""
+
+    serial = serializers.CharField()
+    account_id = serializers.IntegerField()
+    kind = serializers.ChoiceField(BALANCE_KIND)
+    amount = serializers.SerializerMethodField(help_text="Of money; null for other kinds.")
+    amount_micros = serializers.SerializerMethodField()
+    units = serializers.SerializerMethodField(help_text="Of other kinds; null for money.")
+    currency = serializers.CharField()
+    balance_tag = serializers.CharField(source="tag")
+    bundle = serializers.CharField()
+    balance = MoneyField(source="balance_micros")
+    balance_micros = serializers.IntegerField()
+    redeemed_at = InstantField()
+
+    class Meta:
+        ref_name = "Redemption"
+
+    def get_amount(self, found: Any) -> str | None:
+        return MoneyField().to_representation(found.value) if found.kind == "monetary" else None
+
+    def get_amount_micros(self, found: Any) -> int | None:
+        return found.value if found.kind == "monetary" else None
+
+    def get_units(self, found: Any) -> int | None:
+        return None if found.kind == "monetary" else found.value
+
+
+class VoucherQuery(PageQuery):
+    batch_id = serializers.IntegerField(min_value=1, required=False)
+    status = serializers.ChoiceField(VOUCHER_STATUS, required=False)
+    serial = serializers.CharField(max_length=20, required=False, help_text="How the serial number begins.")
+    account_id = serializers.IntegerField(min_value=1, required=False)
+    msisdn = serializers.RegexField(MSISDN, required=False)
+
+
+class NewBatchBody(RequestBody):
+    """What to generate. Money needs `amount` (or `amount_micros`), other kinds `units`; a bundle may stand alone."""
+
+    money = ("amount",)
+
+    name = StrictText(max_length=120)
+    count = StrictInteger(min_value=1, max_value=MOST_IN_ONE_ANSWER)
+    kind = serializers.ChoiceField(BALANCE_KIND, default="monetary")
+    amount = AmountField(required=False)
+    amount_micros = StrictInteger(required=False, min_value=1, max_value=10**15)
+    units = StrictInteger(required=False, min_value=1, max_value=10**15)
+    expires_at = InstantField()
+    valid_from = InstantField(required=False)
+    currency = serializers.RegexField(r"^[A-Z]{3}$", required=False)
+    balance_tag = StrictText(max_length=64, required=False)
+    balance_days = StrictInteger(min_value=1, max_value=3660, required=False)
+    bundle = StrictText(max_length=64, required=False)
+    bundle_days = StrictInteger(min_value=1, max_value=3660, required=False)
+    book = serializers.ChoiceField(["cash", "promotion"], default="cash")
+    active = StrictBoolean(default=True, help_text="False: unusable until their batch is activated.")
+
+    class Meta:
+        ref_name = "NewVoucherBatch"
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        values = super().validate(attrs)
+        wrong = "units" if values["kind"] == "monetary" else "amount_micros"
+        if wrong in values:
+            raise serializers.ValidationError(
+                {wrong.removesuffix("_micros"): f"does not go with {values['kind']}"}
+            )
+        return values
+
+
+class ReasonBody(RequestBody):
+    reason = StrictText(max_length=200, required=False, allow_blank=True)
+
+    class Meta:
+        ref_name = "Reason"
+
+
+class ExtendBody(ReasonBody):
+    expires_at = InstantField(help_text="The new end.")
+
+    class Meta:
+        ref_name = "Extend"
+
+
+class OwnRedeemBody(RequestBody):
+    pin = StrictText(
+        max_length=64, help_text="16 digits; blanks, dots and dashes between them do not matter."
+    )
+
+    class Meta:
+        ref_name = "OwnRedeem"
+
+
+class RedeemBody(OwnRedeemBody):
+    """The account by its id, or by a number that it pays for."""
+
+    account_id = StrictInteger(min_value=1, required=False)
+    msisdn = serializers.RegexField(MSISDN, required=False)
+
+    class Meta:
+        ref_name = "Redeem"
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("account_id" in attrs) == ("msisdn" in attrs):
+            raise serializers.ValidationError("give account_id or msisdn")
+        return attrs

@@ -1,0 +1,1 @@
+"""Resources of the REST door, a file a kind."""
