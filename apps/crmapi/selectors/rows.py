@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any, TypeVar
 
 from apps.kernel.errors import InvalidInput
+from apps.rating.models import Service
 
 ROWS_A_PAGE = 500
 MOST_AT_ONCE = 1_000
@@ -44,6 +44,14 @@ def checked_not_negative(**values: int) -> None:
             raise InvalidInput("must not be negative", where=name)
 
 
+def checked_service(code: str) -> int:
+    """The id of a service. Raises InvalidInput, naming those there are."""
+    services = dict(Service.objects.values_list("code", "pk"))
+    if code not in services:
+        raise InvalidInput(f"“{code}” is not a service; there are {', '.join(services)}", where="service")
+    return services[code]
+
+
 def paged(
     page_after: Callable[[Any, int], Sequence[T]], first: Any, key: Callable[[T], Any], limit: int
 ) -> Iterator[T]:
@@ -62,9 +70,3 @@ def paged(
         after = key(page[-1])
         if left is not None:
             left -= count
-
-
-def chunks(values: Iterator[T], size: int = ROWS_A_PAGE) -> Iterator[list[T]]:
-    """Lists of up to ``size``."""
-    while chunk := list(islice(values, size)):
-        yield chunk
