@@ -57,6 +57,21 @@ def test_a_record_seen_twice_is_counted_once_and_takes_no_free_units(monkeypatch
 
 
 @pytest.mark.django_db
+def test_a_file_that_repeats_itself_is_not_charged_in_vain_first(monkeypatch):
+    charged = []
+    original = batches.Batch._charge
+
+    def charge(self, writer, chunk):
+        charged.append(len(chunk))
+        return original(self, writer, chunk)
+
+    monkeypatch.setattr(batches.Batch, "_charge", charge)
+    make_operator()
+    load(stream([cdr(1), cdr(2), cdr(1)]), "a.cdr")
+    assert charged == [2]
+
+
+@pytest.mark.django_db
 def test_the_same_id_of_another_source_is_another_record():
     make_operator()
     load(header(source="MSC01") + stream([cdr(1)]), "a.cdr")

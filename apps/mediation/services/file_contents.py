@@ -16,6 +16,8 @@ from apps.mediation.services.steps import OnStep
 # As many stretches of a file may be no records at all before the rest of it is given up.
 MOST_UNREADABLE = 10_000
 _STEP_RECORDS = 20_000
+# Repeats are looked for among so many records; what they cost later is time alone, and this bounds the memory.
+REPEATS_AMONG = 200_000
 
 
 class NothingReadable(Exception):
@@ -23,12 +25,16 @@ class NothingReadable(Exception):
 
 
 class FileContents:
-    """What is in a file. ``records`` are in the order in which they are charged, ``suspended`` in that of the file."""
+    """What is in a file. ``records`` are in the order in which they are charged, ``suspended`` in that of the file.
+
+    ``repeats``: some record probably comes twice, so that storing them blindly would be in vain.
+    """
 
     def __init__(self, records: SortedRecords | None = None, suspended: SortedRecords | None = None) -> None:
         self.records = SortedRecords() if records is None else records
         self.suspended = SortedRecords() if suspended is None else suspended
         self.msisdns: set[str] = set()
+        self.repeats = False
 
     def __enter__(self) -> FileContents:
         return self
@@ -56,7 +62,9 @@ def collect(
     """All records of the file into ``contents``; raises NothingReadable where there is not one."""
     check, source_id = checker.check, checker.file_source_id
     add, set_aside, know = contents.records.add, contents.suspended.add, contents.msisdns.add
-    read = unreadable = 0
+    read = unreadable = looked = 0
+    keys: set[int] = set()
+    know_key = keys.add
     first_problem = "it holds no records"
     with without_garbage_collection():
         for item in format_.read(file, options):
@@ -76,10 +84,14 @@ def collect(
             if type(checked) is tuple:
                 know(checked[5])
                 add(checked)
+                if looked < REPEATS_AMONG:
+                    looked += 1
+                    know_key(hash(checked[2:4]))
             else:
                 set_aside(tuple(checked))
             if not read % _STEP_RECORDS:
                 on_step("read", item[1], size)
+    contents.repeats = len(keys) < looked
     if not read and (unreadable or not may_be_empty):
         raise NothingReadable(f"nothing in it can be read as {format_.title}: {first_problem}")
     on_step("read", size, size)

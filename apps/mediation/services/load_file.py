@@ -150,7 +150,7 @@ class _FileLoad:
         destinations = destination_ids(version_id, tariff, dry_run=self.dry_run)
         if not self.dry_run:
             prepare_load_sequence()
-        careful, refusal = False, None
+        careful, refusal = contents.repeats, None
         for attempt in range(ATTEMPTS):
             try:
                 with without_garbage_collection(), transaction.atomic():

@@ -92,7 +92,7 @@ class ReadAhead:
         contents = FileContents(
             SortedRecords.read_from(file, *answer.records), SortedRecords.read_from(file, *answer.suspended)
         )
-        contents.msisdns = answer.msisdns
+        contents.msisdns, contents.repeats = answer.msisdns, answer.repeats
         return reading, contents
 
     def _running(self) -> subprocess.Popen[bytes]:

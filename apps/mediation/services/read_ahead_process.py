@@ -34,6 +34,7 @@ class Answer(NamedTuple):
     records: Any
     suspended: Any
     msisdns: set[str]
+    repeats: bool
 
 
 def answer(request: Request) -> Answer | None:
@@ -59,7 +60,7 @@ def answer(request: Request) -> Answer | None:
                 target.truncate(0)
                 records = contents.records.write_to(target)
                 suspended = contents.suspended.write_to(target)
-            return Answer(state, digest, records, suspended, contents.msisdns)
+            return Answer(state, digest, records, suspended, contents.msisdns, contents.repeats)
     except Exception:
         return None
 
