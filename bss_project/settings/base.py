@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "apps.subscribers",
     "apps.charging",
     "apps.mediation",
+    "apps.insight",
     "apps.billing",
     "apps.invoicing",
     "apps.diameter",

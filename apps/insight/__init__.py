@@ -1,0 +1,1 @@
+"""The insight room: what operators count; statistics by service, plan and day."""
