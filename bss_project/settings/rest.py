@@ -27,15 +27,15 @@ REST_FRAMEWORK = {
 _DESCRIPTION = """\
 Charging and billing over HTTP.
 
-**Tokens.** Every request carries `Authorization: Bearer TOKEN`: a JWT (HS256) of a registered client, or an opaque token
-(`manage.py apitoken create`). A token belongs to one tenant and has roles; what it may not see is not found.
+**Tokens.** Every request carries `Authorization: Bearer TOKEN`: a JWT (HS256) of a registered client, or an opaque
+token (`manage.py apitoken create`). A token belongs to one tenant and has roles; what it may not see is not found.
 
 **Money** is decimal text (`"12.5"`), and next to it the same in whole micro-units (`12500000`) under the name with
-`_micros`. Requests give either. **Times** are ISO 8601, in UTC in answers; periods contain their start and not their end.
-**Usage** counts seconds, octets, messages or events, as `unit` says.
+`_micros`. Requests give either. **Times** are ISO 8601, in UTC in answers; periods contain their start and not their
+end. **Usage** counts seconds, octets, messages or events, as `unit` says.
 
-**Lists** come in pages: `limit` items, and `next_cursor` for the next page. **POSTs** take an `Idempotency-Key`: repeated
-with the same body they are answered as the first time (with `Idempotency-Replayed: true`), and nothing is done twice.
+**Lists** come in pages: `limit` items, and `next_cursor` for the next page. **POSTs** take an `Idempotency-Key`:
+repeated with the same body they are answered as the first time (`Idempotency-Replayed: true`); nothing is done twice.
 
 **Errors** are problem documents (RFC 9457, `application/problem+json`) with a stable `code`.
 """

@@ -31,6 +31,7 @@ usage.read                 yes        yes      yes      yes        yes
 accounts.read              yes        yes      yes      yes        yes
 balances.read              yes        yes      yes      yes        yes
 balances.topup             yes        yes      -        -          yes
+balances.adjust            -          yes      -        -          yes
 bills.read                 yes        yes      yes      yes        yes
 bills.reformat             -          yes      -        -          yes
 billing.execute            yes        yes      -        -          yes

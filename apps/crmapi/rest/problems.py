@@ -34,6 +34,7 @@ STATUS_OF_CODE: dict[str, int] = {
     "idempotency_key_missing": status.HTTP_400_BAD_REQUEST,
     "invalid_cursor": status.HTTP_400_BAD_REQUEST,
     "idempotency_key_reused": status.HTTP_422_UNPROCESSABLE_ENTITY,
+    "redemption_wait": status.HTTP_429_TOO_MANY_REQUESTS,
     "charging_unavailable": status.HTTP_503_SERVICE_UNAVAILABLE,
 }
 STATUS_OF_CLASS: tuple[tuple[type[BssError], int], ...] = (
@@ -146,8 +147,9 @@ def problem_of(error: BssError) -> Response:
     elif error.where:
         errors = [{"field": error.where, "code": error.code, "detail": error.message}]
     headers = {"Retry-After": str(RETRY_AFTER_S)} if status_code == 503 else {}
-    wait_s = getattr(error, "retry_after_s", None)
-    if wait_s is not None:
+    # Too many calls, or too many wrong PINs: how long to wait is known.
+    wait_s = getattr(error, "retry_after_s", 0) or getattr(error, "wait_s", 0)
+    if wait_s:
         headers["Retry-After"] = str(max(1, ceil(wait_s)))
     if status_code == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="api"'

@@ -11,6 +11,7 @@ from apps.crmapi.rest.fields import (
     NumberOrNull,
     PageQuery,
     RequestBody,
+    StrictBoolean,
     StrictInteger,
     StrictText,
 )
@@ -110,12 +111,27 @@ class LedgerQuery(PageQuery):
     tag = serializers.CharField(max_length=64, required=False, help_text="Of this balance alone.")
 
 
+class AdjustmentBody(RequestBody):
+    """A correction up or, negative, down; `note` says why and stays in the ledger."""
+
+    money = ("amount",)
+    money_needed = ("amount",)
+
+    amount = AmountField(required=False, help_text="Or give `amount_micros`.")
+    amount_micros = StrictInteger(required=False, min_value=-(10**15), max_value=10**15)
+    note = StrictText(max_length=200)
+    may_overdraw = StrictBoolean(default=False, help_text="Whether it may end below zero.")
+
+    class Meta:
+        ref_name = "Adjustment"
+
+
 class TopUpBody(RequestBody):
     money = ("amount",)
     money_needed = ("amount",)
 
     amount = AmountField(required=False, help_text="Or give `amount_micros`.")
-    amount_micros = StrictInteger(required=False, min_value=1)
+    amount_micros = StrictInteger(required=False, min_value=1, max_value=10**15)
     note = StrictText(max_length=200, required=False, allow_blank=True, help_text="Printed on statements.")
 
     class Meta:

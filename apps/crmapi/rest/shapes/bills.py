@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from apps.crmapi.rest.fields import (
+    AmountField,
     InstantField,
     MoneyField,
     NumberOrNull,
@@ -169,6 +170,20 @@ class ReformatBody(RequestBody):
 
     class Meta:
         ref_name = "Reformat"
+
+
+class PaymentBody(RequestBody):
+    money = ("amount",)
+    money_needed = ("amount",)
+
+    amount = AmountField(required=False, help_text="Negative: given back. Or give `amount_micros`.")
+    amount_micros = StrictInteger(required=False, min_value=-(10**15), max_value=10**15)
+    reference = StrictText(max_length=100, help_text="The bank's or desk's own.")
+    method = StrictText(max_length=40, required=False, allow_blank=True)
+    at = InstantField(required=False, help_text="When it was received; left out: now.")
+
+    class Meta:
+        ref_name = "NewPayment"
 
 
 class ActivityQuery(PageQuery):

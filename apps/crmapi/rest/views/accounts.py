@@ -7,13 +7,13 @@ from typing import Any
 from rest_framework.response import Response
 
 from apps.crmapi.rest import examples
-from apps.crmapi.rest.changes import REPLAYED
 from apps.crmapi.rest.door import Door
 from apps.crmapi.rest.operations import Call, operation, page_shape
 from apps.crmapi.rest.pagination import page_of
 from apps.crmapi.rest.shapes.accounts import (
     AccountQuery,
     AccountShape,
+    AdjustmentBody,
     BalanceOfAccountShape,
     BalanceShape,
     LedgerEntryShape,
@@ -22,7 +22,7 @@ from apps.crmapi.rest.shapes.accounts import (
     TopUpBody,
 )
 from apps.crmapi.selectors.accounts import balances, get_account, get_balance, ledger, list_accounts
-from apps.crmapi.services.money import top_up
+from apps.crmapi.services.money import adjust_balance, top_up
 from apps.kernel.errors import NotFound
 
 TAG = "Accounts"
@@ -162,9 +162,9 @@ class TopUps(Door):
         request_example={"amount": "20.00", "note": "Counter, receipt 4711"},
         answer_example=examples.MOVED,
     )
-    def post(self, call: Call, account_id: int) -> Response:
+    def post(self, call: Call, account_id: int) -> Any:
         """Add money to the default balance, once for the `Idempotency-Key`."""
-        moved = top_up(
+        return top_up(
             call.tenant,
             account_id,
             call.body["amount_micros"],
@@ -174,7 +174,32 @@ class TopUps(Door):
             note=call.body.get("note", ""),
             by=call.caller.actor,
         )
-        response = Response(MovedShape(moved).data, status=201)
-        if moved.repeated:
-            response.headers[REPLAYED] = "true"
-        return response
+
+
+class Adjustments(Door):
+    @operation(
+        "adjustments_create",
+        "Correct a balance",
+        permission="balances.adjust",
+        tag=TAG,
+        status=201,
+        path=ID,
+        body=AdjustmentBody,
+        answer=MovedShape,
+        target="account",
+        key="required",
+        problems=(409,),
+        request_example={"amount": "-2.50", "note": "Ticket 991: charged twice by the partner"},
+    )
+    def post(self, call: Call, account_id: int) -> Any:
+        """Up or down, once for the `Idempotency-Key`; below zero only where the body says that it may."""
+        body = dict(call.body)
+        return adjust_balance(
+            call.tenant,
+            account_id,
+            body.pop("amount_micros"),
+            key=f"{call.caller.client}:{call.key}"[:200],
+            now=call.now,
+            by=call.caller.actor,
+            **body,
+        )

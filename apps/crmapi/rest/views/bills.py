@@ -22,6 +22,7 @@ from apps.crmapi.rest.shapes.bills import (
     BillRunBody,
     BillShape,
     BillWithLinesShape,
+    PaymentBody,
     ReformatBody,
     RunProgressShape,
     number_of,
@@ -29,7 +30,7 @@ from apps.crmapi.rest.shapes.bills import (
 from apps.crmapi.rest.shapes.choices import ACTIVITY_STATUSES, ACTIVITY_TYPES
 from apps.crmapi.selectors.bill_runs import runs_of_activity
 from apps.crmapi.selectors.bills import bill_file, get_activity, get_bill, list_activities, list_bills
-from apps.crmapi.services.billing import execute_bill_cycle, execute_billing, reformat_bill
+from apps.crmapi.services.billing import execute_bill_cycle, execute_billing, record_payment, reformat_bill
 from apps.kernel.errors import Conflict
 
 TAG = "Bills"
@@ -152,6 +153,33 @@ class Reformat(Door):
         )
 
 
+class Payments(Door):
+    @operation(
+        "payments_create",
+        "Record a payment",
+        permission="payments.write",
+        tag=TAG,
+        status=201,
+        path=ID,
+        body=PaymentBody,
+        answer=BillWithLinesShape,
+        target="bill",
+        key="optional",
+        problems=(409,),
+        request_example={"amount": "29.99", "reference": "TRX 2026-02-04/118", "method": "bank transfer"},
+    )
+    def post(self, call: Call, bill_id: int) -> Any:
+        """Money received for a bill, which is paid once its total is covered.
+
+        Recording the same `reference` again changes nothing, with or without an `Idempotency-Key`.
+        """
+        body = dict(call.body)
+        amount, reference = body.pop("amount_micros"), body.pop("reference")
+        return record_payment(
+            call.tenant, bill_id, amount, reference, now=call.now, by=call.caller.actor, **body
+        )
+
+
 class Activities(Door):
     @operation(
         "activities_list",
@@ -190,6 +218,7 @@ class SingleBillings(Door):
         permission="billing.execute",
         tag="Activities",
         status=202,
+        body=SingleBillingBody,
         answer=ActivityShape,
         target="activity",
         key="optional",
