@@ -25,6 +25,7 @@ from apps.crmapi.rest.shapes.bills import (
     PaymentBody,
     ReformatBody,
     RunProgressShape,
+    SingleBillingBody,
     number_of,
 )
 from apps.crmapi.rest.shapes.choices import ACTIVITY_STATUSES, ACTIVITY_TYPES
