@@ -92,6 +92,18 @@ def diameter(serving: Serving, *arguments: str) -> ProcessSpec:
     )
 
 
+def grpc(serving: Serving) -> ProcessSpec:
+    """The CRM's gRPC server; its address and limits are settings (BSS_GRPC_…)."""
+    return ProcessSpec(
+        name="grpc",
+        command=(sys.executable, "-u", str(BASE_DIR / "manage.py"), "rungrpc"),
+        cwd=BASE_DIR,
+        ready_when="listening at",
+        # Calls in flight are answered first.
+        grace_s=40.0,
+    )
+
+
 def cycle_workers(serving: Serving) -> list[ProcessSpec]:
     """A worker for every bill cycle that is in use, on the cycle's own queue; reads the database."""
     from django.db import connection
@@ -113,6 +125,7 @@ PARTS: dict[str, Processes] = {
     "web": lambda serving: [web(serving)],
     "beat": lambda serving: [beat(serving)],
     "diameter": lambda serving: [diameter(serving)],
+    "grpc": lambda serving: [grpc(serving)],
     "cycles": cycle_workers,
     **{
         queue: lambda serving, queue=queue: [worker(queue, [queue], serving)]  # type: ignore[misc]

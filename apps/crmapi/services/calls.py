@@ -63,6 +63,11 @@ def perform(
     return answer, repeated
 
 
+def record_done(call: Call, target: str = "") -> None:
+    """Write down what is not done through :func:`perform`: a change that sees to its own transaction, or a read."""
+    _record(call, "ok", target=target)
+
+
 def record_refusal(call: Call, error: BssError) -> None:
     """Write down that the call was refused; a failure to write does not hide the refusal itself."""
     try:

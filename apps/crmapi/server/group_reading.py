@@ -1,0 +1,58 @@
+"""Reads of the same kind answered together: those that came while the last ones were read. None waits for others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+from apps.crmapi.server.threads import DatabaseThreads
+
+MOST_TOGETHER = 128
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+
+class GroupReader(Generic[A, R]):
+    """``read`` takes a list and gives as many results; a lone call is read at once, by itself."""
+
+    def __init__(
+        self, threads: DatabaseThreads, read: Callable[[list[A]], Sequence[R]], most: int = MOST_TOGETHER
+    ) -> None:
+        self._threads = threads
+        self._read = read
+        self._most = most
+        self._waiting: list[tuple[A, asyncio.Future[R]]] = []
+        self._task: asyncio.Task[None] | None = None
+
+    async def get(self, asked: A) -> R:
+        """The result for ``asked``; raises what ``read`` raises for the whole group."""
+        future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self._waiting.append((asked, future))
+        if self._task is None:
+            self._task = asyncio.create_task(self._work())
+        return await future
+
+    async def _work(self) -> None:
+        try:
+            while self._waiting:
+                group, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+                # Whoever gave up meanwhile (a deadline) need not be read for.
+                group = [(asked, future) for asked, future in group if not future.done()]
+                if group:
+                    await self._answer(group)
+        finally:
+            self._task = None
+
+    async def _answer(self, group: list[tuple[A, asyncio.Future[R]]]) -> None:
+        try:
+            found = await asyncio.wrap_future(self._threads.submit(self._read, [asked for asked, _ in group]))
+        except Exception as error:
+            for _, future in group:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        for (_, future), result in zip(group, found, strict=True):
+            if not future.done():
+                future.set_result(result)

@@ -1,0 +1,1 @@
+"""What each RPC does: read the message, call one use case, write the message; one file a concern."""
