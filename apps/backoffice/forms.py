@@ -16,6 +16,7 @@ _WIDGETS: tuple[tuple[type[forms.Widget], type[forms.Widget]], ...] = (
     (forms.CheckboxInput, widgets.UnfoldBooleanWidget),
     (forms.NumberInput, widgets.UnfoldAdminIntegerFieldWidget),
     (forms.EmailInput, widgets.UnfoldAdminEmailInputWidget),
+    (forms.PasswordInput, widgets.UnfoldAdminPasswordWidget),
     (forms.DateInput, widgets.UnfoldAdminSingleDateWidget),
     (forms.SplitDateTimeWidget, widgets.UnfoldAdminSplitDateTimeWidget),
     (forms.TextInput, widgets.UnfoldAdminTextInputWidget),

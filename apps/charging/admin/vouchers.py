@@ -18,7 +18,7 @@ from apps.backoffice.filters import DaysFilter
 from apps.backoffice.forms import ActionForm
 from apps.backoffice.paging import InfinitePaginator
 from apps.backoffice.panels import Panel, Table, add_panel, page_of
-from apps.charging.admin.voucher_actions import CHANGE, DONE, ReasonForm, change_actions, worth
+from apps.charging.admin.voucher_actions import CHANGE, DONE, change_actions, worth
 from apps.charging.domain.balances import BalanceKind
 from apps.charging.domain.vouchers import VoucherAction, VoucherStatus
 from apps.charging.models import Account, LedgerEntry, RedemptionGuard, Voucher
@@ -157,7 +157,13 @@ class LockedFilter(DropdownFilter):
         return queryset
 
 
-def lift(request: HttpRequest, guard: RedemptionGuard, form: ReasonForm) -> str:
+class LiftForm(ActionForm):
+    reason = forms.CharField(
+        max_length=200, required=False, help_text="Such as how the customer was identified."
+    )
+
+
+def lift(request: HttpRequest, guard: RedemptionGuard, form: LiftForm) -> str:
     lift_lock(
         guard.tenant,
         guard.subject,
@@ -189,7 +195,7 @@ class RedemptionGuardAdmin(ReadOnlyAdmin):
             "Let in again",
             LIFT,
             lift,
-            ReasonForm,
+            LiftForm,
             icon="lock_open",
             primary=True,
             offered=lambda guard: bool(guard.failures or guard.locked_at),
@@ -246,7 +252,7 @@ def redeem_voucher(request: HttpRequest, account: Account, form: RedeemForm) -> 
             key=f"admin:{request.user.pk}:{data['key']}",
         )
     except InvalidInput as error:
-        raise ValidationError({"pin": error.message}) from error
+        raise ValidationError({"pin": f"{error.message[:1].upper()}{error.message[1:]}."}) from error
     gave = (
         plain_money(done.value, done.currency)
         if done.kind == BalanceKind.MONETARY

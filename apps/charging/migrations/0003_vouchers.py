@@ -76,6 +76,8 @@ class Migration(migrations.Migration):
                 ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='rating.tenant')),
             ],
             options={
+                'verbose_name': 'party with wrong PINs',
+                'verbose_name_plural': 'wrong PINs',
                 'constraints': [models.UniqueConstraint(fields=('tenant', 'subject'), name='redemption_guard_once_a_subject')],
             },
         ),

@@ -155,6 +155,8 @@ class RedemptionGuard(models.Model):
     lift_reason = models.CharField(max_length=200, blank=True)
 
     class Meta:
+        verbose_name = "party with wrong PINs"
+        verbose_name_plural = "wrong PINs"
         constraints = [
             models.UniqueConstraint(fields=["tenant", "subject"], name="redemption_guard_once_a_subject")
         ]
