@@ -4,6 +4,7 @@ from pathlib import Path
 
 from bss_project.settings import environment as env
 from bss_project.settings.files import CDR_SCAN_INTERVAL_S, VAR_DIR
+from bss_project.settings.insight import STATISTICS_TICK_S
 
 BROKER_URL = env.text("BROKER_URL", f"filesystem://{VAR_DIR / 'broker'}")
 
@@ -78,6 +79,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "apps.charging.tasks.forget_old_answers",
         "schedule": 3600.0,
         "options": {"queue": "maintenance", "expires": 3600.0},
+    },
+    "collect-statistics": {
+        "task": "apps.insight.tasks.collect_statistics",
+        "schedule": float(STATISTICS_TICK_S),
+        "options": {"queue": "maintenance", "expires": 60.0},
     },
     "forget-old-api-records": {
         "task": "apps.crmapi.tasks.forget_old_records",

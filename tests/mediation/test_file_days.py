@@ -37,6 +37,8 @@ def test_the_records_of_a_file_lie_between_the_ids_that_its_days_name():
         ids = list(Cdr.objects.filter(file=file).values_list("pk", flat=True))
         assert bounds[0] < min(ids)
         assert max(ids) <= bounds[1]
+        # One after the other, so that none is looked for among those of files before it.
+        assert Cdr.objects.filter(pk__gt=bounds[0], pk__lte=bounds[1]).count() == len(ids)
 
 
 def test_a_file_that_comes_again_counts_once():

@@ -140,6 +140,8 @@ class Batch:
 
     def run(self, records: Iterable[CheckedRecord], suspended: Iterable[SuspendedRecordData]) -> BatchTotals:
         """Charge and store ``records`` in the order given, and put ``suspended`` into suspense."""
+        if not self.dry_run:
+            self._after_cdr = newest_cdr_id()
         # The wrapper itself: django.db.connection would be another one in the writer's thread.
         with CdrWriter(connections[DEFAULT_DB_ALIAS]) as writer:
             for portion in _portions(suspended):

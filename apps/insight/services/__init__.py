@@ -1,0 +1,1 @@
+"""Changes of the insight room: counting, one transaction a portion."""
