@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from apps.charging.domain.books import Books
@@ -73,8 +74,32 @@ def refuse(state: State, request: ChargingRequest, refusal: Refusal) -> Charging
 
 def answer_to_text(answer: ChargingAnswer) -> str:
     """The answer as compact JSON, for :func:`answer_from_text`. Its ``replayed`` mark is not kept."""
-    fields = [answer.result, [_item_fields(item) for item in answer.items], *answer[2:-1]]
-    return _write_json(fields)
+    (
+        result,
+        items,
+        account_id,
+        subscriber_id,
+        currency,
+        cost_micros,
+        balance_micros,
+        enough,
+        validity_s,
+        reason,
+        message,
+        _,
+    ) = answer
+    return (
+        f'["{result.value}",[{",".join([_item_text(item) for item in items])}],'
+        f"{'null' if account_id is None else account_id},{'null' if subscriber_id is None else subscriber_id},"
+        f'"{currency}",{cost_micros},{balance_micros},{_TRUTH[enough]},{validity_s},'
+        f"{json_text(reason)},{_write_json(message) if message else _EMPTY}]"
+    )
+
+
+@lru_cache(maxsize=10_000)
+def json_text(text: str) -> str:
+    """A code or a name, of which there are few, as JSON."""
+    return _write_json(text)
 
 
 def answer_from_text(text: str) -> ChargingAnswer:
@@ -90,11 +115,34 @@ _FINAL = AnswerItem._fields.index("final")
 _TARIFF_CHANGE = AnswerItem._fields.index("tariff_change_at")
 
 
-def _item_fields(item: AnswerItem) -> list[Any]:
-    fields: list[Any] = list(item)
-    if item.tariff_change_at is not None:
-        fields[_TARIFF_CHANGE] = item.tariff_change_at.timestamp()
-    return fields
+_TRUTH = {None: "null", True: "true", False: "false"}
+_EMPTY = '""'
+
+
+def _item_text(item: AnswerItem) -> str:
+    (
+        service,
+        result,
+        rating_group,
+        identifier,
+        type_of_record,
+        granted,
+        final,
+        cost_micros,
+        unpaid_micros,
+        validity_s,
+        quota_holding_s,
+        threshold,
+        change_at,
+        reason,
+    ) = item
+    return (
+        f'[{json_text(service)},"{result.value}",{"null" if rating_group is None else rating_group},'
+        f'{"null" if identifier is None else identifier},"{type_of_record}",'
+        f"{'null' if granted is None else granted},{'null' if final is None else _write_json(final)},"
+        f"{cost_micros},{unpaid_micros},{validity_s},{'null' if quota_holding_s is None else quota_holding_s},"
+        f"{threshold},{'null' if change_at is None else repr(change_at.timestamp())},{json_text(reason)}]"
+    )
 
 
 def _item_from(fields: list[Any]) -> AnswerItem:

@@ -20,13 +20,20 @@ from apps.charging.domain.balances import DEFAULT_TAG
 from apps.charging.domain.balances import Balance as BalanceValue
 from apps.charging.domain.charge import charge, digest_of, session_key
 from apps.charging.domain.requests import ChargingAnswer, ChargingRequest, Operation
-from apps.charging.domain.sessions import Hold, Session
+from apps.charging.domain.sessions import Hold, Session, SessionStatus
 from apps.charging.domain.state import FIRST_NEW_ID, Account, Counter, Entry, State
 from apps.charging.domain.usage_book import CounterKey, Line
 from apps.charging.models import Balance
 from apps.charging.services.batch_writing import Writing, write
 from apps.charging.services.lines import Directory, Number
-from apps.charging.services.rows import BALANCE_COLUMNS, SESSION_COLUMNS, balance_of, session_of
+from apps.charging.services.rows import (
+    BALANCE_COLUMNS,
+    SESSION_COLUMNS,
+    SESSION_MARK_COLUMNS,
+    balance_of,
+    session_of,
+)
+from apps.charging.services.session_memory import SessionMemory
 from apps.rating.domain import Rater
 from apps.storage.upserts import select
 
@@ -49,21 +56,25 @@ def execute(
     now: datetime,
     directory: Directory,
     rater: Rater,
-    owners: dict[str, tuple[int, int]],
+    memory: SessionMemory,
     turn: AbstractContextManager[object],
 ) -> list[ChargingAnswer | Poisoned]:
     """Charge the requests in their order in one transaction; the answers in the same order, committed.
 
-    ``owners`` remembers account and subscriber by session key. ``turn`` is held while nothing but computing is
+    ``memory`` learns the sessions that were written. ``turn`` is held while nothing but computing is
     done: two threads that compute at once only take the interpreter from each other. Raises what the database
     raises; nothing is written then.
     """
     connection = connections[DEFAULT_DB_ALIAS]
-    batch = _Batch(requests, now, directory, rater, owners, connection, turn)
+    batch = _Batch(requests, now, directory, rater, memory, connection, turn)
     with transaction.atomic():
         results = batch.run()
     if not connection.in_atomic_block:
-        owners.update(batch.found_owners)
+        for key, (mark, session) in batch.writing.marks.items():
+            if session.status == SessionStatus.OPEN:
+                memory.remember(key, mark, session)
+            else:
+                memory.drop(key)
     return results
 
 
@@ -76,21 +87,20 @@ class _Batch:
         now: datetime,
         directory: Directory,
         rater: Rater,
-        owners: dict[str, tuple[int, int]],
+        memory: SessionMemory,
         connection: BaseDatabaseWrapper,
         turn: AbstractContextManager[object],
     ) -> None:
         self.turn = turn
         self.connection = connection
         self.for_update = " FOR UPDATE" if connection.vendor == "mysql" else ""
-        self.requests, self.now, self.directory, self.rater, self.owners = (
+        self.requests, self.now, self.directory, self.rater, self.memory = (
             requests,
             now,
             directory,
             rater,
-            owners,
+            memory,
         )
-        self.found_owners: dict[str, tuple[int, int]] = {}
         self.digests = [digest_of(request) for request in requests]
         self.keys = [
             session_key(request) if request.operation in _IN_SESSION else None for request in requests
@@ -145,27 +155,28 @@ class _Batch:
 
     def _find_out_whose(self) -> list[tuple[int | None, int | None]]:
         """Account and subscriber of each request; None where there is none."""
-        owners, found_owners = self.owners, self.found_owners
-        unknown = {
-            key
-            for request, key in zip(self.requests, self.keys, strict=True)
-            if key is not None and key not in owners and request.operation is not Operation.RESERVE
-        }
-        if unknown:
-            for key, account_id, subscriber_id in self._select(
-                "SELECT `key`, account_id, subscriber_id FROM charging_chargingsession WHERE `key` IN ({values})",
-                unknown,
-            ):
-                found_owners[key] = (account_id, subscriber_id)
+        owners: dict[str, tuple[int, int]] = {}
+        unknown: set[str] = set()
+        for request, key in zip(self.requests, self.keys, strict=True):
+            if key is None:
+                continue
+            known = self.memory.owner(key)
+            if known is not None:
+                owners[key] = known
+            elif request.operation is not Operation.RESERVE:
+                unknown.add(key)
+        for key, account_id, subscriber_id in self._select(
+            "SELECT `key`, account_id, subscriber_id FROM charging_chargingsession WHERE `key` IN ({values})",
+            unknown,
+        ):
+            owners[key] = (account_id, subscriber_id)
         whose: list[tuple[int | None, int | None] | None] = []
         numbers: set[Number] = set()
         for request, key in zip(self.requests, self.keys, strict=True):
             if request.operation in _ORDERS:
                 whose.append((request.order.account_id if request.order else None, None))
                 continue
-            owner: tuple[int | None, int | None] | None = None
-            if key is not None:
-                owner = owners.get(key) or found_owners.get(key)
+            owner: tuple[int | None, int | None] | None = owners.get(key) if key is not None else None
             whose.append(owner)
             if owner is None:
                 numbers.update(_numbers_of(request))
@@ -279,26 +290,44 @@ class _Batch:
         keys = {key for key in self.keys if key is not None}
         if not keys:
             return
+        sessions = self.sessions
+        changed = []
+        for key, *mark in self._select(
+            f"SELECT `key`, {SESSION_MARK_COLUMNS} FROM charging_chargingsession WHERE `key` IN ({{values}})",
+            keys,
+        ):
+            session = self.memory.session(key, tuple(mark))
+            if session is None:
+                changed.append(key)
+            else:
+                sessions[key] = session
+        if changed:
+            self._read_whole_sessions(changed)
+        self.writing.before = dict(sessions)
+
+    def _read_whole_sessions(self, keys: list[str]) -> None:
+        """Sessions that another process, or nobody yet, has had in hand."""
         rows = self._select(
             f"SELECT `key`, {SESSION_COLUMNS} FROM charging_chargingsession WHERE `key` IN ({{values}})", keys
         )
-        if not rows:
-            return
         holds: dict[int, dict[int, list[Hold]]] = {}
-        for reservation_id, row_id, meter, holder_id, amount in self._select(
-            "SELECT id, session_id, meter, holder_id, amount FROM charging_reservation WHERE session_id IN ({values})"
+        for row_id, meter, holder_id, amount in self._select(
+            "SELECT session_id, meter, holder_id, amount FROM charging_reservation WHERE session_id IN ({values})"
             " ORDER BY id",
             [row[1] for row in rows],
         ):
             holds.setdefault(row_id, {}).setdefault(meter, []).append(Hold(holder_id, amount))
-            self.writing.reservation_ids[row_id, meter, holder_id] = reservation_id
         for key, *row in rows:
-            session = session_of(tuple(row), holds.get(row[0], {}))
-            self.sessions[key] = session
-            self.found_owners[key] = (session.account_id, session.subscriber_id)
+            self.sessions[key] = session_of(tuple(row), holds.get(row[0], {}))
 
     def _read_counters(self, subscriber_ids: list[int]) -> None:
-        held = {-holder for _, _, holder in self.writing.reservation_ids if holder < 0}
+        held = {
+            -hold.balance_id
+            for session in self.sessions.values()
+            for meter in session.meters
+            for hold in meter.holds
+            if hold.balance_id < 0
+        }
         if not subscriber_ids and not held:
             return
         # Sessions end within days; the months that matter are this one and the one before.
@@ -414,7 +443,6 @@ class _Batch:
             if before.session is None:
                 self.next_session_row += 1
                 writing.new_sessions.add(session.row_id)
-                self.found_owners[key] = (session.account_id, session.subscriber_id)
             writing.sessions[key] = session
             self.sessions[key] = session
         writing.entries.extend(entries)

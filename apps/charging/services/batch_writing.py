@@ -13,21 +13,23 @@ from apps.charging.domain.sessions import Session
 from apps.charging.domain.state import FIRST_NEW_ID, Counter, Entry
 from apps.charging.domain.usage_book import CounterKey
 from apps.charging.services.rows import balance_figures, instant_text, meters_to_text
-from apps.storage.upserts import insert_few, marks, upsert_few
+from apps.charging.services.session_memory import Mark
+from apps.storage.upserts import insert_few, marks, select, upsert_few
 
 
 @dataclass(slots=True)
 class Writing:
     """The last value of everything that changed, and the entries and answers to be added.
 
-    ``reservation_ids`` are those of the rows that were read, by (session row, meter, holder).
+    ``before`` are the sessions as they were read, and ``marks`` those that were written as their rows say it now.
     """
 
     balances: dict[int, Balance] = field(default_factory=dict)
     counters: dict[CounterKey, Counter] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
     new_sessions: set[int] = field(default_factory=set)
-    reservation_ids: dict[tuple[int, int, int], int] = field(default_factory=dict)
+    before: dict[str, Session] = field(default_factory=dict)
+    marks: dict[str, tuple[Mark, Session]] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     answers: list[tuple[str, str]] = field(default_factory=list)
 
@@ -39,12 +41,17 @@ def write(connection: BaseDatabaseWrapper, writing: Writing, now: datetime) -> N
     _write_sessions(connection, writing)
     _write_reservations(connection, writing, ids)
     _write_entries(connection, writing, ids)
+    _write_answers(connection, writing, now)
+
+
+def _write_answers(connection: BaseDatabaseWrapper, writing: Writing, now: datetime) -> None:
     moment = instant_text(now)
     insert_few(
         connection,
         "charging_storedanswer",
         (_quoted(connection, "key"), "answered_at", "answer"),
         [(key, moment, answer) for key, answer in writing.answers],
+        "ppt",
     )
 
 
@@ -105,6 +112,7 @@ def _write_balances(connection: BaseDatabaseWrapper, writing: Writing) -> dict[i
             "overdraft_micros",
             "expires_at",
         ),
+        forms="iitpiiiiiio",
     )
     return ids
 
@@ -176,24 +184,7 @@ _SESSION_COLUMNS = (
 )
 
 
-def _session_row(key: str, session: Session) -> tuple[Any, ...]:
-    return (
-        session.row_id,
-        key,
-        session.session_id,
-        session.sub_session,
-        session.account_id,
-        session.subscriber_id,
-        instant_text(session.opened_at),
-        session.status,
-        instant_text(session.updated_at),
-        instant_text(session.expires_at),
-        session.last_number,
-        session.peer[:255],
-        session.cost_micros,
-        session.unpaid_micros,
-        meters_to_text(session.meters),
-    )
+_SESSION_FORMS = "iptiiippppitiit"
 
 
 def _write_sessions(connection: BaseDatabaseWrapper, writing: Writing) -> None:
@@ -201,38 +192,88 @@ def _write_sessions(connection: BaseDatabaseWrapper, writing: Writing) -> None:
     new: list[tuple[Any, ...]] = []
     known: list[tuple[Any, ...]] = []
     for key, session in writing.sessions.items():
-        (new if session.row_id in writing.new_sessions else known).append(_session_row(key, session))
+        (
+            row_id,
+            session_id,
+            sub_session,
+            account_id,
+            subscriber_id,
+            opened_at,
+            updated_at,
+            expires_at,
+            status,
+            last_number,
+            peer,
+            meters,
+        ) = session
+        updated, text = instant_text(updated_at), meters_to_text(meters)
+        (new if row_id in writing.new_sessions else known).append(
+            (
+                row_id,
+                key,
+                session_id,
+                sub_session,
+                account_id,
+                subscriber_id,
+                instant_text(opened_at),
+                status,
+                updated,
+                instant_text(expires_at),
+                last_number,
+                peer[:255],
+                session.cost_micros,
+                session.unpaid_micros,
+                text,
+            )
+        )
+        writing.marks[key] = Mark(row_id, status, last_number, updated, text), session
     # New ones are never laid over an old one: an id that is taken fails the batch, which is then repeated with others.
-    insert_few(connection, "charging_chargingsession", columns, new)
+    insert_few(connection, "charging_chargingsession", columns, new, _SESSION_FORMS)
     upsert_few(
-        connection, "charging_chargingsession", columns, known, key=("id",), update=_SESSION_COLUMNS[5:]
+        connection,
+        "charging_chargingsession",
+        columns,
+        known,
+        key=("id",),
+        update=_SESSION_COLUMNS[5:],
+        forms=_SESSION_FORMS,
     )
 
 
 def _write_reservations(connection: BaseDatabaseWrapper, writing: Writing, ids: dict[int, int]) -> None:
-    wanted: dict[tuple[int, int, int], int] = {}
-    changed = {session.row_id for session in writing.sessions.values()}
-    for session in writing.sessions.values():
-        for number, meter in enumerate(session.meters):
-            for hold in meter.holds:
-                holder = ids.get(hold.balance_id, hold.balance_id)
-                wanted[session.row_id, number, holder] = hold.amount
-    gone = [
-        reservation_id
-        for key, reservation_id in writing.reservation_ids.items()
-        if key[0] in changed and key not in wanted
-    ]
-    if gone:
-        with connection.cursor() as cursor:
-            cursor.execute(f"DELETE FROM charging_reservation WHERE id IN ({marks(gone)})", gone)
+    """Rows of what is held now; what is held as before is left as it is."""
+    ended: list[int] = []
+    wanted: list[tuple[int, int, int, int]] = []
+    for key, session in writing.sessions.items():
+        row_id = session.row_id
+        before = _held(writing.before[key], ids) if key in writing.before else {}
+        after = _held(session, ids)
+        if before.keys() - after.keys():
+            ended.append(row_id)
+            before = {}
+        for holding, amount in after.items():
+            if before.get(holding) != amount:
+                wanted.append((row_id, *holding, amount))
+    if ended:
+        select(connection, "DELETE FROM charging_reservation WHERE session_id IN ({values})", ended)
     upsert_few(
         connection,
         "charging_reservation",
         ("session_id", "meter", "holder_id", "amount"),
-        [(*key, amount) for key, amount in sorted(wanted.items())],
+        sorted(wanted),
         key=("session_id", "meter", "holder_id"),
         update=("amount",),
+        forms="iiii",
     )
+
+
+def _held(session: Session, ids: dict[int, int]) -> dict[tuple[int, int], int]:
+    """What the session holds, by number of the meter and holder."""
+    return {
+        (number, ids.get(hold.balance_id, hold.balance_id)): hold.amount
+        for number, meter in enumerate(session.meters)
+        for hold in meter.holds
+    }
 
 
 def _write_entries(connection: BaseDatabaseWrapper, writing: Writing, ids: dict[int, int]) -> None:
@@ -263,10 +304,12 @@ def _write_entries(connection: BaseDatabaseWrapper, writing: Writing, ids: dict[
         "charging_ledgerentry",
         ("balance_id", "at", "kind", "book", "amount_micros", "units", "cause", "note", "session_id"),
         money,
+        "ipptiiptn",
     )
     insert_few(
         connection,
         "charging_allowanceentry",
         ("counter_id", "at", "units", "cause", "session_id"),
         units,
+        "ipipn",
     )

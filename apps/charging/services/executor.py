@@ -22,13 +22,13 @@ from django.db import InterfaceError, OperationalError, connection
 from apps.charging.domain.requests import ChargingAnswer, ChargingRequest, Result
 from apps.charging.services.batch import Poisoned, execute
 from apps.charging.services.lines import Directory
+from apps.charging.services.session_memory import SessionMemory
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError
 from apps.rating.selectors import current_tariff
 
 log = logging.getLogger(__name__)
 
-_MOST_OWNERS = 200_000
 _FIRST_PAUSE_S = 0.005
 _LONGEST_PAUSE_S = 0.5
 # MySQL: lock wait, deadlock, shutting down, too many connections, cannot connect, gone away, lost, killed, idle.
@@ -59,13 +59,13 @@ class Engine:
 
     def __init__(self) -> None:
         self.directory = Directory()
-        self._owners: dict[str, tuple[int, int]] = {}
+        self.memory = SessionMemory()
         self._turn = threading.Lock()
 
     def forget(self) -> None:
         """Read everything anew from now on."""
         self.directory.forget()
-        self._owners.clear()
+        self.memory.clear()
 
     def run(self, requests: Sequence[ChargingRequest], now: datetime) -> list[Reply]:
         """The replies to the requests, in their order; every answer is committed.
@@ -74,12 +74,10 @@ class Engine:
         """
         deadline = time.monotonic() + float(settings.CHARGING_PATIENCE_S)
         pause_s = _FIRST_PAUSE_S
-        if len(self._owners) > _MOST_OWNERS:
-            self._owners.clear()
         while True:
             try:
                 rater = current_tariff().rater
-                results = execute(requests, now, self.directory, rater, self._owners, self._turn)
+                results = execute(requests, now, self.directory, rater, self.memory, self._turn)
                 return [self._reply(result) for result in results]
             except (OperationalError, InterfaceError) as error:
                 if connection.in_atomic_block or not _may_pass(error):

@@ -13,17 +13,19 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import Q
+from django.db import connection
 
 from apps.charging.domain.balances import Group
 from apps.charging.domain.requests import FinalUnit, FinalUnitAction
 from apps.charging.domain.state import QuotaPolicy as Policy
 from apps.charging.domain.state import World
 from apps.charging.domain.usage_book import Line, ServiceInfo
-from apps.charging.models import Balance, Payer, QuotaPolicy, SharedGroup, SharedGroupTerms
+from apps.charging.models import Balance, QuotaPolicy, SharedGroup, SharedGroupTerms
+from apps.charging.services.rows import instant_text
 from apps.charging.services.usage import Terms, lines_of
 from apps.rating.models import Service, Tenant
-from apps.subscribers.models import Resource, ResourceAssignment
+from apps.storage.reads import select_in
+from apps.subscribers.models import Resource
 
 SESSIONS_AT_MOST = timedelta(days=32)
 """Price plans that ended longer ago than this are not looked up: no session is that old."""
@@ -110,7 +112,10 @@ class Directory:
                 found[subscriber_id] = known[1]
         if missing:
             accounts = dict(
-                Payer.objects.filter(subscriber_id__in=missing).values_list("subscriber_id", "account_id")
+                select_in(
+                    "SELECT subscriber_id, account_id FROM charging_payer WHERE subscriber_id IN ({values})",
+                    missing,
+                )
             )
             read = lines_of(
                 sorted(accounts),
@@ -153,19 +158,22 @@ class Directory:
     @staticmethod
     def _read_numbers(numbers: list[Number], now: datetime) -> dict[Number, int]:
         found: dict[Number, int] = {}
-        for kind in (Resource.Kind.MSISDN, Resource.Kind.IMSI):
+        moment = instant_text(now)
+        for kind in (Resource.Kind.MSISDN.value, Resource.Kind.IMSI.value):
             values = [number.value for number in numbers if number.kind == kind]
-            if not values:
-                continue
-            rows = ResourceAssignment.objects.filter(
-                Q(end__isnull=True) | Q(end__gt=now),
-                resource__kind=kind,
-                resource__value__in=values,
-                start__lte=now,
-            ).values_list("resource__value", "subscriber_id")
-            for value, subscriber_id in rows:
+            for value, subscriber_id in select_in(
+                "SELECT resource.value, held.subscriber_id FROM subscribers_resource resource"
+                " JOIN subscribers_resourceassignment held ON held.resource_id = resource.id"
+                f" WHERE resource.kind = '{kind}' AND resource.value IN ({{values}}) AND held.start <= '{moment}'"
+                f" AND (held.{_quoted_end()} IS NULL OR held.{_quoted_end()} > '{moment}')",
+                values,
+            ):
                 found[Number(kind, value)] = subscriber_id
         return found
+
+
+def _quoted_end() -> str:
+    return str(connection.ops.quote_name("end"))
 
 
 def _read_world() -> tuple[World, Sharing, Tenants]:

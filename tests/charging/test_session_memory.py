@@ -1,0 +1,150 @@
+"""Sessions that a process remembers: believed only where the row is still the one that it wrote."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import transaction
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apps.charging.domain.answers import answer_from_text, answer_to_text
+from apps.charging.domain.requests import (
+    AnswerItem,
+    ChargingAnswer,
+    FinalUnit,
+    FinalUnitAction,
+    Operation,
+    Result,
+)
+from apps.charging.domain.sessions import Meter
+from apps.charging.models import ChargingSession, Reservation
+from apps.charging.services import session_memory
+from apps.charging.services.executor import Engine
+from apps.charging.services.rows import meters_from_text, meters_to_text
+from apps.charging.services.session_memory import Mark, SessionMemory
+from tests.charging.online import MIB, item
+from tests.charging.stored import NOW, assert_books_are_right, default_balance, make_prepaid, request
+
+AWKWARD = 'it\'s a \\ "session" ü\n%d %s;1'
+
+
+def data(asked_mib: int | None, used_mib: int = 0, group: int = 7):  # type: ignore[no-untyped-def]
+    return item("data", asked_mib and asked_mib * MIB, used_mib * MIB, rating_group=group)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_processes_may_take_turns_at_one_session() -> None:
+    make_prepaid()
+    here, there = Engine(), Engine()
+    opening = request(Operation.RESERVE, data(10), session=AWKWARD)
+    for number, (engine, asked) in enumerate(
+        [
+            (here, opening),
+            (there, request(Operation.UPDATE, data(20, 8), session=AWKWARD, number=1)),
+            (here, request(Operation.UPDATE, data(10, 3), data(5, group=8), session=AWKWARD, number=2)),
+            (there, request(Operation.UPDATE, data(None, 2), session=AWKWARD, number=3)),
+            (here, request(Operation.TERMINATE, data(None, 1, group=8), session=AWKWARD, number=4)),
+        ]
+    ):
+        (answer,) = engine.run([asked], NOW + timedelta(seconds=number))
+        assert isinstance(answer, ChargingAnswer)
+        assert answer.result is Result.SUCCESS
+        assert_books_are_right()
+    assert default_balance().amount_micros == 1_000_000 - 140_000
+    session = ChargingSession.objects.get()
+    assert (session.session_id, session.status, session.last_number) == (AWKWARD, "closed", 4)
+    assert not Reservation.objects.exists()
+    assert not len(here.memory)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_rolled_back_is_not_remembered() -> None:
+    make_prepaid()
+    engine = Engine()
+    engine.run([request(Operation.RESERVE, data(10))], NOW)
+    with transaction.atomic():
+        engine.run([request(Operation.UPDATE, data(50, 9), number=1)], NOW)
+        transaction.set_rollback(True)
+    engine.run([request(Operation.TERMINATE, data(None, 4), number=1)], NOW)
+    assert default_balance().amount_micros == 960_000
+    assert_books_are_right()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_held_as_before_is_not_written_again_and_stays_held() -> None:
+    make_prepaid()
+    engine = Engine()
+    engine.run([request(Operation.RESERVE, data(10))], NOW)
+    (row,) = Reservation.objects.all()
+    engine.run([request(Operation.UPDATE, data(10, 10), number=1)], NOW)
+    assert Reservation.objects.get() == row
+    assert_books_are_right()
+
+
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_memory, "MOST_REMEMBERED", 3)
+    memory = SessionMemory()
+    for number in range(10):
+        memory.remember(str(number), Mark(number, "open", 0, "", "[]"), None)  # type: ignore[arg-type]
+        assert len(memory) <= 3
+
+
+codes = st.text(max_size=8)
+counts = st.integers(-(2**62), 2**62)
+maybe = st.none() | st.integers(0, 2**32)
+instants = st.datetimes(
+    min_value=NOW.replace(tzinfo=None), max_value=datetime(2100, 1, 1), timezones=st.just(UTC)
+)
+items = st.builds(
+    AnswerItem,
+    codes,
+    st.sampled_from(Result),
+    maybe,
+    maybe,
+    st.sampled_from(("", "voice", "data")),
+    maybe,
+    st.none() | st.builds(FinalUnit, st.sampled_from(FinalUnitAction), codes, st.lists(codes).map(tuple)),
+    counts,
+    counts,
+    counts,
+    maybe,
+    counts,
+    st.none() | instants,
+    codes,
+)
+answers = st.builds(
+    ChargingAnswer,
+    st.sampled_from(Result),
+    st.lists(items, max_size=3).map(tuple),
+    maybe,
+    maybe,
+    st.sampled_from(("", "EUR")),
+    counts,
+    counts,
+    st.none() | st.booleans(),
+    counts,
+    codes,
+    codes,
+)
+
+
+@given(answers)
+def test_an_answer_comes_back_from_its_text(answer: ChargingAnswer) -> None:
+    text = answer_to_text(answer)
+    assert answer_from_text(text) == answer._replace(replayed=True)
+    assert text == json.dumps(json.loads(text), separators=(",", ":"), ensure_ascii=False)
+
+
+@given(
+    st.lists(
+        st.builds(
+            Meter, codes, maybe, maybe, codes, instants, instants, counts, counts, codes, counts, counts,
+            st.just(()), st.none() | instants, counts, counts, counts, counts,
+        )
+    ).map(tuple)
+)  # fmt: skip
+def test_meters_come_back_from_their_text(meters: tuple[Meter, ...]) -> None:
+    assert meters_from_text(meters_to_text(meters), {}) == meters
