@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -229,8 +230,9 @@ def bills_without_document() -> int:
 
 def order_documents(count: int) -> None:
     """Ask the invoicing workers for ``count`` documents, in portions so that all of them have something to do."""
-    for first in range(0, count, settings.INVOICE_BATCH):
-        render_bills.delay(limit=min(settings.INVOICE_BATCH, count - first))
+    portion = max(1, min(settings.INVOICE_BATCH, count // (4 * (os.cpu_count() or 1))))
+    for first in range(0, count, portion):
+        render_bills.delay(limit=min(portion, count - first))
 
 
 def folder_of(path: Path) -> str:

@@ -15,6 +15,10 @@ from apps.billing.services.notifications import notify
 from apps.invoicing.domain.attempts import MOST_ATTEMPTS
 from apps.invoicing.models import BillRendering
 from apps.invoicing.services.owners import has_ended, host
+from apps.storage.locks import again_after_deadlock
+
+# Of so many claimants at one moment, each of whom takes what the next was about to, one gets nothing.
+LOOKS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +76,22 @@ def due_count(now: datetime, choice: Choice = EVERYTHING, at_most: int | None = 
     return min(at_most, bills[:at_most].count() + reissues[:at_most].count())
 
 
-@transaction.atomic
 def claim(owner: str, most: int, now: datetime, choice: Choice = EVERYTHING) -> list[Claim]:
     """Take up to ``most`` documents that are due; empty where there are none, or all had to be given up.
 
     One that was begun before and not finished is taken alone: should it be what kills the process, nothing else
     suffers from it. Claimants at the same moment skip each other's rows (MySQL) or take turns (SQLite).
     """
+    for _ in range(LOOKS):
+        claimed = again_after_deadlock(lambda: _claim(owner, most, now, choice))
+        if claimed is not None:
+            return claimed
+    return []
+
+
+@transaction.atomic
+def _claim(owner: str, most: int, now: datetime, choice: Choice) -> list[Claim] | None:
+    """None where others were quicker at all that was found; there may be more."""
     look_at = max(most, settings.INVOICE_BATCH)
     skip = connection.features.has_select_for_update_skip_locked
     ids = list(
@@ -96,6 +109,8 @@ def claim(owner: str, most: int, now: datetime, choice: Choice = EVERYTHING) -> 
     renderings = BillRendering.objects.select_for_update().in_bulk(ids)
     held = set(BillRendering.objects.filter(_held(now), pk__in=ids).values_list("pk", flat=True))
     free = [pk for pk in ids if pk not in held]
+    if not free:
+        return None
     hopeless = [pk for pk in free if pk in renderings and renderings[pk].attempts >= MOST_ATTEMPTS]
     if hopeless:
         _give_up(hopeless, now)

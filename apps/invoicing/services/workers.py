@@ -11,13 +11,18 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from django.conf import settings
-from django.db import connections
+from django.db import OperationalError, connections
 
 from apps.invoicing.services import claims
 from apps.invoicing.services.claims import EVERYTHING, Choice
 from apps.invoicing.services.documents import pdf_engine
 from apps.invoicing.services.formatter import Clock, Outcome, format_batch
 from apps.kernel.errors import BssError
+from apps.storage.locks import is_about_locks
+
+# So often a batch may lose against another over locks before its process gives up.
+MOST_BEATEN = 10
+_UNLIMITED = -1
 
 
 def format_bills(
@@ -53,34 +58,36 @@ def format_bills_in_processes(
     pdf_engine()
     connections.close_all()
     context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    quota = context.Value("q", -1 if limit is None else limit)
+    quota = Quota(context, workers, limit)
     results: Any = context.Queue()
 
-    def begin() -> BaseProcess:
+    def begin(number: int) -> BaseProcess:
         process: BaseProcess = context.Process(
-            target=_work, args=(clock, quota, choice, results, os.getpid()), daemon=True
+            target=_work, args=(clock, quota, number, choice, results, os.getpid()), daemon=True
         )
         process.start()
         return process
 
-    processes = [begin() for _ in range(workers)]
+    processes = {number: begin(number) for number in range(workers)}
     trouble: BssError | None = None
     try:
         while processes:
             try:
                 result = results.get(timeout=0.2)
             except queue.Empty:
-                ended = [process for process in processes if not process.is_alive()]
-                processes = [process for process in processes if process not in ended]
-                if any(process.exitcode for process in ended) and trouble is None:
+                ended = {number: process for number, process in processes.items() if not process.is_alive()}
+                processes = {n: process for n, process in processes.items() if n not in ended}
+                died = [number for number, process in ended.items() if process.exitcode]
+                for number in died:
+                    quota.give_back(number)
+                if died and trouble is None:
                     claims.release_of_dead(clock())
                     connections.close_all()
-                    processes += [begin() for process in ended if process.exitcode]
+                    processes |= {number: begin(number) for number in died}
                 continue
             if isinstance(result, BssError):
                 trouble = result
-                with quota.get_lock():
-                    quota.value = 0
+                quota.close()
             else:
                 yield result
         while not results.empty():
@@ -88,27 +95,69 @@ def format_bills_in_processes(
             if isinstance(result, Outcome):
                 yield result
     finally:
-        for process in processes:
+        for process in processes.values():
             process.terminate()
     if trouble is not None:
         raise trouble
 
 
-def _work(clock: Clock, quota: Any, choice: Choice, results: Any, parent: int) -> None:
-    """One process: batches until nothing is due, the quota is used up, or the parent is gone."""
+class Quota:
+    """How many documents the processes may still begin between them, and how many each has taken of it.
+
+    What a process took and did not begin, or died over, goes back.
+    """
+
+    def __init__(self, context: Any, workers: int, limit: int | None) -> None:
+        self.workers = workers
+        self._left = context.Value("q", _UNLIMITED if limit is None else limit)
+        self._taken = context.Array("q", workers, lock=False)
+
+    def take(self, worker: int, most: int) -> int:
+        """A portion for the worker; towards the end they get smaller, so that all are done at about the same time."""
+        with self._left.get_lock():
+            if self._left.value == _UNLIMITED:
+                return most
+            portion = min(self._left.value, most, max(1, self._left.value // (2 * self.workers)))
+            self._left.value -= portion
+            self._taken[worker] = portion
+            return int(portion)
+
+    def give_back(self, worker: int, count: int | None = None) -> None:
+        """``count`` of the worker's portion were not begun (None: all of it); the others are done."""
+        with self._left.get_lock():
+            if self._left.value != _UNLIMITED:
+                self._left.value += self._taken[worker] if count is None else count
+            self._taken[worker] = 0
+
+    def close(self) -> None:
+        """Nothing more is to be begun."""
+        with self._left.get_lock():
+            self._left.value = 0
+
+
+def _work(clock: Clock, quota: Quota, number: int, choice: Choice, results: Any, parent: int) -> None:
+    """One process: portions until nothing is due, the quota is used up, or the parent is gone."""
     if "django.apps" not in sys.modules or multiprocessing.get_start_method(allow_none=True) == "spawn":
         import django
 
         django.setup()
+    beaten = 0
     try:
         engine = pdf_engine()
         while os.getppid() == parent:
-            most = _take(quota, settings.INVOICE_BATCH)
+            most = quota.take(number, settings.INVOICE_BATCH)
             if not most:
                 return
-            outcome = format_batch(engine, clock, most=most, choice=choice)
+            try:
+                outcome = format_batch(engine, clock, most=most, choice=choice)
+            except OperationalError as error:
+                quota.give_back(number)
+                beaten += 1
+                if beaten >= MOST_BEATEN or not is_about_locks(error):
+                    raise
+                continue
             taken = len(outcome.written) + len(outcome.failed)
-            _give_back(quota, most - taken)
+            quota.give_back(number, most - taken)
             if not taken:
                 return
             results.put(outcome)
@@ -118,18 +167,3 @@ def _work(clock: Clock, quota: Any, choice: Choice, results: Any, parent: int) -
         pass
     finally:
         connections.close_all()
-
-
-def _take(quota: Any, most: int) -> int:
-    with quota.get_lock():
-        if quota.value < 0:
-            return most
-        taken = min(quota.value, most)
-        quota.value -= taken
-        return int(taken)
-
-
-def _give_back(quota: Any, count: int) -> None:
-    with quota.get_lock():
-        if quota.value >= 0:
-            quota.value += count

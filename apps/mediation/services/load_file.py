@@ -38,10 +38,9 @@ from apps.mediation.services.sources import FileReading
 from apps.mediation.services.steps import OnStep, no_steps
 from apps.rating.selectors import current_tariff
 from apps.storage.bulk import database_instant
+from apps.storage.locks import DEADLOCK, is_about_locks
 
 ATTEMPTS = 5
-# MySQL: lock wait timeout, deadlock; the transaction was taken back and can be tried again.
-_LOCK_WAIT_TIMEOUT, _DEADLOCK = 1205, 1213
 
 
 class Outcome(StrEnum):
@@ -168,9 +167,9 @@ class _FileLoad:
                 # Some record is there already, or another loader has just stored it.
                 careful, refusal = True, error
             except OperationalError as error:
-                if not _is_about_locks(error):
+                if not is_about_locks(error):
                     raise
-                if attempt + 1 == ATTEMPTS or error.args[:1] != (_DEADLOCK,):
+                if attempt + 1 == ATTEMPTS or error.args[:1] != (DEADLOCK,):
                     return self._outcome(Outcome.BUSY, detail=f"other work holds what it needs: {error}")
         else:
             detail = f"the database took not all of its rows, {ATTEMPTS} times: {refusal}"
@@ -315,7 +314,3 @@ class _ClaimedByAnother(Exception):
 
 def _stored_integer(value: int | None) -> int | None:
     return value if value is not None and -(1 << 63) <= value < 1 << 63 else None
-
-
-def _is_about_locks(error: OperationalError) -> bool:
-    return error.args[:1] in ((_LOCK_WAIT_TIMEOUT,), (_DEADLOCK,)) or "locked" in str(error)
