@@ -181,6 +181,7 @@ class SubscriberFilter:
     mode: str = ""
     """``prepaid`` or ``postpaid``."""
     city: str = ""
+    """As reference data lists it."""
     status: str = ""
     """``active``, ``suspended`` or ``terminated``."""
     price_plan_id: int = 0

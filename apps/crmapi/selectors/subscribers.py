@@ -144,7 +144,7 @@ def _filtered(tenant: TenantInfo, wanted: SubscriberFilter, now: datetime) -> Qu
     if wanted.account_number:
         rows = rows.filter(payer__account__number=wanted.account_number)
     if wanted.city:
-        rows = rows.filter(customer__city__iexact=wanted.city)
+        rows = rows.filter(customer__city=wanted.city)
     if wanted.customer_number:
         rows = rows.filter(customer__number=wanted.customer_number)
     if wanted.price_plan_id or wanted.price_plan:

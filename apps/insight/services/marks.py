@@ -29,12 +29,13 @@ def add_to_sums(
 
     Inside the caller's transaction, rows in the order of their keys.
     """
-    columns = (*key, *sums)
+    name = connection.ops.quote_name
+    columns = ", ".join(name(column) for column in (*key, *sums))
     if connection.vendor == "mysql":
-        growth = ", ".join(f"{name} = {name} + VALUES({name})" for name in sums)
+        growth = ", ".join(f"{name(column)} = {name(column)} + VALUES({name(column)})" for column in sums)
         tail = f"ON DUPLICATE KEY UPDATE {growth}"
     else:
-        growth = ", ".join(f"{name} = {name} + excluded.{name}" for name in sums)
+        growth = ", ".join(f"{name(column)} = {name(column)} + excluded.{name(column)}" for column in sums)
         tail = f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {growth}"
     rows = [
         [value.isoformat() if isinstance(value, date) else value for value in (*named, *amounts)]
@@ -43,9 +44,8 @@ def add_to_sums(
     with connection.cursor() as cursor:
         for start in range(0, len(rows), ROWS_A_STATEMENT):
             portion = rows[start : start + ROWS_A_STATEMENT]
-            marks = ", ".join([f"({', '.join(['%s'] * len(columns))})"] * len(portion))
-            quoted = ", ".join(connection.ops.quote_name(column) for column in columns)
+            marks = ", ".join([f"({', '.join(['%s'] * (len(key) + len(sums)))})"] * len(portion))
             cursor.execute(
-                f"INSERT INTO {table} ({quoted}) VALUES {marks} {tail}",
+                f"INSERT INTO {table} ({columns}) VALUES {marks} {tail}",
                 [value for row in portion for value in row],
             )
