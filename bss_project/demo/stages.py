@@ -12,6 +12,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.core.management import call_command
+from django.db import transaction
 from django.db.models import Sum
 
 from apps.backoffice.progress import Report
@@ -28,7 +29,7 @@ from apps.billing.models import (
 from apps.billing.services.activities import queue_activity
 from apps.billing.services.onboarding import onboard
 from apps.charging.models import Account
-from apps.charging.services.ledger import post
+from apps.charging.services.ledger import Movement, post_movements
 from apps.invoicing.models import BillDocument
 from apps.invoicing.tasks import render_bills
 from apps.kernel.errors import BssError, Conflict
@@ -100,16 +101,22 @@ def ensure_subscribers(tenant: Tenant, size: Size, billed: Period, now: datetime
     onboard(lines, now)
     _add_events(tenant, {line.subscriber_number for line in lines}, billed)
     new = {line.account for line in lines if line.mode == "prepaid"}
-    for account in Account.objects.filter(tenant=tenant, number__in=new):
-        at = billed.start + timedelta(days=8 + account.pk % 12, hours=10)
-        post(
-            account,
-            20_000_000,
-            kind="top_up",
-            book="cash",
-            cause=f"demo-top-up:{account.pk}",
-            at=at,
-            note="Top-up at a kiosk",
+    with transaction.atomic():
+        post_movements(
+            [
+                Movement(
+                    account_id=account_id,
+                    at=billed.start + timedelta(days=8 + account_id % 12, hours=10),
+                    amount_micros=20_000_000,
+                    kind="top_up",
+                    book="cash",
+                    cause=f"demo-top-up:{account_id}",
+                    note="Top-up at a kiosk",
+                )
+                for account_id in Account.objects.filter(tenant=tenant, number__in=new).values_list(
+                    "pk", flat=True
+                )
+            ]
         )
     return len(lines)
 
