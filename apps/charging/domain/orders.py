@@ -12,6 +12,8 @@ from apps.charging.domain.requests import BalanceOrder, ChargingRequest, Operati
 from apps.charging.domain.state import Account, Outcome, State
 
 TRANSFER_BOOK = "transfer"
+# What the ledger calls the movement.
+_KINDS = {Operation.TOP_UP: "top_up", Operation.ADJUST: "adjustment"}
 
 
 def carry_out(state: State, books: Books, request: ChargingRequest, now: datetime) -> Outcome:
@@ -25,7 +27,7 @@ def carry_out(state: State, books: Books, request: ChargingRequest, now: datetim
         if request.operation is Operation.TRANSFER:
             refusal = _transfer(state, books, order, moment)
         else:
-            refusal = _move(state.account, books, order, str(request.operation), moment)
+            refusal = _move(state.account, books, order, _KINDS[request.operation], moment)
     if refusal is not None:
         return Outcome(state, refuse(state, request, refusal), ())
     return Outcome(books.state_after(state.session), answer_of(state, books, (), now), tuple(books.entries))
