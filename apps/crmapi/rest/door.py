@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django.http import HttpResponseBase
 from rest_framework import serializers
 from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
@@ -53,9 +54,9 @@ class Door(APIView):
         key = read_key(request, described.key) if described.key else ""
         call = Call(request, request.auth, utc_now(), query, body, key)
 
-        def do() -> Response:
+        def do() -> Any:
             found = method(self, call, **place)
-            return found if isinstance(found, Response) else _written(described, found)
+            return found if isinstance(found, HttpResponseBase) else _written(described, found)
 
         return carry_out(call, described.target, place, do, described.kept) if described.target else do()
 
