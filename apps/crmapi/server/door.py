@@ -40,7 +40,7 @@ class Door:
         self._threads = threads
         self._most_unary_s = most_unary_s
         self._most_stream_s = most_stream_s
-        self._group = GroupReader(threads, subscribers_answers)
+        self._group = GroupReader(threads, subscribers_answers, most_unary_s)
 
     def handlers(self) -> grpc.GenericRpcHandler:
         """What a grpc.aio server is given. Messages come and go as octets: they are read after the token was."""
@@ -60,7 +60,8 @@ class Door:
             try:
                 admitted = await self._admitted(rpc, raw, context)
                 if read_together(admitted):
-                    found = await _until(ends_at, self._group.get(admitted))
+                    # The group ends within its time, and gRPC cancels a call whose own deadline passes.
+                    found = await self._group.get(admitted)
                     if found is not None:
                         return found
                 work = self._threads.submit(answer, admitted, lambda: time.monotonic() > ends_at)
@@ -97,10 +98,11 @@ class Door:
         return handle
 
     async def _admitted(self, rpc: Rpc, raw: bytes, context: Context) -> Admitted:
-        now = utc_now()
         metadata, remote = context.invocation_metadata(), context.peer()
+        now = utc_now()
         if not self._admission.authenticator.is_fresh(now):
             await self._in_thread(self._refresh_known)
+            now = utc_now()
         try:
             return self._admission.admit(rpc, raw, metadata, remote, now, time.monotonic())
         except NotAllowed as error:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
+from apps.crmapi.server.errors import Unavailable
 from apps.crmapi.server.threads import DatabaseThreads
 
 MOST_TOGETHER = 128
@@ -15,24 +16,29 @@ R = TypeVar("R")
 
 
 class GroupReader(Generic[A, R]):
-    """``read`` takes a list and gives as many results; a lone call is read at once, by itself."""
+    """``read`` takes a list and gives as many results within ``most_s`` seconds; a lone call is read at once."""
 
     def __init__(
-        self, threads: DatabaseThreads, read: Callable[[list[A]], Sequence[R]], most: int = MOST_TOGETHER
+        self,
+        threads: DatabaseThreads,
+        read: Callable[[list[A]], Sequence[R]],
+        most_s: float,
+        most: int = MOST_TOGETHER,
     ) -> None:
         self._threads = threads
         self._read = read
+        self._most_s = most_s
         self._most = most
         self._waiting: list[tuple[A, asyncio.Future[R]]] = []
         self._task: asyncio.Task[None] | None = None
 
-    async def get(self, asked: A) -> R:
-        """The result for ``asked``; raises what ``read`` raises for the whole group."""
+    def get(self, asked: A) -> asyncio.Future[R]:
+        """The result for ``asked``, or what ``read`` raises for the whole group."""
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append((asked, future))
         if self._task is None:
             self._task = asyncio.create_task(self._work())
-        return await future
+        return future
 
     async def _work(self) -> None:
         try:

@@ -16,6 +16,7 @@ from dataclasses import replace
 
 import grpc
 import structlog
+import uvloop
 from django.db import connection
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import SERVICE_NAME as HEALTH_SERVICE
@@ -39,6 +40,8 @@ RESTART_AFTER_S = 1.0
 CHILD_GRACE_S = 15.0
 MAX_METADATA_OCTETS = 16 * 1024
 GC_THRESHOLDS = (50_000, 20, 50)
+# How long a thread may keep the interpreter from others, seconds: database threads compute, and the loop should not wait.
+SWITCH_INTERVAL_S = 0.0005
 
 Announce = Callable[[str], None]
 
@@ -134,7 +137,8 @@ def run_server(configuration: ServerConfiguration, announce: Announce, parent_pi
 
     Raises OSError where the port is taken.
     """
-    asyncio.run(_serve(configuration, announce, parent_pid))
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    uvloop.run(_serve(configuration, announce, parent_pid))
 
 
 async def _serve(configuration: ServerConfiguration, announce: Announce, parent_pid: int | None) -> None:
