@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.http import HttpRequest
 
+from apps.backoffice.charts import QUIET, bars, chart, day_labels, in_lines
 from apps.backoffice.display import grouped, list_url, plain_money
 from apps.backoffice.panels import Fact
 from apps.billing.admin.runs import progress_values
@@ -18,10 +17,7 @@ from apps.kernel.clock import utc_now
 from apps.kernel.money import MICROS_PER_UNIT
 from bss_project.dashboard_figures import Figures, figures
 
-# Distinct in light and dark, and to colour-blind eyes.
-PALETTE = ("#2563eb", "#0d9488", "#f59e0b", "#a855f7", "#ef4444", "#64748b", "#84cc16", "#ec4899")
 STATUS_COLOURS = {"new": "#2563eb", "unpaid": "#f59e0b", "paid": "#22c55e"}
-QUIET = "#9ca3af"
 MOST_REASONS = 8
 
 
@@ -31,8 +27,8 @@ def dashboard_context(request: HttpRequest, context: dict[str, Any]) -> dict[str
     can = request.user.has_perm
     context["facts"] = _facts(found, can)
     context["charts"] = [
-        chart
-        for chart, needed in (
+        drawn
+        for drawn, needed in (
             (_revenue_chart(found), "mediation.view_cdrfile"),
             (_bills_chart(found), "billing.view_bill"),
             (_loads_chart(found), "mediation.view_cdrfile"),
@@ -132,14 +128,14 @@ def _revenue_chart(found: Figures) -> dict[str, Any]:
         for service in sorted(services):
             label = f"{service}, {currency}" if len(found.revenue) > 1 else service
             values = [services[service].get(day, 0) / MICROS_PER_UNIT for day in found.usage_days]
-            sets.append(_bars(label, values, len(sets)))
+            sets.append(bars(label, values, len(sets)))
     currency = next(iter(found.revenue), "")
     unit = f" in {currency}" if len(found.revenue) == 1 else ""
-    return _chart(
+    return chart(
         "revenue",
         f"Usage revenue by day and service{unit}",
         "bar",
-        _labels(found.usage_days),
+        day_labels(found.usage_days),
         sets,
         url=list_url("mediation.cdrfile"),
         link="CDR files",
@@ -150,15 +146,15 @@ def _revenue_chart(found: Figures) -> dict[str, Any]:
 
 def _loads_chart(found: Figures) -> dict[str, Any]:
     sets = [
-        _bars("Rated", [row.rated for row in found.loads], 0),
-        _bars("In suspense", [row.suspended for row in found.loads], 2),
-        _bars("Duplicates", [row.duplicates for row in found.loads], 5),
+        bars("Rated", [row.rated for row in found.loads], 0),
+        bars("In suspense", [row.suspended for row in found.loads], 2),
+        bars("Duplicates", [row.duplicates for row in found.loads], 5),
     ]
-    return _chart(
+    return chart(
         "loads",
         "Records loaded by day",
         "bar",
-        _labels(found.days),
+        day_labels(found.days),
         sets if any(row.files or row.refused for row in found.loads) else [],
         url=list_url("mediation.cdrfile"),
         link="CDR files",
@@ -172,13 +168,13 @@ def _suspense_chart(found: Figures) -> dict[str, Any]:
     rest = sum(records for _, records in found.suspense[MOST_REASONS:])
     if rest:
         shown = [*shown, ("other reasons", rest)]
-    return _chart(
+    return chart(
         "suspense",
         "Open suspense by reason",
         "bar",
         # A list of words is drawn as lines.
-        [_in_lines(reason.replace("_", " ")) for reason, _ in shown],
-        [_bars("Records", [records for _, records in shown], 2)] if shown else [],
+        [in_lines(reason.replace("_", " ")) for reason, _ in shown],
+        [bars("Records", [records for _, records in shown], 2)] if shown else [],
         url=list_url("mediation.suspendedrecord", state__exact="open"),
         link="Suspense",
         span=4,
@@ -200,7 +196,7 @@ def _bills_chart(found: Figures) -> dict[str, Any]:
         }
     ]
     newest = "" if found.bills_are_all else " (newest 500 000)"
-    return _chart(
+    return chart(
         "bills",
         f"Bills by status{newest}",
         "doughnut",
@@ -211,78 +207,3 @@ def _bills_chart(found: Figures) -> dict[str, Any]:
         span=4,
         empty="No bill yet.",
     )
-
-
-def _in_lines(text: str) -> str | list[str]:
-    return text.split() if len(text) > 14 else text
-
-
-def _labels(days: Sequence[date]) -> list[str]:
-    return [f"{day:%d} {day:%b}" for day in days]
-
-
-def _bars(label: str, values: Sequence[float], colour: int) -> dict[str, Any]:
-    return {
-        "label": label,
-        "data": list(values),
-        "backgroundColor": PALETTE[colour % len(PALETTE)],
-        "borderRadius": 2,
-        "maxBarThickness": 28,
-    }
-
-
-def _chart(
-    key: str,
-    title: str,
-    kind: str,
-    labels: Sequence[str | list[str]],
-    sets: list[dict[str, Any]],
-    *,
-    url: str,
-    link: str,
-    span: int,
-    stacked: bool = False,
-    horizontal: bool = False,
-    empty: str = "Nothing yet.",
-) -> dict[str, Any]:
-    options: dict[str, Any] = {
-        "animation": False,
-        "responsive": True,
-        "maintainAspectRatio": False,
-        "plugins": {
-            "legend": {
-                "display": kind == "doughnut" or len(sets) > 1,
-                "position": "bottom",
-                "labels": {"color": QUIET, "usePointStyle": True, "boxHeight": 6, "boxWidth": 6},
-            },
-        },
-    }
-    if kind == "doughnut":
-        options["cutout"] = "68%"
-    else:
-        if horizontal:
-            options["indexAxis"] = "y"
-        numbers = {
-            "beginAtZero": True,
-            "ticks": {"color": QUIET, "maxTicksLimit": 6},
-            "grid": {"tickWidth": 0},
-        }
-        names = {
-            "ticks": {"color": QUIET, "autoSkip": not horizontal, "maxRotation": 0},
-            "grid": {"display": False},
-        }
-        options["scales"] = {"y": names, "x": numbers} if horizontal else {"x": names, "y": numbers}
-        for axis in options["scales"].values():
-            axis["stacked"] = stacked
-            axis["border"] = {"width": 0}
-    return {
-        "key": key,
-        "title": title,
-        "kind": kind,
-        "data": json.dumps({"labels": labels, "datasets": sets}) if sets else "",
-        "options": json.dumps(options),
-        "url": url,
-        "link": link,
-        "span": span,
-        "empty": empty,
-    }

@@ -139,6 +139,15 @@ GROUPS = (
         ),
     ),
     Group(
+        "Statistics",
+        (
+            Item("Usage by day", "query_stats", "insight.usageday"),
+            Item("Subscribers by day", "group_add", "insight.subscriberday"),
+            Item("Money by day", "account_balance", "insight.moneyday"),
+        ),
+        folded=True,
+    ),
+    Group(
         "Billing",
         (
             Item("Bills", "request_quote", "billing.bill"),

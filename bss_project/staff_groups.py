@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 
-ROOMS = ("rating", "subscribers", "charging", "mediation", "billing", "invoicing", "diameter", "crmapi")
+ROOMS = (
+    "rating",
+    "subscribers",
+    "charging",
+    "mediation",
+    "insight",
+    "billing",
+    "invoicing",
+    "diameter",
+    "crmapi",
+)
 
 
 @dataclass(frozen=True)

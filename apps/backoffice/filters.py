@@ -6,13 +6,14 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from django.db.models import DateTimeField, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.utils import parse_date_str
 
 
 def midnight(day: date) -> datetime:
-    """The beginning of a day, as the admin counts days (UTC)."""
-    return datetime.combine(day, time(), tzinfo=UTC)
+    """The beginning of a day in the zone in which the admin tells the time."""
+    return datetime.combine(day, time(), tzinfo=timezone.get_current_timezone()).astimezone(UTC)
 
 
 class DaysFilter(RangeDateFilter):

@@ -9,6 +9,7 @@ from django import forms
 from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.db.models import Field
+from django.utils import timezone
 from unfold import widgets
 
 _WIDGETS: tuple[tuple[type[forms.Widget], type[forms.Widget]], ...] = (
@@ -64,7 +65,15 @@ class SearchedChoiceField(forms.ModelChoiceField):
 
 
 class InstantField(forms.SplitDateTimeField):
-    """A date and a time of day, as an aware instant in UTC."""
+    """A date and a time of day in the zone in which the admin tells the time; an aware instant in UTC.
+
+    Its label ends with the zone's name.
+    """
+
+    def get_bound_field(self, form: forms.BaseForm, field_name: str) -> forms.BoundField:
+        bound = super().get_bound_field(form, field_name)
+        bound.label = f"{bound.label} ({timezone.get_current_timezone_name()})"
+        return bound
 
     def compress(self, data_list: Any) -> datetime | None:
         value = super().compress(data_list)

@@ -21,6 +21,7 @@ class UsageDay(models.Model):
     revenue_micros = models.BigIntegerField(default=0)
 
     class Meta:
+        verbose_name, verbose_name_plural = "day of usage", "usage by day"
         constraints = [
             models.UniqueConstraint(fields=["tenant", "day", "service", "price_plan"], name="usage_day_once")
         ]
@@ -42,6 +43,7 @@ class SubscriberDay(models.Model):
     terminated = models.IntegerField(default=0, help_text="Terminated on the day; of their last plan.")
 
     class Meta:
+        verbose_name, verbose_name_plural = "day of subscribers", "subscribers by day"
         constraints = [
             models.UniqueConstraint(fields=["tenant", "day", "price_plan"], name="subscriber_day_once")
         ]
@@ -65,6 +67,7 @@ class MoneyDay(models.Model):
     amount_micros = models.BigIntegerField(default=0, help_text="Onto balances; negative where taken off.")
 
     class Meta:
+        verbose_name, verbose_name_plural = "day of money", "money by day"
         constraints = [
             models.UniqueConstraint(fields=["tenant", "day", "currency", "kind"], name="money_day_once")
         ]

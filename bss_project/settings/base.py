@@ -71,6 +71,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
+    "bss_project.time_zone.OperatorTimeZone",
 ]
 
 ROOT_URLCONF = "bss_project.urls"

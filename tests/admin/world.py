@@ -36,6 +36,7 @@ from apps.charging.models import (
 )
 from apps.charging.services.ledger import post
 from apps.charging.services.vouchers import NewBatch, change_vouchers, generate_batch
+from apps.insight.services.collecting import collect_statistics
 from apps.invoicing.models import BillDocument
 from apps.kernel.clock import utc_now
 from apps.mediation.models import Cdr, CdrFile, CdrFileDay, RatedDestination, Source, SuspendedRecord
@@ -69,6 +70,7 @@ def make_world(subscribers: int = 4, records: int = 40, days: int = 10) -> None:
     ]
     make_usage(people, records, days, now)
     make_billing(people, now)
+    collect_statistics(now, at_once=True)
     make_vouchers(people, now)
 
 

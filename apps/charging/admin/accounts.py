@@ -30,7 +30,7 @@ class MovementForm(ActionForm):
     note = forms.CharField(
         max_length=200, label="Reason", help_text="Stands in the ledger and on the statement."
     )
-    at = InstantField(required=False, label="Takes effect (UTC)", help_text="Empty: now.")
+    at = InstantField(required=False, label="Takes effect", help_text="Empty: now.")
     key = forms.RegexField(r"^[0-9a-f]{32}$", widget=forms.HiddenInput, initial=lambda: uuid4().hex)
 
     def prepare(self) -> None:

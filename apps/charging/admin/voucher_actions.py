@@ -24,7 +24,7 @@ class ReasonForm(ActionForm):
 
 
 class ExtendForm(ReasonForm):
-    expires_at = InstantField(label="New end (UTC)")
+    expires_at = InstantField(label="New end")
     field_order = ("expires_at", "reason")
 
 

@@ -48,8 +48,8 @@ class GenerateForm(ActionForm):
         label="Value of each", help_text="Money such as 10.00 in the tenant's currency, or whole units."
     )
     count = forms.IntegerField(label="How many", min_value=1, max_value=MOST_ON_A_PAGE)
-    valid_from = InstantField(required=False, label="Valid from (UTC)", help_text="Empty: now.")
-    expires_at = InstantField(label="Expires (UTC)")
+    valid_from = InstantField(required=False, label="Valid from", help_text="Empty: now.")
+    expires_at = InstantField(label="Expires")
     balance_days = forms.IntegerField(
         required=False, label="Credit lasts, days", min_value=1, help_text="Empty: without end."
     )

@@ -34,7 +34,7 @@ class CdrFileFilter(TextFilter):
 
 
 class CdrStartFilter(admin.SimpleListFilter):
-    """Records that start on days of ``[from, to]`` (UTC)."""
+    """Records that start on days of ``[from, to]``, in the zone in which the admin tells the time."""
 
     title = "start"
     parameter_name = "start_from"
@@ -62,10 +62,11 @@ class CdrStartFilter(admin.SimpleListFilter):
         first, last = self._day("start_from"), self._day("start_to")
         files = CdrFileDay.objects.all()
         if first is not None:
-            files = files.filter(day__gte=first)
+            # Files' days are those of UTC.
+            files = files.filter(day__gte=first - timedelta(days=1))
             queryset = queryset.filter(start__gte=midnight(first))
         if last is not None:
-            files = files.filter(day__lte=last)
+            files = files.filter(day__lte=last + timedelta(days=1))
             queryset = queryset.filter(start__lt=midnight(last + timedelta(days=1)))
         return queryset if first is None and last is None else _between(queryset, files)
 

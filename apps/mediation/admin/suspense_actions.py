@@ -29,7 +29,7 @@ class CorrectionForm(ActionForm):
     service = forms.ChoiceField(required=False)
     msisdn = forms.CharField(required=False, max_length=20, label="MSISDN")
     other_party = forms.CharField(required=False, max_length=64)
-    start = InstantField(required=False, label="Start (UTC)")
+    start = InstantField(required=False, label="Start")
     usage = forms.IntegerField(required=False, min_value=0, help_text="Seconds, octets or events.")
     record_id = forms.CharField(required=False, max_length=64, label="Record id")
     source = forms.ChoiceField(required=False)

@@ -43,7 +43,7 @@ class EnquiryForm(ActionForm):
         max_length=20,
         help_text="Seconds (also 1m30s), octets, messages or events.",
     )
-    start = InstantField(required=False, label="Begun at (UTC)", help_text="Empty: now.")
+    start = InstantField(required=False, label="Begun at", help_text="Empty: now.")
     position = forms.IntegerField(
         min_value=0, initial=0, required=False, help_text="Usage of the same session that was priced before."
     )

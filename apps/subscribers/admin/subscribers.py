@@ -110,7 +110,7 @@ class ReleaseForm(StartForm):
 class AtForm(ActionForm):
     """When it takes effect; empty is now."""
 
-    at = InstantField(required=False, label="At (UTC)", help_text="Empty: now.")
+    at = InstantField(required=False, label="At", help_text="Empty: now.")
 
     def instant(self) -> datetime:
         return self.cleaned_data.get("at") or utc_now()
