@@ -63,6 +63,11 @@ def checks() -> list[Check]:
         ),
         Check("system", "Django's own checks", (python, "manage.py", "check", "--fail-level", "WARNING")),
         Check("compose", "docker-compose.yml is valid", (python, "-m", "tests.deploy.compose_file")),
+        Check(
+            "openapi",
+            "the REST door's OpenAPI document",
+            (python, "manage.py", "spectacular", "--validate", "--fail-on-warn", "--file", os.devnull),
+        ),
         Check("readme", "every command in README.md exists", (python, "-m", "tests.project.readme_commands")),
     ]
     if any((ROOT / "proto").glob("*.proto")):
