@@ -14,6 +14,7 @@ use Billing\GetSubscribersRequest;
 use Billing\Resource;
 use Billing\Subscriber;
 use Billing\SuspendSubscriberRequest;
+use Billing\TerminateSubscriberRequest;
 use Bss\Crm;
 use Bss\CrmError;
 use Bss\Token;
@@ -141,18 +142,33 @@ function again(): array
     return ['done' => outcome(connect()->SuspendSubscriber($ask, ['idempotency-key' => ['s']], ['timeout' => 30_000_000]))];
 }
 
-/** The newest bill of a number's account. */
-function bill(): array
-{
-    global $settings;
-    return ['bill' => outcome(connect()->GetSubscriberBill(new GetSubscriberBillRequest(['msisdn' => $settings['msisdn']])))];
-}
-
+/** What the journey through all doors asks, one thing at a time. */
 function create(): array
 {
     global $settings;
-    $new = new_subscriber($settings['subscriber']);
-    return ['created' => outcome(connect()->CreateSubscriber($new, ['idempotency-key' => ['journey']]))];
+    return outcome(connect()->CreateSubscriber(
+        new_subscriber($settings['subscriber']), ['idempotency-key' => ['journey']]
+    ));
+}
+
+function show(): array
+{
+    global $settings;
+    return outcome(connect()->GetSubscriber(new GetSubscriberRequest(['id' => $settings['id']])));
+}
+
+function terminate(): array
+{
+    global $settings;
+    return outcome(connect()->TerminateSubscriber(
+        new TerminateSubscriberRequest(['id' => $settings['id']]), ['idempotency-key' => ['the-end']]
+    ));
+}
+
+function bill(): array
+{
+    global $settings;
+    return outcome(connect()->GetSubscriberBill(new GetSubscriberBillRequest(['id' => $settings['id']])));
 }
 
 echo json_encode(($argv[1])(), JSON_THROW_ON_ERROR);
