@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 
 import pytest
 from django.db import transaction
@@ -96,7 +96,7 @@ codes = st.text(max_size=8)
 counts = st.integers(-(2**62), 2**62)
 maybe = st.none() | st.integers(0, 2**32)
 instants = st.datetimes(
-    min_value=NOW.replace(tzinfo=None), max_value=datetime(2100, 1, 1), timezones=st.just(UTC)
+    min_value=NOW.replace(tzinfo=None), max_value=NOW.replace(year=2100, tzinfo=None), timezones=st.just(UTC)
 )
 items = st.builds(
     AnswerItem,

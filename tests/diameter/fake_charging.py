@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -40,9 +40,10 @@ class FakeCharging:
         self._open = threading.Event()
         self._open.set()
 
-    def put(self, request: ChargingRequest, sink: Sink, token: Any) -> None:
-        self.requests.append(request)
-        self._pool.submit(self._charge, request, sink, token)
+    def put_all(self, requests: Sequence[tuple[ChargingRequest, Any]], sink: Sink) -> None:
+        for request, token in requests:
+            self.requests.append(request)
+            self._pool.submit(self._charge, request, sink, token)
 
     def hold(self) -> None:
         self._open.clear()

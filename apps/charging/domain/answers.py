@@ -89,7 +89,7 @@ def answer_to_text(answer: ChargingAnswer) -> str:
         _,
     ) = answer
     return (
-        f'["{result.value}",[{",".join([_item_text(item) for item in items])}],'
+        f'["{result._value_}",[{",".join([_item_text(item) for item in items])}],'
         f"{'null' if account_id is None else account_id},{'null' if subscriber_id is None else subscriber_id},"
         f'"{currency}",{cost_micros},{balance_micros},{_TRUTH[enough]},{validity_s},'
         f"{json_text(reason)},{_write_json(message) if message else _EMPTY}]"
@@ -137,7 +137,7 @@ def _item_text(item: AnswerItem) -> str:
         reason,
     ) = item
     return (
-        f'[{json_text(service)},"{result.value}",{"null" if rating_group is None else rating_group},'
+        f'[{json_text(service)},"{result._value_}",{"null" if rating_group is None else rating_group},'
         f'{"null" if identifier is None else identifier},"{type_of_record}",'
         f"{'null' if granted is None else granted},{'null' if final is None else _write_json(final)},"
         f"{cost_micros},{unpaid_micros},{validity_s},{'null' if quota_holding_s is None else quota_holding_s},"

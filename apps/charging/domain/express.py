@@ -7,7 +7,9 @@ The tests charge every request both ways.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 from apps.charging.domain.books import REVENUE, USAGE
 from apps.charging.domain.items import CLOCK_TOLERANCE, NO_TERMS, TERMS
@@ -32,6 +34,11 @@ LONGEST_SESSION_ID = 1_000
 
 _VOICE = TypeOfRecord.VOICE.value
 _MONEY = "monetary"
+# Looking a member of an enumeration up, and calling a NamedTuple's class, cost several times what these do.
+_RESERVE, _UPDATE, _TERMINATE = Operation.RESERVE, Operation.UPDATE, Operation.TERMINATE
+_OPEN, _CLOSED = SessionStatus.OPEN, SessionStatus.CLOSED
+_SUCCESS, _NO_CHANGE = Result.SUCCESS, TariffChange.NONE
+_new: Callable[[type[Any], tuple[object, ...]], Any] = tuple.__new__
 
 
 def charge_quickly(state: State, request: ChargingRequest, rater: Rater, now: datetime) -> Outcome | None:
@@ -54,19 +61,19 @@ def charge_quickly(state: State, request: ChargingRequest, rater: Rater, now: da
         or abs(moment - now) > CLOCK_TOLERANCE
     ):
         return None
-    ends = operation is Operation.TERMINATE
+    ends = operation is _TERMINATE
     holds: tuple[Hold, ...] = ()
     if session is None:
-        if operation is not Operation.RESERVE or item.used or len(request.session_id) > LONGEST_SESSION_ID:
+        if operation is not _RESERVE or item.used or len(request.session_id) > LONGEST_SESSION_ID:
             return None
         row_id = new_row
         destination, started_at, reported_at = item.destination, moment, moment
         position = covered = run_from = cost_micros = unpaid_micros = free_units = unrated_units = 0
         run = NO_RUN
     else:
-        if session.status != SessionStatus.OPEN or len(session.meters) != 1:
+        if session.status != _OPEN or len(session.meters) != 1:
             return None
-        if operation is not Operation.UPDATE and not ends:
+        if operation is not _UPDATE and not ends:
             return None
         row_id = session.row_id
         (
@@ -115,18 +122,17 @@ def charge_quickly(state: State, request: ChargingRequest, rater: Rater, now: da
     try:
         if item.used:
             used = item.used[0]
-            if used.tariff_change is not TariffChange.NONE:
+            if used.tariff_change is not _NO_CHANGE:
                 return None
             end = position + max(used.units.amount(tor) or 0, 0)
             start = covered if covered > position else position
             if start < end:
                 run_from = run_from if run == subject else start
                 instant = started_at + timedelta(seconds=start) if voice else reported_at
-                rated = rater.rate(
-                    Usage(line.tenant, service.category, subject, tor, destination, instant, end - start),
-                    start,
-                    run_from,
+                usage = _new(
+                    Usage, (line.tenant, service.category, subject, tor, destination, instant, end - start)
                 )
+                rated = rater.rate(usage, start, run_from)
                 debited = rated.cost_micros
                 if not 0 <= debited <= value - reserved:
                     return None
@@ -152,15 +158,8 @@ def charge_quickly(state: State, request: ChargingRequest, rater: Rater, now: da
             start = covered if covered > position else position
             price, reached = 0, end
             instant = started_at + timedelta(seconds=start) if voice else reported_at
-            usage = Usage(
-                line.tenant,
-                service.category,
-                subject,
-                tor,
-                destination,
-                instant,
-                end - start if end > start else 1,
-            )
+            amount = end - start if end > start else 1
+            usage = _new(Usage, (line.tenant, service.category, subject, tor, destination, instant, amount))
             if start < end:
                 part, rated = rater.rate_within(
                     usage, value - reserved, start, run_from if run == subject else start
@@ -174,85 +173,98 @@ def charge_quickly(state: State, request: ChargingRequest, rater: Rater, now: da
             granted = reached - position
             if granted == 0 and wanted > 0:
                 return None
-            new_holds = (Hold(balance_id, price),) if price else ()
+            new_holds = (_new(Hold, (balance_id, price)),) if price else ()
             reserved += price
     except RatingError:
         return None
-    meter = Meter(
-        item.service,
-        item.rating_group,
-        item.service_identifier,
-        destination,
-        started_at,
-        reported_at,
-        position,
-        covered,
-        run,
-        run_from,
-        granted or 0,
-        new_holds,
-        None,
-        cost_micros,
-        unpaid_micros,
-        free_units,
-        unrated_units,
+    meter: Meter = _new(
+        Meter,
+        (
+            item.service,
+            item.rating_group,
+            item.service_identifier,
+            destination,
+            started_at,
+            reported_at,
+            position,
+            covered,
+            run,
+            run_from,
+            granted or 0,
+            new_holds,
+            None,
+            cost_micros,
+            unpaid_micros,
+            free_units,
+            unrated_units,
+        ),
     )
     validity_s = policy.validity_s if policy is not None else 0
-    answer_item = AnswerItem(
-        item.service,
-        Result.SUCCESS,
-        item.rating_group,
-        item.service_identifier,
-        tor if item.used or answered else "",
-        granted,
-        policy.final if policy is not None and granted is not None and granted < wanted else None,
-        debited,
-        0,
-        validity_s,
-        policy.quota_holding_s if policy is not None else None,
-        granted * policy.threshold_percent // 100
-        if policy is not None and granted is not None and policy.threshold_percent and granted >= wanted
-        else 0,
-        None,
-        "",
+    answer_item: AnswerItem = _new(
+        AnswerItem,
+        (
+            item.service,
+            _SUCCESS,
+            item.rating_group,
+            item.service_identifier,
+            tor if item.used or answered else "",
+            granted,
+            policy.final if policy is not None and granted is not None and granted < wanted else None,
+            debited,
+            0,
+            validity_s,
+            policy.quota_holding_s if policy is not None else None,
+            granted * policy.threshold_percent // 100
+            if policy is not None and granted is not None and policy.threshold_percent and granted >= wanted
+            else 0,
+            None,
+            "",
+        ),
     )
-    answer = ChargingAnswer(
-        Result.SUCCESS,
-        (answer_item,),
-        account.account_id,
-        line.subscriber_id,
-        account.currency,
-        debited,
-        value - reserved,
-        None,
-        validity_s,
-        "",
-        "",
-        False,
+    answer: ChargingAnswer = _new(
+        ChargingAnswer,
+        (
+            _SUCCESS,
+            (answer_item,),
+            account.account_id,
+            line.subscriber_id,
+            account.currency,
+            debited,
+            value - reserved,
+            None,
+            validity_s,
+            "",
+            "",
+            False,
+        ),
     )
-    after = Session(
-        row_id,
-        request.session_id if session is None else session.session_id,
-        request.sub_session,
-        account.account_id,
-        line.subscriber_id,
-        moment if session is None else session.opened_at,
-        now,
-        session.expires_at
-        if ends and session is not None
-        else now + timedelta(seconds=SUPERVISION_FACTOR * (validity_s or DEFAULT_VALIDITY_S)),
-        SessionStatus.CLOSED if ends else SessionStatus.OPEN,
-        request.number if session is None else max(session.last_number, request.number),
-        request.peer if session is None else session.peer if ends else request.peer or session.peer,
-        (meter,),
+    after: Session = _new(
+        Session,
+        (
+            row_id,
+            request.session_id if session is None else session.session_id,
+            request.sub_session,
+            account.account_id,
+            line.subscriber_id,
+            moment if session is None else session.opened_at,
+            now,
+            session.expires_at
+            if ends and session is not None
+            else now + timedelta(seconds=SUPERVISION_FACTOR * (validity_s or DEFAULT_VALIDITY_S)),
+            _CLOSED if ends else _OPEN,
+            request.number if session is None else max(session.last_number, request.number),
+            request.peer if session is None else session.peer if ends else request.peer or session.peer,
+            (meter,),
+        ),
     )
     entries: tuple[Entry, ...] = ()
     if debited:
         cause = f"session:{row_id}:{request.number}:0.0:{balance_id}"
-        entries = (Entry(balance_id, moment, USAGE, REVENUE, -debited, cause, item.service, row_id),)
+        entry = (balance_id, moment, USAGE, REVENUE, -debited, cause, item.service, row_id)
+        entries = (_new(Entry, entry),)
     changed = {balance_id: balance.holding(value, reserved)}
-    return Outcome(
-        State(world, line, account, changed, counters, after, barred, other, new_row, fresh_id),
-        answer,
-        entries,
+    state_after = _new(
+        State, (world, line, account, changed, counters, after, barred, other, new_row, fresh_id)
     )
+    outcome: Outcome = _new(Outcome, (state_after, answer, entries))
+    return outcome

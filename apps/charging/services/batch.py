@@ -373,18 +373,10 @@ class _Batch:
         together = self._together(account_id, other_id)
         balances = self._balances_of(together)
         counters = self.counters.get(subscriber_id, {}) if subscriber_id is not None else {}
-        state = State(
-            self.world,
-            line,
-            account,
-            balances,
-            counters,
-            session,
-            subscriber_id in self.barred,
-            self.accounts.get(other_id) if other_id is not None else None,
-            self.next_session_row,
-            self.fresh_id,
-        )
+        other = self.accounts.get(other_id) if other_id is not None else None
+        barred = subscriber_id in self.barred
+        world, row, fresh_id = self.world, self.next_session_row, self.fresh_id
+        state = State(world, line, account, balances, counters, session, barred, other, row, fresh_id)
         outcome = charge(state, request, self.rater, self.now)
         self.fresh_id = outcome.state.fresh_id
         self._take_over(state, outcome.state, outcome.entries, key, subscriber_id)
@@ -432,7 +424,7 @@ class _Batch:
                     writing.balances[balance_id] = balance
                     own = self.balances[balance.account_id]
                     self.balances[balance.account_id] = {**own, balance_id: balance}
-        if subscriber_id is not None and after.counters != before.counters:
+        if after.counters is not before.counters and subscriber_id is not None:
             self.counters[subscriber_id] = dict(after.counters)
             for counter_key, counter in after.counters.items():
                 if before.counters.get(counter_key) != counter:

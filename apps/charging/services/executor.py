@@ -188,11 +188,18 @@ class BatchExecutor:
 
     def put(self, request: ChargingRequest, sink: Sink, token: Any) -> None:
         """Queue a request; ``sink`` is given (``token``, reply) once it is committed."""
-        party = request.msisdn or request.imsi or request.session_id
+        self.put_all([(request, token)], sink)
+
+    def put_all(self, requests: Sequence[tuple[ChargingRequest, Any]], sink: Sink) -> None:
+        """Queue requests, each with its token, that came together; as :meth:`put` for each."""
+        waiting = [
+            _Waiting(request.msisdn or request.imsi or request.session_id, request, sink, token)
+            for request, token in requests
+        ]
         with self._wake:
             if self._stopping:
                 raise ChargingUnavailable("the charging executor is stopping; send the request elsewhere")
-            self._queue.append(_Waiting(party, request, sink, token))
+            self._queue.extend(waiting)
             self._wake.notify()
 
     def submit(self, request: ChargingRequest) -> Future[ChargingAnswer]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from apps.charging.domain.requests import ChargingRequest
-from apps.charging.services.executor import Reply, Sink
+from apps.charging.services.executor import ChargingUnavailable, Reply, Sink
 
 Answered = Callable[[Reply], None]
 
@@ -15,28 +15,40 @@ Answered = Callable[[Reply], None]
 class ChargingService(Protocol):
     """What charges: :class:`apps.charging.services.executor.BatchExecutor`, or a fake.
 
-    ``put`` returns at once; the sink is given ``token`` and the reply from any thread, once, after the commit.
+    ``put_all`` returns at once; the sink is given each token and its reply from any thread, once, after the commit.
+    Raises ChargingUnavailable, and has taken none of them, where charging is stopping.
     """
 
-    def put(self, request: ChargingRequest, sink: Sink, token: Any) -> None: ...
+    def put_all(self, requests: Sequence[tuple[ChargingRequest, Any]], sink: Sink) -> None: ...
 
 
 class ChargingLink:
-    """Carries replies from the charging threads into the loop, with one wake-up for a batch."""
+    """Carries requests to the charging threads and replies back into the loop, each way with one hand-over for many."""
 
     def __init__(self, service: ChargingService, loop: asyncio.AbstractEventLoop) -> None:
         self._service = service
         self._loop = loop
+        self._ready: list[tuple[ChargingRequest, Answered]] = []
         self.waiting = 0
 
     def submit(self, request: ChargingRequest, answered: Answered) -> None:
-        """Charge; ``answered`` is called in the loop. Raises ChargingUnavailable where charging is stopping."""
-        self._service.put(request, self, answered)
+        """Charge; ``answered`` is called in the loop, with ChargingUnavailable where charging is stopping."""
+        if not self._ready:
+            # What this round of the loop reads goes together: a hand-over costs as much as several requests.
+            self._loop.call_soon(self._hand_over)
+        self._ready.append((request, answered))
         self.waiting += 1
 
     def deliver(self, replies: Sequence[tuple[Answered, Reply]]) -> None:
         """Of the charging threads."""
         self._loop.call_soon_threadsafe(self._settle, replies)
+
+    def _hand_over(self) -> None:
+        ready, self._ready = self._ready, []
+        try:
+            self._service.put_all(ready, self)
+        except ChargingUnavailable as unavailable:
+            self._settle([(answered, unavailable) for _, answered in ready])
 
     def _settle(self, replies: Sequence[tuple[Answered, Reply]]) -> None:
         self.waiting -= len(replies)
