@@ -32,7 +32,7 @@ class PeerAdmin(HistoryAdmin):
     fields = (
         ("host", "realm"),
         ("description", "enabled"),
-        ("ignore_unknown_mandatory", "tariff_time_change"),
+        ("ignore_unknown_mandatory", "tariff_time_change", "grants_in_octets"),
         ("served_realms", "served_hosts"),
         ("failure_handling", "max_requests_in_flight"),
         "requires_tls",

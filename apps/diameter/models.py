@@ -69,6 +69,13 @@ class Peer(models.Model):
         default=False,
         help_text="It splits used units at a tariff change; otherwise quotas are valid until the change.",
     )
+    grants_in_octets = models.BooleanField(
+        default=False,
+        help_text=(
+            "It reads nothing of a grant but octets (Open5GS does): seconds are told as the grant's validity, with "
+            "octets enough to last as long."
+        ),
+    )
     failure_handling = models.PositiveSmallIntegerField(
         choices=FailureHandling.choices,
         null=True,

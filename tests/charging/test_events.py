@@ -56,6 +56,16 @@ def test_money_is_debited_without_rating(amount: int, result: Result, left: int)
     assert desk.value() == left
 
 
+@pytest.mark.parametrize("operation", [Operation.EVENT, Operation.REFUND, Operation.CHECK_BALANCE])
+def test_money_in_another_currency_than_the_accounts_is_refused(operation: Operation) -> None:
+    desk = Desk(money(50_000))
+    answer = desk.send(operation, RequestItem("game", money_micros=1_000, money_currency="USD"))
+    assert (answer.result, answer.items[0].reason) == (Result.RATING_FAILED, "currency_differs")
+    assert (desk.value(), desk.entries) == (50_000, [])
+    same = RequestItem("game", money_micros=1_000, money_currency="EUR")
+    assert desk.send(operation, same, number=1).result is Result.SUCCESS
+
+
 def test_money_is_refunded_without_rating() -> None:
     desk = Desk(money(50_000))
     desk.send(Operation.REFUND, RequestItem("game", money_micros=7))

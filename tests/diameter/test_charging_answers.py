@@ -10,6 +10,7 @@ from apps.charging.domain.requests import AnswerItem, ChargingAnswer, FinalUnit,
 from apps.diameter.credit_control.answers import RESULT_CODES, credit_control_answer
 from apps.diameter.credit_control.policy import DEFAULT_ANSWER_POLICY, AnswerPolicy
 from apps.diameter.protocol.codes import FLAG_PROXIABLE
+from apps.diameter.protocol.encoding import encode_avp
 from tests.diameter.connections import read
 from tests.diameter.messages import SERVER, SESSION_ID, ccr_avps, message, raw_avp
 
@@ -243,6 +244,34 @@ def test_what_cannot_be_rated_comes_back():
 
     assert of_group["Failed-AVP"] == raw_avp(432, b"\0\0\0\x63")
     assert of_command["Failed-AVP"] == raw_avp(461, b"32251@3gpp.org").replace(b"\x0d", b"\0")
+
+
+def test_money_in_the_wrong_currency_comes_back():
+    money = {"Unit-Value": {"Value-Digits": 250, "Exponent": -2}, "Currency-Code": 840}
+    failed = AnswerItem("", Result.RATING_FAILED, reason="currency_differs")
+    avps = ccr_avps(4, 0, Requested_Action=0, Requested_Service_Unit={"CC-Money": money})
+
+    found = cca(avps, ChargingAnswer(Result.RATING_FAILED, (failed,)))
+
+    assert (found["Result-Code"], found["Failed-AVP"]) == (5031, encode_avp("CC-Money", money))
+
+
+def test_seconds_are_told_as_validity_to_those_who_read_octets_alone():
+    item = data_item(60, type_of_record="voice")
+    avps = with_groups({"Requested-Service-Unit": {}})
+    octets_alone = AnswerPolicy(grants_in_octets=True)
+
+    (group,) = cca(avps, ChargingAnswer(Result.SUCCESS, (item,)), octets_alone)[
+        "Multiple-Services-Credit-Control"
+    ]
+    (data,) = cca(avps, ChargingAnswer(Result.SUCCESS, (data_item(),)), octets_alone)[
+        "Multiple-Services-Credit-Control"
+    ]
+
+    assert group["Granted-Service-Unit"] == {"CC-Time": 60, "CC-Total-Octets": 1 << 40}
+    assert group["Validity-Time"] == 60
+    assert data["Granted-Service-Unit"] == {"CC-Total-Octets": MEGABYTE}
+    assert data["Validity-Time"] == 600
 
 
 def test_an_event_says_its_price():

@@ -9,6 +9,7 @@ import pytest
 from apps.charging.domain.requests import Operation, TariffChange, Units, UsedUnits
 from apps.diameter.credit_control.requests import charging_request
 from apps.diameter.credit_control.service_map import DEFAULT_RULES, ServiceMap, ServiceRule
+from apps.diameter.protocol.encoding import encode_avp
 from apps.diameter.protocol.faults import DiameterFault
 from apps.diameter.protocol.values import address_of_text
 from tests.diameter.connections import read
@@ -163,7 +164,17 @@ def test_money_is_asked_for_in_micro_units():
 
     (item,) = asked(4, 0, Requested_Action=0, Requested_Service_Unit={"CC-Money": money}).items
 
-    assert item.money_micros == 2_500_000
+    assert (item.money_micros, item.money_currency) == (2_500_000, "EUR")
+
+
+def test_money_in_no_currency_that_there_is_cannot_be():
+    money = {"Unit-Value": {"Value-Digits": 250, "Exponent": -2}, "Currency-Code": 1}
+
+    with pytest.raises(DiameterFault) as caught:
+        asked(4, 0, Requested_Action=0, Requested_Service_Unit={"CC-Money": money})
+
+    assert caught.value.result_code == 5004
+    assert caught.value.failed_avp == encode_avp("CC-Money", money)
 
 
 def test_money_finer_than_a_micro_unit_cannot_be():

@@ -87,6 +87,20 @@ def test_a_top_up_re_authorises_the_open_sessions_of_its_account(subscriber, rea
     assert orders() == [("rar", "pgw.test;1")]
 
 
+def test_an_adjustment_in_the_customers_favour_re_authorises_and_one_against_them_does_not(
+    subscriber, reader
+):
+    account_id = Payer.objects.get(subscriber=subscriber).account_id
+    open_session()
+    for number, amount in enumerate((-1_000, 1_000)):
+        order = BalanceOrder(account_id, amount, "correction")
+        charge_now(
+            ChargingRequest(Operation.ADJUST, f"adjustment;{number}", 0, utc_now(), order=order), utc_now()
+        )
+        reader.read(utc_now())
+        assert orders() == [("rar", "pgw.test;1")] * number
+
+
 def test_news_is_ordered_once_however_often_and_by_whom_it_is_read(subscriber, reader):
     open_session()
     top_up(subscriber)

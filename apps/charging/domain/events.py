@@ -19,7 +19,7 @@ from apps.charging.domain.requests import (
 from apps.charging.domain.sessions import Meter
 from apps.charging.domain.spending import Draw
 from apps.charging.domain.state import Account, Outcome, State
-from apps.kernel.errors import BssError
+from apps.kernel.errors import BssError, InvalidInput
 from apps.rating.domain import Rater
 
 REFUND = "refund"
@@ -60,6 +60,7 @@ def enquire(
         outcome = AnswerItem(item.service, Result.SUCCESS, item.rating_group, item.service_identifier)
         try:
             if item.money_micros is not None:
+                check_currency(item, state.account)
                 takes = _money_takes(state, books, item, moment)
                 if takes is None:
                     enough = False
@@ -159,6 +160,7 @@ def _move_money(
 ) -> AnswerItem:
     assert state.account is not None
     assert item.money_micros is not None
+    check_currency(item, state.account)
     if item.money_micros < 0:
         return outcome._replace(result=Result.UNABLE_TO_COMPLY, reason="negative_amount")
     if request.operation is Operation.REFUND:
@@ -173,6 +175,15 @@ def _move_money(
     debtor = books.default_balance(state.account).balance_id if _may_owe(state.account) else None
     books.debit(takes, moment, str(index), item.service, debtor)
     return outcome._replace(cost_micros=item.money_micros)
+
+
+def check_currency(item: RequestItem, account: Account | None) -> None:
+    """Raise InvalidInput (``currency_differs``) where the amount is not in the account's currency."""
+    if item.money_currency and account is not None and item.money_currency != account.currency:
+        raise InvalidInput(
+            f"the amount is in {item.money_currency}, account {account.number} is in {account.currency}",
+            code="currency_differs",
+        )
 
 
 def _may_owe(account: Account) -> bool:

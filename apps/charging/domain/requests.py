@@ -108,7 +108,8 @@ class RequestItem(NamedTuple):
     type of record; ``destination`` the called number or access point. ``rating_group`` and
     ``service_identifier`` come back as given and, with the service, name the quota within its session.
     ``requested`` None asks for nothing; :data:`SERVER_DECIDES` for as much as the server's policy gives.
-    ``money_micros`` (CC-Money) debits or refunds an amount without rating.
+    ``money_micros`` (CC-Money) debits or refunds an amount without rating, in ``money_currency`` (ISO 4217; empty =
+    that of the account, which is also the only one it may be in).
     """
 
     service: str
@@ -118,6 +119,7 @@ class RequestItem(NamedTuple):
     rating_group: int | None = None
     service_identifier: int | None = None
     money_micros: int | None = None
+    money_currency: str = ""
 
 
 class BalanceOrder(NamedTuple):

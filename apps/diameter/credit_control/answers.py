@@ -56,6 +56,7 @@ _UNITS_OF = {
 _OTHER_UNITS = ("CC-Service-Specific-Units", "Unit-Quota-Threshold")
 _LARGEST = {"CC-Time": 0xFFFFFFFF, "Time-Quota-Threshold": 0xFFFFFFFF, "Volume-Quota-Threshold": 0xFFFFFFFF}
 _LARGEST_OTHERWISE = 0xFFFFFFFFFFFFFFFF
+_BOUNDED_BY_TIME_OCTETS = 1 << 40
 _FINAL_ACTIONS = {
     Action.TERMINATE: int(FinalUnitAction.TERMINATE),
     Action.REDIRECT: int(FinalUnitAction.REDIRECT),
@@ -146,6 +147,10 @@ def _grant(item: AnswerItem, policy: AnswerPolicy, moment: datetime) -> dict[str
         elif until_change_s > 0:
             validity_s = min(validity_s or until_change_s, until_change_s)
     grant[name] = min(item.granted, _LARGEST.get(name, _LARGEST_OTHERWISE))
+    if policy.grants_in_octets and name == "CC-Time":
+        # Seconds say nothing to it, and a grant without octets would be one without end: time bounds the grant.
+        grant["CC-Total-Octets"] = _BOUNDED_BY_TIME_OCTETS if item.granted else 0
+        validity_s = min(validity_s or item.granted, item.granted)
     members: dict[str, Any] = {"Granted-Service-Unit": grant}
     if validity_s and item.granted:
         members["Validity-Time"] = validity_s
@@ -192,9 +197,14 @@ def _cost(answer: ChargingAnswer) -> dict[str, Any] | None:
 
 
 def _what_cannot_be_rated(avps: dict[str, Any], answer: ChargingAnswer) -> bytes:
-    """The AVP that led nowhere: the rating group or service identifier of the first such part, else the context."""
+    """The AVP that led nowhere: of the first such part the rating group or service identifier, else the context.
+
+    Money in a currency that is not the account's is returned itself.
+    """
     for group, item in zip(groups_of(avps), answer.items, strict=False):
         if item.result is _RATING_FAILED:
+            if item.reason == "currency_differs":
+                return encode_avp("CC-Money", group["Requested-Service-Unit"]["CC-Money"])
             if "Rating-Group" in group:
                 return encode_avp("Rating-Group", group["Rating-Group"])
             identifier = group.get("Service-Identifier")

@@ -14,6 +14,7 @@ from apps.charging.domain.requests import (
     Units,
     UsedUnits,
 )
+from apps.diameter.credit_control.currencies import LETTERS_OF
 from apps.diameter.credit_control.identities import destination, subscriber
 from apps.diameter.credit_control.service_map import ServiceMap
 from apps.diameter.protocol.codes import CcRequestType, RequestedAction, ResultCode, TariffChangeUsage
@@ -78,7 +79,7 @@ def charging_request(
         # Once for a command, any number of times in a group.
         first = identifier[0] if isinstance(identifier, list) else identifier
         rating_group = group.get("Rating-Group")
-        requested, money_micros = _requested(group.get("Requested-Service-Unit"), is_event)
+        requested, money_micros, currency = _requested(group.get("Requested-Service-Unit"), is_event)
         items.append(
             RequestItem(
                 services.service(context, rating_group, first),
@@ -88,6 +89,7 @@ def charging_request(
                 rating_group,
                 first,
                 money_micros,
+                currency,
             )
         )
     stamp = avps.get("Event-Timestamp")
@@ -126,15 +128,15 @@ def route_of(avps: dict[str, Any], connected_host: str) -> str:
     return f"{host}/{avps['Origin-Realm']}/{connected_host}"
 
 
-def _requested(group: dict[str, Any] | None, is_event: bool) -> tuple[Units | None, int | None]:
-    """(units asked for, amount of money asked for). An event that does not say asks for what the server decides."""
+def _requested(group: dict[str, Any] | None, is_event: bool) -> tuple[Units | None, int | None, str]:
+    """(units, money, its currency) asked for. An event that does not say asks for what the server decides."""
     if group is None:
-        return (SERVER_DECIDES if is_event else None), None
+        return (SERVER_DECIDES if is_event else None), None, ""
     if not group:
-        return SERVER_DECIDES, None
+        return SERVER_DECIDES, None, ""
     money = group.get("CC-Money")
     if money is None:
-        return _units(group), None
+        return _units(group), None, ""
     value = money["Unit-Value"]
     micros = micros_of_unit_value(value["Value-Digits"], value.get("Exponent", 0))
     if micros is None:
@@ -145,8 +147,23 @@ def _requested(group: dict[str, Any] | None, is_event: bool) -> tuple[Units | No
         )
     if micros == 0 and not is_event:
         # Zero money within a session leaves the amount to the server, like an empty group.
-        return _units(group), None
-    return _units(group), micros
+        return _units(group), None, ""
+    return _units(group), micros, _currency(money)
+
+
+def _currency(money: dict[str, Any]) -> str:
+    """The letters of Currency-Code; empty where it is left out, and the account's currency is meant."""
+    number = money.get("Currency-Code")
+    if number is None:
+        return ""
+    letters = LETTERS_OF.get(number)
+    if letters is None:
+        raise DiameterFault(
+            ResultCode.INVALID_AVP_VALUE,
+            f"Currency-Code {number} is not a currency of ISO 4217",
+            encode_avp("CC-Money", money),
+        )
+    return letters
 
 
 def _units(group: dict[str, Any]) -> Units:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from django.db.models import Max
+from django.db.models import Max, Q
 
 from apps.charging.models import ChargingSession, LedgerEntry, Payer
 from apps.diameter.models import NewsMark
@@ -21,7 +21,12 @@ OVERLAP = timedelta(seconds=5)
 """Rows get their ids before they are committed: what was new this long ago is read again; causes count once."""
 MAX_NEWS_AT_ONCE = 2_000
 
-_MORE_MONEY = (LedgerEntry.Kind.TOP_UP, LedgerEntry.Kind.REFUND, LedgerEntry.Kind.TRANSFER)
+_MORE_TO_SPEND = (
+    LedgerEntry.Kind.TOP_UP,
+    LedgerEntry.Kind.REFUND,
+    LedgerEntry.Kind.TRANSFER,
+    LedgerEntry.Kind.ADJUSTMENT,
+)
 
 
 class Item(NamedTuple):
@@ -44,7 +49,7 @@ class Source(NamedTuple):
 
 def _top_ups(after: int, upto: int) -> Iterable[Item]:
     rows = LedgerEntry.objects.filter(
-        id__gt=after, id__lte=upto, kind__in=_MORE_MONEY, amount_micros__gte=0
+        Q(amount_micros__gt=0) | Q(units__gt=0), id__gt=after, id__lte=upto, kind__in=_MORE_TO_SPEND
     ).order_by("id")
     for entry_id, account_id in rows.values_list("id", "balance__account_id")[:MAX_NEWS_AT_ONCE]:
         yield Item(entry_id, account_id, None)

@@ -146,5 +146,9 @@ def _terms(peer: Peer | None) -> Admission:
             hosts=frozenset(peer.served_hosts.split()),
             max_requests_in_flight=peer.max_requests_in_flight,
         ),
-        AnswerPolicy(tariff_time_change=peer.tariff_time_change, failure_handling=peer.failure_handling),
+        AnswerPolicy(
+            tariff_time_change=peer.tariff_time_change,
+            grants_in_octets=peer.grants_in_octets,
+            failure_handling=peer.failure_handling,
+        ),
     )

@@ -153,9 +153,16 @@ class DiameterServer:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._write_counts()
-        await self._rows.run(peers.forget_process, self.key)
+        # Without a database the process ends all the same: what it owned is free once it does not run any more.
+        for job, last in ((self._write_counts, "counts"), (self._forget_process, "process")):
+            try:
+                await job()
+            except Exception as error:
+                log.warning("diameter.not_written_at_the_end", what=last, error=str(error))
         self._rows.close()
+
+    async def _forget_process(self) -> None:
+        await self._rows.run(peers.forget_process, self.key)
 
     async def _register(self) -> None:
         configuration = self.configuration
@@ -259,10 +266,7 @@ class DiameterServer:
         except DiameterFault as fault:
             self._refuse(transport, request, fault)
             return
-        try:
-            self._link.submit(asked, lambda reply: self._answered(transport, request, asked, reply))
-        except ChargingUnavailable as unavailable:
-            self._answered(transport, request, asked, unavailable)
+        self._link.submit(asked, lambda reply: self._answered(transport, request, asked, reply))
 
     def _answered(
         self, transport: DiameterTransport, request: Request, asked: ChargingRequest, reply: Reply
