@@ -81,10 +81,10 @@ def _take_turns(setup: Setup, batches: int) -> tuple[Timing, Timing]:
         with setup.measure() as timing:
             for html, properties in documents:
                 engine.render(html, properties)
-        _add(bare, timing)
+        bare.add(timing)
         with setup.measure() as timing:
             written = sum(len(outcome.written) for outcome in format_bills(lambda: NOW, limit=BATCH))
-        _add(product, timing)
+        product.add(timing)
         if written != BATCH:
             raise RuntimeError(f"{written} of {BATCH} bills were rendered")
     return bare, product
@@ -115,11 +115,6 @@ def _format_in_processes(count: int) -> None:
 
 def _now() -> datetime:
     return NOW
-
-
-def _add(total: Timing, part: Timing) -> None:
-    total.seconds += part.seconds
-    total.peak_mb = max(total.peak_mb, part.peak_mb)
 
 
 def _check(count: int) -> None:

@@ -72,6 +72,11 @@ class Timing:
         """So many per second."""
         return count / self.seconds
 
+    def add(self, part: Timing) -> None:
+        """This took so much longer, and at its peak perhaps more memory."""
+        self.seconds += part.seconds
+        self.peak_mb = max(self.peak_mb, part.peak_mb)
+
 
 @dataclass(frozen=True)
 class Setup:
