@@ -53,8 +53,10 @@ class GroupReader(Generic[A, R]):
 
     async def _answer(self, group: list[tuple[A, asyncio.Future[R]]]) -> None:
         try:
-            found = await asyncio.wrap_future(self._threads.submit(self._read, [asked for asked, _ in group]))
-        except Exception as error:
+            work = self._threads.submit(self._read, [asked for asked, _ in group])
+            found = await asyncio.wait_for(asyncio.wrap_future(work), self._most_s)
+        except Exception as caught:
+            error = Unavailable("it took too long; try again") if isinstance(caught, TimeoutError) else caught
             for _, future in group:
                 if not future.done():
                     future.set_exception(error)

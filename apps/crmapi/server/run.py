@@ -40,7 +40,7 @@ RESTART_AFTER_S = 1.0
 CHILD_GRACE_S = 15.0
 MAX_METADATA_OCTETS = 16 * 1024
 GC_THRESHOLDS = (50_000, 20, 50)
-# How long a thread may keep the interpreter from others, seconds: database threads compute, and the loop should not wait.
+# How long a thread may keep the interpreter from others, seconds: database threads compute, the loop should not wait.
 SWITCH_INTERVAL_S = 0.0005
 
 Announce = Callable[[str], None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from apps.crmapi.domain.bills import NotificationView
 from apps.crmapi.domain.reference import PricePlanView, ServiceTermsView
 from apps.crmapi.pb import crm_pb2
-from apps.crmapi.selectors.bills import list_notifications, unacknowledged
+from apps.crmapi.selectors.news import list_notifications, unacknowledged
 from apps.crmapi.selectors.reference import get_statistics as read_statistics
 from apps.crmapi.selectors.reference import reference_data
 from apps.crmapi.servicers.rpc import Outcome, RpcCall
