@@ -11,11 +11,14 @@ REST_SELF_CARE_BURST = env.integer("BSS_REST_SELF_CARE_BURST", 30)
 # How long a customer's own token counts where its issuer does not say, hours.
 REST_SELF_CARE_TOKEN_H = env.integer("BSS_REST_SELF_CARE_TOKEN_H", 24 * 30)
 
+# The largest body of a request that is read.
+REST_MAX_BODY_OCTETS = env.integer("BSS_REST_MAX_BODY_OCTETS", 1_000_000)
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["apps.crmapi.rest.authentication.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": [],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["apps.crmapi.rest.parsers.BoundedJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_METADATA_CLASS": None,
     "EXCEPTION_HANDLER": "apps.crmapi.rest.problems.exception_handler",

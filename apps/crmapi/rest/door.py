@@ -24,6 +24,7 @@ class Door(APIView):
     """A resource of the REST door; its methods are marked by :func:`apps.crmapi.rest.operations.operation`."""
 
     throttle_classes = [Throttle]
+    http_method_names = ["get", "post", "patch", "delete", "head"]
 
     def described(self, request: Request) -> Operation | None:
         """The operation that the request's method names, if the resource has one."""

@@ -155,8 +155,7 @@ class Query(serializers.Serializer):
         for name in data:
             if len(data.getlist(name)) > 1:
                 raise serializers.ValidationError({name: "may be given once"})
-        # An empty parameter is one that was not given, as forms send it.
-        return super().to_internal_value({name: value for name, value in data.items() if value != ""})
+        return super().to_internal_value(dict(data.items()))
 
 
 class PageQuery(Query):

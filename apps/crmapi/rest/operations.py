@@ -100,6 +100,7 @@ _PROBLEMS = {
     404: "There is no such thing, or not for this tenant.",
     406: "The answer is not there in the media type asked for.",
     409: "The state of things forbids it; `code` says what.",
+    413: "The body is too large.",
     415: "The body must be application/json.",
     422: "It can be read, but a rule is broken: see `errors`. Also: an `Idempotency-Key` used for something else.",
     429: "Too many requests; wait as long as `Retry-After` says.",
@@ -137,7 +138,7 @@ def operation(
     known |= {404} if path else set()
     # Every list and most reads have rules on their parameters that the shape alone does not tell.
     known |= {422} if query or body else set()
-    known |= {415} if body else set()
+    known |= {413, 415} if body else set()
     known |= {409, 422} if key else set()
     parameters: list[Any] = [query] if query else []
     for place, text in (path or {}).items():

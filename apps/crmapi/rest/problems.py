@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.signals import got_request_exception
-from django.db import OperationalError
+from django.db import IntegrityError, OperationalError
 from django.http import Http404, UnreadablePostError
 from rest_framework import exceptions, status
 from rest_framework.response import Response
@@ -117,6 +117,12 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
             "The database does not answer; try again later.",
             headers={"Retry-After": str(RETRY_AFTER_S)},
         )
+    if isinstance(error, IntegrityError):
+        # A rule of the database that two requests broke together; each alone was fine when it looked.
+        log.warning("rest_request_collided", exc_info=error)
+        return problem(
+            409, "collision", "Another request changed the same at this very moment; look, and try again."
+        )
     incident = uuid.uuid4().hex[:12]
     request = context.get("request")
     log.error(
@@ -144,7 +150,7 @@ def problem_of(error: BssError) -> Response:
         errors = [
             {"field": found.where, "code": found.code, "detail": found.message} for found in error.problems
         ]
-    elif error.where:
+    elif error.where and status_code not in (401, 403, 429):
         errors = [{"field": error.where, "code": error.code, "detail": error.message}]
     headers = {"Retry-After": str(RETRY_AFTER_S)} if status_code == 503 else {}
     # Too many calls, or too many wrong PINs: how long to wait is known.

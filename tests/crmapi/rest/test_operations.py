@@ -178,9 +178,10 @@ def test_a_wrong_body_is_refused_with_its_fields(world):
             fields = {error["field"].partition(".")[0] for error in response.json().get("errors", [])}
             if response.status_code != 400 or field not in fields or wrong_in(ask, response):
                 found.append(f"{ask.path} {body}: {response.status_code} {response.content[:200]!r}")
-        for raw, status in ((b"{", 400), (b'{"a": NaN}', 400), (b"\xff\xfe", 400)):
+        deep = b"[" * 100_000
+        for raw in (b"{", b'{"a": NaN}', b"\xff\xfe", b'{"a": ' + b"1" * 5_000 + b"}", deep):
             response = api.ask(ask.method, path, raw, "k" if ask.key else "")
-            if response.status_code != status or response.json()["code"] != "malformed_request":
+            if response.status_code != 400 or response.json()["code"] != "malformed_request":
                 found.append(f"{ask.path} {raw!r}: {response.status_code}")
     assert not found, "\n".join(found)
 
@@ -212,6 +213,8 @@ def test_methods_media_types_and_addresses_that_there_are_not(world):
     assert admin.get("subscribers", accept="text/html").status_code == 406
     refused = admin.client.post(PREFIX + "rate", {"a": 1}, HTTP_AUTHORIZATION=f"Bearer {admin.token}")
     assert refused.status_code == 415
+    large = admin.post("rate", b" " * 1_000_001)
+    assert (large.status_code, large.json()["code"]) == (413, "request_too_large")
     missing = admin.get("nothing/here")
     assert missing.status_code == 404
     assert missing.headers["Content-Type"] == MEDIA_TYPE

@@ -1,0 +1,26 @@
+"""Bodies of requests: JSON of a bounded size and depth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import JSONParser
+
+
+class BoundedJSONParser(JSONParser):
+    """Refuses what is larger than BSS_REST_MAX_BODY_OCTETS before reading it, and what is nested beyond all reason."""
+
+    def parse(
+        self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        length = (stream.META.get("CONTENT_LENGTH") if hasattr(stream, "META") else "") or "0"
+        if int(length) > settings.REST_MAX_BODY_OCTETS:
+            raise RequestDataTooBig
+        try:
+            return super().parse(stream, media_type, parser_context)
+        except RecursionError:
+            raise ParseError("JSON parse error - the values are nested too deeply") from None
