@@ -21,6 +21,8 @@ from apps.kernel.errors import InvalidInput
 MOST_A_PAGE = 200
 USUAL_PAGE = 50
 Position = tuple[Any, ...]
+# Before every id that there is, for lists whose newest items come first.
+NEWEST = (1 << 63) - 1
 
 
 def page_of(

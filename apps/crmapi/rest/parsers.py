@@ -17,10 +17,18 @@ class BoundedJSONParser(JSONParser):
     def parse(
         self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        length = (stream.META.get("CONTENT_LENGTH") if hasattr(stream, "META") else "") or "0"
-        if int(length) > settings.REST_MAX_BODY_OCTETS:
+        request = (parser_context or {}).get("request")
+        # No more is read than was announced, and nothing where that is no number.
+        if request is not None and _announced(request) > settings.REST_MAX_BODY_OCTETS:
             raise RequestDataTooBig
         try:
             return super().parse(stream, media_type, parser_context)
         except RecursionError:
             raise ParseError("JSON parse error - the values are nested too deeply") from None
+
+
+def _announced(request: Any) -> int:
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return 0

@@ -97,6 +97,7 @@ urlpatterns = [
     path("suspense/recycle", operations.Recycle.as_view()),
     path("suspense/discard", operations.Discard.as_view()),
     path("statistics", operations.Statistics.as_view()),
+    path("audit", operations.Audit.as_view()),
     path("notifications", operations.Notifications.as_view()),
     path("notifications/<int:notification_id>/acknowledge", operations.Acknowledge.as_view()),
     path("me", me.Me.as_view()),

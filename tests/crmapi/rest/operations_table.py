@@ -94,6 +94,7 @@ TABLE = (
     Ask("POST", "suspense/recycle", "B", 200, {"ids": ["{suspense}"]}),
     Ask("POST", "suspense/discard", "B", 200, {"ids": ["{suspense}"]}),
     Ask("GET", "statistics", "CBA"),
+    Ask("GET", "audit", "A"),
     Ask("GET", "notifications", "CBA"),
     Ask("POST", "notifications/{notification}/acknowledge", "CB"),
     Ask("GET", "me", "S"),

@@ -158,3 +158,30 @@ class StatisticsQuery(Query):
     last = serializers.DateField(required=False)
     service = serializers.CharField(max_length=32, required=False)
     price_plan = serializers.CharField(max_length=64, required=False)
+
+
+class AuditedCallShape(serializers.Serializer):
+    """One call: who asked for what, and what came of it."""
+
+    id = serializers.IntegerField()
+    at = InstantField()
+    door = serializers.CharField(help_text="`rest` or `grpc`.")
+    operation = serializers.CharField(help_text="The RPC, or method and route.")
+    client = serializers.CharField()
+    subject = serializers.CharField()
+    roles = serializers.CharField()
+    target = serializers.CharField(help_text="What it was about, such as `subscriber 12`.")
+    outcome = serializers.CharField(help_text="`ok`, or the error's code.")
+    detail = serializers.CharField()
+    remote = serializers.CharField()
+    request_id = serializers.CharField()
+    repeated = serializers.BooleanField(help_text="Answered from an earlier call with this key.")
+
+    class Meta:
+        ref_name = "AuditedCall"
+
+
+class AuditQuery(PageQuery):
+    subject = serializers.CharField(max_length=120, required=False)
+    target = serializers.CharField(max_length=120, required=False, help_text="Such as `subscriber 12`.")
+    outcome = serializers.CharField(max_length=40, required=False)

@@ -13,7 +13,7 @@ from apps.crmapi.domain.bills import BillFile
 from apps.crmapi.rest import examples
 from apps.crmapi.rest.door import Door
 from apps.crmapi.rest.operations import PDF, Call, operation, page_shape
-from apps.crmapi.rest.pagination import page_of
+from apps.crmapi.rest.pagination import NEWEST, page_of
 from apps.crmapi.rest.shapes.bills import (
     ActivityQuery,
     ActivityShape,
@@ -36,8 +36,6 @@ from apps.kernel.errors import Conflict
 
 TAG = "Bills"
 ID = {"bill_id": "The bill's id."}
-# Before every id that there is, for lists whose newest items come first.
-NEWEST = (1 << 63) - 1
 
 
 class PdfRenderer(BaseRenderer):

@@ -8,8 +8,10 @@ from rest_framework.response import Response
 
 from apps.crmapi.rest.door import Door
 from apps.crmapi.rest.operations import Call, operation, page_shape
-from apps.crmapi.rest.pagination import page_of
+from apps.crmapi.rest.pagination import NEWEST, page_of
 from apps.crmapi.rest.shapes.operations import (
+    AuditedCallShape,
+    AuditQuery,
     CorrectionsBody,
     DiscardedShape,
     NotificationQuery,
@@ -21,6 +23,7 @@ from apps.crmapi.rest.shapes.operations import (
     SuspendedShape,
     SuspenseQuery,
 )
+from apps.crmapi.selectors.audit import list_calls
 from apps.crmapi.selectors.bills import get_suspended, list_notifications, list_suspense
 from apps.crmapi.selectors.reference import get_statistics
 from apps.crmapi.services.billing import acknowledge_notification
@@ -181,3 +184,32 @@ class Acknowledge(Door):
     def post(self, call: Call, notification_id: int) -> Any:
         """Doing it again keeps the first acknowledgement."""
         return acknowledge_notification(call.tenant, notification_id, now=call.now, by=call.caller.actor)
+
+
+class Audit(Door):
+    @operation(
+        "audit_list",
+        "Who did what, newest first",
+        permission="audit.read",
+        tag=TAG,
+        query=AuditQuery,
+        answer=page_shape("AuditPage", AuditedCallShape),
+    )
+    def get(self, call: Call) -> Response:
+        """Changes over this door and over gRPC, and what was refused; each parameter is matched in full."""
+        names = ("subject", "target", "outcome")
+        wanted = {name: call.query[name] for name in names if name in call.query}
+        return page_of(
+            call.request,
+            "audit",
+            call.query,
+            fetch=lambda position, limit: list_calls(
+                call.caller.tenant_id,
+                **wanted,
+                before_id=0 if position[0] == NEWEST else position[0],
+                limit=limit,
+            ),
+            position=lambda found: (found.pk,),
+            first=(NEWEST,),
+            shown=lambda found: AuditedCallShape(found, many=True).data,
+        )

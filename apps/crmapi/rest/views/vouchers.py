@@ -17,7 +17,7 @@ from apps.crmapi.rest.changes import REPLAYED, recorded
 from apps.crmapi.rest.door import Door
 from apps.crmapi.rest.fields import PageQuery
 from apps.crmapi.rest.operations import Call, operation, page_shape
-from apps.crmapi.rest.pagination import page_of
+from apps.crmapi.rest.pagination import NEWEST, page_of
 from apps.crmapi.rest.shapes.vouchers import (
     BatchShape,
     ChangedShape,
@@ -37,7 +37,6 @@ from apps.rating.models import Tenant
 TAG = "Vouchers"
 SERIAL = {"serial": "The voucher's serial number."}
 BATCH = {"batch_id": "The batch's id."}
-NEWEST = (1 << 63) - 1
 
 
 def tenant_row(call: Call) -> Tenant:
@@ -264,7 +263,9 @@ def redeem_once(call: Call, *, account: Account | None = None, msisdn: str = "",
     """
 
     def do() -> Redemption:
-        key = f"{call.caller.client}:{call.key}" if call.key else ""
+        # Keys of one client, and of one customer, mean nothing to another.
+        owner = f"{call.caller.client}/{call.own_id}" if call.caller.only_own else call.caller.client
+        key = f"{owner}:{call.key}" if call.key else ""
         if len(key) > LONGEST_KEY:
             raise InvalidInput(f"this key is too long for vouchers; {LONGEST_KEY // 2} characters will do")
         return redeem(
