@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
 
 from apps.billing.models import Activity, Bill
 from apps.billing.services.activities import activities_to_send
@@ -436,3 +438,51 @@ def test_a_tenant_that_there_is_not_is_said_so():
     with pytest.raises(BssError) as refused:
         get_subscriber("nobody", subscriber_id=1, now=NOW)
     assert refused.value.code == "unknown_tenant"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.mariadb_only
+def test_of_several_who_create_the_same_line_at_once_one_succeeds_and_the_others_are_told():
+    outcomes: list[str] = []
+
+    def create(number: int) -> None:
+        try:
+            create_subscriber("default", new(customer=CustomerDetails(name=f"Nr. {number}")), now=NOW)
+            outcomes.append("created")
+        except BssError as error:
+            outcomes.append(error.code)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=create, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(set(outcomes)) in (["already_exists", "created"], ["created", "not_free"],
+                                     ["already_exists", "created", "not_free"])  # fmt: skip
+    assert outcomes.count("created") == 1
+    assert (Subscriber.objects.count(), Account.objects.count(), Customer.objects.count()) == (1, 1, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.mariadb_only
+def test_many_who_create_different_lines_at_once_all_succeed():
+    failed: list[BaseException] = []
+
+    def create(number: int) -> None:
+        try:
+            for part in range(3):
+                create_subscriber("default", new(msisdn=f"49155600{number}{part}", imsi=""), now=NOW)
+        except BaseException as error:
+            failed.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=create, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert Subscriber.objects.count() == 18

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db import transaction
-
 from apps.billing.domain.activities import parse_msisdn
 from apps.billing.models import Activity, BillCycle
 from apps.billing.selectors.lookups import account_of_msisdn
@@ -18,6 +16,7 @@ from apps.crmapi.selectors.news import get_activity, get_notification
 from apps.crmapi.selectors.subscribers import own_subscriber, plain_msisdn
 from apps.crmapi.selectors.tenants import tenant_of
 from apps.crmapi.selectors.usage import asked_month
+from apps.crmapi.services.transactions import one_transaction
 from apps.invoicing.services.reissues import request_reissue
 from apps.kernel.errors import Conflict, InvalidInput, NotFound
 from apps.subscribers.models import Resource, ResourceAssignment
@@ -25,7 +24,7 @@ from apps.subscribers.models import Resource, ResourceAssignment
 _MOST_NAME = 150
 
 
-@transaction.atomic
+@one_transaction
 def execute_billing(
     tenant: str,
     *,
@@ -49,7 +48,7 @@ def execute_billing(
     return _queued(tenant, Activity.Type.SINGLE_BILLING, number, year, month, now, by)
 
 
-@transaction.atomic
+@one_transaction
 def execute_bill_cycle(
     tenant: str, cycle: int, *, now: datetime, year: int = 0, month: int = 0, by: str = ""
 ) -> ActivityView:
@@ -64,7 +63,7 @@ def execute_bill_cycle(
     return _queued(tenant, Activity.Type.FULL_BILLRUN, str(cycle), year, month, now, by)
 
 
-@transaction.atomic
+@one_transaction
 def reformat_bill(tenant: str, bill_id: int, *, now: datetime, reason: str = "", by: str = "") -> BillView:
     """Have a bill's document issued again; the former is kept, the new one is there within seconds. Raises NotFound."""
     bill = get_bill(tenant, bill_id)
@@ -72,7 +71,7 @@ def reformat_bill(tenant: str, bill_id: int, *, now: datetime, reason: str = "",
     return bill
 
 
-@transaction.atomic
+@one_transaction
 def record_payment(
     tenant: str,
     bill_id: int,
@@ -98,7 +97,7 @@ def record_payment(
     return get_bill(tenant, bill_id)
 
 
-@transaction.atomic
+@one_transaction
 def acknowledge_notification(
     tenant: str, notification_id: int, *, now: datetime, by: str
 ) -> NotificationView:

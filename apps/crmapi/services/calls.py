@@ -13,6 +13,7 @@ from apps.crmapi.domain.access import Caller
 from apps.crmapi.services.audit import record_call
 from apps.crmapi.services.idempotency import Answer, do_once
 from apps.kernel.errors import BssError
+from apps.storage.locks import again_after_deadlock
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ def perform(
     """Do it, record it, keep its answer under the call's idempotency key; (answer, whether it is a repeat).
 
     The change, its audit record and the kept answer commit together. An error undoes all three and is then recorded
-    by itself. ``keep``: see :func:`apps.crmapi.services.idempotency.do_once`.
+    by itself; a transaction that lost a deadlock is begun again. ``keep``: see :func:`apps.crmapi.services.idempotency.do_once`.
     """
 
     def do_and_record() -> Answer:
@@ -52,8 +53,10 @@ def perform(
         return done.answer
 
     try:
-        answer, repeated = do_once(
-            call.caller, call.key, call.operation, call.request, call.now, do_and_record, keep
+        answer, repeated = again_after_deadlock(
+            lambda: do_once(
+                call.caller, call.key, call.operation, call.request, call.now, do_and_record, keep
+            )
         )
     except BssError as error:
         record_refusal(call, error)

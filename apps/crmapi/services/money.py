@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db import transaction
-
 from apps.charging.domain.charge import digest_of
 from apps.charging.domain.requests import ChargingRequest, Operation
 from apps.charging.models import DEFAULT_BALANCE, Account, Balance, LedgerEntry, Payer
@@ -13,6 +11,7 @@ from apps.charging.services import operations
 from apps.crmapi.domain.accounts import Moved
 from apps.crmapi.selectors.subscribers import own_subscriber
 from apps.crmapi.selectors.tenants import tenant_of
+from apps.crmapi.services.transactions import one_transaction
 from apps.kernel.errors import Conflict, InvalidInput, NotFound
 
 LONGEST_KEY = 200
@@ -21,7 +20,7 @@ MOST_MICROS = 10**15
 """A thousand million units of the currency: more in one movement is a mistake."""
 
 
-@transaction.atomic
+@one_transaction
 def top_up(
     tenant: str, account_id: int, amount_micros: int, *, key: str, now: datetime, note: str = "", by: str = ""
 ) -> Moved:
@@ -40,7 +39,7 @@ def top_up(
     return _result(account, Operation.TOP_UP, amount_micros, key, repeated=False)
 
 
-@transaction.atomic
+@one_transaction
 def adjust_balance(
     tenant: str,
     account_id: int,

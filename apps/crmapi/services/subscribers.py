@@ -13,13 +13,14 @@ from apps.crmapi.selectors.subscribers import get_subscriber, own_subscriber
 from apps.crmapi.selectors.tenants import tenant_of
 from apps.crmapi.services.new_subscriber import line_of, renamed
 from apps.crmapi.services.subscriber_changes import change_subscriber
+from apps.crmapi.services.transactions import one_transaction
 from apps.kernel.errors import Conflict, InvalidInputs
 from apps.subscribers.models import Customer, Resource, Subscriber
 from apps.subscribers.services import lifecycle
 from apps.subscribers.services.customers import set_card
 
 
-@transaction.atomic
+@one_transaction
 def create_subscriber(tenant: str, new: NewSubscriber, *, now: datetime, by: str = "") -> SubscriberView:
     """Create a subscriber with customer, account, numbers, address, card, plan, opening balance and cycle, or nothing.
 
@@ -34,7 +35,7 @@ def create_subscriber(tenant: str, new: NewSubscriber, *, now: datetime, by: str
         with transaction.atomic():
             onboard([line], now)
     except InvalidInputs as error:
-        raise renamed(error) from error
+        raise _found_by_onboarding(renamed(error)) from error
     except IntegrityError as error:
         raise Conflict(
             "the subscriber, or one of its numbers, was created by somebody else at this moment",
@@ -63,7 +64,7 @@ def create_subscriber(tenant: str, new: NewSubscriber, *, now: datetime, by: str
     return get_subscriber(tenant, subscriber_id=subscriber.pk, now=now)
 
 
-@transaction.atomic
+@one_transaction
 def modify_subscriber(
     tenant: str, subscriber_id: int, change: SubscriberChange, *, now: datetime, by: str = ""
 ) -> SubscriberView:
@@ -76,7 +77,7 @@ def modify_subscriber(
     return get_subscriber(tenant, subscriber_id=subscriber_id, now=now)
 
 
-@transaction.atomic
+@one_transaction
 def suspend_subscriber(tenant: str, subscriber_id: int, *, now: datetime, by: str = "") -> SubscriberView:
     """Stop service: the next request for credit is refused, live sessions are ended (ASR) within seconds.
 
@@ -86,14 +87,14 @@ def suspend_subscriber(tenant: str, subscriber_id: int, *, now: datetime, by: st
     return get_subscriber(tenant, subscriber_id=subscriber_id, now=now)
 
 
-@transaction.atomic
+@one_transaction
 def reactivate_subscriber(tenant: str, subscriber_id: int, *, now: datetime, by: str = "") -> SubscriberView:
     """End a suspension. Raises NotFound, Conflict (code wrong_status: not suspended)."""
     lifecycle.reactivate_subscriber(own_subscriber(tenant, subscriber_id).pk, now)
     return get_subscriber(tenant, subscriber_id=subscriber_id, now=now)
 
 
-@transaction.atomic
+@one_transaction
 def terminate_subscriber(tenant: str, subscriber_id: int, *, now: datetime, by: str = "") -> Terminated:
     """End a subscriber for good: live sessions end, plans and bundles end, numbers and devices go into quarantine.
 
@@ -117,6 +118,17 @@ def terminate_subscriber(tenant: str, subscriber_id: int, *, now: datetime, by: 
         tuple(held),
         last_bill.pk if last_bill is not None else 0,
     )
+
+
+def _found_by_onboarding(error: InvalidInputs) -> InvalidInputs | Conflict:
+    """What was free a moment ago and is taken now was taken by somebody else at this moment."""
+    places = {problem.where for problem in error.problems}
+    if places <= {"msisdn", "imsi", "handset"}:
+        first = error.problems[0]
+        return Conflict(first.message, code="not_free", where=first.where)
+    if places == {"number"}:
+        return Conflict(error.problems[0].message, code="already_exists", where="number")
+    return error
 
 
 def _account_id(subscriber: Subscriber) -> int:

@@ -6,10 +6,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import transaction
-
 from apps.crmapi.domain.bills import SuspendedView
 from apps.crmapi.selectors.news import get_suspended, own_suspense
+from apps.crmapi.services.transactions import one_transaction
 from apps.kernel.errors import InvalidInput, NotFound
 from apps.mediation.services.suspense import correct, discard, recycle
 
@@ -26,7 +25,7 @@ class RecycledRecords:
     reasons: Mapping[str, int]
 
 
-@transaction.atomic
+@one_transaction
 def correct_suspended(
     tenant: str, record_id: int, corrections: Mapping[str, object], *, now: datetime
 ) -> SuspendedView:
@@ -39,7 +38,7 @@ def correct_suspended(
     return get_suspended(tenant, record_id)
 
 
-@transaction.atomic
+@one_transaction
 def recycle_suspended(
     tenant: str, record_ids: Collection[int], *, now: datetime, by: str = ""
 ) -> RecycledRecords:
@@ -48,7 +47,7 @@ def recycle_suspended(
     return RecycledRecords(done.rated, done.duplicates, done.refused, dict(done.reasons))
 
 
-@transaction.atomic
+@one_transaction
 def discard_suspended(tenant: str, record_ids: Collection[int], *, now: datetime, by: str = "") -> int:
     """Give up on up to 1,000 open records; how many were open. Raises NotFound, InvalidInput."""
     return discard(_own(tenant, record_ids), now=now, by=by[:150])

@@ -40,7 +40,9 @@ def problems_with_card(
             )
         )
     elif not _TOKEN.fullmatch(token):
-        problems.append(Problem("token", "the payment provider's token is 4 to 120 characters without spaces"))
+        problems.append(
+            Problem("token", "the payment provider's token is 4 to 120 characters without spaces")
+        )
     if last_four and not (len(last_four) == 4 and last_four.isascii() and last_four.isdigit()):
         problems.append(Problem("last_four", "give the last four digits, or nothing"))
     if bool(expiry_month) != bool(expiry_year):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import F
 
 from apps.kernel.errors import InvalidInputs, NotFound
 from apps.subscribers.domain.cards import problems_with_card
@@ -20,15 +21,17 @@ def next_number(tenant_id: int, kind: str) -> str:
 
     Given out once; where its use fails it is left out, so that nobody waits for anybody else's work.
     """
-    NumberSeries.objects.get_or_create(tenant_id=tenant_id, kind=kind)
-    series = NumberSeries.objects.select_for_update().get(tenant_id=tenant_id, kind=kind)
+    series = NumberSeries.objects.filter(tenant_id=tenant_id, kind=kind)
     while True:
-        series.last += 1
-        number = f"{_PREFIX[kind]}{series.last:08d}"
+        # The first statement locks the row for good: who reads before writing meets others who have read.
+        if not series.update(last=F("last") + 1):
+            NumberSeries.objects.bulk_create(
+                [NumberSeries(tenant_id=tenant_id, kind=kind)], ignore_conflicts=True
+            )
+            continue
+        number = f"{_PREFIX[kind]}{series.values_list('last', flat=True).get():08d}"
         if not _MODELS[kind].objects.filter(tenant_id=tenant_id, number=number).exists():
-            break
-    series.save(update_fields=["last"])
-    return number
+            return number
 
 
 @transaction.atomic
