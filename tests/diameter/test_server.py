@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -182,6 +183,21 @@ def test_a_second_connection_of_a_peer_is_refused_in_any_process():
                     await gateway("PGW.test").connect("127.0.0.1", server.ports[0])
             assert (await client.request(ccr_avps())).avps["Result-Code"] == 2001
             await client.leave()
+
+    run(scenario)
+
+
+def test_a_peer_costs_no_thread():
+    async def scenario() -> None:
+        async with running() as (server, _):
+            before = threading.active_count()
+            clients = [gateway(f"pgw{number}.test") for number in range(20)]
+            for client in clients:
+                await client.connect("127.0.0.1", server.ports[0])
+                await client.request(ccr_avps())
+            assert threading.active_count() <= before + 1
+            for client in clients:
+                await client.leave()
 
     run(scenario)
 

@@ -72,6 +72,8 @@ def _order(
 
 def take_orders(process_key: str, now: datetime) -> list[SessionOrder]:
     """The orders that this process can send, marked as sent; each is taken once, whoever asks."""
+    if not SessionOrder.objects.filter(status=SessionOrder.Status.PENDING).exists():
+        return []
     SessionOrder.objects.filter(
         status=SessionOrder.Status.PENDING, created_at__lt=now - ORDERS_EXPIRE_AFTER
     ).update(
