@@ -55,6 +55,36 @@ def upsert_few(
     _execute(connection, table, columns, rows, tail, forms)
 
 
+def update_few(
+    connection: BaseDatabaseWrapper, table: str, column: str, values: Sequence[tuple[int, int]]
+) -> None:
+    """Set the integer ``column`` of the rows of these ids, with one statement: ``values`` are (id, value).
+
+    A third of what an upsert of rows that are there costs on MySQL, which inserts them first and finds out then.
+    """
+    if not values:
+        return
+    if connection.vendor == "mysql":
+        first, *rest = values
+        listed = f"SELECT {first[0]:d} AS id, {first[1]:d} AS value" + "".join(
+            [f" UNION ALL SELECT {row_id:d},{value:d}" for row_id, value in rest]
+        )
+        run(
+            connection,
+            f"UPDATE {table} changed JOIN ({listed}) new ON new.id = changed.id SET changed.{column} = new.value",
+        )
+        return
+    per_statement = SQLITE_MAX_VARIABLES // 2
+    for start in range(0, len(values), per_statement):
+        part = values[start : start + per_statement]
+        run(
+            connection,
+            f"UPDATE {table} SET {column} = new.column2 FROM (VALUES {','.join(['(?,?)'] * len(part))}) new"
+            f" WHERE {table}.id = new.column1",
+            [number for pair in part for number in pair],
+        )
+
+
 def _execute(
     connection: BaseDatabaseWrapper,
     table: str,

@@ -180,12 +180,14 @@ class _Terms(NamedTuple):
 class UsageBook:
     """The state of a batch.
 
-    ``counters`` holds the free units used so far; ``debits`` what prepaid accounts owe, by account and local day.
+    ``counters`` holds the free units used so far, ``stored`` the row of each that there was when the book was filled;
+    ``debits`` what prepaid accounts owe, by account and local day.
     """
 
     services: Mapping[str, ServiceInfo]
     holdings: Mapping[str, tuple[Holding, ...]]
     counters: dict[CounterKey, int]
+    stored: Mapping[CounterKey, int] = field(default_factory=dict)
     changed: set[CounterKey] = field(default_factory=set)
     debits: dict[tuple[int, date], Debit] = field(default_factory=dict)
     _terms: dict[tuple[str, str], _Terms] = field(default_factory=dict)

@@ -22,12 +22,12 @@ from apps.charging.domain.usage_book import (
     UsageBook,
     in_order_of_use,
 )
-from apps.charging.models import Account, LedgerEntry
+from apps.charging.models import Account, AllowanceCounter, LedgerEntry
 from apps.charging.services.ledger import Movement, post_movements
 from apps.kernel.periods import local_midnight
 from apps.rating.models import BundleService, PricePlan, PricePlanService, Service, Tenant
 from apps.storage.reads import select_in
-from apps.storage.upserts import upsert_few
+from apps.storage.upserts import insert_few, update_few
 from apps.subscribers.selectors import bundle_periods, msisdn_holdings, plan_periods
 
 # Months are kept by local calendar; a day on either side covers every time zone.
@@ -52,6 +52,7 @@ def lock_usage_book(msisdns: Collection[str], first_start: datetime, last_start:
         line = lines.get(subscriber_id)
         if line is not None:
             by_msisdn[msisdn].append(Holding(start, end or NO_END, line))
+    counters, stored = _counters(subscriber_ids, first_start - ZONE_SLACK, last_start + ZONE_SLACK)
     return UsageBook(
         services={
             code: ServiceInfo(service_id, category, type_of_record)
@@ -60,7 +61,8 @@ def lock_usage_book(msisdns: Collection[str], first_start: datetime, last_start:
             )
         },
         holdings={msisdn: tuple(sorted(found, key=_start)) for msisdn, found in by_msisdn.items()},
-        counters=_counters(subscriber_ids, first_start - ZONE_SLACK, last_start + ZONE_SLACK),
+        counters=counters,
+        stored=stored,
     )
 
 
@@ -70,16 +72,19 @@ def save_usage_book(book: UsageBook, cause: str) -> None:
     Inside the transaction that locked the book. A prepaid account gets one entry a day of usage, and is debited
     even below zero: the usage has happened (CGRateS: *pseudoprepaid*); overruns are for real-time charging to prevent.
     """
-    changed = sorted(book.changed)
-    for start in range(0, len(changed), COUNTERS_A_STATEMENT):
-        portion = changed[start : start + COUNTERS_A_STATEMENT]
-        upsert_few(
-            connection,
-            "charging_allowancecounter",
-            (*CounterKey._fields, "used"),
-            [(*key, book.counters[key]) for key in portion],
-            key=CounterKey._fields,
-            update=("used",),
+    known, new = [], []
+    for key in sorted(book.changed):
+        row_id = book.stored.get(key)
+        if row_id is None:
+            new.append((*key, book.counters[key]))
+        else:
+            known.append((row_id, book.counters[key]))
+    table = AllowanceCounter._meta.db_table
+    for start in range(0, len(known), COUNTERS_A_STATEMENT):
+        update_few(connection, table, "used", known[start : start + COUNTERS_A_STATEMENT])
+    for start in range(0, len(new), COUNTERS_A_STATEMENT):
+        insert_few(
+            connection, table, (*CounterKey._fields, "used"), new[start : start + COUNTERS_A_STATEMENT]
         )
     post_movements(
         [
@@ -220,12 +225,19 @@ def _grants(rows, owner_field: str, origin: str) -> dict[int, dict[str, tuple[Gr
     }
 
 
-def _counters(subscriber_ids: list[int], first: datetime, last: datetime) -> dict[CounterKey, int]:
-    """The free units used in the months from that of ``first`` to that of ``last``."""
+def _counters(
+    subscriber_ids: list[int], first: datetime, last: datetime
+) -> tuple[dict[CounterKey, int], dict[CounterKey, int]]:
+    """The free units used in the months from that of ``first`` to that of ``last``, and the row of each."""
     rows = select_in(
-        "SELECT subscriber_id, year, month, service_id, origin, used FROM charging_allowancecounter"
+        "SELECT subscriber_id, year, month, service_id, origin, used, id FROM charging_allowancecounter"
         f" WHERE year * 12 + month BETWEEN {first.year * 12 + first.month} AND {last.year * 12 + last.month}"
         " AND subscriber_id IN ({values})",
         subscriber_ids,
     )
-    return {CounterKey(*key): used for *key, used in rows}
+    counters: dict[CounterKey, int] = {}
+    stored: dict[CounterKey, int] = {}
+    for subscriber_id, year, month, service_id, origin, used, row_id in rows:
+        key = CounterKey(subscriber_id, year, month, service_id, origin)
+        counters[key], stored[key] = used, row_id
+    return counters, stored
