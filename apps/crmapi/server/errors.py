@@ -31,7 +31,6 @@ STATUS_OF_CODE = {
     "idempotency_key_reused": CODE.ALREADY_EXISTS,
     "redemption_wait": CODE.RESOURCE_EXHAUSTED,
     "redemption_locked": CODE.PERMISSION_DENIED,
-    "too_many_calls": CODE.RESOURCE_EXHAUSTED,
     "deadline_exceeded": CODE.DEADLINE_EXCEEDED,
     "unavailable": CODE.UNAVAILABLE,
     "internal": CODE.INTERNAL,

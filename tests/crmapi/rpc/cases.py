@@ -34,7 +34,7 @@ class Case(NamedTuple):
     empty: bool = False
 
 
-def _new(names: Names, **changed: Any) -> billing.Subscriber:
+def new_message(names: Names, **changed: Any) -> billing.Subscriber:
     fields = {
         "mode": billing.PAYMENT_MODE_PREPAID,
         "customer": billing.Customer(name="Ann Ash", email="ann@example.org"),
@@ -100,10 +100,10 @@ CASES = (
     ),
     Case(
         "CreateSubscriber",
-        _new,
+        new_message,
         _created,
-        _new({"plan": NOWHERE}),
-        _new({"plan": 0}, resource=billing.Resource(msisdn="12ab")),
+        new_message({"plan": NOWHERE}),
+        new_message({"plan": 0}, resource=billing.Resource(msisdn="12ab")),
         "resource.msisdn",
     ),
     Case(
@@ -307,10 +307,10 @@ CASES = (
     ),
     Case(
         "AddSubscriber",
-        _new,
+        new_message,
         lambda names, found: found.status == crm.ACK_OK and found.id > 0,
-        _new({"plan": NOWHERE}),
-        _new({"plan": 0}, balance=billing.Balance(amount=1, amount_micros=2)),
+        new_message({"plan": NOWHERE}),
+        new_message({"plan": 0}, balance=billing.Balance(amount=1, amount_micros=2)),
         "balance.amount",
     ),
     Case(
