@@ -44,7 +44,8 @@ def perform(
     """Do it, record it, keep its answer under the call's idempotency key; (answer, whether it is a repeat).
 
     The change, its audit record and the kept answer commit together. An error undoes all three and is then recorded
-    by itself; a transaction that lost a deadlock is begun again. ``keep``: see :func:`apps.crmapi.services.idempotency.do_once`.
+    by itself; a transaction that lost a deadlock is begun again. ``keep``: see
+    :func:`apps.crmapi.services.idempotency.do_once`.
     """
 
     def do_and_record() -> Answer:

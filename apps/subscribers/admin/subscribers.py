@@ -128,7 +128,7 @@ def reactivate(request: HttpRequest, subscriber: Subscriber, form: NoInput) -> s
 
 def terminate(request: HttpRequest, subscriber: Subscriber, form: AtForm) -> str:
     lifecycle.terminate_subscriber(subscriber.pk, form.instant())
-    return f"Subscriber {subscriber} is terminated. The next bill run makes the last bill."
+    return f"Subscriber {subscriber} is terminated. Its account’s last bill is queued, unless that pays for others."
 
 
 def assign_plan(request: HttpRequest, subscriber: Subscriber, form: PlanForm) -> str:
@@ -280,7 +280,7 @@ class SubscriberAdmin(KeptMixin, HistoryAdmin):
             offered=_alive,
             explain=lambda subscriber: (
                 f"Ends {subscriber} for good: plans and bundles end, numbers and devices go into quarantine, "
-                "and the next bill run makes the last bill. This cannot be undone."
+                "and the account, unless it pays for others, closes and gets its last bill. This cannot be undone."
             ),
         ),
     )
