@@ -169,10 +169,11 @@ class _Attempt:
                 if refused.counts:
                     self._remember(guards)
                 return refused.error
-            if f"account:{self.account.pk}" in guards:
-                RedemptionGuard.objects.filter(
-                    tenant=self.tenant, subject=f"account:{self.account.pk}"
-                ).update(failures=0, failed_at=None)
+            own = f"account:{self.account.pk}"
+            if guards.get(own, NO_FAILURES).failures:
+                RedemptionGuard.objects.filter(tenant=self.tenant, subject=own).update(
+                    failures=0, failed_at=None
+                )
             return redemption
 
     def _lock_account(self) -> None:
@@ -182,13 +183,12 @@ class _Attempt:
             list(own.select_for_update().values_list("pk", flat=True))
 
     def _former(self) -> Redemption | BssError | None:
-        voucher = (
-            Voucher.objects.select_related("batch__bundle")
-            .filter(tenant=self.tenant, redemption_key=self.key)
-            .first()
-        )
-        if voucher is None:
+        # Nearly always there is none: a row is made only where one was found.
+        known = Voucher.objects.filter(tenant=self.tenant.pk, redemption_key=self.key)
+        found = list(known.values_list("pk", flat=True))
+        if not found:
             return None
+        voucher = Voucher.objects.select_related("batch__bundle").get(pk=found[0])
         if voucher.account_id != self.account.pk or voucher.pin_hash not in self.digests:
             return Conflict(
                 "this key was used for another redemption; take a new one", code="idempotency_key_reused"
@@ -205,8 +205,9 @@ class _Attempt:
         return None
 
     def _guards(self) -> dict[str, Guard]:
-        rows = RedemptionGuard.objects.filter(tenant=self.tenant, subject__in=list(self.policies))
-        return {row.subject: Guard(row.failures, row.failed_at, row.locked_at) for row in rows}
+        rows = RedemptionGuard.objects.filter(tenant=self.tenant.pk, subject__in=list(self.policies))
+        columns = rows.values_list("subject", "failures", "failed_at", "locked_at")
+        return {subject: Guard(*figures) for subject, *figures in columns}
 
     def _take(self) -> Redemption:
         # Without an order, so that the unique hash is what the database looks at, and locks.
