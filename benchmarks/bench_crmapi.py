@@ -24,7 +24,7 @@ DATABASES = ("mariadb", "sqlite")
 
 SUBSCRIBERS = 100_000
 CALLS = 30_000
-VOUCHERS = 4_000
+VOUCHERS = 2_000
 LOADERS = 2
 AT_ONCE = 32
 SERVICE = "/billing.CRMService"

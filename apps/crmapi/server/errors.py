@@ -33,6 +33,7 @@ STATUS_OF_CODE = {
     "redemption_locked": CODE.PERMISSION_DENIED,
     "deadline_exceeded": CODE.DEADLINE_EXCEEDED,
     "unavailable": CODE.UNAVAILABLE,
+    "charging_unavailable": CODE.UNAVAILABLE,
     "internal": CODE.INTERNAL,
 }
 STATUS_OF_CLASS: tuple[tuple[type[BssError], grpc.StatusCode], ...] = (

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import structlog
 from django.conf import settings
 
 from apps.crmapi.domain.access import Caller
@@ -15,7 +16,10 @@ from apps.crmapi.domain.errors import Unauthenticated
 from apps.crmapi.domain.tokens import Claims, SigningKey, TokenRules, read_token
 from apps.crmapi.models import ApiKey, RevokedToken
 from apps.crmapi.services.secrets import unseal
+from apps.kernel.errors import InvalidInput
 from apps.rating.models import Tenant
+
+log = structlog.get_logger(__name__)
 
 
 def token_rules() -> TokenRules:
@@ -53,9 +57,15 @@ def read_known(now: datetime) -> Known:
         if row.retired_at is not None and row.retired_at <= now:
             continue
         client = row.client
+        try:
+            secret = unseal(row.sealed_secret)
+        except InvalidInput as error:
+            # One key that cannot be read must not shut out everybody else.
+            log.error("api_key_cannot_be_read", kid=row.kid, error=error.message)
+            continue
         keys[row.kid] = SigningKey(
             row.kid,
-            unseal(row.sealed_secret),
+            secret,
             client.name,
             client.tenant.code,
             frozenset(client.roles.split()),

@@ -97,6 +97,19 @@ def test_a_client_speaks_for_its_tenant_and_roles_until_its_key_is_retired():
     assert all(secret not in row.sealed_secret for row in ApiKey.objects.all())
 
 
+def test_a_key_that_cannot_be_unsealed_shuts_out_its_own_client_alone(settings):
+    now = utc_now()
+    create_client("crm2", "default", ["crm_agent"], now)
+    lost = create_key("crm2", now)
+    settings.SECRET_KEY = "another secret key than that which sealed the first one"
+    kept = create_key("crm2", now)
+    authenticator = Authenticator()
+    assert authenticator.caller(signed(*kept), now).client == "crm2"
+    with pytest.raises(Unauthenticated) as refused:
+        authenticator.caller(signed(*lost), now)
+    assert refused.value.code == "unknown_key"
+
+
 def test_a_token_that_was_taken_back_or_has_expired_counts_no_longer_though_it_is_remembered():
     now = utc_now()
     authenticator = Authenticator(remembered=2)
