@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from apps.charging.domain.requests import (
@@ -62,6 +63,7 @@ _FINAL_ACTIONS = {
     Action.REDIRECT: int(FinalUnitAction.REDIRECT),
     Action.RESTRICT: int(FinalUnitAction.RESTRICT_ACCESS),
 }
+_NO_MOMENT = datetime.min.replace(tzinfo=UTC)
 _WITH_COST = frozenset((Operation.EVENT, Operation.REFUND, Operation.PRICE_ENQUIRY))
 
 
@@ -80,24 +82,27 @@ def credit_control_answer(
     Session-Id comes first, then what is mandatory, each once: there are clients that drop anything else in silence.
     """
     request_type = avps["CC-Request-Type"]
+    head = (
+        encode_avp("Session-Id", avps["Session-Id"])
+        + _same_for_many(node.origin_host, node.origin_realm, result_code_of(answer), request_type)
+        + encode_avp("CC-Request-Number", avps["CC-Request-Number"])
+    )
     members: dict[str, Any] = {
-        "Session-Id": avps["Session-Id"],
-        "Result-Code": result_code_of(answer),
-        "Origin-Host": node.origin_host,
-        "Origin-Realm": node.origin_realm,
-        "Auth-Application-Id": APPLICATION_CREDIT_CONTROL,
-        "CC-Request-Type": request_type,
-        "CC-Request-Number": avps["CC-Request-Number"],
         "CC-Sub-Session-Id": avps.get("CC-Sub-Session-Id"),
         "Acct-Multi-Session-Id": avps.get("Acct-Multi-Session-Id"),
     }
+    groups = avps.get(MSCC)
+    body = b""
     if request_type == _INITIAL and answer.result is _SUCCESS:
         members["CC-Session-Failover"] = _FAILOVER[policy.session_failover]
         members["Credit-Control-Failure-Handling"] = policy.failure_handling
-    if avps.get(MSCC):
-        members[MSCC] = [
-            _group(group, item, policy, moment) for group, item in zip(avps[MSCC], answer.items, strict=False)
-        ]
+    if groups:
+        body = b"".join(
+            [
+                _group_octets(group, item, policy, moment)
+                for group, item in zip(groups, answer.items, strict=False)
+            ]
+        )
     elif answer.items:
         item = answer.items[0]
         members |= _grant(item, policy, moment)
@@ -111,7 +116,63 @@ def credit_control_answer(
         members["Error-Message"] = (answer.message or answer.reason)[:MAX_ERROR_MESSAGE_CHARACTERS] or None
     if answer.result is _RATING_FAILED:
         members["Failed-AVP"] = _what_cannot_be_rated(avps, answer)
-    return encode_avps(members)
+    return head + encode_avps(members) + body
+
+
+@lru_cache(maxsize=1_000)
+def _same_for_many(origin_host: str, origin_realm: str, result_code: int, request_type: int) -> bytes:
+    """What all answers of a kind have between Session-Id and CC-Request-Number."""
+    return encode_avps(
+        {
+            "Result-Code": result_code,
+            "Origin-Host": origin_host,
+            "Origin-Realm": origin_realm,
+            "Auth-Application-Id": APPLICATION_CREDIT_CONTROL,
+            "CC-Request-Type": request_type,
+        }
+    )
+
+
+def _group_octets(group: dict[str, Any], item: AnswerItem, policy: AnswerPolicy, moment: datetime) -> bytes:
+    """One Multiple-Services-Credit-Control; of the usual ones, which are many and alike, remembered."""
+    if item.final is None and item.tariff_change_at is None and "Service-Identifier" not in group:
+        _, result, _, _, type_of_record, granted, _, _, _, validity_s, quota_holding_s, threshold, _, _ = item
+        return _usual_group(
+            policy.grants_in_octets,
+            group.get("Rating-Group"),
+            result,
+            type_of_record,
+            granted,
+            validity_s,
+            quota_holding_s,
+            threshold,
+        )
+    return encode_avp(MSCC, _group(group, item, policy, moment))
+
+
+@lru_cache(maxsize=10_000)
+def _usual_group(
+    grants_in_octets: bool,
+    rating_group: int | None,
+    result: Result,
+    type_of_record: str,
+    granted: int | None,
+    validity_s: int,
+    quota_holding_s: int | None,
+    threshold: int,
+) -> bytes:
+    item = AnswerItem(
+        "",
+        result,
+        type_of_record=type_of_record,
+        granted=granted,
+        validity_s=validity_s,
+        quota_holding_s=quota_holding_s,
+        threshold=threshold,
+    )
+    # Neither what else the policy says nor the moment counts without a tariff change.
+    policy = AnswerPolicy(grants_in_octets=grants_in_octets)
+    return encode_avp(MSCC, _group({"Rating-Group": rating_group}, item, policy, _NO_MOMENT))
 
 
 def _group(group: dict[str, Any], item: AnswerItem, policy: AnswerPolicy, moment: datetime) -> dict[str, Any]:

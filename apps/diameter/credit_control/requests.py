@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,6 +24,8 @@ from apps.diameter.protocol.faults import DiameterFault
 from apps.diameter.protocol.values import micros_of_unit_value
 
 MSCC = "Multiple-Services-Credit-Control"
+# Thrice as fast as calling the class; the fields are given in their order.
+_new_units: Callable[[type[Units], tuple[int | None, ...]], Units] = tuple.__new__
 
 # Plain integers: every request comes by here, and hashing a member of an enumeration costs ten times as much.
 _EVENT = int(CcRequestType.EVENT_REQUEST)
@@ -168,13 +171,14 @@ def _currency(money: dict[str, Any]) -> str:
 
 def _units(group: dict[str, Any]) -> Units:
     get = group.get
-    return Units(
+    amounts = (
         get("CC-Time"),
         get("CC-Total-Octets"),
         get("CC-Input-Octets"),
         get("CC-Output-Octets"),
         get("CC-Service-Specific-Units"),
     )
+    return _new_units(Units, amounts)
 
 
 def _used(group: dict[str, Any]) -> tuple[UsedUnits, ...]:

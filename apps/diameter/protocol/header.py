@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from struct import Struct
 from typing import NamedTuple
 
@@ -45,10 +46,14 @@ class Header(NamedTuple):
         return self.flags & FLAG_RETRANSMITTED != 0
 
 
+# Thrice as fast as calling the class; the fields are given in their order.
+_new_header: Callable[[type[Header], tuple[int, ...]], Header] = tuple.__new__
+
+
 def read_header(data: bytes) -> Header:
     """The header of a message of at least 20 octets; nothing is checked."""
     version_length, flags_command, application, hop_by_hop, end_to_end = _HEADER.unpack_from(data)
-    return Header(
+    fields = (
         version_length >> 24,
         version_length & 0xFFFFFF,
         flags_command >> 24,
@@ -57,6 +62,7 @@ def read_header(data: bytes) -> Header:
         hop_by_hop,
         end_to_end,
     )
+    return _new_header(Header, fields)
 
 
 def write_message(
