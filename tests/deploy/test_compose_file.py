@@ -45,8 +45,9 @@ def test_every_part_of_the_product_runs_in_one_of_its_services() -> None:
 
 def test_no_database_or_broker_is_reachable_from_outside() -> None:
     services = yaml.safe_load(TEXT)["services"]
-    assert [name for name, service in services.items() if "ports" in service] == ["web", "diameter"]
+    assert [name for name, service in services.items() if "ports" in service] == ["web", "diameter", "grpc"]
     assert services["web"]["ports"] == ["127.0.0.1:${WEB_PORT:-8000}:8000"]
+    assert services["grpc"]["ports"] == ["${GRPC_ADDRESS:-127.0.0.1}:${GRPC_PORT:-50051}:50051"]
     assert services["diameter"]["ports"] == ["${DIAMETER_ADDRESS:-127.0.0.1}:${DIAMETER_PORT:-3868}:3868"]
 
 
