@@ -80,7 +80,13 @@ def _done(admitted: Admitted) -> bytes:
     if rpc.kind is Kind.READ:
         message = rpc.do(call, admitted.request)
         _record_read(admitted)
-        return bytes(message.SerializeToString())
+        body: bytes = message.SerializeToString()
+        if len(body) > settings.GRPC_MAX_MESSAGE_OCTETS:
+            raise BssError(
+                f"the answer has {len(body):,} octets, more than fit into a message: ask for less at once",
+                code="answer_too_large",
+            )
+        return body
     if rpc.kind is Kind.CHANGE:
         kept, _ = perform(admitted.record(), lambda: _as_done(rpc.do(call, admitted.request)))
         return kept.body

@@ -31,6 +31,7 @@ STATUS_OF_CODE = {
     "idempotency_key_reused": CODE.ALREADY_EXISTS,
     "redemption_wait": CODE.RESOURCE_EXHAUSTED,
     "redemption_locked": CODE.PERMISSION_DENIED,
+    "answer_too_large": CODE.RESOURCE_EXHAUSTED,
     "deadline_exceeded": CODE.DEADLINE_EXCEEDED,
     "unavailable": CODE.UNAVAILABLE,
     "charging_unavailable": CODE.UNAVAILABLE,
@@ -128,7 +129,7 @@ def _wait_s(error: BssError, code: grpc.StatusCode) -> float:
         return error.retry_after_s
     if isinstance(error, RedemptionRefused):
         return float(error.wait_s)
-    return RETRY_AFTER_S if code in (CODE.UNAVAILABLE, CODE.RESOURCE_EXHAUSTED) else 0.0
+    return RETRY_AFTER_S if code is CODE.UNAVAILABLE else 0.0
 
 
 def _packed(detail: object) -> any_pb2.Any:

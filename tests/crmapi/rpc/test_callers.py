@@ -352,6 +352,15 @@ def test_a_fault_of_ours_is_told_without_what_was_in_the_message(monkeypatch, ca
     assert "incident" in str(refused.value)
 
 
+def test_an_answer_that_is_too_large_is_refused_before_it_is_sent(settings):
+    settings.GRPC_MAX_MESSAGE_OCTETS = 100
+    with pytest.raises(Refused) as refused:
+        Desk().ask("GetRefData")
+    assert (refused.value.code, refused.value.reason) == (CODE.RESOURCE_EXHAUSTED, "answer_too_large")
+    # Asking again changes nothing.
+    assert refused.value.retry_s is None
+
+
 def test_what_need_not_be_kept_is_forgotten(settings):
     ada = Desk()
     ada.ask("CreateSubscriber", new(), key="order-1")

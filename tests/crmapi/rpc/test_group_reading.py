@@ -1,0 +1,79 @@
+"""Reads that come together are answered together, each with its own; none waits for others to come."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+
+import pytest
+
+from apps.crmapi.server.errors import Unavailable
+from apps.crmapi.server.group_reading import GroupReader
+from apps.crmapi.server.threads import DatabaseThreads
+
+
+class Reading:
+    """Answers numbers by their squares, one group after the other, each when it is let."""
+
+    def __init__(self) -> None:
+        self.groups: list[list[int]] = []
+        self.gate = threading.Event()
+
+    def read(self, asked: list[int]) -> Sequence[int]:
+        self.groups.append(asked)
+        assert self.gate.wait(30)
+        if 13 in asked:
+            raise ValueError("unlucky")
+        return [number * number for number in asked]
+
+
+@pytest.fixture
+def threads():
+    made = DatabaseThreads(2)
+    yield made
+    made.stop()
+
+
+def test_the_first_is_read_at_once_and_those_that_came_meanwhile_together(threads):
+    reading = Reading()
+
+    async def calls() -> list[int]:
+        reader = GroupReader(threads, reading.read, most_s=30, most=4)
+        first = reader.get(1)
+        while not reading.groups:
+            await asyncio.sleep(0.001)
+        others = [reader.get(number) for number in range(2, 9)]
+        # Whoever gave up is not read for.
+        others.pop(0).cancel()
+        reading.gate.set()
+        return await asyncio.gather(first, *others)
+
+    assert asyncio.run(calls()) == [1, *(number * number for number in range(3, 9))]
+    assert reading.groups == [[1], [3, 4, 5], [6, 7, 8]]
+
+
+def test_a_group_that_fails_fails_for_its_own_and_the_next_is_read(threads):
+    reading = Reading()
+    reading.gate.set()
+
+    async def calls() -> list[object]:
+        reader = GroupReader(threads, reading.read, most_s=30)
+        failed = await asyncio.gather(reader.get(13), reader.get(2), return_exceptions=True)
+        return [*failed, await reader.get(3)]
+
+    first, second, third = asyncio.run(calls())
+    assert isinstance(first, ValueError)
+    assert isinstance(second, ValueError)
+    assert third == 9
+
+
+def test_a_group_that_takes_too_long_is_given_up(threads):
+    reading = Reading()
+
+    async def call() -> None:
+        await GroupReader(threads, reading.read, most_s=0.05).get(1)
+
+    with pytest.raises(Unavailable):
+        asyncio.run(call())
+    reading.gate.set()
