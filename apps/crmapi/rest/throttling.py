@@ -9,7 +9,6 @@ from typing import Any
 
 from django.conf import settings
 from rest_framework.request import Request
-from rest_framework.throttling import BaseThrottle
 
 from apps.crmapi.domain.access import Caller
 from apps.crmapi.services.rate_limits import RateLimiter
@@ -19,23 +18,18 @@ _refusals = RateLimiter()
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
-class Throttle(BaseThrottle):
-    """A client has the limit of its row (or BSS_API_CALLS_A_SECOND), a customer the one of self-care.
+def count_call(caller: Caller) -> None:
+    """A call with a token that counts: TooManyRequests where it comes too early.
 
-    Raises TooManyRequests itself, since the limiter knows how long to wait.
+    A client has the limit of its row (or BSS_API_CALLS_A_SECOND), a customer the one of self-care.
     """
-
-    def allow_request(self, request: Request, view: Any) -> bool:
-        caller = request.auth
-        if isinstance(caller, Caller):
-            if caller.only_own:
-                caller = replace(
-                    caller,
-                    calls_a_second=float(settings.REST_SELF_CARE_CALLS_A_SECOND),
-                    burst=settings.REST_SELF_CARE_BURST,
-                )
-            _limiter.admit(caller, time.monotonic())
-        return True
+    if caller.only_own:
+        caller = replace(
+            caller,
+            calls_a_second=float(settings.REST_SELF_CARE_CALLS_A_SECOND),
+            burst=settings.REST_SELF_CARE_BURST,
+        )
+    _limiter.admit(caller, time.monotonic())
 
 
 def count_refused_token(request: Request) -> None:

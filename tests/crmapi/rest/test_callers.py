@@ -10,7 +10,7 @@ import jwt
 import pytest
 from django.core.management import CommandError, call_command
 
-from apps.crmapi.models import ApiClient
+from apps.crmapi.models import ApiCall, ApiClient
 from apps.crmapi.rest.throttling import forget_rates
 from apps.crmapi.services.api_tokens import create_api_token
 from apps.crmapi.services.authentication import forget_shared_authenticator
@@ -173,6 +173,9 @@ def test_a_client_that_calls_too_often_waits_and_others_do_not(world):
     assert answers[-1].status_code == 429
     assert answers[-1].json()["code"] == "too_many_requests"
     assert int(answers[-1].headers["Retry-After"]) >= 1
+    # What the roles do not allow counts, and is refused sooner than written down.
+    assert eager.post(f"subscribers/{world.names['prepaid']}/suspend").status_code == 429
+    assert not ApiCall.objects.exists()
     assert world.admin.get("services").status_code == 200
 
 
