@@ -190,6 +190,8 @@ def _refuse_a_second(kind: Type, param: str, month: Month, cycle: BillCycle) -> 
         param=param,
         param2=str(month.month),
         param3=str(month.year),
+        # A last bill is about another period.
+        param4="",
         cycle=cycle,
         status__in=[Status.PENDING, Status.PROCESSING],
     ).first()
