@@ -82,8 +82,8 @@ class SubscriberChange:
     """What is to be different; None (or an empty tuple) leaves a thing as it is, an empty text empties it.
 
     A new plan holds from ``plan_from`` (now when None), the former one until then. ``cycle`` takes over once the
-    running period is billed. A new ``msisdn``, ``imsi`` or ``handset`` takes the place of the present one at once, which
-    goes into quarantine; an empty ``imsi`` or ``handset`` takes it away.
+    running period is billed. A new ``msisdn``, ``imsi`` or ``handset`` takes the place of the present one at once,
+    which goes into quarantine; an empty ``imsi`` or ``handset`` takes it away.
     """
 
     name: str | None = None

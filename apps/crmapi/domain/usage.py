@@ -29,8 +29,8 @@ class UsageRecord:
 class FreeUnits:
     """Free units of one service in one month, from the plan or one bundle.
 
-    ``granted`` is in seconds, octets or events and −1 for unlimited, where ``left`` is −1 too. ``unit_size`` is how many
-    of them the service's unit of sale has.
+    ``granted`` is in seconds, octets or events and −1 for unlimited, where ``left`` is −1 too. ``unit_size`` is how
+    many of them the service's unit of sale has.
     """
 
     service: str
@@ -75,8 +75,8 @@ class UsageData:
 class PriceEnquiry:
     """“What would this cost?” Priced for a subscriber (its plan), for a plan, or for a rating subject.
 
-    ``service`` is a service's code; ``usage`` is in seconds, octets or events; ``start`` None = now; ``position`` is usage
-    of the same session that was priced before.
+    ``service`` is a service's code; ``usage`` is in seconds, octets or events; ``start`` None = now; ``position`` is
+    usage of the same session that was priced before.
     """
 
     service: str
