@@ -26,7 +26,7 @@ class BillLineView:
 
 @dataclass(frozen=True, slots=True)
 class BillView:
-    """A bill (postpaid) or statement (prepaid) for ``[period_start, period_end)``; ``lines`` only where it is asked for."""
+    """A bill (postpaid) or statement (prepaid) for ``[period_start, period_end)``; ``lines`` where asked for."""
 
     id: int
     number: str
