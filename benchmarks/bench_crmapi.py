@@ -28,15 +28,14 @@ VOUCHERS = 2_000
 LOADERS = 2
 AT_ONCE = 32
 SERVICE = "/billing.CRMService"
-LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def main(setup: Setup) -> list[Measurement]:
-    from benchmarks.bench_charging import _msisdn, _subscribers
+    from benchmarks.crmapi_subscribers import make_subscribers, msisdn
 
     count, calls, vouchers = (setup.scaled(figure, 200) for figure in (SUBSCRIBERS, CALLS, VOUCHERS))
-    setup.progress(f"onboarding {count:,} subscribers")
-    _subscribers(count)
+    setup.progress(f"making {count:,} subscribers")
+    make_subscribers(count)
     from apps.crmapi.pb import crm_pb2 as crm
     from apps.crmapi.services.clients import platform_token
     from apps.subscribers.models import Subscriber
@@ -97,7 +96,7 @@ def main(setup: Setup) -> list[Measurement]:
             )
         )
         setup.progress(f"redeeming {vouchers:,} vouchers")
-        redemptions = _redemptions(vouchers, [_msisdn(number % count) for number in range(vouchers)])
+        redemptions = _redemptions(vouchers, [msisdn(1 + number % count) for number in range(vouchers)])
         run = _load(setup, server.address, ca, f"{SERVICE}/RedeemVoucher", redemptions, vouchers)
         _check_redeemed(vouchers)
         found.append(

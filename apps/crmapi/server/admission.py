@@ -21,6 +21,7 @@ from apps.kernel.errors import InvalidInput
 log = structlog.get_logger(__name__)
 
 DOOR = "grpc"
+MOST_REFUSALS_LOGGED_A_SECOND = 20
 Metadata = Sequence[tuple[str, str | bytes]]
 
 
@@ -53,6 +54,7 @@ class Admission:
     def __init__(self, authenticator: Authenticator, limiter: RateLimiter) -> None:
         self.authenticator = authenticator
         self.limiter = limiter
+        self._logged = (0.0, 0)
 
     def admit(
         self, rpc: Rpc, raw: bytes, metadata: Metadata, remote: str, now: datetime, now_s: float
@@ -66,7 +68,7 @@ class Admission:
         try:
             caller = self.authenticator.caller(bearer_token(said.authorization), now)
         except Unauthenticated as error:
-            log.warning("call_not_authenticated", rpc=rpc.name, remote=remote, reason=error.code)
+            self._log_refusal(rpc, remote, error, now_s)
             raise
         # Before the role: asking for what one may not costs, too.
         self.limiter.admit(caller, now_s)
@@ -83,6 +85,15 @@ class Admission:
                 f"this is not a {rpc.request.DESCRIPTOR.full_name} message", code="malformed_message"
             ) from None
         return Admitted(rpc, call, request, raw)
+
+    def _log_refusal(self, rpc: Rpc, remote: str, error: Unauthenticated, now_s: float) -> None:
+        """Anybody can send calls without a token: a flood of them must not become a flood of log."""
+        since, count = self._logged
+        if now_s - since >= 1.0:
+            since, count = now_s, 0
+        self._logged = (since, count + 1)
+        if count < MOST_REFUSALS_LOGGED_A_SECOND:
+            log.warning("call_not_authenticated", rpc=rpc.name, remote=remote, reason=error.code)
 
 
 class NotAllowed(Forbidden):

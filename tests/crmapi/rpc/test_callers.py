@@ -9,6 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
 from django.test import Client
+from structlog.testing import capture_logs
 
 from apps.charging.models import LedgerEntry, Voucher
 from apps.crmapi.domain.access import Caller
@@ -385,3 +386,14 @@ def test_the_admin_shows_clients_and_calls_and_changes_no_record(admin_client: C
     assert "CreateSubscriber" in listed
     assert admin_client.post(f"/admin/crmapi/apicall/{call.pk}/delete/", {"post": "yes"}).status_code == 403
     assert ApiCall.objects.filter(pk=call.pk).exists()
+
+
+def test_a_flood_of_calls_without_a_token_is_no_flood_of_log():
+    nobody = Desk(token="")
+    with capture_logs() as logged:
+        for _ in range(60):
+            with pytest.raises(Refused):
+                nobody.ask("GetRefData")
+    # Two seconds may have begun meanwhile.
+    assert 20 <= len(logged) <= 40
+    assert logged[0]["reason"] == "token_missing"
