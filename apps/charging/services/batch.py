@@ -35,7 +35,7 @@ from apps.charging.services.rows import (
 )
 from apps.charging.services.session_memory import SessionMemory
 from apps.rating.domain import Rater
-from apps.storage.upserts import select
+from apps.storage.upserts import select, select_many
 
 _ENQUIRIES = frozenset({Operation.CHECK_BALANCE, Operation.PRICE_ENQUIRY, Operation.MAX_USAGE})
 _ORDERS = frozenset({Operation.TOP_UP, Operation.ADJUST, Operation.TRANSFER})
@@ -43,6 +43,20 @@ _ENDINGS = frozenset({Operation.RELEASE, Operation.EXPIRE})
 _IN_SESSION = _ENDINGS | {Operation.RESERVE, Operation.UPDATE, Operation.TERMINATE}
 # Questions change nothing, and a session ends once however often it is ended: neither needs a kept answer.
 _WITHOUT_A_KEPT_ANSWER = _ENQUIRIES | _ENDINGS
+
+
+_ACCOUNTS = (
+    "SELECT id, number, tenant_id, currency, mode, allow_negative, closed_at FROM charging_account"
+    " WHERE id IN ({values})"
+)
+_BALANCES = (
+    f"SELECT {BALANCE_COLUMNS} FROM charging_balance WHERE account_id IN ({{values}}) ORDER BY account_id, id"
+)
+_SESSION_MARKS = (
+    f"SELECT `key`, {SESSION_MARK_COLUMNS} FROM charging_chargingsession WHERE `key` IN ({{values}})"
+)
+_BARRED = "SELECT id FROM subscribers_subscriber WHERE id IN ({values}) AND status <> 'active'"
+_ANSWERS = "SELECT `key`, answer FROM charging_storedanswer WHERE `key` IN ({values})"
 
 
 class Poisoned(NamedTuple):
@@ -118,8 +132,7 @@ class _Batch:
 
     def run(self) -> list[ChargingAnswer | Poisoned]:
         whose = self._find_out_whose()
-        self._lock_and_read(whose)
-        stored = self._stored_answers()
+        stored = self._lock_and_read(whose)
         with self.turn:
             results = self._charge_all(whose, stored)
         write(self.connection, self.writing, self.now)
@@ -196,10 +209,12 @@ class _Batch:
             found.append((line.account_id if line else None, subscriber_id))
         return found
 
-    def _lock_and_read(self, whose: list[tuple[int | None, int | None]]) -> None:
+    def _lock_and_read(self, whose: list[tuple[int | None, int | None]]) -> dict[str, str]:
+        """Lock who pays and read all that the requests are about; the answers that were given already."""
+        subscriber_ids = {subscriber_id for _, subscriber_id in whose if subscriber_id is not None}
         counted = sorted(
             subscriber_id
-            for subscriber_id in {subscriber_id for _, subscriber_id in whose if subscriber_id is not None}
+            for subscriber_id in subscriber_ids
             if _has_free_units(self.lines.get(subscriber_id))
         )
         if counted:
@@ -214,31 +229,30 @@ class _Batch:
             for request in self.requests
             if request.order is not None and request.order.to_account_id is not None
         }
-        self._lock_accounts(self.sharing.together(account_ids))
-        self._read_sessions()
+        together = sorted(self.sharing.together(account_ids))
+        keys = {key for key in self.keys if key is not None}
+        accounts, balances, marks, barred, answers = select_many(
+            self.connection,
+            [
+                (self._dialect(_ACCOUNTS), together),
+                # The default balance stands for its account, whose own row is left alone: bills and records that
+                # refer to one hold it for as long as their transaction lasts.
+                (self._dialect(_BALANCES) + self.for_update, together),
+                (self._dialect(_SESSION_MARKS), keys),
+                (self._dialect(_BARRED), subscriber_ids),
+                (self._dialect(_ANSWERS), self.digests),
+            ],
+        )
+        self._take_accounts(accounts)
+        self._take_balances(together, balances)
+        self._make_missing_balances()
+        self._take_sessions(marks)
         self._read_counters(counted)
-        subscriber_ids = {subscriber_id for _, subscriber_id in whose if subscriber_id is not None}
-        if subscriber_ids:
-            self.barred = {
-                row[0]
-                for row in self._select(
-                    "SELECT id FROM subscribers_subscriber WHERE id IN ({values}) AND status <> 'active'",
-                    subscriber_ids,
-                )
-            }
+        self.barred = {row[0] for row in barred}
+        return dict(answers)
 
-    def _lock_accounts(self, account_ids: set[int]) -> None:
-        """Lock the accounts' balances and read both. The default balance stands for its account.
-
-        Account rows themselves are left alone: bills and records that refer to one hold it for as long as their
-        transaction lasts.
-        """
-        for row in self._select(
-            "SELECT id, number, tenant_id, currency, mode, allow_negative, closed_at FROM charging_account"
-            " WHERE id IN ({values})",
-            account_ids,
-        ):
-            account_id, number, tenant_id, currency, mode, allow_negative, closed_at = row
+    def _take_accounts(self, rows: list[tuple[Any, ...]]) -> None:
+        for account_id, number, tenant_id, currency, mode, allow_negative, closed_at in rows:
             if tenant_id not in self.tenants:
                 # A tenant that is newer than what this process remembers.
                 self.directory.forget()
@@ -254,27 +268,9 @@ class _Batch:
                 bool(allow_negative),
                 closed_at is not None,
             )
-        if not self.accounts:
-            return
-        self._lock_balances(sorted(self.accounts))
-        missing = [
-            account_id
-            for account_id, balances in self.balances.items()
-            if not any(balance.tag == DEFAULT_TAG for balance in balances.values())
-        ]
-        if missing:
-            Balance.objects.bulk_create(
-                [Balance(account_id=account_id) for account_id in missing], ignore_conflicts=True
-            )
-            self._lock_balances(sorted(self.accounts))
 
-    def _lock_balances(self, account_ids: list[int]) -> None:
-        self.balances = {account_id: {} for account_id in account_ids}
-        rows = self._select(
-            f"SELECT {BALANCE_COLUMNS} FROM charging_balance WHERE account_id IN ({{values}})"
-            " ORDER BY account_id, id" + self.for_update,
-            account_ids,
-        )
+    def _take_balances(self, account_ids: list[int], rows: list[tuple[Any, ...]]) -> None:
+        self.balances = {account_id: {} for account_id in account_ids if account_id in self.accounts}
         groups: dict[int, tuple[int, ...]] = {}
         if any(account_id in self.sharing.groups_of for account_id in account_ids):
             for balance_id, group_id in self._select(
@@ -286,16 +282,25 @@ class _Batch:
         for row in rows:
             self.balances[row[1]][row[0]] = balance_of(row, groups.get(row[0], ()))
 
-    def _read_sessions(self) -> None:
-        keys = {key for key in self.keys if key is not None}
-        if not keys:
-            return
+    def _make_missing_balances(self) -> None:
+        """An account that never held anything gets its default balance, to be locked by."""
+        missing = [
+            account_id
+            for account_id, balances in self.balances.items()
+            if not any(balance.tag == DEFAULT_TAG for balance in balances.values())
+        ]
+        if missing:
+            Balance.objects.bulk_create(
+                [Balance(account_id=account_id) for account_id in missing], ignore_conflicts=True
+            )
+            ids = sorted(self.accounts)
+            self._take_balances(ids, self._select(_BALANCES + self.for_update, ids))
+
+    def _take_sessions(self, marks: list[tuple[Any, ...]]) -> None:
+        """The sessions as they are now; those that this process wrote last are known whole."""
         sessions = self.sessions
         changed = []
-        for key, *mark in self._select(
-            f"SELECT `key`, {SESSION_MARK_COLUMNS} FROM charging_chargingsession WHERE `key` IN ({{values}})",
-            keys,
-        ):
+        for key, *mark in marks:
             session = self.memory.session(key, tuple(mark))
             if session is None:
                 changed.append(key)
@@ -349,13 +354,6 @@ class _Batch:
             counters = self.counters.setdefault(row[1], {})
             counters[CounterKey(*row[1:6])] = Counter(-row[0], row[6], row[7])
 
-    def _stored_answers(self) -> dict[str, str]:
-        return dict(
-            self._select(
-                "SELECT `key`, answer FROM charging_storedanswer WHERE `key` IN ({values})", self.digests
-            )
-        )
-
     def _charge(
         self,
         request: ChargingRequest,
@@ -401,9 +399,10 @@ class _Batch:
         }
 
     def _select(self, sql: str, values: Iterable[int | str]) -> list[tuple[Any, ...]]:
-        if self.connection.vendor != "mysql":
-            sql = sql.replace("`", '"')
-        return select(self.connection, sql, values)
+        return select(self.connection, self._dialect(sql), values)
+
+    def _dialect(self, sql: str) -> str:
+        return sql if self.connection.vendor == "mysql" else sql.replace("`", '"')
 
     def _take_over(
         self,

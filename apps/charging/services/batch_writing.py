@@ -14,7 +14,7 @@ from apps.charging.domain.state import FIRST_NEW_ID, Counter, Entry
 from apps.charging.domain.usage_book import CounterKey
 from apps.charging.services.rows import balance_figures, instant_text, meters_to_text
 from apps.charging.services.session_memory import Mark
-from apps.storage.upserts import insert_few, marks, select, upsert_few
+from apps.storage.upserts import Script, insert_few, marks, run, upsert_few
 
 
 @dataclass(slots=True)
@@ -36,15 +36,17 @@ class Writing:
 
 def write(connection: BaseDatabaseWrapper, writing: Writing, now: datetime) -> None:
     """Write it all; ids of new balances and counters are replaced by those of their rows."""
-    ids = _write_balances(connection, writing)
+    script = Script(connection)
+    ids = _write_balances(connection, writing, script)
     ids.update(_write_counters(connection, writing))
-    _write_sessions(connection, writing)
-    _write_reservations(connection, writing, ids)
-    _write_entries(connection, writing, ids)
-    _write_answers(connection, writing, now)
+    _write_sessions(connection, writing, script)
+    _write_reservations(connection, writing, ids, script)
+    _write_entries(connection, writing, ids, script)
+    _write_answers(connection, writing, now, script)
+    script.run()
 
 
-def _write_answers(connection: BaseDatabaseWrapper, writing: Writing, now: datetime) -> None:
+def _write_answers(connection: BaseDatabaseWrapper, writing: Writing, now: datetime, script: Script) -> None:
     moment = instant_text(now)
     insert_few(
         connection,
@@ -52,6 +54,7 @@ def _write_answers(connection: BaseDatabaseWrapper, writing: Writing, now: datet
         (_quoted(connection, "key"), "answered_at", "answer"),
         [(key, moment, answer) for key, answer in writing.answers],
         "ppt",
+        script,
     )
 
 
@@ -85,7 +88,7 @@ def _balance_row(balance: Balance) -> tuple[Any, ...]:
     )
 
 
-def _write_balances(connection: BaseDatabaseWrapper, writing: Writing) -> dict[int, int]:
+def _write_balances(connection: BaseDatabaseWrapper, writing: Writing, script: Script) -> dict[int, int]:
     ids: dict[int, int] = {}
     known = []
     for balance_id, balance in sorted(writing.balances.items()):
@@ -113,6 +116,7 @@ def _write_balances(connection: BaseDatabaseWrapper, writing: Writing) -> dict[i
             "expires_at",
         ),
         forms="iitpiiiiiio",
+        script=script,
     )
     return ids
 
@@ -187,7 +191,7 @@ _SESSION_COLUMNS = (
 _SESSION_FORMS = "iptiiippppitiit"
 
 
-def _write_sessions(connection: BaseDatabaseWrapper, writing: Writing) -> None:
+def _write_sessions(connection: BaseDatabaseWrapper, writing: Writing, script: Script) -> None:
     columns = ("id", _quoted(connection, "key"), *_SESSION_COLUMNS)
     new: list[tuple[Any, ...]] = []
     known: list[tuple[Any, ...]] = []
@@ -228,7 +232,7 @@ def _write_sessions(connection: BaseDatabaseWrapper, writing: Writing) -> None:
         )
         writing.marks[key] = Mark(row_id, status, last_number, updated, text), session
     # New ones are never laid over an old one: an id that is taken fails the batch, which is then repeated with others.
-    insert_few(connection, "charging_chargingsession", columns, new, _SESSION_FORMS)
+    insert_few(connection, "charging_chargingsession", columns, new, _SESSION_FORMS, script)
     upsert_few(
         connection,
         "charging_chargingsession",
@@ -237,10 +241,13 @@ def _write_sessions(connection: BaseDatabaseWrapper, writing: Writing) -> None:
         key=("id",),
         update=_SESSION_COLUMNS[5:],
         forms=_SESSION_FORMS,
+        script=script,
     )
 
 
-def _write_reservations(connection: BaseDatabaseWrapper, writing: Writing, ids: dict[int, int]) -> None:
+def _write_reservations(
+    connection: BaseDatabaseWrapper, writing: Writing, ids: dict[int, int], script: Script
+) -> None:
     """Rows of what is held now; what is held as before is left as it is."""
     ended: list[int] = []
     wanted: list[tuple[int, int, int, int]] = []
@@ -255,7 +262,11 @@ def _write_reservations(connection: BaseDatabaseWrapper, writing: Writing, ids: 
             if before.get(holding) != amount:
                 wanted.append((row_id, *holding, amount))
     if ended:
-        select(connection, "DELETE FROM charging_reservation WHERE session_id IN ({values})", ended)
+        delete = f"DELETE FROM charging_reservation WHERE session_id IN ({','.join(map(str, ended))})"
+        if connection.vendor == "mysql":
+            script.add(delete)
+        else:
+            run(connection, delete)
     upsert_few(
         connection,
         "charging_reservation",
@@ -264,6 +275,7 @@ def _write_reservations(connection: BaseDatabaseWrapper, writing: Writing, ids: 
         key=("session_id", "meter", "holder_id"),
         update=("amount",),
         forms="iiii",
+        script=script,
     )
 
 
@@ -276,7 +288,9 @@ def _held(session: Session, ids: dict[int, int]) -> dict[tuple[int, int], int]:
     }
 
 
-def _write_entries(connection: BaseDatabaseWrapper, writing: Writing, ids: dict[int, int]) -> None:
+def _write_entries(
+    connection: BaseDatabaseWrapper, writing: Writing, ids: dict[int, int], script: Script
+) -> None:
     money, units = [], []
     for entry in writing.entries:
         at = instant_text(entry.at)
@@ -305,6 +319,7 @@ def _write_entries(connection: BaseDatabaseWrapper, writing: Writing, ids: dict[
         ("balance_id", "at", "kind", "book", "amount_micros", "units", "cause", "note", "session_id"),
         money,
         "ipptiiptn",
+        script,
     )
     insert_few(
         connection,
@@ -312,4 +327,5 @@ def _write_entries(connection: BaseDatabaseWrapper, writing: Writing, ids: dict[
         ("counter_id", "at", "units", "cause", "session_id"),
         units,
         "ipipn",
+        script,
     )
