@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -48,6 +49,25 @@ def test_many_requests_are_charged_once_each_in_few_transactions(monkeypatch: py
     assert sum(sizes) == 300
     assert len(sizes) < 100
     call_command("audit")
+
+
+def test_stopping_without_a_database_is_patient_once_and_not_for_each_request(
+    monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.CHARGING_PATIENCE_S = 0.3
+    tried: list[int] = []
+
+    def gone(*_: object) -> None:
+        tried.append(1)
+        raise OperationalError(2006, "the server has gone away")
+
+    monkeypatch.setattr(executors, "execute", gone)
+    executor = new_executor(batch_size=1, writers=1)
+    executor.start()
+    futures = [executor.submit(sms(number)) for number in range(60)]
+    executor.stop()
+    assert all(isinstance(future.exception(), ChargingUnavailable) for future in futures)
+    assert len(tried) < 2 * len(futures)
 
 
 def test_requests_of_one_subscriber_are_charged_in_order() -> None:

@@ -60,6 +60,8 @@ class Engine:
     def __init__(self) -> None:
         self.directory = Directory()
         self.memory = SessionMemory()
+        self.last_moment = float("inf")
+        """When patience ends for every request together (by time.monotonic): an executor that stops sets it."""
         self._turn = threading.Lock()
 
     def forget(self) -> None:
@@ -82,7 +84,7 @@ class Engine:
             except (OperationalError, InterfaceError) as error:
                 if connection.in_atomic_block or not _may_pass(error):
                     return self._one_by_one(requests, now, error)
-                if time.monotonic() > deadline:
+                if time.monotonic() > min(deadline, self.last_moment):
                     log.error("charging gave up: %s", error)
                     return [ChargingUnavailable(f"the database does not answer: {error}")] * len(requests)
                 if _is_lost(error):
@@ -173,7 +175,8 @@ class BatchExecutor:
             self._threads.append(thread)
 
     def stop(self) -> None:
-        """Finish what has queued, then end the writers."""
+        """Finish what has queued, then end the writers; without a database, within the patience of one request."""
+        self.engine.last_moment = time.monotonic() + float(settings.CHARGING_PATIENCE_S)
         with self._wake:
             self._stopping = True
             self._wake.notify_all()
