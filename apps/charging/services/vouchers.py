@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from django.conf import settings
@@ -360,8 +360,3 @@ def _insert(
         insert_rows(Voucher._meta.db_table, _COLUMNS, rows)
         if report is not None:
             report(first + len(rows))
-
-
-def balance_end(batch: VoucherBatch, now: datetime) -> datetime | None:
-    """Until when what a voucher of the batch credits at ``now`` is valid; None = for ever."""
-    return now + timedelta(days=batch.balance_days) if batch.balance_days else None
