@@ -88,7 +88,7 @@ def summary(totals: Mapping[str, int]) -> str:
 
 
 def run_everything() -> int:
-    parallel = ["-n", str(max(2, min(cores(), 8))), "--dist", "worksteal", "-q"]
+    parallel = ["-n", str(max(2, min(cores(), 8))), "--dist", "worksteal", "-q", "--durations=20"]
     totals: dict[str, int] = {}
     statuses = []
     with tempfile.TemporaryDirectory() as folder:
