@@ -302,7 +302,7 @@ CASES = (
             (found.account_id, found.amount_micros, found.repeated) == (names["account"], 5_000_000, False)
         ),
         crm.RedeemVoucherRequest(pin="1234567812345678", account_id=NOWHERE),
-        crm.RedeemVoucherRequest(pin="12", account_id=1),
+        crm.RedeemVoucherRequest(pin="12", id=1),
         "",
     ),
     Case(
