@@ -149,7 +149,11 @@ def _base64(value: bytes) -> bytes:
 
 
 def _unbase64(text: bytes) -> bytes:
-    return base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
+    value = base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
+    if _base64(value) != text:
+        # Bits of the last letter that mean nothing: another text for the same octets.
+        raise ValueError("not the one way to write it")
+    return value
 
 
 # --- Bech32 (BIP 173), in which age writes its keys -----------------------------------------------------------------
