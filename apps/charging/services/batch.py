@@ -35,7 +35,7 @@ from apps.charging.services.rows import (
 )
 from apps.charging.services.session_memory import SessionMemory
 from apps.rating.domain import Rater
-from apps.storage.upserts import select, select_many
+from apps.storage.upserts import by_index, select, select_many
 
 _ENQUIRIES = frozenset({Operation.CHECK_BALANCE, Operation.PRICE_ENQUIRY, Operation.MAX_USAGE})
 _ORDERS = frozenset({Operation.TOP_UP, Operation.ADJUST, Operation.TRANSFER})
@@ -50,7 +50,8 @@ _ACCOUNTS = (
     " WHERE id IN ({values})"
 )
 _BALANCES = (
-    f"SELECT {BALANCE_COLUMNS} FROM charging_balance WHERE account_id IN ({{values}}) ORDER BY account_id, id"
+    f"SELECT {BALANCE_COLUMNS} FROM charging_balance{{by_index}}"
+    " WHERE account_id IN ({values}) ORDER BY account_id, id"
 )
 _SESSION_MARKS = (
     f"SELECT `key`, {SESSION_MARK_COLUMNS} FROM charging_chargingsession WHERE `key` IN ({{values}})"
@@ -237,7 +238,7 @@ class _Batch:
                 (self._dialect(_ACCOUNTS), together),
                 # The default balance stands for its account, whose own row is left alone: bills and records that
                 # refer to one hold it for as long as their transaction lasts.
-                (self._dialect(_BALANCES) + self.for_update, together),
+                (self._balances_sql() + self.for_update, together),
                 (self._dialect(_SESSION_MARKS), keys),
                 (self._dialect(_BARRED), subscriber_ids),
                 (self._dialect(_ANSWERS), self.digests),
@@ -294,7 +295,7 @@ class _Batch:
                 [Balance(account_id=account_id) for account_id in missing], ignore_conflicts=True
             )
             ids = sorted(self.accounts)
-            self._take_balances(ids, self._select(_BALANCES + self.for_update, ids))
+            self._take_balances(ids, self._select(self._balances_sql() + self.for_update, ids))
 
     def _take_sessions(self, marks: list[tuple[Any, ...]]) -> None:
         """The sessions as they are now; those that this process wrote last are known whole."""
@@ -400,6 +401,10 @@ class _Batch:
 
     def _select(self, sql: str, values: Iterable[int | str]) -> list[tuple[Any, ...]]:
         return select(self.connection, self._dialect(sql), values)
+
+    def _balances_sql(self) -> str:
+        index = by_index(self.connection, "balance_tag_once_an_account")
+        return self._dialect(_BALANCES).replace("{by_index}", index)
 
     def _dialect(self, sql: str) -> str:
         return sql if self.connection.vendor == "mysql" else sql.replace("`", '"')

@@ -44,7 +44,7 @@ from apps.charging.services.voucher_keys import key_ring
 from apps.charging.services.vouchers import LONGEST_KEY
 from apps.kernel.errors import BssError, Conflict, InvalidInput, NotFound
 from apps.rating.models import Tenant
-from apps.storage.upserts import select
+from apps.storage.upserts import by_index, select
 from apps.subscribers.selectors import msisdn_holdings
 from apps.subscribers.services.assignments import assign_bundle
 
@@ -228,7 +228,8 @@ class _Attempt:
             self._locked_balances()
 
     def _locked_balances(self) -> list[tuple[int]]:
-        sql = "SELECT id FROM charging_balance WHERE account_id IN ({values}) ORDER BY id"
+        index = by_index(connections[DEFAULT_DB_ALIAS], "balance_tag_once_an_account")
+        sql = f"SELECT id FROM charging_balance{index} WHERE account_id IN ({{values}}) ORDER BY id"
         return _select(sql, [self.account.pk], lock=True)
 
     def _former(self) -> Redemption | BssError | None:
@@ -263,8 +264,10 @@ class _Attempt:
         }
 
     def _take(self) -> Redemption:
+        index = by_index(connections[DEFAULT_DB_ALIAS], "voucher_pin_once_a_tenant")
         sql = (
-            f"SELECT id FROM charging_voucher WHERE tenant_id = {self.tenant.pk} AND pin_hash IN ({{values}})"
+            f"SELECT id FROM charging_voucher{index}"
+            f" WHERE tenant_id = {self.tenant.pk} AND pin_hash IN ({{values}})"
         )
         locked = _select(sql, self.digests, lock=True)
         voucher = _voucher(locked[0][0]) if locked else None
