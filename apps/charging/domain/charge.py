@@ -99,7 +99,8 @@ def _who(state: State) -> Refusal | None:
     if state.barred:
         return Refusal(Result.BARRED, "subscriber_barred", "the subscriber is suspended or terminated")
     if state.account.barred:
-        return Refusal(Result.BARRED, "account_barred", f"account {state.account.number} is closed")
+        why = f"barred ({state.account.bar_reason})" if state.account.bar_reason else "closed"
+        return Refusal(Result.BARRED, "account_barred", f"account {state.account.number} is {why}")
     return None
 
 

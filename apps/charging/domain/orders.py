@@ -40,9 +40,13 @@ def _refusal(state: State, request: ChargingRequest, order: BalanceOrder | None)
         )
     if state.account is None:
         return Refusal(Result.UNKNOWN_USER, "no_account", f"there is no account {order.account_id}")
-    if state.account.barred and request.operation is not Operation.ADJUST:
+    if state.account.closed and request.operation is not Operation.ADJUST:
         # A closed account can still be settled: what it holds is paid out, or written off, by an adjustment.
         return Refusal(Result.BARRED, "account_barred", f"account {state.account.number} is closed")
+    if state.account.barred and request.operation is Operation.TRANSFER:
+        # Money comes in, as it may be what lifts the bar, but is not taken elsewhere.
+        why = f"account {state.account.number} is barred ({state.account.bar_reason})"
+        return Refusal(Result.BARRED, "account_barred", why)
     if order.kind not in set(BalanceKind):
         return Refusal(
             Result.UNABLE_TO_COMPLY,
@@ -99,7 +103,7 @@ def _transfer(state: State, books: Books, order: BalanceOrder, moment: datetime)
         return Refusal(
             Result.UNKNOWN_USER, "no_account", f"there is no account {order.to_account_id} to transfer to"
         )
-    if other.barred:
+    if other.closed:
         return Refusal(Result.BARRED, "account_barred", f"account {other.number} is closed")
     assert state.account is not None
     if order.kind == BalanceKind.MONETARY and other.currency != state.account.currency:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from apps.charging.domain.balances import Balance, Group
 from apps.charging.domain.requests import ChargingAnswer, FinalUnit
 from apps.charging.domain.sessions import Session
+from apps.charging.domain.triggers import TriggerBook
 from apps.charging.domain.usage_book import CounterKey, Line, ServiceInfo
 
 FIRST_NEW_ID = 1 << 61
@@ -17,7 +18,10 @@ FIRST_NEW_ID = 1 << 61
 
 
 class Account(NamedTuple):
-    """Who pays. ``barred`` is an account that is closed; ``allow_negative`` lets its default balance go below zero."""
+    """Who pays. ``allow_negative`` lets its default balance go below zero.
+
+    ``barred`` is an account that is closed or, with a ``bar_reason``, barred for a time: money still comes in then.
+    """
 
     account_id: int
     number: str
@@ -27,6 +31,11 @@ class Account(NamedTuple):
     prepaid: bool
     allow_negative: bool = False
     barred: bool = False
+    bar_reason: str = ""
+
+    @property
+    def closed(self) -> bool:
+        return self.barred and not self.bar_reason
 
 
 class Counter(NamedTuple):
@@ -65,12 +74,14 @@ DEFAULT_POLICIES: Mapping[str, QuotaPolicy] = {
 class World(NamedTuple):
     """What is the same for all requests of a moment: services, quota policies and shared groups.
 
-    ``policies`` are by (service code, price plan id), and by (service code, 0) for all other plans.
+    ``policies`` are by (service code, price plan id), and by (service code, 0) for all other plans. ``triggers`` see
+    what requests have moved; None where there are none.
     """
 
     services: Mapping[str, ServiceInfo]
     policies: Mapping[tuple[str, int], QuotaPolicy]
     groups: Mapping[int, Group]
+    triggers: TriggerBook | None = None
 
     def policy(self, service: str, price_plan_id: int) -> QuotaPolicy:
         policy = self.policies.get((service, price_plan_id)) or self.policies.get((service, 0))

@@ -11,14 +11,17 @@ from apps.charging.models.accounts import (
 )
 from apps.charging.models.ledger import AllowanceEntry, LedgerEntry
 from apps.charging.models.online import ChargingSession, QuotaPolicy, Reservation, StoredAnswer
+from apps.charging.models.triggers import AccountBar, BalanceTrigger, SpendingWindow, TriggerFiring
 from apps.charging.models.vouchers import RedemptionGuard, Voucher, VoucherBatch
 
 __all__ = [
     "DEFAULT_BALANCE",
     "Account",
+    "AccountBar",
     "AllowanceCounter",
     "AllowanceEntry",
     "Balance",
+    "BalanceTrigger",
     "ChargingSession",
     "LedgerEntry",
     "Payer",
@@ -27,7 +30,9 @@ __all__ = [
     "Reservation",
     "SharedGroup",
     "SharedGroupTerms",
+    "SpendingWindow",
     "StoredAnswer",
+    "TriggerFiring",
     "Voucher",
     "VoucherBatch",
 ]

@@ -34,6 +34,7 @@ from apps.charging.services.rows import (
     session_of,
 )
 from apps.charging.services.session_memory import SessionMemory
+from apps.charging.services.triggers import watch_batch
 from apps.rating.domain import Rater
 from apps.storage.upserts import by_index, select, select_many
 
@@ -46,8 +47,8 @@ _WITHOUT_A_KEPT_ANSWER = _ENQUIRIES | _ENDINGS
 
 
 _ACCOUNTS = (
-    "SELECT id, number, tenant_id, currency, mode, allow_negative, closed_at FROM charging_account"
-    " WHERE id IN ({values})"
+    "SELECT a.id, a.number, a.tenant_id, a.currency, a.mode, a.allow_negative, a.closed_at, b.reason"
+    " FROM charging_account a LEFT JOIN charging_accountbar b ON b.account_id = a.id WHERE a.id IN ({values})"
 )
 _BALANCES = (
     f"SELECT {BALANCE_COLUMNS} FROM charging_balance{{by_index}}"
@@ -136,6 +137,9 @@ class _Batch:
         stored = self._lock_and_read(whose)
         with self.turn:
             results = self._charge_all(whose, stored)
+        writing, triggers = self.writing, self.world.triggers
+        if triggers is not None and writing.entries:
+            watch_batch(self.connection, triggers, self.accounts, writing.balances, writing.entries, self.now)
         write(self.connection, self.writing, self.now)
         return results
 
@@ -253,7 +257,7 @@ class _Batch:
         return dict(answers)
 
     def _take_accounts(self, rows: list[tuple[Any, ...]]) -> None:
-        for account_id, number, tenant_id, currency, mode, allow_negative, closed_at in rows:
+        for account_id, number, tenant_id, currency, mode, allow_negative, closed_at, bar_reason in rows:
             if tenant_id not in self.tenants:
                 # A tenant that is newer than what this process remembers.
                 self.directory.forget()
@@ -267,7 +271,8 @@ class _Batch:
                 currency,
                 mode == "prepaid",
                 bool(allow_negative),
-                closed_at is not None,
+                closed_at is not None or bar_reason is not None,
+                "" if bar_reason is None or closed_at is not None else bar_reason,
             )
 
     def _take_balances(self, account_ids: list[int], rows: list[tuple[Any, ...]]) -> None:

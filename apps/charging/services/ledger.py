@@ -10,6 +10,7 @@ from typing import NamedTuple
 from django.db import IntegrityError, connection, transaction
 
 from apps.charging.models import DEFAULT_BALANCE, Account, Balance, LedgerEntry
+from apps.charging.services.triggers import watch_movements
 from apps.kernel.errors import Conflict, InvalidInput
 from apps.storage.bulk import database_instant, insert_rows
 from apps.storage.reads import select_in
@@ -94,6 +95,9 @@ def _post_portion(movements: Sequence[Movement]) -> None:
             )
             for movement in movements
         ],
+    )
+    watch_movements(
+        [(movement.account_id, movement.cause, movement.at, movement.amount_micros) for movement in movements]
     )
 
 

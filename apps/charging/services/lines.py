@@ -22,6 +22,7 @@ from apps.charging.domain.state import World
 from apps.charging.domain.usage_book import Line, ServiceInfo
 from apps.charging.models import Balance, QuotaPolicy, SharedGroup, SharedGroupTerms
 from apps.charging.services.rows import instant_text
+from apps.charging.services.triggers import read_trigger_book
 from apps.charging.services.usage import Terms, lines_of
 from apps.rating.models import Service, Tenant
 from apps.storage.reads import select_in
@@ -134,7 +135,7 @@ class Directory:
         return found
 
     def world(self) -> tuple[World, Sharing, Tenants]:
-        """Services, quota policies and shared groups; who shares what; code and time zone of tenants by id."""
+        """Services, policies, shared groups and triggers; who shares what; code and time zone of tenants by id."""
         known = self._world
         if known is None or known[0] < self._oldest():
             known = self._world = (self._clock(), *_read_world())
@@ -200,7 +201,8 @@ def _read_world() -> tuple[World, Sharing, Tenants]:
         ):
             groups_of.setdefault(account_id, set()).add(group_id)
             accounts_of.setdefault(group_id, set()).add(account_id)
-    world = World(services, policies, {pk: Group(pk, by_account) for pk, by_account in terms.items()})
+    shared = {pk: Group(pk, by_account) for pk, by_account in terms.items()}
+    world = World(services, policies, shared, read_trigger_book())
     sharing = Sharing(
         {account_id: frozenset(groups) for account_id, groups in groups_of.items()},
         {group_id: frozenset(accounts) for group_id, accounts in accounts_of.items()},
