@@ -7,17 +7,19 @@ from datetime import timedelta
 import pytest
 
 from apps.charging.domain.requests import BalanceOrder, ChargingRequest, Operation, RequestItem, Units
-from apps.charging.models import ChargingSession, Payer
-from apps.charging.services.executor import charge_now
+from apps.charging.models import BalanceTrigger, ChargingSession, Payer
+from apps.charging.services.barring import bar_account
+from apps.charging.services.executor import charge_now, forget_directory
 from apps.diameter.models import NewsMark, SessionOrder
-from apps.diameter.services.news import OVERLAP, NewsReader
+from apps.diameter.services.news import OVERLAP, SOURCES, NewsReader
 from apps.diameter.services.orders import finish_order, order_abort
 from apps.kernel.clock import utc_now
-from apps.rating.models import PricePlan
+from apps.rating.models import PricePlan, PricePlanService, Tenant
+from apps.rating.services.publishing import publish
 from apps.subscribers.models import Subscriber
 from apps.subscribers.services.assignments import assign_plan
 from apps.subscribers.services.lifecycle import suspend_subscriber
-from tests.charging.stored import make_prepaid, msisdn
+from tests.charging.stored import account_of, make_prepaid, msisdn
 from tests.factories import make_plan
 
 pytestmark = pytest.mark.django_db
@@ -71,7 +73,10 @@ def test_what_was_there_before_the_first_start_is_no_news(subscriber):
     top_up(subscriber)
 
     assert NewsReader().read(utc_now()) == 0
-    assert NewsMark.objects.count() == 4
+    assert set(NewsMark.objects.values_list("source", flat=True)) == {
+        *(source.name for source in SOURCES),
+        "tariff",
+    }
 
 
 def test_a_top_up_re_authorises_the_open_sessions_of_its_account(subscriber, reader):
@@ -144,3 +149,62 @@ def test_a_session_that_its_gateway_does_not_know_is_released(subscriber):
     session.refresh_from_db()
     assert session.status == ChargingSession.Status.RELEASED
     assert not session.reservations.exists()
+
+
+def test_a_trigger_that_says_so_re_authorises_and_others_do_not(subscriber, reader):
+    tenant = Tenant.objects.get(code="default")
+    for name, kind, micros, action in (
+        ("rich", "above", 3_000_000, "reauthorise"),
+        ("richer", "above", 4_000_000, "notify"),
+    ):
+        BalanceTrigger.objects.create(
+            tenant=tenant, name=name, kind=kind, currency="EUR", threshold_micros=micros, action=action
+        )
+    forget_directory()
+    open_session()
+    top_up(subscriber)
+    reader.read(utc_now())
+
+    causes = sorted(SessionOrder.objects.values_list("kind", "cause"))
+    assert [(kind, cause.split(":")[0]) for kind, cause in causes] == [
+        ("rar", "threshold"),
+        ("rar", "top-up"),
+    ]
+
+
+def test_an_account_that_is_barred_loses_its_sessions_and_the_cause_says_why(subscriber, reader):
+    open_session()
+    bar_account(account_of(), "fraud", utc_now(), by="ada")
+    reader.read(utc_now())
+
+    (order,) = SessionOrder.objects.all()
+    assert order.kind == "asr"
+    assert order.cause.startswith("bar-fraud:")
+
+
+def change_the_price() -> None:
+    PricePlanService.objects.filter(service__code="data").update(price_micros=77_000)
+
+
+def test_a_new_tariff_re_authorises_older_sessions_in_portions(subscriber, reader, settings):
+    settings.DIAMETER_TARIFF_REAUTHORISATIONS_PER_S = 2
+    for number in range(5):
+        open_session(1, f"pgw.test;{number}")
+    change_the_price()
+    now = utc_now()
+    publish(now)
+    assert reader.read(now) == 0, "not every process has the new tariff yet"
+    in_force = now + timedelta(seconds=settings.RATING_TARIFF_REFRESH_S)
+
+    assert [NewsReader().read(in_force) for _ in range(4)] == [2, 2, 1, 0]
+    assert {kind for kind, _ in orders()} == {"rar"}
+    assert len({session for _, session in orders()}) == 5
+
+
+def test_a_new_tariff_may_be_left_to_the_quotas_validity(subscriber, reader, settings):
+    settings.DIAMETER_TARIFF_REAUTHORISATIONS_PER_S = 0
+    open_session()
+    change_the_price()
+    publish(utc_now())
+
+    assert reader.read(utc_now() + timedelta(minutes=1)) == 0

@@ -80,6 +80,11 @@ class Directory:
             self._world = None
             self._terms = None
 
+    def forget_lines(self, subscriber_ids: Iterable[int]) -> None:
+        """Read these subscribers' plans anew: somebody has just changed them."""
+        for subscriber_id in subscriber_ids:
+            self._lines.pop(subscriber_id, None)
+
     def subscribers(self, numbers: Collection[Number], now: datetime) -> dict[Number, int | None]:
         """The subscriber who has each number now, or None."""
         oldest = self._oldest()

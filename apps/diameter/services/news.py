@@ -1,7 +1,8 @@
 """Reads what lower rooms have written and turns it into orders for the gateways of open sessions.
 
-A top-up or a change of plan re-authorises (RAR): the client asks anew and gets what is possible now. A suspension or
-a termination aborts (ASR). Lower rooms do not know of gateways; their rows carry the news, and this room reads them.
+A top-up, a change of plan or a trigger that says so re-authorises (RAR): the client asks anew and gets what is
+possible now. A suspension, a termination or a barred account aborts (ASR). Lower rooms do not know of gateways; their
+rows carry the news, and this room reads them.
 """
 
 from __future__ import annotations
@@ -12,9 +13,17 @@ from typing import NamedTuple
 
 from django.db.models import Max, Q
 
-from apps.charging.models import ChargingSession, LedgerEntry, Payer
+from apps.charging.models import (
+    AccountBar,
+    BalanceTrigger,
+    ChargingSession,
+    LedgerEntry,
+    Payer,
+    TriggerFiring,
+)
 from apps.diameter.models import NewsMark
 from apps.diameter.services.orders import order_abort, order_reauthorisation
+from apps.diameter.services.tariff_news import read_publications
 from apps.subscribers.models import BundleAssignment, PlanAssignment, Subscriber
 
 OVERLAP = timedelta(seconds=5)
@@ -30,11 +39,12 @@ _MORE_TO_SPEND = (
 
 
 class Item(NamedTuple):
-    """One piece of news: whose sessions it is about."""
+    """One piece of news: whose sessions it is about, and what to call it instead of by its source."""
 
     id: int
     account_id: int | None
     subscriber_id: int | None
+    word: str = ""
 
 
 class Source(NamedTuple):
@@ -65,6 +75,24 @@ def _barred(after: int, upto: int) -> Iterable[Item]:
         yield Item(history_id, None, subscriber_id)
 
 
+def _firings(after: int, upto: int) -> Iterable[Item]:
+    rows = TriggerFiring.objects.filter(
+        id__gt=after, id__lte=upto, action=BalanceTrigger.Action.REAUTHORISE
+    ).order_by("id")
+    for firing_id, account_id in rows.values_list("id", "account_id")[:MAX_NEWS_AT_ONCE]:
+        yield Item(firing_id, account_id, None)
+
+
+def _bars(after: int, upto: int) -> Iterable[Item]:
+    rows = AccountBar.history.filter(history_id__gt=after, history_id__lte=upto, history_type="+").order_by(
+        "history_id"
+    )
+    for history_id, account_id, reason in rows.values_list("history_id", "account_id", "reason")[
+        :MAX_NEWS_AT_ONCE
+    ]:
+        yield Item(history_id, account_id, None, f"bar-{reason}")
+
+
 def _changed(history) -> Callable[[int, int], Iterable[Item]]:
     def read(after: int, upto: int) -> Iterable[Item]:
         rows = history.filter(history_id__gt=after, history_id__lte=upto).order_by("history_id")
@@ -90,6 +118,8 @@ SOURCES = (
         _changed(BundleAssignment.history),
         aborts=False,
     ),
+    Source("threshold", _latest(TriggerFiring.objects, "id"), _firings, aborts=False),
+    Source("bar", _latest(AccountBar.history, "history_id"), _bars, aborts=True),
 )
 
 
@@ -105,7 +135,7 @@ class NewsReader:
 
     def read(self, now: datetime) -> int:
         """Order what the news asks for; returns how many orders were written."""
-        return sum(self._read_source(source, now) for source in SOURCES)
+        return sum(self._read_source(source, now) for source in SOURCES) + read_publications(now)
 
     def _read_source(self, source: Source, now: datetime) -> int:
         latest = source.latest()
@@ -139,5 +169,6 @@ def _order(source: Source, item: Item, now: datetime) -> int:
         sessions = sessions.filter(account_id=account_id, subscriber_id=item.subscriber_id)
     order = order_abort if source.aborts else order_reauthorisation
     return sum(
-        order(session, f"{source.name}:{item.id}:{session.id}", now) is not None for session in sessions
+        order(session, f"{item.word or source.name}:{item.id}:{session.id}", now) is not None
+        for session in sessions
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -71,7 +72,11 @@ def _order(
 
 
 def take_orders(process_key: str, now: datetime) -> list[SessionOrder]:
-    """The orders that this process can send, marked as sent; each is taken once, whoever asks."""
+    """The orders that this process can send, marked as sent; each is taken once, whoever asks.
+
+    A re-authorisation waits for the next second: requests tell their time in whole ones, and what follows from a plan
+    that began within this second would be asked for before it.
+    """
     if not SessionOrder.objects.filter(status=SessionOrder.Status.PENDING).exists():
         return []
     SessionOrder.objects.filter(
@@ -86,12 +91,19 @@ def take_orders(process_key: str, now: datetime) -> list[SessionOrder]:
         orders = list(
             SessionOrder.objects.select_for_update()
             .filter(status=SessionOrder.Status.PENDING, peer_host__in=hosts)
+            .exclude(kind=SessionOrder.Kind.REAUTHORISE, created_at__gte=now.replace(microsecond=0))
             .order_by("id")[:MAX_ORDERS_AT_ONCE]
         )
         SessionOrder.objects.filter(id__in=[order.id for order in orders]).update(
             status=SessionOrder.Status.SENT, sent_at=now
         )
     return orders
+
+
+def subscribers_of(orders: Sequence[SessionOrder]) -> list[int]:
+    """Whose sessions the orders are about."""
+    rows = ChargingSession.objects.filter(id__in=[order.session_row for order in orders])
+    return list(rows.values_list("subscriber_id", flat=True))
 
 
 def give_back(order_id: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import structlog
@@ -19,13 +19,20 @@ from apps.kernel.clock import utc_now
 log = structlog.get_logger(__name__)
 
 
+ForgetLines = Callable[[Collection[int]], None]
+"""Has charging in this process read the plans of these subscribers anew."""
+
+
 class OrderSender:
     """Takes orders from the database. The answer to each comes back by its id, from the connection it was sent on."""
 
-    def __init__(self, process_key: str, node: LocalNode, rows: DatabaseThread) -> None:
+    def __init__(
+        self, process_key: str, node: LocalNode, rows: DatabaseThread, forget_lines: ForgetLines | None = None
+    ) -> None:
         self._process_key = process_key
         self._node = node
         self._rows = rows
+        self._forget_lines = forget_lines
 
     async def send(self, transports: Collection[DiameterTransport]) -> None:
         """Send what is pending, and ask connections whose peer seems to have come anew.
@@ -38,6 +45,9 @@ class OrderSender:
                 transport.flush()
                 transport.reschedule()
         taken = await self._rows.run(orders.take_orders, self._process_key, utc_now())
+        if taken and self._forget_lines is not None:
+            # What these sessions ask for next comes by here, and a new plan is to count then.
+            self._forget_lines(await self._rows.run(orders.subscribers_of, taken))
         by_host = {
             transport.peer.origin_host.lower(): transport
             for transport in transports

@@ -58,7 +58,8 @@ async def _serve(
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    server = DiameterServer(configuration, executor, end_silent_sessions)
+    forget_lines = executor.engine.directory.forget_lines
+    server = DiameterServer(configuration, executor, end_silent_sessions, forget_lines)
     await server.start()
     node = configuration.node
     for port, tls in zip(server.ports, (False, True), strict=False):

@@ -43,7 +43,7 @@ from apps.diameter.services.news import NewsReader
 from apps.diameter.worker.charging_link import ChargingLink, ChargingService
 from apps.diameter.worker.configuration import ServerConfiguration, TlsFiles
 from apps.diameter.worker.database_thread import DatabaseThread
-from apps.diameter.worker.orders import OrderSender
+from apps.diameter.worker.orders import ForgetLines, OrderSender
 from apps.diameter.worker.transport import DiameterTransport
 from apps.kernel.clock import utc_now
 
@@ -86,6 +86,7 @@ class DiameterServer:
         configuration: ServerConfiguration,
         charging: ChargingService,
         supervise: Callable[[datetime], int] | None = None,
+        forget_lines: ForgetLines | None = None,
     ) -> None:
         self.configuration = configuration
         self.key = secrets.token_hex(16)
@@ -96,7 +97,7 @@ class DiameterServer:
         self._supervise = supervise
         self._services = ServiceMap(())
         self._rows = DatabaseThread()
-        self._orders = OrderSender(self.key, configuration.node, self._rows)
+        self._orders = OrderSender(self.key, configuration.node, self._rows, forget_lines)
         self._news = NewsReader()
         self._transports: set[DiameterTransport] = set()
         self._dirty: set[DiameterTransport] = set()

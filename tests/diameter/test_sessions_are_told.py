@@ -1,0 +1,131 @@
+"""What happens to an account reaches its gateway, with real charging behind a real connection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from apps.charging.models import BalanceTrigger
+from apps.charging.services.executor import BatchExecutor
+from apps.diameter.models import NewsMark
+from apps.diameter.services.news import SOURCES
+from apps.diameter.worker.server import DiameterServer
+from apps.kernel.clock import utc_now
+from apps.rating.models import Tenant
+from apps.rating.services.publishing import publish
+from apps.subscribers.services.assignments import assign_plan
+from tests.charging.stored import default_balance, make_prepaid, msisdn
+from tests.diameter.messages import ccr_avps
+from tests.diameter.test_server import configuration, eventually, gateway
+from tests.factories import make_plan
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+MIB = 1024 * 1024
+
+
+def request(
+    kind: int, number: int, used_mib: int | None = None, asked_mib: int | None = 10
+) -> dict[str, Any]:
+    """A data session's CCR, now."""
+    group: dict[str, Any] = {"Rating-Group": 10}
+    if asked_mib is not None:
+        group["Requested-Service-Unit"] = {"CC-Total-Octets": asked_mib * MIB}
+    if used_mib is not None:
+        group["Used-Service-Unit"] = [{"CC-Total-Octets": used_mib * MIB}]
+    return ccr_avps(
+        kind,
+        number,
+        Multiple_Services_Credit_Control=[group],
+        Subscription_Id=[{"Subscription-Id-Type": 0, "Subscription-Id-Data": msisdn()}],
+        Event_Timestamp=int(utc_now().timestamp()),
+    )
+
+
+def serve(scenario: Callable[[Any, list[tuple[int, str]]], Awaitable[None]]) -> None:
+    """Run the scenario with a connected gateway and the list of what the server asked of it."""
+    asked: list[tuple[int, str]] = []
+
+    def on_server_request(incoming: Any) -> int:
+        asked.append((incoming.header.command, incoming.avps["Session-Id"]))
+        return 2001
+
+    async def run() -> None:
+        with BatchExecutor() as executor:
+            server = DiameterServer(
+                configuration(news_s=0.05), executor, forget_lines=executor.engine.directory.forget_lines
+            )
+            await server.start()
+            try:
+                client = gateway(on_server_request=on_server_request)
+                await client.connect("127.0.0.1", server.ports[0])
+
+                async def news_are_read() -> bool:
+                    return await asyncio.to_thread(NewsMark.objects.count) > len(SOURCES)
+
+                await eventually(news_are_read)
+                await scenario(client, asked)
+                await client.leave()
+            finally:
+                await server.stop()
+
+    asyncio.run(run())
+
+
+def test_a_low_balance_re_authorises_and_fast_spending_ends_the_session():
+    make_prepaid(balance_micros=1_000_000)
+    tenant = Tenant.objects.get(code="default")
+    common = {"tenant": tenant, "currency": "EUR"}
+    BalanceTrigger.objects.create(
+        name="low", kind="below", threshold_micros=950_000, action="reauthorise", **common
+    )
+    BalanceTrigger.objects.create(
+        name="fraud", kind="spent", threshold_micros=150_000, window_s=3_600, action="bar", **common
+    )
+
+    async def scenario(client: Any, asked: list[tuple[int, str]]) -> None:
+        async def told(times: int) -> None:
+            async def enough() -> bool:
+                return len(asked) >= times
+
+            await eventually(enough)
+
+        assert (await client.request(request(1, 0))).avps["Result-Code"] == 2001
+        assert (await client.request(request(2, 1, used_mib=10))).avps["Result-Code"] == 2001
+        await told(1)
+        assert (await client.request(request(2, 2, used_mib=6))).avps["Result-Code"] == 2001
+        await told(2)
+        barred = await client.request(request(2, 3, used_mib=1))
+        assert barred.avps["Result-Code"] == 4010
+        assert (await client.request(request(3, 4, used_mib=1, asked_mib=None))).avps["Result-Code"] == 2001
+        assert [command for command, _ in asked] == [258, 274]
+
+    serve(scenario)
+    # What the barred account used until the end was debited all the same: 18 MiB at 0.01.
+    assert default_balance().amount_micros == 820_000
+
+
+def test_what_is_asked_for_after_a_change_of_plan_is_granted_by_the_new_plan():
+    subscriber = make_prepaid(balance_micros=1_000_000)
+    dear = make_plan("DEAR", data=(500_000, 0))
+    publish(utc_now())
+
+    async def scenario(client: Any, asked: list[tuple[int, str]]) -> None:
+        first = await client.request(request(1, 0))
+        assert first.avps["Multiple-Services-Credit-Control"][0]["Granted-Service-Unit"] == {
+            "CC-Total-Octets": 10 * MIB
+        }
+        await asyncio.to_thread(assign_plan, subscriber.id, dear.id, utc_now())
+
+        async def told() -> bool:
+            return bool(asked)
+
+        await eventually(told)
+        second = await client.request(request(2, 1, used_mib=0))
+        (group,) = second.avps["Multiple-Services-Credit-Control"]
+        assert group["Granted-Service-Unit"] == {"CC-Total-Octets": 2 * MIB}
+
+    serve(scenario)
