@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from itertools import islice
 from typing import Any
 
@@ -107,33 +106,59 @@ def load_tab_separated(
 ) -> None:
     """LOAD DATA LOCAL of ``lines`` (escaped, tab separated, newline ended); exactly ``count`` rows must arrive.
 
+    See :func:`load_from_memory`.
+    """
+    descriptor = lines_in_memory(lines)
+    try:
+        load_from_memory(connection, table, columns, descriptor, count, binary_columns=binary_columns)
+    finally:
+        os.close(descriptor)
+
+
+def lines_in_memory(lines: bytes) -> int:
+    """The descriptor of an anonymous memory file with these lines; it is the caller's to close."""
+    descriptor = os.memfd_create("rows")
+    try:
+        with open(descriptor, "wb", closefd=False) as file:
+            file.write(lines)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def load_from_memory(
+    connection: BaseDatabaseWrapper,
+    table: str,
+    columns: Sequence[str],
+    descriptor: int,
+    count: int,
+    *,
+    binary_columns: Sequence[str] = (),
+) -> None:
+    """LOAD DATA LOCAL from :func:`lines_in_memory`; exactly ``count`` rows must arrive.
+
     The server reports a skipped duplicate or a mended value as a mere warning, so the count is compared
     and any warning raises RowsNotStored. ``binary_columns`` are given as hexadecimal text.
     """
     targets = ", ".join(f"@{name}" if name in binary_columns else f"`{name}`" for name in columns)
     settings = ", ".join(f"`{name}` = UNHEX(@{name})" for name in binary_columns)
-    descriptor = os.memfd_create("rows")
-    try:
-        with open(descriptor, "wb", buffering=0, closefd=False) as file:
-            file.write(lines)
-        connection.ensure_connection()
-        cursor = connection.connection.cursor()
-        try:
-            cursor.execute(
+    connection.ensure_connection()
+    driver = connection.connection
+    with connection.wrap_database_errors:
+        # Past the cursor, which takes and gives back the interpreter several times over: a thread that does this
+        # beside another one waits for it each time.
+        driver.query(
+            (
                 f"LOAD DATA LOCAL INFILE '/proc/self/fd/{descriptor}' INTO TABLE `{table}` "
                 f"CHARACTER SET utf8mb4 FIELDS TERMINATED BY '\\t' ESCAPED BY '\\\\' LINES TERMINATED BY '\\n' "
                 f"({targets})" + (f" SET {settings}" if settings else "")
-            )
-            stored = cursor.rowcount
-            warnings = connection.connection.warning_count()
-            if stored != count or warnings:
-                cursor.execute("SHOW WARNINGS LIMIT 5")
-                raise RowsNotStored(table, count, stored, cursor.fetchall())
-        finally:
-            with suppress(Exception):
-                cursor.close()
-    finally:
-        os.close(descriptor)
+            ).encode()
+        )
+        stored, warnings = driver.affected_rows(), driver.warning_count()
+        if stored != count or warnings:
+            driver.query(b"SHOW WARNINGS LIMIT 5")
+            raise RowsNotStored(table, count, stored, driver.store_result().fetch_row(0))
 
 
 def insert_values(

@@ -115,21 +115,15 @@ def upsert_few(
 def update_few(
     connection: BaseDatabaseWrapper, table: str, column: str, values: Sequence[tuple[int, int]]
 ) -> None:
-    """Set the integer ``column`` of the rows of these ids, with one statement: ``values`` are (id, value).
+    """Set the integer ``column`` of the rows of these ids, with one statement: ``values`` are (id, value), ids rising.
 
-    A third of what an upsert of rows that are there costs on MySQL, which inserts them first and finds out then.
+    Well below what an upsert of rows that are there costs on MySQL, which inserts them first and finds out then.
     """
     if not values:
         return
     if connection.vendor == "mysql":
-        first, *rest = values
-        listed = f"SELECT {first[0]:d} AS id, {first[1]:d} AS value" + "".join(
-            [f" UNION ALL SELECT {row_id:d},{value:d}" for row_id, value in rest]
-        )
-        run(
-            connection,
-            f"UPDATE {table} changed JOIN ({listed}) new ON new.id = changed.id SET changed.{column} = new.value",
-        )
+        listed = ",".join([f"{row_id:d}" for row_id, _ in values])
+        run(connection, f"UPDATE {table} SET {column} = {value_of_id(values)} WHERE id IN ({listed})")
         return
     per_statement = SQLITE_MAX_VARIABLES // 2
     for start in range(0, len(values), per_statement):
@@ -140,6 +134,16 @@ def update_few(
             f" WHERE {table}.id = new.column1",
             [number for pair in part for number in pair],
         )
+
+
+def value_of_id(values: Sequence[tuple[int, int]]) -> str:
+    """An integer expression for MySQL: what goes with the row's id in ``values`` (id, value), ids rising.
+
+    INTERVAL searches by halves; CASE compares one after the other, and a join with a list of rows reads that first.
+    """
+    ids = ",".join([f"{row_id:d}" for row_id, _ in values])
+    # ELT gives text, and arithmetic with text is that of floats.
+    return f"CAST(ELT(INTERVAL(id,{ids}),{','.join([f'{value:d}' for _, value in values])}) AS SIGNED)"
 
 
 def _execute(

@@ -14,11 +14,11 @@ from apps.charging.services.triggers import watch_movements
 from apps.kernel.errors import Conflict, InvalidInput
 from apps.storage.bulk import database_instant, insert_rows
 from apps.storage.reads import select_in
+from apps.storage.upserts import value_of_id
 
 ROWS_A_STATEMENT = 20_000
 ENTRY_COLUMNS = ("balance_id", "at", "kind", "book", "amount_micros", "cause", "note")
-# Each balance is compared with the cases one by one, so few at a time.
-BALANCES_A_STATEMENT = 200
+BALANCES_A_STATEMENT = 2_000
 
 
 class Movement(NamedTuple):
@@ -126,23 +126,23 @@ def _known_balances(account_ids: Collection[int]) -> dict[int, int]:
 
 
 def _raise_amounts(amounts: Mapping[int, int]) -> None:
-    """Add to each balance (by id) its amount, locking in id order."""
-    ordered = sorted(amounts)
+    """Add to each balance (by id) its amount, locking in id order.
+
+    What has happened is booked, below zero if need be: such a movement raises the overdraft that it needs.
+    """
+    ordered = sorted(amounts.items())
+    mysql = connection.vendor == "mysql"
     for first in range(0, len(ordered), BALANCES_A_STATEMENT):
         portion = ordered[first : first + BALANCES_A_STATEMENT]
-        cases = " ".join(["WHEN %s THEN %s"] * len(portion))
-        marks = ", ".join(["%s"] * len(portion))
-        values: list[int] = []
-        for balance_id in portion:
-            values += (balance_id, amounts[balance_id])
-        added = f"CASE id {cases} ELSE 0 END"
-        # What has happened is booked, below zero if need be: such a movement raises the overdraft that it needs.
+        added = value_of_id(portion) if mysql else "new.column2"
         # The overdraft comes first because MySQL's assignments see the results of those before them.
-        largest = "GREATEST" if connection.vendor == "mysql" else "MAX"
+        change = (
+            f"UPDATE charging_balance SET overdraft_micros = {'GREATEST' if mysql else 'MAX'}(overdraft_micros,"
+            f" reserved_micros - amount_micros - {added}), amount_micros = amount_micros + {added}"
+        )
         with connection.cursor() as cursor:
-            cursor.execute(
-                f"UPDATE charging_balance SET overdraft_micros = {largest}(overdraft_micros,"
-                f" reserved_micros - amount_micros - {added}), amount_micros = amount_micros + {added}"
-                f" WHERE id IN ({marks})",
-                [*values, *values, *portion],
-            )
+            if mysql:
+                cursor.execute(f"{change} WHERE id IN ({','.join([str(row_id) for row_id, _ in portion])})")
+            else:
+                rows = ",".join([f"({row_id:d},{amount:d})" for row_id, amount in portion])
+                cursor.execute(f"{change} FROM (VALUES {rows}) new WHERE charging_balance.id = new.column1")

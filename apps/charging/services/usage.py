@@ -26,8 +26,9 @@ from apps.charging.models import Account, AllowanceCounter, LedgerEntry
 from apps.charging.services.ledger import Movement, post_movements
 from apps.kernel.periods import local_midnight
 from apps.rating.models import BundleService, PricePlan, PricePlanService, Service, Tenant
+from apps.storage.bulk import insert_rows
 from apps.storage.reads import select_in
-from apps.storage.upserts import insert_few, update_few
+from apps.storage.upserts import update_few
 from apps.subscribers.selectors import bundle_periods, msisdn_holdings, plan_periods
 
 # Months are kept by local calendar; a day on either side covers every time zone.
@@ -66,39 +67,53 @@ def lock_usage_book(msisdns: Collection[str], first_start: datetime, last_start:
     )
 
 
-def save_usage_book(book: UsageBook, cause: str) -> None:
-    """Write what the batch used and debited; ``cause`` names the batch and moves money once.
+class UsageWriting(NamedTuple):
+    """What a batch used and debited, as it is written: (row id, used) of the counters there are, rows of new ones."""
 
-    Inside the transaction that locked the book. A prepaid account gets one entry a day of usage, and is debited
-    even below zero: the usage has happened (CGRateS: *pseudoprepaid*); overruns are for real-time charging to prevent.
-    """
+    counters: list[tuple[int, int]]
+    new_counters: list[tuple[int | str, ...]]
+    movements: list[Movement]
+
+
+def usage_to_write(book: UsageBook, cause: str) -> UsageWriting:
+    """What :func:`write_usage` is to write; ``cause`` names the batch and moves money once. Needs no database."""
     known, new = [], []
-    for key in sorted(book.changed):
+    for key in book.changed:
         row_id = book.stored.get(key)
         if row_id is None:
             new.append((*key, book.counters[key]))
         else:
             known.append((row_id, book.counters[key]))
-    table = AllowanceCounter._meta.db_table
-    for start in range(0, len(known), COUNTERS_A_STATEMENT):
-        update_few(connection, table, "used", known[start : start + COUNTERS_A_STATEMENT])
-    for start in range(0, len(new), COUNTERS_A_STATEMENT):
-        insert_few(
-            connection, table, (*CounterKey._fields, "used"), new[start : start + COUNTERS_A_STATEMENT]
+    movements = [
+        Movement(
+            account_id=account_id,
+            at=debit.last_start,
+            amount_micros=-debit.amount_micros,
+            kind=LedgerEntry.Kind.USAGE.value,
+            book=LedgerEntry.Book.REVENUE.value,
+            cause=f"{cause}:{account_id}:{day}",
         )
-    post_movements(
-        [
-            Movement(
-                account_id=account_id,
-                at=debit.last_start,
-                amount_micros=-debit.amount_micros,
-                kind=LedgerEntry.Kind.USAGE,
-                book=LedgerEntry.Book.REVENUE,
-                cause=f"{cause}:{account_id}:{day}",
-            )
-            for (account_id, day), debit in book.debits.items()
-        ]
-    )
+        for (account_id, day), debit in book.debits.items()
+    ]
+    return UsageWriting(sorted(known), sorted(new), sorted(movements))
+
+
+def write_usage(writing: UsageWriting) -> None:
+    """Write it, inside the transaction that locked the book.
+
+    A prepaid account gets one entry a day of usage, and is debited even below zero: the usage has happened
+    (CGRateS: *pseudoprepaid*); overruns are for real-time charging to prevent.
+    """
+    table = AllowanceCounter._meta.db_table
+    for start in range(0, len(writing.counters), COUNTERS_A_STATEMENT):
+        update_few(connection, table, "used", writing.counters[start : start + COUNTERS_A_STATEMENT])
+    insert_rows(table, (*CounterKey._fields, "used"), writing.new_counters)
+    post_movements(writing.movements)
+
+
+def save_usage_book(book: UsageBook, cause: str) -> None:
+    """Write what the batch used and debited, inside the transaction that locked the book; as :func:`write_usage`."""
+    write_usage(usage_to_write(book, cause))
 
 
 def _start(period: Holding | PlanPeriod | BundlePeriod) -> datetime:

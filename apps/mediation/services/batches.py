@@ -32,8 +32,9 @@ from apps.mediation.services.cdr_writer import (
 )
 from apps.rating.domain import Rater, Tariff
 
-# The first chunk's charging and the last one's storing overlap with nothing, so chunks are small.
 CHUNK_RECORDS = 5_000
+# The first chunk's charging overlaps with nothing, so the first ones are small.
+FIRST_CHUNK_RECORDS, GROWTH = 500, 2
 MOST_MICROS = (1 << 63) - 1
 LOAD_SEQUENCE_ID = 1
 
@@ -107,7 +108,8 @@ class Batch:
 
     ``careful`` looks up which records are there already, ``dry_run`` in addition stores nothing. Without
     ``careful``, a record that is there already makes the database refuse it (IntegrityError), and the
-    caller takes back the whole batch and begins again, carefully.
+    caller takes back the whole batch and begins again, carefully. ``after_charging`` is called while the last
+    rows are stored, and keeps away from the database.
     """
 
     def __init__(
@@ -122,12 +124,13 @@ class Batch:
         dry_run: bool = False,
         on_stored: Callable[[int], None] = lambda count: None,
         on_charged: Callable[[CheckedRecord, bool], None] | None = None,
+        after_charging: Callable[[], None] = lambda: None,
     ) -> None:
         self.file_id = file_id
         self.rater, self.book, self.destinations = rater, book, destinations
         self.careful, self.dry_run = careful or dry_run, dry_run
         self.now_text = now_text
-        self.on_stored, self.on_charged = on_stored, on_charged
+        self.on_stored, self.on_charged, self.after_charging = on_stored, on_charged, after_charging
         self.totals = BatchTotals()
         self.reasons: dict[str, int] = defaultdict(int)
         # What was charged by (day since the epoch in UTC, service, price plan).
@@ -157,6 +160,7 @@ class Batch:
                     self._suspend(writer, refused)
                 self.totals.rated += len(rows)
                 self.on_stored(self.totals.records)
+            self.after_charging()
             writer.wait()
         if not self.dry_run:
             self._save_day_costs()
@@ -270,8 +274,10 @@ class Batch:
 
 def _portions(items: Iterable[Any]) -> Iterator[list[Any]]:
     iterator = iter(items)
-    while portion := list(islice(iterator, CHUNK_RECORDS)):
+    size = FIRST_CHUNK_RECORDS
+    while portion := list(islice(iterator, min(size, CHUNK_RECORDS))):
         yield portion
+        size *= GROWTH
 
 
 def newest_cdr_id() -> int:

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import DatabaseError, IntegrityError, OperationalError, transaction
 from django.db.models import F
 
-from apps.charging.services.usage import lock_usage_book, save_usage_book
+from apps.charging.services.usage import UsageWriting, lock_usage_book, usage_to_write, write_usage
 from apps.kernel.errors import BssError
 from apps.mediation.domain.checks import SuspendedRecordData
 from apps.mediation.models import CdrFile
@@ -222,6 +222,7 @@ class _FileLoad:
     ) -> Batch:
         first, last = contents.records.bounds() or (0, 0)
         book = lock_usage_book(contents.msisdns, instant_of(first), instant_of(last))
+        writing: list[UsageWriting] = []
         batch = Batch(
             file_row.pk,
             rater,
@@ -231,10 +232,11 @@ class _FileLoad:
             careful=careful,
             dry_run=self.dry_run,
             on_stored=lambda done: self.on_step("stored", done, contents.count),
+            after_charging=lambda: writing.append(usage_to_write(book, f"cdr-file:{file_row.pk}")),
         )
         batch.run(contents.records, (SuspendedRecordData(*values) for values in contents.suspended))
         if not self.dry_run:
-            save_usage_book(book, f"cdr-file:{file_row.pk}")
+            write_usage(writing[0])
         self.on_step("charged", batch.totals.records, batch.totals.records)
         return batch
 
