@@ -22,6 +22,7 @@ from apps.charging.services.sessions import end_silent_sessions
 from apps.diameter.worker.configuration import ServerConfiguration
 from apps.diameter.worker.loop import run_loop
 from apps.diameter.worker.server import DiameterServer
+from apps.native.finder import loaded_compiled
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +68,8 @@ async def _serve(
             f"Diameter: listening at {configuration.bind}:{port}{' (TLS)' if tls else ''} "
             f"as {node.origin_host}, realm {node.origin_realm}, process {os.getpid()}"
         )
+    compiled, loaded = loaded_compiled()
+    announce(f"Diameter: {compiled} of {loaded} hot modules run compiled (apps/native)")
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)

@@ -24,7 +24,7 @@ MSISDN_LIMIT = 20
 OTHER_PARTY_LIMIT = 64
 SERVICE_LIMIT = 32
 # The most that one record may plausibly carry: a call of a month, a pebibyte, a milliard of messages or events.
-MOST_BY_TYPE = {"voice": 31 * 86_400, "data": 1 << 50, "sms": 10**9, "generic": 10**9}
+MOST_BY_TYPE = {"voice": 31 * 86_400, "data": 1 << 50, "sms": 1_000_000_000, "generic": 1_000_000_000}
 _LAST_INSTANT = 253_402_300_799
 _LAST_INTEGER = (1 << 63) - 1
 

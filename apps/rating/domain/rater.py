@@ -367,7 +367,7 @@ def _remember_quick(chain: Chain, stem: str, era: Era) -> Quick:
 def _is_quick_piece(quick: Quick, usage: Usage, position: int, paid_from: int) -> bool:
     """Whether a piece (with some usage in it) lies with all of its session where the remembered price holds."""
     _, _, _, tor, _, start, amount = usage
-    if not (type(amount) is type(position) is type(paid_from) is int):
+    if type(amount) is not int or type(position) is not int or type(paid_from) is not int:
         return False
     if amount <= 0 or position < 0 or not 0 <= paid_from <= MAX_AMOUNT:
         return False

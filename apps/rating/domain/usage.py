@@ -53,14 +53,18 @@ class RatedUsage(NamedTuple):
 def check_usage(usage: Usage, position: int, paid_from: int) -> int:
     """Unix seconds at which the piece begins; raises RatingError (invalid_usage) for what cannot be priced."""
     tenant, category, subject, tor, destination, start, amount = usage
-    if not (type(tenant) is type(category) is type(subject) is type(destination) is str):
+    if not (
+        type(tenant) is str and type(category) is str and type(subject) is str and type(destination) is str
+    ):
         _refuse_texts(usage)
     if tor not in TYPES_OF_RECORD:
         raise RatingError(
             f"type of record “{tor}” is not one of voice, data, sms, generic", code=INVALID_USAGE
         )
     if not (
-        type(amount) is type(position) is type(paid_from) is int
+        type(amount) is int
+        and type(position) is int
+        and type(paid_from) is int
         and 0 <= amount <= MAX_AMOUNT
         and 0 <= position <= MAX_AMOUNT
         and 0 <= paid_from <= MAX_AMOUNT
