@@ -256,6 +256,28 @@ def test_money_in_the_wrong_currency_comes_back():
     assert (found["Result-Code"], found["Failed-AVP"]) == (5031, encode_avp("CC-Money", money))
 
 
+def test_used_money_in_the_wrong_currency_comes_back():
+    money = {"Unit-Value": {"Value-Digits": 250, "Exponent": -2}, "Currency-Code": 840}
+    failed = AnswerItem("", Result.RATING_FAILED, reason="currency_differs")
+    avps = with_groups({"Used-Service-Unit": [{"CC-Money": money}]}, request_type=2)
+
+    assert cca(avps, ChargingAnswer(Result.RATING_FAILED, (failed,)))["Failed-AVP"] == encode_avp(
+        "CC-Money", money
+    )
+
+
+def test_a_grant_in_money_names_amount_and_currency():
+    item = data_item(1_250_000, type_of_record="monetary:EUR", final=FinalUnit())
+    found = cca(with_groups({"Requested-Service-Unit": {}}), ChargingAnswer(Result.SUCCESS, (item,)))
+
+    (group,) = found["Multiple-Services-Credit-Control"]
+    assert group["Granted-Service-Unit"] == {
+        "CC-Money": {"Unit-Value": {"Value-Digits": 125, "Exponent": -2}, "Currency-Code": 978}
+    }
+    assert group["Validity-Time"] == 600
+    assert group["Final-Unit-Indication"] == {"Final-Unit-Action": 0}
+
+
 def test_seconds_are_told_as_validity_to_those_who_read_octets_alone():
     item = data_item(60, type_of_record="voice")
     avps = with_groups({"Requested-Service-Unit": {}})

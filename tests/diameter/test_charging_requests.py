@@ -278,3 +278,37 @@ def test_the_most_specific_rule_names_the_service():
     assert services.service("8.32251@3gpp.org", 99, 5) == "music"
     assert services.service("acme@cu.test", None, None) == "data"
     assert services.service("x32251@3gpp.org", 1, None) == ""
+
+
+def euros(digits: int, exponent: int = 0, code: int | None = 978) -> dict:
+    money = {"Unit-Value": {"Value-Digits": digits, "Exponent": exponent}}
+    return money if code is None else money | {"Currency-Code": code}
+
+
+def test_money_within_a_session_is_asked_for_and_reported_exactly():
+    group = {
+        "Requested-Service-Unit": {"CC-Money": euros(5)},
+        "Used-Service-Unit": [{"CC-Money": euros(125, -2)}, {"CC-Money": euros(1, -6, None)}],
+        "Rating-Group": 10,
+    }
+    (item,) = asked(2, 1, Multiple_Services_Credit_Control=[group]).items
+
+    assert (item.money_micros, item.used_money_micros, item.money_currency) == (5_000_000, 1_250_001, "EUR")
+    assert item.used == ()
+
+
+def test_a_last_report_in_money_asks_for_nothing():
+    group = {"Used-Service-Unit": [{"CC-Money": euros(2), "CC-Time": 60}], "Rating-Group": 10}
+    (item,) = asked(3, 2, Multiple_Services_Credit_Control=[group]).items
+
+    assert (item.requested, item.money_micros, item.used_money_micros) == (None, 0, 2_000_000)
+    assert [used.units for used in item.used] == [Units(time_s=60)]
+
+
+@pytest.mark.parametrize("spent", [euros(1, 0, 840), euros(1, -7), euros(1, 0, 1)])
+def test_used_money_in_another_or_no_currency_or_finer_than_can_be_said_is_refused(spent):
+    group = {"Requested-Service-Unit": {"CC-Money": euros(5)}, "Used-Service-Unit": [{"CC-Money": spent}]}
+    with pytest.raises(DiameterFault) as caught:
+        asked(2, 1, Multiple_Services_Credit_Control=[group])
+
+    assert (caught.value.result_code, caught.value.failed_avp) == (5004, encode_avp("CC-Money", spent))

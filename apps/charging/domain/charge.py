@@ -178,7 +178,11 @@ def _after_the_end(
         Result.UNKNOWN_SESSION, "session_ended", f"session {request.session_id} has ended ({session.status})"
     )
     reported = request._replace(
-        items=tuple(item._replace(requested=None) for item in request.items if item.used)
+        items=tuple(
+            item._replace(requested=None, money_micros=None if item.used_money_micros is None else 0)
+            for item in request.items
+            if item.used or item.used_money_micros
+        )
     )
     if session.status == SessionStatus.EXPIRED and reported.items:
         session, _ = serve_items(state, books, session, reported, rater, moment_of(request, now), None)

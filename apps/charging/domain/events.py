@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from apps.charging.domain.answers import answer_of
-from apps.charging.domain.balances import BalanceKind, is_usable
 from apps.charging.domain.books import REVENUE, Books
 from apps.charging.domain.items import Payment, find_payment, moment_of
+from apps.charging.domain.money_items import check_currency, debtor_of, money_takes
 from apps.charging.domain.requests import (
     AnswerItem,
     ChargingAnswer,
@@ -18,8 +18,8 @@ from apps.charging.domain.requests import (
 )
 from apps.charging.domain.sessions import Meter
 from apps.charging.domain.spending import Draw
-from apps.charging.domain.state import Account, Outcome, State
-from apps.kernel.errors import BssError, InvalidInput
+from apps.charging.domain.state import Outcome, State
+from apps.kernel.errors import BssError
 from apps.rating.domain import Rater
 
 REFUND = "refund"
@@ -61,8 +61,8 @@ def enquire(
         try:
             if item.money_micros is not None:
                 check_currency(item, state.account)
-                takes = _money_takes(state, books, item, moment)
-                if takes is None:
+                takes, paid = money_takes(state, books, item.service, item.money_micros, moment)
+                if paid < item.money_micros:
                     enough = False
                 else:
                     books.hold(takes)
@@ -169,58 +169,8 @@ def _move_money(
             cause = f"{books.cause}:{index}:{balance.balance_id}"
             books.post(balance.balance_id, item.money_micros, moment, REFUND, REVENUE, cause, item.service)
         return outcome._replace(cost_micros=-item.money_micros)
-    takes = _money_takes(state, books, item, moment)
-    if takes is None:
+    takes, paid = money_takes(state, books, item.service, item.money_micros, moment)
+    if paid < item.money_micros:
         return outcome._replace(result=Result.CREDIT_LIMIT_REACHED, reason="credit_limit_reached", granted=0)
-    debtor = books.default_balance(state.account).balance_id if _may_owe(state.account) else None
-    books.debit(takes, moment, str(index), item.service, debtor)
+    books.debit(takes, moment, str(index), item.service, debtor_of(books, state.account))
     return outcome._replace(cost_micros=item.money_micros)
-
-
-def check_currency(item: RequestItem, account: Account | None) -> None:
-    """Raise InvalidInput (``currency_differs``) where the amount is not in the account's currency."""
-    if item.money_currency and account is not None and item.money_currency != account.currency:
-        raise InvalidInput(
-            f"the amount is in {item.money_currency}, account {account.number} is in {account.currency}",
-            code="currency_differs",
-        )
-
-
-def _may_owe(account: Account) -> bool:
-    return account.allow_negative or not account.prepaid
-
-
-def _money_takes(state: State, books: Books, item: RequestItem, moment: datetime) -> dict[int, int] | None:
-    """What an amount takes from which balance, or None where they do not have it together.
-
-    An amount has no destination, so balances for some destinations only are left alone.
-    """
-    account = state.account
-    assert account is not None
-    assert item.money_micros is not None
-    service = state.world.services.get(item.service)
-    category = service.category if service is not None else ""
-    usable = sorted(
-        (
-            balance
-            for balance in books.balances.values()
-            if balance.account_id == account.account_id
-            and balance.kind == BalanceKind.MONETARY
-            and not balance.included
-            and is_usable(balance, category, moment, account.zone)
-        ),
-        key=lambda balance: (-balance.weight, balance.balance_id),
-    )
-    rest, takes = item.money_micros, {}
-    for balance in usable:
-        part = min(rest, balance.available)
-        if part:
-            takes[balance.balance_id] = part
-            rest -= part
-        if balance.blocker:
-            break
-    if rest and _may_owe(account):
-        balance = books.default_balance(account)
-        takes[balance.balance_id] = takes.get(balance.balance_id, 0) + rest
-        rest = 0
-    return takes if rest == 0 else None

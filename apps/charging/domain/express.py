@@ -13,6 +13,7 @@ from typing import Any
 
 from apps.charging.domain.books import REVENUE, USAGE
 from apps.charging.domain.items import CLOCK_TOLERANCE, NO_TERMS, TERMS
+from apps.charging.domain.money_items import MONEY_RUN
 from apps.charging.domain.requests import (
     AnswerItem,
     ChargingAnswer,
@@ -97,7 +98,7 @@ def charge_quickly(state: State, request: ChargingRequest, rater: Rater, now: da
         ) = session.meters[0]
         if code != item.service or group != item.rating_group or identifier != item.service_identifier:
             return None
-        if change_at is not None or (run[:1] == "*" and run.startswith("*zero:")):
+        if change_at is not None or (run[:1] == "*" and (run.startswith("*zero:") or run == MONEY_RUN)):
             return None
     tor = service.type_of_record
     voice = tor == _VOICE

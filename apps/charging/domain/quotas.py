@@ -6,6 +6,14 @@ from datetime import datetime
 
 from apps.charging.domain.books import Books
 from apps.charging.domain.items import Payment, Refusal, find_payment
+from apps.charging.domain.money_items import (
+    MONEY_RUN,
+    check_currency,
+    debtor_of,
+    money_policy,
+    money_takes,
+    money_type,
+)
 from apps.charging.domain.requests import (
     AnswerItem,
     ChargingRequest,
@@ -15,9 +23,9 @@ from apps.charging.domain.requests import (
     TariffChange,
     UsedUnits,
 )
-from apps.charging.domain.sessions import Hold, Meter, Session, WorkingMeter
+from apps.charging.domain.sessions import NO_RUN, Hold, Meter, Session, WorkingMeter
 from apps.charging.domain.spending import NO_LIMIT, Draw
-from apps.charging.domain.state import State
+from apps.charging.domain.state import QuotaPolicy, State
 from apps.charging.domain.tariff_change import next_tariff_change
 from apps.kernel.errors import BssError
 from apps.rating.domain import Rater
@@ -55,7 +63,7 @@ def serve_items(
         served.append(quota)
     if request.operation is not Operation.TERMINATE:
         for quota in served:
-            if quota.item.requested is not None:
+            if quota.item.requested is not None or quota.item.money_micros:
                 if refusal is not None:
                     quota.refuse(refusal.result, refusal.reason)
                 elif quota.result is Result.SUCCESS:
@@ -76,6 +84,7 @@ class _Quota:
         "item",
         "meter",
         "moment",
+        "money_policy",
         "payment",
         "rater",
         "reason",
@@ -103,6 +112,7 @@ class _Quota:
         self.cost_micros = self.unpaid_micros = 0
         self.change_at: datetime | None = None
         self.payment: Payment | None = None
+        self.money_policy: QuotaPolicy | None = None
 
     def refuse(self, result: Result, reason: str) -> None:
         self.result, self.reason, self.granted = result, reason, 0
@@ -113,8 +123,9 @@ class _Quota:
         if meter.holds:
             self.books.void(meter.holds)
         meter.holds, meter.granted = (), 0
-        if item.money_micros is not None:
-            self.result, self.reason = Result.UNABLE_TO_COMPLY, "money_in_session"
+        if item.used_money_micros is not None and (meter.run == MONEY_RUN or not item.used):
+            # A gateway that was granted money may say beside it how long that lasted.
+            self._debit_money(item.used_money_micros, f"{index}.money")
             return
         for part, used in enumerate(item.used):
             if used.tariff_change is TariffChange.AFTER and meter.tariff_change_at is not None:
@@ -131,6 +142,11 @@ class _Quota:
         self.books.void(meter.holds)
         meter.holds = ()
         meter.reported_at = max(meter.reported_at, self.moment)
+        if item.money_micros:
+            self._grant_money(item.money_micros)
+            return
+        if meter.run == MONEY_RUN:
+            meter.run = NO_RUN
         try:
             payment = self._payment()
             self.type_of_record = payment.type_of_record
@@ -155,7 +171,8 @@ class _Quota:
 
     def answer(self) -> AnswerItem:
         item, payment = self.item, self.payment
-        if self.granted is None or payment is None or self.type_of_record == "":
+        policy = self.money_policy or (payment.policy if payment is not None else None)
+        if self.granted is None or policy is None or self.type_of_record == "":
             return AnswerItem(
                 item.service,
                 self.result,
@@ -168,9 +185,8 @@ class _Quota:
                 self.unpaid_micros,
                 reason=self.reason,
             )
-        policy = payment.policy
         threshold = 0
-        if policy.threshold_percent and not self.is_final:
+        if policy.threshold_percent and not self.is_final and self.money_policy is None:
             threshold = self.granted * policy.threshold_percent // 100
         return AnswerItem(
             item.service,
@@ -228,6 +244,51 @@ class _Quota:
         meter.free_units += draw.free_units
         self.cost_micros += draw.cost_micros
         self.unpaid_micros = min(self.unpaid_micros + draw.unpaid_micros, NO_LIMIT)
+
+    def _debit_money(self, amount_micros: int, piece: str) -> None:
+        """Debit an amount that was used; what no balance has is unpaid."""
+        meter, item, account = self.meter, self.item, self.state.account
+        assert account is not None
+        if self._is_wrong(amount_micros):
+            return
+        used = min(amount_micros, NO_LIMIT)
+        takes, paid = money_takes(self.state, self.books, item.service, used, self.moment)
+        self.books.debit(takes, self.moment, piece, item.service, debtor_of(self.books, account))
+        meter.run = MONEY_RUN
+        meter.reported_at = max(meter.reported_at, self.moment)
+        meter.cost_micros += paid
+        meter.unpaid_micros = min(meter.unpaid_micros + used - paid, NO_LIMIT)
+        self.cost_micros += paid
+        self.unpaid_micros = min(self.unpaid_micros + used - paid, NO_LIMIT)
+
+    def _grant_money(self, amount_micros: int) -> None:
+        """Hold as much of an amount as there is."""
+        meter, item, account = self.meter, self.item, self.state.account
+        assert account is not None
+        if self._is_wrong(amount_micros):
+            self.granted = 0
+            return
+        wanted = min(amount_micros, NO_LIMIT)
+        takes, granted = money_takes(self.state, self.books, item.service, wanted, self.moment)
+        meter.holds = self.books.hold(takes, debtor_of(self.books, account))
+        meter.granted, meter.run, meter.tariff_change_at = granted, MONEY_RUN, None
+        self.granted, self.is_final = granted, granted < wanted
+        self.money_policy = money_policy(self.state, item.service, self.moment)
+        self.type_of_record = money_type(account.currency)
+        if granted == 0:
+            self.result, self.reason = Result.CREDIT_LIMIT_REACHED, "credit_limit_reached"
+
+    def _is_wrong(self, amount_micros: int) -> bool:
+        """Whether an amount cannot be what it says; the item then says why."""
+        if amount_micros < 0:
+            self.result, self.reason = Result.UNABLE_TO_COMPLY, "negative_amount"
+            return True
+        try:
+            check_currency(self.item, self.state.account)
+        except BssError as error:
+            self.result, self.reason = Result.RATING_FAILED, error.code
+            return True
+        return False
 
     def _largest(self, payment: Payment, wanted: int) -> Draw:
         meter, spender = self.meter, payment.spender

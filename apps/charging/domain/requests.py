@@ -108,8 +108,9 @@ class RequestItem(NamedTuple):
     type of record; ``destination`` the called number or access point. ``rating_group`` and
     ``service_identifier`` come back as given and, with the service, name the quota within its session.
     ``requested`` None asks for nothing; :data:`SERVER_DECIDES` for as much as the server's policy gives.
-    ``money_micros`` (CC-Money) debits or refunds an amount without rating, in ``money_currency`` (ISO 4217; empty =
-    that of the account, which is also the only one it may be in).
+    ``money_micros`` (CC-Money) asks for an amount without rating, which an event debits or refunds and a session
+    holds; ``used_money_micros`` reports what a session used of it (then ``money_micros`` is 0 where nothing more is
+    asked). Both are in ``money_currency`` (ISO 4217; empty = that of the account, the only one they may be in).
     """
 
     service: str
@@ -120,6 +121,7 @@ class RequestItem(NamedTuple):
     service_identifier: int | None = None
     money_micros: int | None = None
     money_currency: str = ""
+    used_money_micros: int | None = None
 
 
 class BalanceOrder(NamedTuple):
@@ -189,7 +191,8 @@ class FinalUnit(NamedTuple):
 class AnswerItem(NamedTuple):
     """One item's outcome; answers have the items of the request, in its order.
 
-    ``granted`` counts units of ``type_of_record`` (None: nothing was asked; 0 with ``final``: stop now).
+    ``granted`` counts units of ``type_of_record`` (None: nothing was asked; 0 with ``final``: stop now), which for
+    money is ``monetary:`` and its currency.
     ``cost_micros`` was debited for what the item reported (events: for the item; enquiries: would be).
     ``unpaid_micros`` is the part of the price that no balance could pay. The intervals are seconds, 0 = not
     given; thresholds count units of the grant that is left when the client reports early. At

@@ -33,9 +33,10 @@ class Meter(NamedTuple):
     """One quota of a session: a service under a rating group, from its first unit on.
 
     ``position`` counts the units reported. Units before ``covered`` are paid for already, because increments are
-    taken whole. ``run`` names who paid last (``*zero:<balance>``, or the subject that priced), and ``run_from`` is
-    the position at which that run began: its paid increments start there. ``granted`` is the quota out at the
-    client and ``holds`` what is reserved for it. ``reported_at`` is when the next piece of usage began.
+    taken whole. ``run`` names who paid last (``*zero:<balance>``, the subject that priced, or ``*money`` for a quota
+    that is out in money, which moves no position), and ``run_from`` is the position at which that run began: its paid
+    increments start there. ``granted`` is the quota out at the client and ``holds`` what is reserved for it.
+    ``reported_at`` is when the next piece of usage began.
     The sums are over the session; ``unrated_units`` were used but had no price.
     """
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
+from apps.charging.domain.money_items import currency_of
 from apps.charging.domain.requests import (
     AnswerItem,
     ChargingAnswer,
@@ -207,7 +208,12 @@ def _grant(item: AnswerItem, policy: AnswerPolicy, moment: datetime) -> dict[str
             grant["Tariff-Time-Change"] = int(item.tariff_change_at.timestamp())
         elif until_change_s > 0:
             validity_s = min(validity_s or until_change_s, until_change_s)
-    grant[name] = min(item.granted, _LARGEST.get(name, _LARGEST_OTHERWISE))
+    currency = currency_of(item.type_of_record)
+    if currency:
+        money = {"Unit-Value": unit_value_of_micros(item.granted), "Currency-Code": NUMBER_OF.get(currency)}
+        grant["CC-Money"] = money
+    else:
+        grant[name] = min(item.granted, _LARGEST.get(name, _LARGEST_OTHERWISE))
     if policy.grants_in_octets and name == "CC-Time":
         # Seconds say nothing to it, and a grant without octets would be one without end: time bounds the grant.
         grant["CC-Total-Octets"] = _BOUNDED_BY_TIME_OCTETS if item.granted else 0
@@ -257,6 +263,13 @@ def _cost(answer: ChargingAnswer) -> dict[str, Any] | None:
     return {"Unit-Value": unit_value_of_micros(answer.cost_micros), "Currency-Code": number}
 
 
+def _money_in(group: dict[str, Any]) -> dict[str, Any]:
+    """The first CC-Money of a part: what is asked for, else what was used."""
+    amounts = [group.get("Requested-Service-Unit") or {}, *group.get("Used-Service-Unit", ())]
+    money: dict[str, Any] = next(units["CC-Money"] for units in amounts if "CC-Money" in units)
+    return money
+
+
 def _what_cannot_be_rated(avps: dict[str, Any], answer: ChargingAnswer) -> bytes:
     """The AVP that led nowhere: of the first such part the rating group or service identifier, else the context.
 
@@ -265,7 +278,7 @@ def _what_cannot_be_rated(avps: dict[str, Any], answer: ChargingAnswer) -> bytes
     for group, item in zip(groups_of(avps), answer.items, strict=False):
         if item.result is _RATING_FAILED:
             if item.reason == "currency_differs":
-                return encode_avp("CC-Money", group["Requested-Service-Unit"]["CC-Money"])
+                return encode_avp("CC-Money", _money_in(group))
             if "Rating-Group" in group:
                 return encode_avp("Rating-Group", group["Rating-Group"])
             identifier = group.get("Service-Identifier")

@@ -1,0 +1,92 @@
+"""Items that ask for money itself (CC-Money): nothing is rated, the amount is what it costs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from apps.charging.domain.balances import BalanceKind, is_usable
+from apps.charging.domain.books import Books
+from apps.charging.domain.requests import RequestItem
+from apps.charging.domain.state import Account, QuotaPolicy, State
+from apps.kernel.errors import InvalidInput
+
+MONEY_RUN = "*money"
+"""``Meter.run`` of a quota that is out in money."""
+_MONEY_TYPE = "monetary:"
+_ANY_POLICY = QuotaPolicy(default_units=0)
+
+
+def money_type(currency: str) -> str:
+    """``AnswerItem.type_of_record`` of a grant in money, which counts micro-units of the currency."""
+    return f"{_MONEY_TYPE}{currency}"
+
+
+def currency_of(type_of_record: str) -> str:
+    """The currency of a grant in money; empty for any other."""
+    return type_of_record[len(_MONEY_TYPE) :] if type_of_record.startswith(_MONEY_TYPE) else ""
+
+
+def check_currency(item: RequestItem, account: Account | None) -> None:
+    """Raise InvalidInput (``currency_differs``) where the amount is not in the account's currency."""
+    if item.money_currency and account is not None and item.money_currency != account.currency:
+        raise InvalidInput(
+            f"the amount is in {item.money_currency}, account {account.number} is in {account.currency}",
+            code="currency_differs",
+        )
+
+
+def may_owe(account: Account) -> bool:
+    """Whether amounts may take the default balance below zero."""
+    return account.allow_negative or not account.prepaid
+
+
+def debtor_of(books: Books, account: Account) -> int | None:
+    """The balance that may fall below zero; None where none may."""
+    return books.default_balance(account).balance_id if may_owe(account) else None
+
+
+def money_takes(
+    state: State, books: Books, service_code: str, amount_micros: int, moment: datetime
+) -> tuple[dict[int, int], int]:
+    """What an amount takes from which balance, as far as they have it, and how much that is together.
+
+    An amount has no destination, so balances for some destinations only are left alone.
+    """
+    account = state.account
+    assert account is not None
+    service = state.world.services.get(service_code)
+    category = service.category if service is not None else ""
+    usable = sorted(
+        (
+            balance
+            for balance in books.balances.values()
+            if balance.account_id == account.account_id
+            and balance.kind == BalanceKind.MONETARY
+            and not balance.included
+            and is_usable(balance, category, moment, account.zone)
+        ),
+        key=lambda balance: (-balance.weight, balance.balance_id),
+    )
+    rest = amount_micros
+    takes: dict[int, int] = {}
+    for balance in usable:
+        part = min(rest, balance.available)
+        if part > 0:
+            takes[balance.balance_id] = part
+            rest -= part
+        if balance.blocker:
+            break
+    if rest and may_owe(account):
+        balance = books.default_balance(account)
+        takes[balance.balance_id] = takes.get(balance.balance_id, 0) + rest
+        rest = 0
+    return takes, amount_micros - rest
+
+
+def money_policy(state: State, service_code: str, moment: datetime) -> QuotaPolicy:
+    """Validity and final action of a grant in money: the service's under the plan, where there are such."""
+    if service_code in state.world.services and state.line is not None:
+        for plan in state.line.plans:
+            if plan.start <= moment < plan.end:
+                return state.world.policy(service_code, plan.price_plan_id)
+    return _ANY_POLICY
