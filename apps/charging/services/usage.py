@@ -35,25 +35,39 @@ from apps.subscribers.selectors import bundle_periods, msisdn_holdings, plan_per
 COUNTERS_A_STATEMENT = 2_000
 ZONE_SLACK = timedelta(days=1)
 
-Period = TypeVar("Period", PlanPeriod, BundlePeriod)
+Period = TypeVar("Period", Holding, PlanPeriod, BundlePeriod)
 
 
-def lock_usage_book(msisdns: Collection[str], first_start: datetime, last_start: datetime) -> UsageBook:
+class KnownHoldings(NamedTuple):
+    """Who had which of a batch's numbers when, on which terms, and who pays: what is the same before and after it."""
+
+    subscriber_ids: list[int]
+    accounts: dict[int, int]
+    holdings: dict[str, tuple[Holding, ...]]
+
+
+def read_holdings(msisdns: Collection[str], first_start: datetime, last_start: datetime) -> KnownHoldings:
+    """As :func:`lock_usage_book` reads them, without a lock: for a batch whose turn comes in a moment."""
+    return _read_holdings(msisdns, first_start, last_start, lock=False)
+
+
+def lock_usage_book(
+    msisdns: Collection[str],
+    first_start: datetime,
+    last_start: datetime,
+    known: KnownHoldings | None = None,
+) -> UsageBook:
     """The book for records of ``msisdns`` that start in ``[first_start, last_start]``.
 
     Inside the caller's transaction. The subscribers' payer rows are locked in id order until it ends, so no
-    other batch consumes the same free units meanwhile, and two batches cannot wait for each other.
+    other batch consumes the same free units meanwhile, and two batches cannot wait for each other. What was read
+    beforehand by :func:`read_holdings`, for the same arguments, is not read again where the payers are still the same.
     """
-    holdings = msisdn_holdings(msisdns, first_start, last_start)
-    subscriber_ids = sorted({subscriber_id for _, subscriber_id, _, _ in holdings})
-    accounts = _lock_payers(subscriber_ids)
-    lines = lines_of(subscriber_ids, accounts, first_start, last_start)
-    by_msisdn: dict[str, list[Holding]] = defaultdict(list)
-    for msisdn, subscriber_id, start, end in holdings:
-        line = lines.get(subscriber_id)
-        if line is not None:
-            by_msisdn[msisdn].append(Holding(start, end or NO_END, line))
-    counters, stored = _counters(subscriber_ids, first_start - ZONE_SLACK, last_start + ZONE_SLACK)
+    if known is not None and _payers(known.subscriber_ids, lock=True) != known.accounts:
+        known = None
+    if known is None:
+        known = _read_holdings(msisdns, first_start, last_start, lock=True)
+    counters, stored = _counters(known.subscriber_ids, first_start - ZONE_SLACK, last_start + ZONE_SLACK)
     return UsageBook(
         services={
             code: ServiceInfo(service_id, category, type_of_record)
@@ -61,9 +75,24 @@ def lock_usage_book(msisdns: Collection[str], first_start: datetime, last_start:
                 "id", "code", "category", "type_of_record"
             )
         },
-        holdings={msisdn: tuple(sorted(found, key=_start)) for msisdn, found in by_msisdn.items()},
+        holdings=known.holdings,
         counters=counters,
         stored=stored,
+    )
+
+
+def _read_holdings(msisdns: Collection[str], first: datetime, last: datetime, *, lock: bool) -> KnownHoldings:
+    found = msisdn_holdings(msisdns, first, last)
+    subscriber_ids = sorted({subscriber_id for _, subscriber_id, _, _ in found})
+    accounts = _payers(subscriber_ids, lock=lock)
+    lines = lines_of(subscriber_ids, accounts, first, last)
+    holdings: dict[str, list[Holding]] = defaultdict(list)
+    for msisdn, subscriber_id, start, end in found:
+        line = lines.get(subscriber_id)
+        if line is not None:
+            holdings[msisdn].append(Holding(start, end or NO_END, line))
+    return KnownHoldings(
+        subscriber_ids, accounts, {msisdn: _in_order(periods) for msisdn, periods in holdings.items()}
     )
 
 
@@ -120,13 +149,13 @@ def _start(period: Holding | PlanPeriod | BundlePeriod) -> datetime:
     return period.start
 
 
-def _lock_payers(subscriber_ids: list[int]) -> dict[int, int]:
+def _payers(subscriber_ids: list[int], *, lock: bool) -> dict[int, int]:
     """The account that pays for each subscriber."""
-    lock = " FOR UPDATE" if connection.vendor == "mysql" else ""
+    locking = " FOR UPDATE" if lock and connection.vendor == "mysql" else ""
     return dict(
         select_in(
             "SELECT subscriber_id, account_id FROM charging_payer WHERE subscriber_id IN ({values})"
-            f" ORDER BY subscriber_id{lock}",
+            f" ORDER BY subscriber_id{locking}",
             subscriber_ids,
         )
     )

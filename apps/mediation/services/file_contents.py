@@ -5,13 +5,16 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from apps.mediation.domain.checks import RecordChecker, from_reject
 from apps.mediation.domain.records import TOO_MANY_UNREADABLE, Reject
 from apps.mediation.formats import Format
 from apps.mediation.services.sorted_records import SortedRecords
 from apps.mediation.services.steps import OnStep
+
+if TYPE_CHECKING:
+    from apps.charging.services.usage import KnownHoldings
 
 # As many stretches of a file may be no records at all before the rest of it is given up.
 MOST_UNREADABLE = 10_000
@@ -27,7 +30,8 @@ class NothingReadable(Exception):
 class FileContents:
     """What is in a file. ``records`` are in the order in which they are charged, ``suspended`` in that of the file.
 
-    ``repeats``: some record probably comes twice, so that storing them blindly would be in vain.
+    ``repeats``: some record probably comes twice, so that storing them blindly would be in vain. ``holdings``: whose
+    numbers they are, where that was read ahead.
     """
 
     def __init__(self, records: SortedRecords | None = None, suspended: SortedRecords | None = None) -> None:
@@ -35,6 +39,7 @@ class FileContents:
         self.suspended = SortedRecords() if suspended is None else suspended
         self.msisdns: set[str] = set()
         self.repeats = False
+        self.holdings: KnownHoldings | None = None
 
     def __enter__(self) -> FileContents:
         return self

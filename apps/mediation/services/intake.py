@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -13,11 +14,12 @@ from queue import Empty
 import structlog
 from django.db import connections
 
+from apps.kernel.errors import BssError
 from apps.mediation.services.file_contents import FileContents
 from apps.mediation.services.file_folder import FileState, ready_files
-from apps.mediation.services.load_file import FileOutcome, Outcome, load_file
+from apps.mediation.services.load_file import FileOutcome, Outcome, load_file, prepare_to_load
 from apps.mediation.services.loader_process import work
-from apps.mediation.services.read_ahead import ReadAhead
+from apps.mediation.services.read_ahead import WORTHWHILE_ALONE_OCTETS, ReadAhead
 from apps.mediation.services.sources import FileReading
 from apps.mediation.services.steps import OnStep, no_steps
 
@@ -52,6 +54,15 @@ def load_files(
                 read_ahead.ask(following[path], clock())
             return contents
 
+        if (
+            files
+            and not dry_run
+            and not stop()
+            and read_ahead.ask(files[0], clock(), WORTHWHILE_ALONE_OCTETS)
+        ):
+            # Whoever loads the file meets the same error, and says so.
+            with suppress(BssError):
+                prepare_to_load()
         for path in files:
             if stop():
                 return

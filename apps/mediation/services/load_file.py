@@ -98,6 +98,13 @@ def load_file(
         return FileOutcome(path, Outcome.FAILED, detail=f"{type(error).__name__}: {error}")
 
 
+def prepare_to_load() -> None:
+    """Read what the first file of a process waits for: the tariff, and the ids of its destinations."""
+    version_id, tariff, _ = current_tariff()
+    destination_ids(version_id, tariff)
+    prepare_load_sequence()
+
+
 class _FileLoad:
     def __init__(
         self, path: Path, file: IO[bytes], now: datetime, on_step: OnStep, dry_run: bool, ready: Ready
@@ -221,7 +228,9 @@ class _FileLoad:
         careful: bool,
     ) -> Batch:
         first, last = contents.records.bounds() or (0, 0)
-        book = lock_usage_book(contents.msisdns, instant_of(first), instant_of(last))
+        # At a second attempt they are read anew: it may have taken a while.
+        known, contents.holdings = contents.holdings, None
+        book = lock_usage_book(contents.msisdns, instant_of(first), instant_of(last), known)
         writing: list[UsageWriting] = []
         batch = Batch(
             file_row.pk,

@@ -1,4 +1,7 @@
-"""While one file is charged and stored, the next is read, checked and sorted by a process of its own."""
+"""While one file is charged and stored, the next is read, checked and sorted by a process of its own.
+
+Whose numbers are in it is then read by a thread, over a connection of its own.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,15 @@ import tempfile
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from threading import Thread
 from typing import IO
 
 from django.conf import settings
+from django.db import connection
 
+from apps.charging.services.usage import KnownHoldings, read_holdings
 from apps.kernel.errors import BssError
+from apps.mediation.services.cdr_writer import instant_of
 from apps.mediation.services.file_contents import FileContents, NothingReadable
 from apps.mediation.services.file_folder import FileState
 from apps.mediation.services.read_ahead_process import Answer, Request, main
@@ -23,6 +30,8 @@ from apps.mediation.services.sources import FileReading
 
 # Below this a file is read faster than the process is told of it, octets.
 WORTHWHILE_OCTETS = 1_000_000
+# And above this so is one that nobody has anything else to do beside: the process merges what is more than one run.
+WORTHWHILE_ALONE_OCTETS = 16_000_000
 
 
 class ReadAhead:
@@ -34,6 +43,7 @@ class ReadAhead:
         self._files: list[IO[bytes]] = []
         self._turn = 0
         self._asked: tuple[Path, FileReading] | None = None
+        self._waiting: _Waiting | None = None
 
     def __enter__(self) -> ReadAhead:
         return self
@@ -43,13 +53,17 @@ class ReadAhead:
         for file in self._files:
             file.close()
 
-    def ask(self, path: Path, now: datetime) -> None:
-        """Have the file read; it is fetched with :meth:`take`. One file at a time: a second request is let fall."""
+    def ask(self, path: Path, now: datetime, at_most_octets: int | None = None) -> bool:
+        """Have the file read, if it is worth it; it is fetched with :meth:`take`.
+
+        One file at a time: a second request is let fall.
+        """
         if self._asked is not None:
-            return
+            return False
         try:
-            if path.stat().st_size < WORTHWHILE_OCTETS:
-                return
+            size = path.stat().st_size
+            if size < WORTHWHILE_OCTETS or (at_most_octets is not None and size > at_most_octets):
+                return False
             with path.open("rb") as file:
                 reading = reading_of(path.name, file, dry_run=False)
             self._turn = 1 - self._turn
@@ -68,22 +82,24 @@ class ReadAhead:
             process.stdin.flush()
         except BrokenPipeError:
             self._stop()
-            return
+            return False
         except (BssError, NothingReadable, OSError):
             # Whoever loads the file meets the same, and says so.
-            return
+            return False
+        # Another connection does not see what a transaction around all this has done.
+        self._waiting = _Waiting(process, with_holdings=not connection.in_atomic_block)
+        self._waiting.start()
         self._asked = (path, reading)
+        return True
 
     def take(self, path: Path, state: FileState, digest: str) -> tuple[FileReading, FileContents] | None:
         """The contents of the file that was asked for, if it is this one and has not changed; else None."""
-        if self._asked is None or self._process is None:
+        if self._asked is None or self._waiting is None:
             return None
         (asked, reading), self._asked = self._asked, None
-        answer: Answer | None = None
-        try:
-            assert self._process.stdout is not None
-            answer = pickle.load(self._process.stdout)
-        except Exception:
+        self._waiting.join()
+        answer, holdings = self._waiting.answer, self._waiting.holdings
+        if not self._waiting.answered:
             # It died, wherever it had got to.
             self._stop()
         if answer is None or asked != path or (answer.state, answer.digest) != (state, digest):
@@ -92,7 +108,7 @@ class ReadAhead:
         contents = FileContents(
             SortedRecords.read_from(file, *answer.records), SortedRecords.read_from(file, *answer.suspended)
         )
-        contents.msisdns, contents.repeats = answer.msisdns, answer.repeats
+        contents.msisdns, contents.repeats, contents.holdings = answer.msisdns, answer.repeats, holdings
         return reading, contents
 
     def _running(self) -> subprocess.Popen[bytes]:
@@ -113,9 +129,39 @@ class ReadAhead:
         process, self._process = self._process, None
         if process is None:
             return
+        process.kill()
+        process.wait()
+        if self._waiting is not None:
+            self._waiting.join()
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 with suppress(OSError):
                     pipe.close()
-        process.kill()
-        process.wait()
+
+
+class _Waiting(Thread):
+    """Waits for the process to answer, and then reads whose numbers it has found."""
+
+    def __init__(self, process: subprocess.Popen[bytes], *, with_holdings: bool) -> None:
+        super().__init__(name="read-ahead", daemon=True)
+        self._process, self._with_holdings = process, with_holdings
+        self.answered = False
+        self.answer: Answer | None = None
+        self.holdings: KnownHoldings | None = None
+
+    def run(self) -> None:
+        try:
+            assert self._process.stdout is not None
+            self.answer = pickle.load(self._process.stdout)
+            self.answered = True
+        except Exception:
+            return
+        bounds = self.answer.records[2] if self.answer is not None else None
+        if self.answer is None or bounds is None or not self._with_holdings:
+            return
+        # Whatever keeps this from being read, the loader reads it itself.
+        with suppress(Exception):
+            first, last = map(instant_of, bounds)
+            self.holdings = read_holdings(self.answer.msisdns, first, last)
+        with suppress(Exception):
+            connection.close()
