@@ -35,6 +35,7 @@ class PeerAdmin(HistoryAdmin):
         ("ignore_unknown_mandatory", "tariff_time_change", "grants_in_octets"),
         ("served_realms", "served_hosts"),
         ("failure_handling", "max_requests_in_flight"),
+        "free_services",
         "requires_tls",
     )
 

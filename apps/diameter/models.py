@@ -76,6 +76,15 @@ class Peer(models.Model):
             "octets enough to last as long."
         ),
     )
+    free_services = models.CharField(
+        max_length=500,
+        blank=True,
+        help_text=(
+            "Codes of services that cost nothing under any plan, split by blanks: it is told 4011 (credit control "
+            "not applicable) and asks no more. Most gateways take 4011 for a refusal: leave empty for those, and free "
+            "services get quotas like any other."
+        ),
+    )
     failure_handling = models.PositiveSmallIntegerField(
         choices=FailureHandling.choices,
         null=True,
@@ -99,6 +108,10 @@ class Peer(models.Model):
         self.realm = self.realm.lower()
         self.served_realms = self.served_realms.lower()
         self.served_hosts = self.served_hosts.lower()
+        codes = set(self.free_services.split())
+        unknown = codes - set(Service.objects.filter(code__in=codes).values_list("code", flat=True))
+        if unknown:
+            raise ValidationError({"free_services": f"There is no service {', '.join(sorted(unknown))}."})
 
 
 class ServiceRule(models.Model):

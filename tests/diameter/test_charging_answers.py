@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from apps.charging.domain.requests import AnswerItem, ChargingAnswer, FinalUnit, FinalUnitAction, Result
-from apps.diameter.credit_control.answers import RESULT_CODES, credit_control_answer
+from apps.diameter.credit_control.answers import RESULT_CODES, credit_control_answer, result_code_of
 from apps.diameter.credit_control.policy import DEFAULT_ANSWER_POLICY, AnswerPolicy
 from apps.diameter.protocol.codes import FLAG_PROXIABLE
 from apps.diameter.protocol.encoding import encode_avp
@@ -276,6 +276,51 @@ def test_a_grant_in_money_names_amount_and_currency():
     }
     assert group["Validity-Time"] == 600
     assert group["Final-Unit-Indication"] == {"Final-Unit-Action": 0}
+
+
+FREE = AnswerPolicy(free_services=frozenset({"data"}))
+
+
+def test_a_peer_that_understands_it_is_told_that_a_free_service_needs_no_quota():
+    answer = ChargingAnswer(Result.SUCCESS, (data_item(), data_item(service="voice", rating_group=20)))
+    avps = with_groups(
+        {"Requested-Service-Unit": {}, "Rating-Group": 10, "Service-Identifier": [4]},
+        {"Requested-Service-Unit": {}, "Rating-Group": 20},
+    )
+
+    found = cca(avps, answer, FREE)
+    assert found["Result-Code"] == 2001
+    free, paid = found["Multiple-Services-Credit-Control"]
+    assert free == {"Rating-Group": 10, "Service-Identifier": [4], "Result-Code": 4011}
+    assert (paid["Result-Code"], "Granted-Service-Unit" in paid) == (2001, True)
+    # Everybody else takes 4011 for a refusal, and gets a quota.
+    of_others = cca(avps, answer)["Multiple-Services-Credit-Control"]
+    assert [group["Result-Code"] for group in of_others] == [2001, 2001]
+
+
+def test_a_whole_command_is_told_so_too_and_counted_as_that():
+    avps = ccr_avps(1, 0, Requested_Service_Unit={})
+    found = cca(avps, ChargingAnswer(Result.SUCCESS, (data_item(),)), FREE)
+
+    assert (found["Result-Code"], "Granted-Service-Unit" in found) == (4011, False)
+    assert result_code_of(ChargingAnswer(Result.SUCCESS, (data_item(),)), avps, FREE) == 4011
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        data_item(cost_micros=1),
+        data_item(unpaid_micros=1),
+        data_item(final=FinalUnit()),
+        data_item(0, result=Result.CREDIT_LIMIT_REACHED, final=FinalUnit()),
+        data_item(None),
+    ],
+)
+def test_what_cost_something_or_got_no_quota_is_never_told_to_be_free(item):
+    avps = with_groups({"Requested-Service-Unit": {}, "Rating-Group": 10}, request_type=2)
+    (group,) = cca(avps, ChargingAnswer(Result.SUCCESS, (item,)), FREE)["Multiple-Services-Credit-Control"]
+
+    assert group["Result-Code"] != 4011
 
 
 def test_seconds_are_told_as_validity_to_those_who_read_octets_alone():

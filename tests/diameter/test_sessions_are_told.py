@@ -7,14 +7,15 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 
 from apps.charging.models import BalanceTrigger
 from apps.charging.services.executor import BatchExecutor
-from apps.diameter.models import NewsMark
+from apps.diameter.models import NewsMark, Peer
 from apps.diameter.services.news import SOURCES
 from apps.diameter.worker.server import DiameterServer
 from apps.kernel.clock import utc_now
-from apps.rating.models import Tenant
+from apps.rating.models import PricePlanService, Tenant
 from apps.rating.services.publishing import publish
 from apps.subscribers.services.assignments import assign_plan
 from tests.charging.stored import default_balance, make_prepaid, msisdn
@@ -129,3 +130,61 @@ def test_what_is_asked_for_after_a_change_of_plan_is_granted_by_the_new_plan():
         assert group["Granted-Service-Unit"] == {"CC-Total-Octets": 2 * MIB}
 
     serve(scenario)
+
+
+def test_a_session_in_money_is_granted_cut_and_debited():
+    make_prepaid(balance_micros=1_000_000)
+
+    def in_money(kind: int, number: int, used: int | None, asked: int | None) -> dict[str, Any]:
+        avps = request(kind, number)
+        group = {"Rating-Group": 77}
+        if asked is not None:
+            group["Requested-Service-Unit"] = {"CC-Money": cents(asked)}  # type: ignore[assignment]
+        if used is not None:
+            group["Used-Service-Unit"] = [{"CC-Money": cents(used)}]  # type: ignore[assignment]
+        return avps | {"Multiple-Services-Credit-Control": [group]}
+
+    async def scenario(client: Any, asked: list[tuple[int, str]]) -> None:
+        answers = [
+            await client.request(in_money(1, 0, None, 60)),
+            await client.request(in_money(2, 1, 60, 60)),
+            await client.request(in_money(3, 2, 15, None)),
+        ]
+        assert [answer.avps["Result-Code"] for answer in answers] == [2001, 2001, 2001]
+        first, second, last = (answer.avps["Multiple-Services-Credit-Control"][0] for answer in answers)
+        assert first["Granted-Service-Unit"] == {"CC-Money": tenths(6)}
+        # There is no more than 0.40 left.
+        assert second["Granted-Service-Unit"] == {"CC-Money": tenths(4)}
+        assert second["Final-Unit-Indication"] == {"Final-Unit-Action": 0}
+        assert "Granted-Service-Unit" not in last
+
+    serve(scenario)
+    assert (default_balance().amount_micros, default_balance().reserved_micros) == (250_000, 0)
+
+
+def cents(digits: int) -> dict[str, Any]:
+    return {"Unit-Value": {"Value-Digits": digits, "Exponent": -2}, "Currency-Code": 978}
+
+
+def tenths(digits: int) -> dict[str, Any]:
+    return {"Unit-Value": {"Value-Digits": digits, "Exponent": -1}, "Currency-Code": 978}
+
+
+def test_a_free_service_is_told_to_a_peer_that_understands_it():
+    make_prepaid(plan="FREE", balance_micros=0)
+    PricePlanService.objects.filter(service__code="data").update(price_micros=0)
+    publish(utc_now())
+    Peer.objects.create(host="pgw.test", free_services="data")
+
+    async def scenario(client: Any, asked: list[tuple[int, str]]) -> None:
+        answer = await client.request(request(1, 0))
+        assert answer.avps["Result-Code"] == 2001
+        assert answer.avps["Multiple-Services-Credit-Control"] == [{"Rating-Group": 10, "Result-Code": 4011}]
+
+    serve(scenario)
+
+
+def test_a_free_service_has_to_be_one_that_there_is():
+    make_prepaid()
+    with pytest.raises(ValidationError, match="no service gaming"):
+        Peer(host="pgw.test", free_services="data gaming").full_clean()

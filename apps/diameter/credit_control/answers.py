@@ -16,7 +16,7 @@ from apps.charging.domain.requests import (
 )
 from apps.charging.domain.requests import FinalUnitAction as Action
 from apps.diameter.credit_control.currencies import NUMBER_OF
-from apps.diameter.credit_control.policy import AnswerPolicy
+from apps.diameter.credit_control.policy import DEFAULT_ANSWER_POLICY, AnswerPolicy
 from apps.diameter.credit_control.requests import MSCC, groups_of, operation_of
 from apps.diameter.protocol.answers import MAX_ERROR_MESSAGE_CHARACTERS
 from apps.diameter.protocol.codes import (
@@ -37,6 +37,8 @@ _SUCCESS = Result.SUCCESS
 _RATING_FAILED = Result.RATING_FAILED
 _INITIAL = int(CcRequestType.INITIAL_REQUEST)
 _EVENT = int(CcRequestType.EVENT_REQUEST)
+_GRANTING = (_INITIAL, int(CcRequestType.UPDATE_REQUEST))
+_NOT_APPLICABLE = int(ResultCode.CREDIT_CONTROL_NOT_APPLICABLE)
 _FAILOVER = {True: int(SessionFailover.SUPPORTED), False: int(SessionFailover.NOT_SUPPORTED)}
 
 RESULT_CODES: dict[Result, int] = {
@@ -68,9 +70,28 @@ _NO_MOMENT = datetime.min.replace(tzinfo=UTC)
 _WITH_COST = frozenset((Operation.EVENT, Operation.REFUND, Operation.PRICE_ENQUIRY))
 
 
-def result_code_of(answer: ChargingAnswer) -> int:
-    """The Result-Code of the command as a whole."""
-    return 2001 if answer.result is _SUCCESS else RESULT_CODES[answer.result]
+def result_code_of(
+    answer: ChargingAnswer, avps: dict[str, Any], policy: AnswerPolicy = DEFAULT_ANSWER_POLICY
+) -> int:
+    """The Result-Code of the command as a whole, for the CCR ``avps``."""
+    if answer.result is not _SUCCESS:
+        return RESULT_CODES[answer.result]
+    if policy.free_services and not avps.get(MSCC) and answer.items:
+        return _NOT_APPLICABLE if _is_told_free(avps, answer.items[0], policy) else 2001
+    return 2001
+
+
+def _is_told_free(avps: dict[str, Any], item: AnswerItem, policy: AnswerPolicy) -> bool:
+    """Whether the peer is told that the part needs no credit control: it asked for a quota and gets one for nothing."""
+    return (
+        item.service in policy.free_services
+        and avps["CC-Request-Type"] in _GRANTING
+        and item.result is _SUCCESS
+        and bool(item.granted)
+        and item.final is None
+        and item.cost_micros == 0
+        and item.unpaid_micros == 0
+    )
 
 
 def credit_control_answer(
@@ -83,9 +104,10 @@ def credit_control_answer(
     Session-Id comes first, then what is mandatory, each once: there are clients that drop anything else in silence.
     """
     request_type = avps["CC-Request-Type"]
+    code = result_code_of(answer, avps, policy)
     head = (
         encode_avp("Session-Id", avps["Session-Id"])
-        + _same_for_many(node.origin_host, node.origin_realm, result_code_of(answer), request_type)
+        + _same_for_many(node.origin_host, node.origin_realm, code, request_type)
         + encode_avp("CC-Request-Number", avps["CC-Request-Number"])
     )
     members: dict[str, Any] = {
@@ -100,11 +122,13 @@ def credit_control_answer(
     if groups:
         body = b"".join(
             [
-                _group_octets(group, item, policy, moment)
+                _free_octets(group)
+                if policy.free_services and _is_told_free(avps, item, policy)
+                else _group_octets(group, item, policy, moment)
                 for group, item in zip(groups, answer.items, strict=False)
             ]
         )
-    elif answer.items:
+    elif answer.items and code != _NOT_APPLICABLE:
         item = answer.items[0]
         members |= _grant(item, policy, moment)
     if request_type == _EVENT and answer.result is _SUCCESS and operation_of(avps) in _WITH_COST:
@@ -132,6 +156,12 @@ def _same_for_many(origin_host: str, origin_realm: str, result_code: int, reques
             "CC-Request-Type": request_type,
         }
     )
+
+
+def _free_octets(group: dict[str, Any]) -> bytes:
+    """One Multiple-Services-Credit-Control of a service that needs no credit control: no quota, no end of one."""
+    members = {name: group.get(name) for name in ("Service-Identifier", "Rating-Group")}
+    return encode_avp(MSCC, {**members, "Result-Code": _NOT_APPLICABLE})
 
 
 def _group_octets(group: dict[str, Any], item: AnswerItem, policy: AnswerPolicy, moment: datetime) -> bytes:

@@ -150,5 +150,6 @@ def _terms(peer: Peer | None) -> Admission:
             tariff_time_change=peer.tariff_time_change,
             grants_in_octets=peer.grants_in_octets,
             failure_handling=peer.failure_handling,
+            free_services=frozenset(peer.free_services.split()),
         ),
     )

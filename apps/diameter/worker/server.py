@@ -282,7 +282,11 @@ class DiameterServer:
             return
         policy = transport.labels.get(_ANSWERS, DEFAULT_ANSWER_POLICY)
         octets = credit_control_answer(self.configuration.node, request.avps, reply, policy, asked.at)
-        self._count(transport, REQUEST_NAMES[request.avps["CC-Request-Type"]], result_code_of(reply))
+        self._count(
+            transport,
+            REQUEST_NAMES[request.avps["CC-Request-Type"]],
+            result_code_of(reply, request.avps, policy),
+        )
         self._send(transport, transport.peer.answer(request, octets, transport.now()))
 
     def _refuse(self, transport: DiameterTransport, request: Request, fault: DiameterFault) -> None:
