@@ -51,6 +51,9 @@ GROUPS = (
             # Vouchers blocked for a customer, and a customer let in again after wrong PINs.
             "charging.change_voucher",
             "charging.change_redemptionguard",
+            # Accounts barred, and let in again, while fraud is suspected or because the customer asks.
+            "charging.add_accountbar",
+            "charging.delete_accountbar",
             "mediation.change_suspendedrecord",
             "mediation.add_cdrfile",
             "billing.change_notification",
@@ -75,6 +78,7 @@ GROUPS = (
             "rating.ratingplanentry",
             "rating.ratingprofile",
             "charging.quotapolicy",
+            "charging.balancetrigger",
             "charging.sharedgroup",
             "charging.sharedgroupterms",
             "billing.billcycle",

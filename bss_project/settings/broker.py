@@ -80,6 +80,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"queue": "maintenance", "expires": 3600.0},
     },
+    "announce-trigger-firings": {
+        "task": "apps.billing.tasks.announce_trigger_firings",
+        "schedule": float(env.integer("BSS_TRIGGER_TICK_S", 5)),
+        "options": {"queue": "maintenance", "expires": 30.0},
+    },
     "collect-statistics": {
         "task": "apps.insight.tasks.collect_statistics",
         "schedule": float(STATISTICS_TICK_S),

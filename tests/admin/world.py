@@ -26,14 +26,18 @@ from apps.charging.domain.vouchers import VoucherAction
 from apps.charging.models import (
     Account,
     AllowanceCounter,
+    BalanceTrigger,
     ChargingSession,
     LedgerEntry,
     QuotaPolicy,
     RedemptionGuard,
     Reservation,
     SharedGroup,
+    SpendingWindow,
+    TriggerFiring,
     Voucher,
 )
+from apps.charging.services.barring import bar_account
 from apps.charging.services.ledger import post
 from apps.charging.services.vouchers import NewBatch, change_vouchers, generate_batch
 from apps.insight.services.collecting import collect_statistics
@@ -356,3 +360,26 @@ def make_session(person: Subscriber, now: datetime) -> None:
     Reservation.objects.create(session=session, meter=0, holder_id=balance.pk, amount=1_000_000)
     QuotaPolicy.objects.create(service=Service.objects.get(code="data"), default_units=10_485_760)
     SharedGroup.objects.create(tenant=person.tenant, code="FAMILY")
+    _watch(session.account)
+
+
+def _watch(account: Account) -> None:
+    """Triggers, one that fired, and an account that is barred for it."""
+    terms = {"tenant": account.tenant, "currency": account.currency, "threshold_micros": 5_000_000}
+    BalanceTrigger.objects.create(name="low", kind="below", action="reauthorise", **terms)
+    fraud = BalanceTrigger.objects.create(
+        name="fraud", kind="spent", window_s=3_600, action="bar", account=account, **terms
+    )
+    now = utc_now()
+    TriggerFiring.objects.create(
+        trigger=fraud,
+        account=account,
+        at=now,
+        kind="spent",
+        action="bar",
+        threshold_micros=5_000_000,
+        value_micros=7_500_000,
+        cause="session:1:2:0.0:3",
+    )
+    SpendingWindow.objects.create(trigger=fraud, account=account, steps="1780000000:7500000")
+    bar_account(account, "fraud", now, by="trigger:fraud")

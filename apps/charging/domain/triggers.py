@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from apps.kernel.errors import InvalidInput
+from apps.kernel.money import format_micros
 
 STEPS = 24
 """A window is added up in so many steps: of 150 seconds for an hour, of an hour for a day."""
@@ -174,6 +175,20 @@ def spend(
             firing = Firing(trigger, account_id, movement.at, total, movement.cause)
             rests_until = now + timedelta(seconds=length)
     return Window(tuple(sorted(steps.items())), rests_until), firing
+
+
+def sentence(
+    kind: str, threshold_micros: int, value_micros: int, currency: str, tag: str, window_s: int | None
+) -> str:
+    """What happened, for people: “balance *default fell below 5.00 EUR, to 4.95 EUR”."""
+    threshold = f"{format_micros(threshold_micros, 2)} {currency}"
+    value = f"{format_micros(value_micros, 2)} {currency}"
+    if kind == TriggerKind.SPENT:
+        hours = (window_s or 0) / 3600
+        within = "an hour" if hours == 1 else f"{hours:g} hours"
+        return f"spent {value} within {within}, more than {threshold}"
+    went = "fell below" if kind == TriggerKind.BELOW else "rose above"
+    return f"balance {tag} {went} {threshold}, to {value}"
 
 
 def window_to_text(window: Window) -> str:

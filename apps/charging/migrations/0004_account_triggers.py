@@ -118,7 +118,7 @@ class Migration(migrations.Migration):
                 ('threshold_micros', models.BigIntegerField()),
                 ('value_micros', models.BigIntegerField(help_text='The balance after it, or what was spent within the window.')),
                 ('cause', models.CharField(help_text='Of the ledger entry that did it.', max_length=100)),
-                ('announced_at', models.DateTimeField(blank=True, db_index=True, help_text='When it became a notification.', null=True)),
+                ('announced_at', models.DateTimeField(blank=True, db_index=True, help_text='When it became a notification, if it was to.', null=True)),
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='trigger_firings', to='charging.account')),
                 ('trigger', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='firings', to='charging.balancetrigger')),
             ],

@@ -89,6 +89,7 @@ class BalanceTrigger(models.Model):
         return self.name
 
     def clean(self) -> None:
+        self.currency = self.currency.upper()
         problems: dict[str, Any] = {}
         if self.kind == self.Kind.SPENT:
             if not self.window_s:
@@ -123,7 +124,7 @@ class TriggerFiring(models.Model):
     )
     cause = models.CharField(max_length=100, help_text="Of the ledger entry that did it.")
     announced_at = models.DateTimeField(
-        null=True, blank=True, db_index=True, help_text="When it became a notification."
+        null=True, blank=True, db_index=True, help_text="When it became a notification, if it was to."
     )
 
     class Meta:

@@ -204,12 +204,10 @@ def _fire(firings: Iterable[Firing], now: datetime) -> int:
     """Write what fired, and bar where that is the action. Firing is rare, so it may ask once more."""
     listed = list(firings)
     # The executor's book may be some seconds old.
-    names = dict(
-        BalanceTrigger.objects.filter(
-            pk__in={firing.trigger.trigger_id for firing in listed}, enabled=True
-        ).values_list("pk", "name")
+    known = BalanceTrigger.objects.filter(enabled=True).in_bulk(
+        {firing.trigger.trigger_id for firing in listed}
     )
-    fired = [firing for firing in listed if firing.trigger.trigger_id in names]
+    fired = [firing for firing in listed if firing.trigger.trigger_id in known]
     TriggerFiring.objects.bulk_create(
         [
             TriggerFiring(
@@ -221,6 +219,8 @@ def _fire(firings: Iterable[Firing], now: datetime) -> int:
                 threshold_micros=firing.trigger.threshold_micros,
                 value_micros=firing.value_micros,
                 cause=firing.cause,
+                # One that is not to be announced never waits for it.
+                announced_at=None if known[firing.trigger.trigger_id].notify else now,
             )
             for firing in fired
         ]
@@ -231,7 +231,7 @@ def _fire(firings: Iterable[Firing], now: datetime) -> int:
                 firing.account_id,
                 AccountBar.Reason.FRAUD,
                 now,
-                by=f"trigger:{names[firing.trigger.trigger_id]}",
+                by=f"trigger:{known[firing.trigger.trigger_id].name}",
                 note=firing.cause,
             )
     return len(fired)

@@ -1,0 +1,267 @@
+"""Account triggers to edit, what they did to look at, and accounts that are barred."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+from unfold.contrib.filters.admin import (
+    AutocompleteSelectFilter,
+    ChoicesDropdownFilter,
+    RelatedDropdownFilter,
+)
+from unfold.decorators import display
+
+from apps.backoffice.actions import PageAction, add_action
+from apps.backoffice.admins import HistoryAdmin, KeptMixin, ReadOnlyAdmin
+from apps.backoffice.display import badge, instant, link_to, plain_money
+from apps.backoffice.filters import DaysFilter
+from apps.backoffice.forms import ActionForm
+from apps.backoffice.paging import InfinitePaginator
+from apps.backoffice.panels import Fact, Panel, Table, add_facts, add_panel, page_of
+from apps.charging.models import Account, AccountBar, BalanceTrigger, TriggerFiring
+from apps.charging.services.barring import bar_account, lift_bar
+from apps.charging.services.executor import forget_directory
+from apps.kernel.clock import utc_now
+from apps.rating.models import Tenant
+
+BAR = ("charging.view_account", "charging.add_accountbar")
+LIFT = ("charging.view_account", "charging.delete_accountbar")
+ACTION_COLOURS = {"notify": "info", "reauthorise": "warning", "bar": "danger"}
+ACTION_LABELS = {"notify": "Notified", "reauthorise": "Re-authorised", "bar": "Barred"}
+
+
+@admin.register(BalanceTrigger)
+class BalanceTriggerAdmin(KeptMixin, HistoryAdmin):
+    list_display = ("name", "kind", "threshold", "window", "whom", "action_label", "enabled", "tenant")
+    list_filter = (
+        "enabled",
+        ("kind", ChoicesDropdownFilter),
+        ("action", ChoicesDropdownFilter),
+        ("tenant", RelatedDropdownFilter),
+    )
+    list_select_related = ("tenant", "price_plan", "account")
+    search_fields = ("name", "=account__number", "=price_plan__code")
+    search_help_text = "Name, or an account's number or price plan's code in full"
+    ordering = ("tenant", "name")
+    currency_path = "currency"
+    autocomplete_fields = ("account", "price_plan")
+    fieldsets = (
+        (None, {"fields": (("name", "enabled"), "tenant")}),
+        ("When", {"fields": (("kind", "threshold_micros"), ("currency", "window_s"), "balance_tag")}),
+        (
+            "Of which accounts",
+            {
+                "fields": (("price_plan", "account"),),
+                "description": "All of the tenant in the currency, unless narrowed here.",
+            },
+        ),
+        ("Then", {"fields": (("action", "notify"),)}),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        # What has fired belongs to the tenant that it was made for.
+        return () if obj is None else ("tenant",)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        tenant = Tenant.objects.order_by("pk").first()
+        mine = {} if tenant is None else {"tenant": tenant.pk, "currency": tenant.currency}
+        return mine | super().get_changeform_initial_data(request)
+
+    def save_model(self, request: HttpRequest, obj: BalanceTrigger, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        forget_directory()
+
+    @display(description="Threshold", ordering="threshold_micros")
+    def threshold(self, trigger: BalanceTrigger) -> str:
+        return plain_money(trigger.threshold_micros, trigger.currency)
+
+    @display(description="Within")
+    def window(self, trigger: BalanceTrigger) -> str:
+        return trigger.get_window_s_display() or "–"
+
+    @display(description="Of")
+    def whom(self, trigger: BalanceTrigger):
+        chosen = trigger.account or trigger.price_plan
+        return link_to(chosen) if chosen else "all accounts"
+
+    @display(description="Then")
+    def action_label(self, trigger: BalanceTrigger):
+        return badge(trigger.get_action_display(), ACTION_COLOURS.get(trigger.action, ""))
+
+
+@admin.register(TriggerFiring)
+class TriggerFiringAdmin(ReadOnlyAdmin):
+    list_display = ("when", "account_link", "trigger_link", "what", "value", "threshold", "action_label")
+    list_display_links = ("when",)
+    list_filter = (
+        ("trigger", RelatedDropdownFilter),
+        ("action", ChoicesDropdownFilter),
+        ("account", AutocompleteSelectFilter),
+        ("at", DaysFilter),
+    )
+    list_select_related = ("trigger", "account")
+    search_fields = ("=account__number", "=cause")
+    search_help_text = "Account's number, or the cause in full"
+    ordering = ("-pk",)
+    paginator = InfinitePaginator
+    currency_path = "account__currency"
+    fields = (
+        ("when", "announced"),
+        ("account_link", "trigger_link"),
+        ("what", "action_label"),
+        ("threshold", "value"),
+        "cause",
+    )
+
+    @display(description="When", ordering="at")
+    def when(self, firing: TriggerFiring):
+        return instant(firing.at, seconds=True)
+
+    @display(description="Notified")
+    def announced(self, firing: TriggerFiring):
+        return instant(firing.announced_at, seconds=True) if firing.trigger.notify else "–"
+
+    @display(description="Account")
+    def account_link(self, firing: TriggerFiring):
+        return link_to(firing.account)
+
+    @display(description="Trigger", ordering="trigger")
+    def trigger_link(self, firing: TriggerFiring):
+        return link_to(firing.trigger)
+
+    @display(description="What")
+    def what(self, firing: TriggerFiring) -> str:
+        return str(firing.get_kind_display())
+
+    @display(description="Then")
+    def action_label(self, firing: TriggerFiring):
+        return badge(ACTION_LABELS[firing.action], ACTION_COLOURS[firing.action])
+
+
+class BarForm(ActionForm):
+    reason = forms.ChoiceField(choices=AccountBar.Reason.choices)
+    note = forms.CharField(max_length=200, required=False)
+
+
+class LiftForm(ActionForm):
+    reason = forms.CharField(max_length=60, required=False, help_text="Stays in the bar's history.")
+
+
+def _bar(request: HttpRequest, account: Account, form: BarForm) -> str:
+    data = form.cleaned_data
+    bar_account(account, data["reason"], utc_now(), by=request.user.get_username(), note=data["note"])
+    return f"{account} is barred; the gateways of its open sessions are told to end them."
+
+
+def _lift(request: HttpRequest, account: Account, form: LiftForm) -> str:
+    lift_bar(account, by=request.user.get_username(), reason=form.cleaned_data["reason"])
+    return f"{account} may use services again."
+
+
+def _lift_this(request: HttpRequest, bar: AccountBar, form: LiftForm) -> str:
+    return _lift(request, bar.account, form)
+
+
+@admin.register(AccountBar)
+class AccountBarAdmin(ReadOnlyAdmin):
+    list_display = ("account_link", "reason", "since", "barred_by", "note")
+    list_display_links = ("reason",)
+    list_filter = (("reason", ChoicesDropdownFilter), ("barred_at", DaysFilter))
+    list_select_related = ("account",)
+    search_fields = ("=account__number", "barred_by")
+    search_help_text = "Account's number, or who barred it"
+    ordering = ("-barred_at",)
+    fields = (("account_link", "reason"), ("since", "barred_by"), "note")
+    page_actions = (
+        PageAction(
+            "lift",
+            "Lift the bar",
+            LIFT,
+            _lift_this,
+            LiftForm,
+            icon="lock_open",
+            primary=True,
+            explain=lambda bar: f"Lets the subscribers of account {bar.account} use services again.",
+            next_url=lambda bar: reverse("admin:charging_accountbar_changelist"),
+        ),
+    )
+
+    @display(description="Account")
+    def account_link(self, bar: AccountBar):
+        return link_to(bar.account)
+
+    @display(description="Since", ordering="barred_at")
+    def since(self, bar: AccountBar):
+        return instant(bar.barred_at)
+
+
+def _is_barred(account: Account) -> bool:
+    return AccountBar.objects.filter(account=account).exists()
+
+
+def _facts(request: HttpRequest, account: Account) -> list[Fact]:
+    bar = AccountBar.objects.filter(account=account).first()
+    if bar is None:
+        return []
+    return [Fact("Barred", badge(bar.get_reason_display(), "danger"), f"by {bar.barred_by}")]
+
+
+def _fired(request: HttpRequest, account: Account) -> Table:
+    firings = account.trigger_firings.select_related("trigger").order_by("-pk")
+    rows, previous_url, next_url = page_of(request, "triggers", firings)
+    return Table(
+        ("When", "Trigger", "What", "Value", "Threshold", "Then"),
+        [
+            (
+                instant(row.at, seconds=True),
+                link_to(row.trigger),
+                row.get_kind_display(),
+                plain_money(row.value_micros, account.currency),
+                plain_money(row.threshold_micros, account.currency),
+                badge(ACTION_LABELS[row.action], ACTION_COLOURS[row.action]),
+            )
+            for row in rows
+        ],
+        "No trigger has fired on this account.",
+        (3, 4),
+        previous_url=previous_url,
+        next_url=next_url,
+    )
+
+
+add_facts("charging.account", _facts)
+add_panel("charging.account", Panel("triggers", "Triggers", _fired, ("charging.view_triggerfiring",), 45))
+add_action(
+    "charging.account",
+    PageAction(
+        "bar",
+        "Bar",
+        BAR,
+        _bar,
+        BarForm,
+        icon="block",
+        danger=True,
+        offered=lambda account: account.closed_at is None and not _is_barred(account),
+        explain=lambda account: (
+            f"Nothing is granted to account {account} any more, and its open sessions are ended. What they used is "
+            "debited; top-ups still arrive."
+        ),
+    ),
+)
+add_action(
+    "charging.account",
+    PageAction(
+        "lift-bar",
+        "Lift the bar",
+        LIFT,
+        _lift,
+        LiftForm,
+        icon="lock_open",
+        offered=_is_barred,
+        explain=lambda account: f"Lets the subscribers of account {account} use services again.",
+    ),
+)
