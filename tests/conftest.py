@@ -12,11 +12,15 @@ import pytest
 from tests.fixtures.browser import browser, page, signed_in_page
 from tests.fixtures.celery_workers import celery_worker_process, database_url
 from tests.fixtures.database_servers import own_mariadb, own_redis
+from tests.fixtures.migrated_database import django_db_keepdb, django_db_modify_db_settings, django_db_setup
 
 __all__ = [
     "browser",
     "celery_worker_process",
     "database_url",
+    "django_db_keepdb",
+    "django_db_modify_db_settings",
+    "django_db_setup",
     "own_mariadb",
     "own_redis",
     "page",

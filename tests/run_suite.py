@@ -22,6 +22,13 @@ from bss_project import processes
 from tests import servers
 
 NOTHING_COLLECTED = 5
+# What a test commits here need not outlive the machine; tests of what survives a crash start a server of their own.
+UNSAFE_AND_QUICK = {
+    "innodb-flush-log-at-trx-commit": 0,
+    "innodb-flush-method": "nosync",
+    "innodb-doublewrite": "OFF",
+    "innodb-stats-persistent": "OFF",
+}
 
 
 def cores() -> int:
@@ -41,7 +48,7 @@ def database_and_broker(sqlite: bool) -> Iterator[dict[str, str]]:
         say(f"SQLite {sqlite3.sqlite_version}, Celery over the filesystem transport")
         yield {"DATABASE_URL": "sqlite:///var/unused-by-tests.sqlite3", "BROKER_URL": ""}
         return
-    with servers.mariadb() as mariadb, servers.redis() as redis:
+    with servers.mariadb(UNSAFE_AND_QUICK) as mariadb, servers.redis() as redis:
         say(f"MariaDB {mariadb.version()}, Redis {redis.version()}")
         yield {"DATABASE_URL": mariadb.url("bss"), "BROKER_URL": redis.url(0)}
 
@@ -59,8 +66,14 @@ def run_pytest(arguments: list[str], *, sqlite: bool, counts: Path | None = None
             }
             env = {**os.environ, **choice, **own}
             env.pop("PYTEST_XDIST_WORKER", None)
+            # Hundreds of processes start; each would compile what it imports anew.
+            env.pop("PYTHONDONTWRITEBYTECODE", None)
             if counts is not None:
-                env |= {"BSS_TEST_COUNTS": str(counts), "BSS_HYPOTHESIS_PROFILE": "ci"}
+                env |= {
+                    "BSS_TEST_COUNTS": str(counts),
+                    "BSS_HYPOTHESIS_PROFILE": "ci",
+                    "BSS_TEST_TEMPLATES": str(counts.parent / "templates"),
+                }
             process = subprocess.Popen(
                 [sys.executable, "-m", "pytest", *arguments], env=env, preexec_fn=processes.leash()
             )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +17,7 @@ from apps.billing import tasks
 from apps.billing.models import Activity, Bill, BillingAccount, BillLine, BillRun, BillRunChunk, Notification
 from apps.billing.services.activities import queue_activity
 from apps.charging.models import Balance
+from tests import python_processes
 from tests.billing.run_in_a_process import STEPS
 from tests.billing.scenes import EURO, Usage, at, lines_add_up, month, people, run, store, totals
 from tests.factories import make_cycle, make_plan
@@ -34,19 +33,22 @@ def cycle():
 
 
 @pytest.fixture
-def in_a_process(database_url) -> Callable[[str], subprocess.Popen]:
-    def start(step: str) -> subprocess.Popen:
-        return subprocess.Popen(
-            [sys.executable, "-m", "tests.billing.run_in_a_process", step, NOW.isoformat()],
-            env={**os.environ, "DJANGO_SETTINGS_MODULE": "bss_project.settings", "DATABASE_URL": database_url,
-                 "BSS_BILLING_CHUNK_ACCOUNTS": "2"},
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
+def in_a_process(database_url) -> Callable[[str], python_processes.Process]:
+    def start(step: str) -> python_processes.Process:
+        return python_processes.start(
+            ["-m", "tests.billing.run_in_a_process", step, NOW.isoformat()],
+            env={
+                **os.environ,
+                "DJANGO_SETTINGS_MODULE": "bss_project.settings",
+                "DATABASE_URL": database_url,
+                "BSS_BILLING_CHUNK_ACCOUNTS": "2",
+            },
+        )
 
     return start
 
 
-def ended(process: subprocess.Popen) -> int:
+def ended(process: python_processes.Process) -> int:
     output, _ = process.communicate(timeout=TIMEOUT_S)
     assert process.returncode in (0, -signal.SIGKILL), output
     return process.returncode

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -12,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import servers
+from tests import migrated, python_processes, servers
 from tests.charging.hammer import ACCOUNTS, OPENING_MICROS
 
 pytestmark = pytest.mark.mariadb_only
@@ -31,17 +29,11 @@ class Crashing:
             "DJANGO_SETTINGS_MODULE": "bss_project.settings",
             "BSS_VAR_DIR": str(folder / "var"),
         }
-        self.finish("manage.py", "migrate", "--verbosity", "0")
+        migrated.fill(self.env["DATABASE_URL"])
         self.finish("-m", "tests.charging.hammer", "setup")
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, *arguments],
-            env=self.env,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
+    def start(self, *arguments: str) -> python_processes.Process:
+        return python_processes.start(arguments, env=self.env)
 
     def finish(self, *arguments: str) -> str:
         process = self.start(*arguments)
@@ -49,7 +41,7 @@ class Crashing:
         assert process.returncode == 0, said
         return said
 
-    def hammer(self, log: str) -> subprocess.Popen[str]:
+    def hammer(self, log: str) -> python_processes.Process:
         return self.start("-m", "tests.charging.hammer", "run", "load", str(COUNT), str(self.folder / log))
 
     def answers(self, log: str) -> dict[tuple[str, str], tuple[str, str, str]]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from apps.charging.models import Balance, LedgerEntry, Reservation, StoredAnswer
 from apps.charging.services import executor as executors
 from apps.charging.services.event_loop import LoopExecutor
 from apps.charging.services.executor import BatchExecutor, ChargingUnavailable
+from tests import python_processes
 from tests.charging import hammer
 from tests.charging.online import MIB, item
 from tests.charging.stored import NOW, default_balance, make_prepaid, request
@@ -174,9 +173,9 @@ def test_a_batch_that_the_database_refuses_is_carried_out_without_the_culprit(
     assert results[7] is Result.UNABLE_TO_COMPLY
 
 
-def hammering(database_url: str, *arguments: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.charging.hammer", *arguments],
+def hammering(database_url: str, *arguments: str) -> python_processes.Process:
+    return python_processes.start(
+        ["-m", "tests.charging.hammer", *arguments],
         env={**os.environ, "DATABASE_URL": database_url, "DJANGO_SETTINGS_MODULE": "bss_project.settings"},
     )
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -19,6 +17,7 @@ from apps.charging.services.audit import differences
 from apps.charging.services.voucher_redemption import Redemption, redeem
 from apps.charging.services.vouchers import NewBatch, generate_batch
 from apps.kernel.errors import BssError
+from tests import python_processes
 from tests.charging.stored import NOW, account_of, assert_books_are_right, default_balance, make_prepaid
 from tests.factories import make_tenant
 
@@ -122,16 +121,14 @@ def test_vouchers_redeemed_side_by_side_are_all_credited():
 def test_a_generation_that_is_killed_midway_leaves_nothing_and_can_be_ordered_again(database_url):
     make_tenant()
 
-    def generate(count: int) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "tests.charging.voucher_maker", str(count), "killed-once"],
+    def generate(count: int) -> python_processes.Process:
+        return python_processes.start(
+            ["-m", "tests.charging.voucher_maker", str(count), "killed-once"],
             env={
                 **os.environ,
                 "DATABASE_URL": database_url,
                 "DJANGO_SETTINGS_MODULE": "bss_project.settings",
             },
-            stdout=subprocess.PIPE,
-            text=True,
         )
 
     process = generate(60_000)

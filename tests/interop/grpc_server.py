@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,8 @@ from django.conf import settings
 from apps.crmapi.server.certificates import development_certificate
 from apps.crmapi.services.clients import platform_token
 from apps.kernel.clock import utc_now
-from tests.interop.diameter.processes import ROOT, START_TIMEOUT_S, RunningServer
+from tests import python_processes
+from tests.interop.diameter.processes import START_TIMEOUT_S, RunningServer
 
 CLIENT_TIMEOUT_S = 120
 
@@ -25,13 +25,8 @@ CLIENT_TIMEOUT_S = 120
 def crm_server(database_url: str, *arguments: str, **environment: str) -> Iterator[RunningServer]:
     """The server with TLS on a free port; clients trust it by :func:`authority`."""
     own = {"DATABASE_URL": database_url, "DJANGO_SETTINGS_MODULE": "bss_project.settings"}
-    process = subprocess.Popen(
-        [sys.executable, "manage.py", "rungrpc", "--port", "0", *arguments],
-        cwd=ROOT,
-        env={**os.environ, **own, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
+    process = python_processes.start(
+        ["manage.py", "rungrpc", "--port", "0", *arguments], env={**os.environ, **own, **environment}
     )
     server = RunningServer(process)
     try:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,10 +13,10 @@ from apps.invoicing.domain.attempts import MOST_ATTEMPTS
 from apps.invoicing.models import BillDocument, BillRendering
 from apps.invoicing.services.document_files import digest_of, path_of
 from apps.invoicing.services.reissues import request_reissue
+from tests import python_processes
 from tests.invoicing.scenes import NOW, files_in, new_bills
 from tests.invoicing.test_formatter import format_all
 
-ROOT = Path(__file__).resolve().parents[2]
 STEPS = ("loaded", "rendered", "writing", "written", "placed", "committing", "committed")
 
 
@@ -30,10 +28,10 @@ def format_and_die(database_url: str, invoices: Path, step: str, count: int = 1,
         "BSS_INVOICES_DIR": str(invoices),
         "BSS_PDF_ENGINE": "plutoprint",
     }
-    command = [sys.executable, "-m", "tests.invoicing.killed_formatter", step, str(count), NOW.isoformat()]
-    command.append(str(only))
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
+    arguments = ["-m", "tests.invoicing.killed_formatter", step, str(count), NOW.isoformat(), str(only)]
+    process = python_processes.start(arguments, env=environment)
+    said = process.communicate()[0]
+    assert process.returncode == -signal.SIGKILL, said
 
 
 def check_whatever_is_there(invoices: Path) -> None:

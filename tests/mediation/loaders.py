@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests import python_processes
 
 
-def start(arguments: list[str], database_url: str, folder: Path) -> subprocess.Popen[str]:
+def start(arguments: list[str], database_url: str, folder: Path) -> python_processes.Process:
     """Start ``python ARGUMENTS`` with its folders below ``folder``."""
-    return subprocess.Popen(
-        [sys.executable, *arguments],
-        cwd=ROOT,
+    return python_processes.start(
+        arguments,
         env={
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "bss_project.settings",
@@ -22,13 +19,10 @@ def start(arguments: list[str], database_url: str, folder: Path) -> subprocess.P
             "BSS_VAR_DIR": str(folder),
             "BSS_CDR_MAX_AGE_DAYS": "36500",
         },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
     )
 
 
-def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
+def finish(process: python_processes.Process) -> tuple[int, str]:
     """Its exit status and what it said."""
     output, _ = process.communicate(timeout=300)
     return process.returncode, output

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +13,8 @@ from apps.crmapi.pb import crm_pb2_grpc
 from apps.crmapi.services.clients import platform_token
 from apps.kernel.clock import utc_now
 from apps.mediation.pb import billing_pb2 as billing
-from tests.interop.diameter.processes import ROOT, RunningServer
+from tests import python_processes
+from tests.interop.diameter.processes import RunningServer
 from tests.interop.grpc_server import authority
 
 
@@ -23,13 +22,8 @@ def start(database_url: str, *arguments: str, **environment: str) -> RunningServ
     """``manage.py rungrpc``; whoever starts it ends it. ``--port 0`` unless told otherwise."""
     own = {"DATABASE_URL": database_url, "DJANGO_SETTINGS_MODULE": "bss_project.settings"}
     port = () if "--port" in arguments else ("--port", "0")
-    process = subprocess.Popen(
-        [sys.executable, "manage.py", "rungrpc", *port, *arguments],
-        cwd=ROOT,
-        env={**os.environ, **own, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
+    process = python_processes.start(
+        ["manage.py", "rungrpc", *port, *arguments], env={**os.environ, **own, **environment}
     )
     server = RunningServer(process)
     assert server.listening.wait(60), "the server did not begin to listen"

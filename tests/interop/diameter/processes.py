@@ -6,11 +6,11 @@ import contextlib
 import os
 import re
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+
+from tests import python_processes
 
 ROOT = Path(__file__).resolve().parents[3]
 START_TIMEOUT_S = 60
@@ -19,7 +19,7 @@ START_TIMEOUT_S = 60
 class RunningServer:
     """A server process; ``log`` is what it has written."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: python_processes.Process) -> None:
         self.process = process
         self.port = 0
         self.log: list[str] = []
@@ -50,18 +50,11 @@ def diameter_server(
 ) -> Iterator[RunningServer]:
     """The server ``ocs.test`` of ``operator.test`` on a free port or the one given, which lets any peer in."""
     command = [
-        *(sys.executable, "manage.py", "rundiameter", "--port", str(port), "--accept-unknown-peers"),
+        *("manage.py", "rundiameter", "--port", str(port), "--accept-unknown-peers"),
         *("--origin-host", "ocs.test", "--origin-realm", "operator.test", *arguments),
     ]
     own = {"DATABASE_URL": database_url, "DJANGO_SETTINGS_MODULE": "bss_project.settings"}
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env={**os.environ, **own, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    process = python_processes.start(command, env={**os.environ, **own, **environment})
     server = RunningServer(process)
     try:
         if not server.listening.wait(START_TIMEOUT_S) or not server.port:
