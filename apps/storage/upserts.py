@@ -50,9 +50,7 @@ def select_many(
         listed = list(values)
         if listed:
             places.append(place)
-            before, after = sql.split("{values}")
-            inside = literal_rows(connection, [listed])[1:-1]
-            asked.append(b"%b%b%b" % (before.encode(), inside, after.encode()))
+            asked.append(_with_literals(connection, sql, listed))
     if asked:
         for place, rows in zip(places, _run_together(connection, b";".join(asked)), strict=True):
             found[place] = rows
@@ -180,15 +178,18 @@ def _execute(
 
 
 def select(connection: BaseDatabaseWrapper, sql: str, values: Iterable[int | str]) -> list[tuple[Any, ...]]:
-    """The rows of ``sql``, whose ``{values}`` becomes the list of these values; none where there are no values."""
+    """The rows of ``sql``, each of whose ``{values}`` becomes the list of these values; none where there are none."""
     listed = list(values)
     if not listed:
         return []
     if connection.vendor == "mysql":
-        inside = literal_rows(connection, [listed])[1:-1]
-        before, after = sql.split("{values}")
-        return run(connection, b"%b%b%b" % (before.encode(), inside, after.encode()))
-    return run(connection, sql.format(values=",".join("?" * len(listed))), listed)
+        return run(connection, _with_literals(connection, sql, listed))
+    times = sql.count("{values}")
+    return run(connection, sql.replace("{values}", ",".join("?" * len(listed))), listed * times)
+
+
+def _with_literals(connection: BaseDatabaseWrapper, sql: str, values: list[int | str]) -> bytes:
+    return literal_rows(connection, [values])[1:-1].join(sql.encode().split(b"{values}"))
 
 
 def run(

@@ -1,9 +1,9 @@
-"""What all reads of the room share: instants as the drivers give them, pages, limits."""
+"""What all reads of the room share: instants as the databases hold them, pages, limits."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
 from apps.kernel.errors import InvalidInput
@@ -15,12 +15,14 @@ MOST_AT_ONCE = 1_000
 T = TypeVar("T")
 
 
-def aware(value: datetime | str | None) -> datetime | None:
-    """An instant of a plain cursor: naive from MySQL, a text from SQLite where it comes out of a union."""
-    if value is None:
-        return None
-    found = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return found.replace(tzinfo=UTC)
+def instant_of_text(text: str) -> datetime:
+    """The instant that the database holds as this text in UTC."""
+    return datetime.fromisoformat(text + "+00:00")
+
+
+def instant_or_none(text: str | None) -> datetime | None:
+    """As :func:`instant_of_text`; None for NULL."""
+    return None if text is None else datetime.fromisoformat(text + "+00:00")
 
 
 def checked_limit(limit: int, most: int = MOST_AT_ONCE) -> int:

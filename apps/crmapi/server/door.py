@@ -41,6 +41,7 @@ class Door:
         self._most_unary_s = most_unary_s
         self._most_stream_s = most_stream_s
         self._group = GroupReader(threads, subscribers_answers, most_unary_s)
+        self._refreshing: asyncio.Future[None] | None = None
 
     def handlers(self) -> grpc.GenericRpcHandler:
         """What a grpc.aio server is given. Messages come and go as octets: they are read after the token was."""
@@ -56,7 +57,6 @@ class Door:
 
     def _unary(self, rpc: Rpc) -> Unary:
         async def handle(raw: bytes, context: Context) -> bytes:
-            ends_at = time.monotonic() + _seconds_left(context, self._most_unary_s)
             try:
                 admitted = await self._admitted(rpc, raw, context)
                 if read_together(admitted):
@@ -64,6 +64,7 @@ class Door:
                     found = await self._group.get(admitted)
                     if found is not None:
                         return found
+                ends_at = time.monotonic() + _seconds_left(context, self._most_unary_s)
                 work = self._threads.submit(answer, admitted, lambda: time.monotonic() > ends_at)
                 return await _until(ends_at, asyncio.wrap_future(work))
             except BssError as error:
@@ -100,9 +101,11 @@ class Door:
     async def _admitted(self, rpc: Rpc, raw: bytes, context: Context) -> Admitted:
         metadata, remote = context.invocation_metadata(), context.peer()
         now = utc_now()
-        if not self._admission.authenticator.is_fresh(now):
-            await self._in_thread(self._refresh_known)
-            now = utc_now()
+        if self._admission.authenticator.is_due(now):
+            refreshing = self._refreshed()
+            if not self._admission.authenticator.is_fresh(now):
+                await asyncio.shield(refreshing)
+                now = utc_now()
         try:
             return self._admission.admit(rpc, raw, metadata, remote, now, time.monotonic())
         except NotAllowed as error:
@@ -112,12 +115,22 @@ class Door:
             log.warning("call_too_early", rpc=rpc.name, remote=remote, reason=error.message)
             raise
 
+    def _refreshed(self) -> asyncio.Future[None]:
+        """Keys and revocations are being read anew: once for all calls, and mostly before any has to wait for it."""
+        if self._refreshing is None:
+            work = self._threads.submit(self._refresh_known)
+            self._refreshing = asyncio.wrap_future(work)
+            self._refreshing.add_done_callback(self._refresh_ended)
+        return self._refreshing
+
     def _refresh_known(self) -> None:
-        authenticator = self._admission.authenticator
-        now = utc_now()
-        # Several calls may have waited for this.
-        if not authenticator.is_fresh(now):
-            authenticator.refresh(now)
+        self._admission.authenticator.refresh(utc_now())
+
+    def _refresh_ended(self, ended: asyncio.Future[None]) -> None:
+        self._refreshing = None
+        if not ended.cancelled() and (error := ended.exception()) is not None:
+            # Calls go on by what is known until it is too old, and then say so.
+            log.error("keys_cannot_be_read", error=str(error)[:300])
 
     def _in_thread(self, work: Callable[..., Any], *args: Any) -> Awaitable[Any]:
         return asyncio.wrap_future(self._threads.submit(work, *args))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from apps.charging.models import DEFAULT_BALANCE
 from apps.crmapi.domain.subscribers import (
     Address,
     BundleHeld,
@@ -29,38 +30,32 @@ MODE_NAMES = {number: name for name, number in MODE_OF.items()} | {0: ""}
 
 
 def subscriber_message(view: SubscriberView) -> billing_pb2.Subscriber:
-    customer, address = view.customer, view.address
+    """The message of a subscriber. Its parts are given as dicts: a part that is a message would be copied."""
+    customer, address, card, plan = view.customer, view.address, view.card, view.plan
     message = billing_pb2.Subscriber(
         id=view.id,
         number=view.number,
         status=STATUS_OF[view.status],
         mode=MODE_OF.get(view.mode, 0),
         name=view.name,
-        customer=billing_pb2.Customer(
-            id=view.customer_id,
-            number=customer.number,
-            kind=customer.kind,
-            name=customer.name,
-            email=customer.email,
-            phone=customer.phone,
-            tax_number=customer.tax_number,
-            locale=customer.locale,
-        ),
-        resource=billing_pb2.Resource(msisdn=view.msisdn, imsi=view.imsi, handset=view.handset),
-        address=billing_pb2.Address(
-            street=address.street,
-            address_line2=address.address_line2,
-            postcode=address.postcode,
-            city=address.city,
-            region=address.region,
-            country=address.country,
-        ),
-        balance=billing_pb2.Balance(
-            tag="*default",
-            amount=units(view.balance_micros),
-            amount_micros=view.balance_micros,
-            reserved_micros=view.reserved_micros,
-        ),
+        customer={
+            "id": view.customer_id,
+            "number": customer.number,
+            "kind": customer.kind,
+            "name": customer.name,
+            "email": customer.email,
+            "phone": customer.phone,
+            "tax_number": customer.tax_number,
+            "locale": customer.locale,
+        },
+        resource={"msisdn": view.msisdn, "imsi": view.imsi, "handset": view.handset},
+        address=address._asdict(),
+        balance={
+            "tag": DEFAULT_BALANCE,
+            "amount": units(view.balance_micros),
+            "amount_micros": view.balance_micros,
+            "reserved_micros": view.reserved_micros,
+        },
         currency_id=NUMBER_OF.get(view.currency, 0),
         currency=view.currency,
         bill_cycle=view.cycle,
@@ -70,24 +65,13 @@ def subscriber_message(view: SubscriberView) -> billing_pb2.Subscriber:
         activated_at=seconds(view.activated_at),
         suspended_at=seconds(view.suspended_at),
         terminated_at=seconds(view.terminated_at),
+        # None leaves a part away.
+        card=None if card is None else _card(card),
+        price_plan_id=0 if plan is None else plan.id,
+        price_plan="" if plan is None else plan.code,
+        plan=None if plan is None else _plan(plan),
+        next_plan=None if view.next_plan is None else _plan(view.next_plan),
     )
-    if view.card is not None:
-        card = view.card
-        message.card.CopyFrom(
-            billing_pb2.Card(
-                brand=card.brand,
-                last_four=card.last_four,
-                expiry_month=card.expiry_month,
-                expiry_year=card.expiry_year,
-                holder=card.holder,
-            )
-        )
-    if view.plan is not None:
-        message.price_plan_id = view.plan.id
-        message.price_plan = view.plan.code
-        message.plan.CopyFrom(_plan(view.plan))
-    if view.next_plan is not None:
-        message.next_plan.CopyFrom(_plan(view.next_plan))
     for bundle in view.bundles:
         message.bundles.append(bundle.code)
         message.bundle_assignments.append(_bundle(bundle))
@@ -183,14 +167,24 @@ def enum_name(names: dict[int, str], number: int, where: str) -> str:
     return names[number]
 
 
-def _plan(held: PlanHeld) -> billing_pb2.PlanAssignment:
-    return billing_pb2.PlanAssignment(
-        price_plan_id=held.id,
-        code=held.code,
-        name=held.name,
-        start=seconds(held.start),
-        end=seconds(held.end),
-    )
+def _card(card: Card) -> dict[str, str | int]:
+    return {
+        "brand": card.brand,
+        "last_four": card.last_four,
+        "expiry_month": card.expiry_month,
+        "expiry_year": card.expiry_year,
+        "holder": card.holder,
+    }
+
+
+def _plan(held: PlanHeld) -> dict[str, str | int]:
+    return {
+        "price_plan_id": held.id,
+        "code": held.code,
+        "name": held.name,
+        "start": seconds(held.start),
+        "end": seconds(held.end),
+    }
 
 
 def _bundle(held: BundleHeld) -> billing_pb2.BundleAssignment:

@@ -7,6 +7,8 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import NamedTuple
 
 import structlog
 from django.conf import settings
@@ -20,6 +22,8 @@ from apps.kernel.errors import InvalidInput
 from apps.rating.models import Tenant
 
 log = structlog.get_logger(__name__)
+
+_readings = count(1)
 
 
 def token_rules() -> TokenRules:
@@ -40,8 +44,12 @@ def platform_keys() -> dict[str, SigningKey]:
 
 @dataclass(frozen=True)
 class Known:
-    """What the database says of keys, clients' limits, tenants and revocations, as read at ``read_at``."""
+    """What the database says of keys, clients' limits, tenants and revocations, as read at ``read_at``.
 
+    ``number`` tells one reading of this process from another.
+    """
+
+    number: int
     read_at: datetime
     keys: Mapping[str, SigningKey]
     limits: Mapping[str, tuple[float, int]]
@@ -75,6 +83,7 @@ def read_known(now: datetime) -> Known:
             client.burst or settings.API_BURST,
         )
     return Known(
+        number=next(_readings),
         read_at=now,
         keys=keys,
         limits=limits,
@@ -88,6 +97,15 @@ def read_known(now: datetime) -> Known:
     )
 
 
+class _Seen(NamedTuple):
+    """A token that was verified, and who calls with it by the reading ``number``; a newer one is asked again."""
+
+    claims: Claims
+    counts_until: datetime
+    number: int = 0
+    caller: Caller | None = None
+
+
 class Authenticator:
     """Verifies tokens for one process. Threads may share it; what it remembers is bounded."""
 
@@ -97,13 +115,19 @@ class Authenticator:
         self._rules = token_rules()
         self._lock = threading.Lock()
         self._known: Known | None = None
-        self._read: OrderedDict[str, Claims] = OrderedDict()
+        self._leeway = timedelta(seconds=self._rules.leeway_s)
+        self._read: OrderedDict[str, _Seen] = OrderedDict()
 
     def is_fresh(self, now: datetime) -> bool:
         """Whether a call now would be answered without the database."""
         known = self._known
         # A call that waited while others refreshed is a little older than what is known; so is a clock that went back.
         return known is not None and abs(now - known.read_at) < self._refresh
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether it is time to :meth:`refresh`, though calls may still be answered: half of the time has passed."""
+        known = self._known
+        return known is None or abs(now - known.read_at) >= self._refresh / 2
 
     def refresh(self, now: datetime) -> None:
         """Read keys, clients and revocations anew."""
@@ -125,42 +149,51 @@ class Authenticator:
                 f"the token is longer than {self._rules.max_octets} octets", code="token_too_large"
             )
         with self._lock:
-            claims = self._read.get(token)
-            if claims is not None:
+            seen = self._read.get(token)
+            if seen is not None:
                 self._read.move_to_end(token)
-        if claims is None:
+        if seen is None:
             claims = read_token(token, known.keys, self._rules, now)
-            with self._lock:
-                # Not if the keys were changed in between.
-                if self._known is known:
-                    self._read[token] = claims
-                    while len(self._read) > self._most:
-                        self._read.popitem(last=False)
-        elif claims.expires_at + timedelta(seconds=self._rules.leeway_s) <= now:
+            seen = _Seen(claims, claims.expires_at + self._leeway)
+        elif seen.counts_until <= now:
             raise Unauthenticated(
-                f"the token expired at {claims.expires_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
+                f"the token expired at {seen.claims.expires_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
                 code="expired",
             )
-        if claims.token_id in known.revoked:
-            raise Unauthenticated("the token was revoked", code="revoked")
-        tenant_id = known.tenants.get(claims.tenant)
-        if tenant_id is None:
-            raise Unauthenticated(f"there is no tenant {claims.tenant}", code="unknown_tenant")
-        calls_a_second, burst = known.limits.get(
-            claims.client, (float(settings.API_CALLS_A_SECOND), settings.API_BURST)
-        )
-        return Caller(
-            tenant_id=tenant_id,
-            tenant=claims.tenant,
-            subject=claims.subject,
-            client=claims.client,
-            roles=claims.roles,
-            expires_at=claims.expires_at,
-            token_id=claims.token_id,
-            subscriber_id=claims.subscriber_id,
-            calls_a_second=calls_a_second,
-            burst=burst,
-        )
+        if seen.caller is not None and seen.number == known.number:
+            return seen.caller
+        caller = _caller(seen.claims, known)
+        with self._lock:
+            # Not if what is known was read anew in between.
+            if self._known is known:
+                self._read[token] = seen._replace(number=known.number, caller=caller)
+                while len(self._read) > self._most:
+                    self._read.popitem(last=False)
+        return caller
+
+
+def _caller(claims: Claims, known: Known) -> Caller:
+    """Who calls, unless the token was revoked or its tenant is gone."""
+    if claims.token_id in known.revoked:
+        raise Unauthenticated("the token was revoked", code="revoked")
+    tenant_id = known.tenants.get(claims.tenant)
+    if tenant_id is None:
+        raise Unauthenticated(f"there is no tenant {claims.tenant}", code="unknown_tenant")
+    calls_a_second, burst = known.limits.get(
+        claims.client, (float(settings.API_CALLS_A_SECOND), settings.API_BURST)
+    )
+    return Caller(
+        tenant_id=tenant_id,
+        tenant=claims.tenant,
+        subject=claims.subject,
+        client=claims.client,
+        roles=claims.roles,
+        expires_at=claims.expires_at,
+        token_id=claims.token_id,
+        subscriber_id=claims.subscriber_id,
+        calls_a_second=calls_a_second,
+        burst=burst,
+    )
 
 
 def bearer_token(authorization: str) -> str:

@@ -142,6 +142,16 @@ def test_a_token_that_was_taken_back_or_has_expired_counts_no_longer_though_it_i
     assert refused.value.code == "unknown_tenant"
 
 
+def test_keys_are_due_to_be_read_anew_before_a_call_has_to_wait_for_it():
+    now = utc_now()
+    authenticator = Authenticator(refresh_s=2)
+    assert (authenticator.is_due(now), authenticator.is_fresh(now)) == (True, False)
+    authenticator.refresh(now)
+    for later_s, due, fresh in ((0, False, True), (1, True, True), (2, True, False), (-2, True, False)):
+        later = now + timedelta(seconds=later_s)
+        assert (authenticator.is_due(later), authenticator.is_fresh(later)) == (due, fresh)
+
+
 @pytest.mark.parametrize(
     ("wrong", "error"),
     [

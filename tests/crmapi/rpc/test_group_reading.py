@@ -53,6 +53,50 @@ def test_the_first_is_read_at_once_and_those_that_came_meanwhile_together(thread
     assert reading.groups == [[1], [3, 4, 5], [6, 7, 8]]
 
 
+def test_a_second_group_is_begun_beside_the_first_once_enough_wait(threads):
+    reading = Reading()
+
+    async def calls() -> list[int]:
+        reader = GroupReader(threads, reading.read, most_s=30, worth=3)
+        found = [reader.get(1)]
+        while len(reading.groups) < 1:
+            await asyncio.sleep(0.001)
+        found += [reader.get(2), reader.get(3)]
+        for _ in range(20):
+            await asyncio.sleep(0.001)
+        assert reading.groups == [[1]], "two are not worth a statement of their own"
+        found.append(reader.get(4))
+        while len(reading.groups) < 2:
+            await asyncio.sleep(0.001)
+        # There is no third, however many wait.
+        found += [reader.get(number) for number in range(5, 10)]
+        for _ in range(20):
+            await asyncio.sleep(0.001)
+        reading.gate.set()
+        return await asyncio.gather(*found)
+
+    assert asyncio.run(calls()) == [number * number for number in range(1, 10)]
+    assert reading.groups == [[1], [2, 3, 4], [5, 6, 7, 8, 9]]
+
+
+def test_calls_that_keep_coming_are_read_together_and_the_first_does_not_wait_for_ever(threads):
+    reading = Reading()
+    reading.gate.set()
+
+    async def calls() -> None:
+        reader = GroupReader(threads, reading.read, most_s=30, worth=5)
+        found = []
+        for number in range(8):
+            # One in every turn of the loop.
+            found.append(reader.get(number))
+            await asyncio.sleep(0)
+        await asyncio.gather(*found)
+
+    asyncio.run(calls())
+    assert len(reading.groups[0]) == 5
+    assert sorted(number for group in reading.groups for number in group) == list(range(8))
+
+
 def test_a_group_that_fails_fails_for_its_own_and_the_next_is_read(threads):
     reading = Reading()
     reading.gate.set()
