@@ -149,7 +149,7 @@ class Directory:
     def _known_terms(self) -> Terms:
         known = self._terms
         if known is None or known[0] < self._oldest():
-            known = self._terms = (self._clock(), Terms({}, {}))
+            known = self._terms = (self._clock(), Terms.nothing())
         return known[1]
 
     def _oldest(self) -> float:

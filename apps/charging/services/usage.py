@@ -162,10 +162,15 @@ def _payers(subscriber_ids: list[int], *, lock: bool) -> dict[int, int]:
 
 
 class Terms(NamedTuple):
-    """What is read once of each price plan and bundle: subject, expiry and free units."""
+    """What is read once of each price plan (subject, expiry, free units), bundle (free units) and tenant (code, zone)."""
 
     plans: dict[int, tuple[str, datetime, dict[str, tuple[Grant, ...]]]]
     bundles: dict[int, dict[str, tuple[Grant, ...]]]
+    tenants: dict[int, tuple[str, ZoneInfo]]
+
+    @classmethod
+    def nothing(cls) -> Terms:
+        return cls({}, {}, {})
 
 
 def lines_of(
@@ -179,18 +184,18 @@ def lines_of(
 
     ``terms`` are remembered from an earlier call, and added to.
     """
-    known = terms if terms is not None else Terms({}, {})
+    known = terms if terms is not None else Terms.nothing()
     plans = _plan_periods(subscriber_ids, first, last, known)
     bundles = _bundle_periods(subscriber_ids, first, last, known)
-    tenants = {
-        tenant_id: (code, ZoneInfo(time_zone))
-        for tenant_id, code, time_zone in Tenant.objects.values_list("pk", "code", "time_zone")
-    }
+    rows = select_in(
+        "SELECT id, mode, tenant_id FROM charging_account WHERE id IN ({values})", set(accounts.values())
+    )
+    if not known.tenants.keys() >= {tenant_id for _, _, tenant_id in rows}:
+        for tenant_id, code, time_zone in Tenant.objects.values_list("pk", "code", "time_zone"):
+            known.tenants[tenant_id] = (code, ZoneInfo(time_zone))
     owners = {
-        account_id: (mode == Account.Mode.PREPAID, *tenants[tenant_id])
-        for account_id, mode, tenant_id in select_in(
-            "SELECT id, mode, tenant_id FROM charging_account WHERE id IN ({values})", set(accounts.values())
-        )
+        account_id: (mode == Account.Mode.PREPAID, *known.tenants[tenant_id])
+        for account_id, mode, tenant_id in rows
     }
     return {
         subscriber_id: Line(
