@@ -162,7 +162,7 @@ def _payers(subscriber_ids: list[int], *, lock: bool) -> dict[int, int]:
 
 
 class Terms(NamedTuple):
-    """What is read once of each price plan (subject, expiry, free units), bundle (free units) and tenant (code, zone)."""
+    """What is read once: of a plan its subject, expiry and free units, of a bundle these, of a tenant code and zone."""
 
     plans: dict[int, tuple[str, datetime, dict[str, tuple[Grant, ...]]]]
     bundles: dict[int, dict[str, tuple[Grant, ...]]]
