@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import gc
 import os
-import signal
-import socket
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import grpc
@@ -26,24 +20,23 @@ from grpc_reflection.v1alpha import reflection
 from apps.crmapi.server.admission import Admission
 from apps.crmapi.server.configuration import ServerConfiguration
 from apps.crmapi.server.door import Door
+from apps.crmapi.server.group_reading import GROUPS_AT_ONCE
 from apps.crmapi.server.threads import DatabaseThreads
 from apps.crmapi.servicers.table import SERVICE
 from apps.crmapi.services.authentication import Authenticator
 from apps.crmapi.services.rate_limits import RateLimiter
+from apps.serving.ports import held_port
+from apps.serving.process import EndOfService, settle_memory
+from apps.serving.processes import Announce, keep_running
 
 log = structlog.get_logger(__name__)
 
-PARENT_CHECK_S = 1.0
 HEALTH_CHECK_S = 5.0
-RESTART_AFTER_S = 1.0
 # Beyond the time for draining, before a process is killed.
 CHILD_GRACE_S = 15.0
 MAX_METADATA_OCTETS = 16 * 1024
-GC_THRESHOLDS = (50_000, 20, 50)
 # How long a thread may keep the interpreter from others, seconds: database threads compute, the loop should not wait.
 SWITCH_INTERVAL_S = 0.0005
-
-Announce = Callable[[str], None]
 
 
 class CrmServer:
@@ -52,6 +45,8 @@ class CrmServer:
     def __init__(self, configuration: ServerConfiguration) -> None:
         self.configuration = configuration
         self.threads = DatabaseThreads(configuration.threads)
+        # Of their own: what they keep at hand, and the database for them, stays the same from group to group.
+        self.readers = DatabaseThreads(GROUPS_AT_ONCE, "grpc-readers")
         self.port = 0
         self._health = health_aio.HealthServicer()
         self._server = grpc.aio.server(
@@ -71,6 +66,7 @@ class CrmServer:
         door = Door(
             Admission(Authenticator(), RateLimiter()),
             self.threads,
+            self.readers,
             configuration.max_call_s,
             configuration.max_stream_s,
         )
@@ -106,7 +102,12 @@ class CrmServer:
             self._watch.cancel()
         await self._health.enter_graceful_shutdown()
         await self._server.stop(self.configuration.drain_s)
-        await asyncio.to_thread(self.threads.stop)
+        await asyncio.to_thread(self.stop_threads)
+
+    def stop_threads(self) -> None:
+        """Wait for what they are doing, and close their connections."""
+        self.threads.stop()
+        self.readers.stop()
 
     async def _watch_health(self) -> None:
         while True:
@@ -142,29 +143,20 @@ def run_server(configuration: ServerConfiguration, announce: Announce, parent_pi
 
 
 async def _serve(configuration: ServerConfiguration, announce: Announce, parent_pid: int | None) -> None:
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    end = EndOfService(parent_pid)
     server = CrmServer(configuration)
     try:
         await server.start()
     except OSError:
-        server.threads.stop()
+        server.stop_threads()
         raise
     announce(
         f"gRPC: listening at {configuration.bind}:{server.port} ({configuration.transport}), process {os.getpid()}"
     )
     if configuration.trust is not None and parent_pid is None:
         announce(f"gRPC: clients trust it by {configuration.trust} (a certificate for development)")
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
-    while not stop.is_set():
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), PARENT_CHECK_S)
-        if parent_pid is not None and os.getppid() != parent_pid:
-            break
+    settle_memory()
+    await end.wait()
     announce("gRPC: draining")
     await server.stop()
 
@@ -176,49 +168,11 @@ def run_processes(
 
     ``arguments`` start one of them (``manage.py rungrpc …``); one that dies is started again.
     """
-    with _reserved(configuration) as port:
+    if configuration.trust is not None:
+        announce(f"gRPC: clients trust it by {configuration.trust} (a certificate for development)")
+    with held_port(configuration.bind, configuration.port) as port:
         command = [sys.executable, *arguments, "--child-of", str(os.getpid()), "--port", str(port)]
-        stopping = False
-
-        def stop(*_: object) -> None:
-            nonlocal stopping
-            stopping = True
-
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, stop)
-        if configuration.trust is not None:
-            announce(f"gRPC: clients trust it by {configuration.trust} (a certificate for development)")
-        children = [subprocess.Popen(command) for _ in range(count)]
-        while not stopping:
-            time.sleep(0.1)
-            for index, child in enumerate(children):
-                if not stopping and child.poll() is not None:
-                    announce(f"gRPC: process {child.pid} ended with {child.returncode}; starting another")
-                    time.sleep(RESTART_AFTER_S)
-                    children[index] = subprocess.Popen(command)
-        for child in children:
-            child.send_signal(signal.SIGTERM)
-        for child in children:
-            try:
-                child.wait(configuration.drain_s + CHILD_GRACE_S)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
-
-
-@contextlib.contextmanager
-def _reserved(configuration: ServerConfiguration) -> Iterator[int]:
-    """Hold the port without listening, so that the processes share it and nobody else takes it."""
-    family = socket.AF_INET6 if ":" in configuration.bind else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as held:
-        # Another server that listens there without sharing is found by this.
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((configuration.bind, configuration.port))
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        held.bind((configuration.bind, configuration.port))
-        yield held.getsockname()[1]
+        keep_running(command, count, "gRPC", configuration.drain_s + CHILD_GRACE_S, announce)
 
 
 def as_child(configuration: ServerConfiguration) -> ServerConfiguration:

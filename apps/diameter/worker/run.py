@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import gc
 import os
-import signal
-import socket
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import structlog
 
@@ -23,19 +16,16 @@ from apps.diameter.worker.configuration import ServerConfiguration
 from apps.diameter.worker.loop import run_loop
 from apps.diameter.worker.server import DiameterServer
 from apps.native.finder import loaded_compiled
+from apps.serving.ports import held_port
+from apps.serving.process import EndOfService, settle_memory
+from apps.serving.processes import Announce, keep_running
 
 log = structlog.get_logger(__name__)
 
-PARENT_CHECK_S = 1.0
-RESTART_AFTER_S = 1.0
 CHILD_GRACE_S = 30.0
-# Messages and answers die young, and what is there after the start stays: collecting less often costs next to nothing.
-GC_THRESHOLDS = (50_000, 20, 50)
 
 # How long a thread may keep the interpreter from others, seconds: charging computes, and the loop should not wait.
 SWITCH_INTERVAL_S = 0.001
-
-Announce = Callable[[str], None]
 
 
 def run_server(configuration: ServerConfiguration, announce: Announce, parent_pid: int | None = None) -> None:
@@ -55,10 +45,7 @@ def run_server(configuration: ServerConfiguration, announce: Announce, parent_pi
 async def _serve(
     configuration: ServerConfiguration, executor: BatchExecutor, announce: Announce, parent_pid: int | None
 ) -> None:
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    end = EndOfService(parent_pid)
     forget_lines = executor.engine.directory.forget_lines
     server = DiameterServer(configuration, executor, end_silent_sessions, forget_lines)
     await server.start()
@@ -70,14 +57,8 @@ async def _serve(
         )
     compiled, loaded = loaded_compiled()
     announce(f"Diameter: {compiled} of {loaded} hot modules run compiled (apps/native)")
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
-    while not stop.is_set():
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), PARENT_CHECK_S)
-        if parent_pid is not None and os.getppid() != parent_pid:
-            break
+    settle_memory()
+    await end.wait()
     announce("Diameter: draining")
     await server.stop()
 
@@ -89,49 +70,16 @@ def run_processes(
 
     ``arguments`` start one of them (``manage.py rundiameter …``); one that dies is started again.
     """
-    with _reserved(configuration) as ports:
+    with contextlib.ExitStack() as held:
+        ports = [
+            held.enter_context(held_port(configuration.bind, port))
+            for port in (configuration.port, configuration.tls_port)
+            if port is not None
+        ]
         command = [sys.executable, *arguments, "--child-of", str(os.getpid()), "--port", str(ports[0])]
         if configuration.tls_port is not None:
             command += ["--tls-port", str(ports[1])]
-        stopping = False
-
-        def stop(*_: object) -> None:
-            nonlocal stopping
-            stopping = True
-
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, stop)
-        children = [subprocess.Popen(command) for _ in range(count)]
-        while not stopping:
-            time.sleep(0.1)
-            for index, child in enumerate(children):
-                if not stopping and child.poll() is not None:
-                    announce(f"Diameter: process {child.pid} ended with {child.returncode}; starting another")
-                    time.sleep(RESTART_AFTER_S)
-                    children[index] = subprocess.Popen(command)
-        for child in children:
-            child.send_signal(signal.SIGTERM)
-        for child in children:
-            try:
-                child.wait(CHILD_GRACE_S)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
-
-
-@contextlib.contextmanager
-def _reserved(configuration: ServerConfiguration) -> Any:
-    """Hold the ports, so that the processes share the same ones and nobody else takes them."""
-    with contextlib.ExitStack() as sockets:
-        ports = []
-        for port in (configuration.port, configuration.tls_port):
-            if port is not None:
-                held = sockets.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
-                held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-                held.bind((configuration.bind, port))
-                ports.append(held.getsockname()[1])
-        yield ports
+        keep_running(command, count, "Diameter", CHILD_GRACE_S, announce)
 
 
 def as_child(configuration: ServerConfiguration) -> ServerConfiguration:
