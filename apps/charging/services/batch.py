@@ -236,13 +236,14 @@ class _Batch:
         }
         together = sorted(self.sharing.together(account_ids))
         keys = {key for key in self.keys if key is not None}
-        accounts, balances, marks, barred, answers = select_many(
+        balances, accounts, marks, barred, answers = select_many(
             self.connection,
             [
-                (self._dialect(_ACCOUNTS), together),
                 # The default balance stands for its account, whose own row is left alone: bills and records that
                 # refer to one hold it for as long as their transaction lasts.
                 (self._balances_sql() + self.for_update, together),
+                # Behind the lock: whoever held it before may have closed or barred the account.
+                (self._dialect(_ACCOUNTS), together),
                 (self._dialect(_SESSION_MARKS), keys),
                 (self._dialect(_BARRED), subscriber_ids),
                 (self._dialect(_ANSWERS), self.digests),
