@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from apps.charging.domain.requests import Operation, RequestItem, Result, Units, UsedUnits
 from apps.charging.models import AccountBar, BalanceTrigger, SpendingWindow, TriggerFiring
 from apps.charging.services import ledger, operations
+from apps.charging.services.audit import differences
 from apps.charging.services.barring import bar_account, lift_bar
 from apps.charging.services.executor import forget_directory
 from apps.charging.services.lines import Directory
@@ -73,6 +74,19 @@ def test_a_balance_that_falls_below_fires_once_until_it_has_been_back():
     )
     assert ledger.LedgerEntry.objects.get(cause=firing.cause).amount_micros == -50_000
     assert_books_are_right()
+
+
+def test_the_audit_finds_a_firing_that_nothing_caused():
+    make_prepaid(balance_micros=600_000)
+    make_trigger(name="low")
+    charge_now(sms(3))
+    assert list(differences()) == []
+    TriggerFiring.objects.update(cause="nothing")
+
+    (found,) = differences()
+    assert str(found).endswith(
+        "of trigger low on account C1: movements of the account that did it is 1, its rows make 0"
+    )
 
 
 def test_a_dip_within_one_batch_is_seen():

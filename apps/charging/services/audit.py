@@ -127,6 +127,17 @@ PROOFS: list[Proof] = [
         " WHERE v.id BETWEEN {low} AND {high} AND v.status = 'redeemed'"
         f" AND g.amount_micros + g.units <> {_CREDITED} ORDER BY v.id",
     ),
+    Proof(
+        "triggers that fired",
+        "charging_triggerfiring",
+        "firing {} of trigger {} on account {}",
+        "movements of the account that did it",
+        "SELECT f.id, t.name, a.number, 1, 0 FROM charging_triggerfiring f"
+        " JOIN charging_balancetrigger t ON t.id = f.trigger_id JOIN charging_account a ON a.id = f.account_id"
+        " WHERE f.id BETWEEN {low} AND {high} AND NOT EXISTS (SELECT 1 FROM charging_ledgerentry e"
+        " JOIN charging_balance b ON b.id = e.balance_id WHERE e.cause = f.cause AND b.account_id = f.account_id)"
+        " ORDER BY f.id",
+    ),
 ]
 """In the order in which they are gone through. Rooms above add theirs with :func:`add_proof`."""
 
