@@ -161,19 +161,33 @@ class Debit:
 _new_charged: Callable[[type[ChargedUsage], tuple[object, ...]], ChargedUsage] = tuple.__new__
 
 
-class _Terms(NamedTuple):
-    """On what terms a service is charged to a number from ``since`` to ``until``.
+class _Counter:
+    """Free units used so far, found once and kept at hand; its key is looked up again only when it changes."""
 
-    ``priced_as`` begins a Usage, ``charged_to`` a ChargedUsage; ``grants`` are in their order of use.
-    """
+    __slots__ = ("key", "used")
+
+    def __init__(self, key: CounterKey, used: int) -> None:
+        self.key, self.used = key, used
+
+
+# A counter and its grant: units, included and excluded destinations.
+_Granted = tuple[_Counter, int, frozenset[str], frozenset[str]]
+# On what terms a service is charged: how a Usage begins, how a ChargedUsage does, and the grants in order of use.
+_Terms = tuple[tuple[str, str, str, str], tuple[int, int, int, int], tuple[_Granted, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Number:
+    """Whose a number is and on which plan from ``since`` to ``until``, and the terms of each service met."""
 
     since: datetime
     until: datetime
     line: Line
+    plan: PlanPeriod | None
+    year: int
+    month: int
     prepaid: bool
-    priced_as: tuple[str, str, str, str]
-    charged_to: tuple[int, int, int, int]
-    grants: tuple[tuple[CounterKey, Grant], ...]
+    terms: dict[str, _Terms]
 
 
 @dataclass(slots=True)
@@ -190,7 +204,9 @@ class UsageBook:
     stored: Mapping[CounterKey, int] = field(default_factory=dict)
     changed: set[CounterKey] = field(default_factory=set)
     debits: dict[tuple[int, date], Debit] = field(default_factory=dict)
-    _terms: dict[tuple[str, str], _Terms] = field(default_factory=dict)
+    _numbers: dict[str, _Number] = field(default_factory=dict)
+    # Two numbers of a subscriber, or a number before and after a change of plan, share their counters.
+    _counters: dict[CounterKey, _Counter] = field(default_factory=dict)
     _months: dict[str, _MonthFinder] = field(default_factory=dict)
     _days: dict[str, _DayFinder] = field(default_factory=dict)
 
@@ -209,87 +225,92 @@ class UsageBook:
         Raises UsageRefused (``unknown_subscriber``, ``unknown_service``, ``no_price_plan``) or the Rater's
         RatingError; the book is unchanged then.
         """
-        terms = self._terms.get((msisdn, service_code))
-        if terms is None or not terms.since <= start < terms.until:
-            terms = self._terms_of(msisdn, service_code, start)
-        usage = _new_usage(Usage, (*terms.priced_as, other_party, start, amount))
+        number = self._numbers.get(msisdn)
+        if number is None or not number.since <= start < number.until:
+            number = self._number_at(msisdn, start)
+        terms = number.terms.get(service_code)
+        if terms is None:
+            terms = self._terms_of(number, msisdn, service_code, start)
+        priced_as, charged_to, grants = terms
+        usage = _new_usage(Usage, (*priced_as, other_party, start, amount))
         allowances = []
-        if terms.grants:
-            counters = self.counters
-            for index, (key, grant) in enumerate(terms.grants):
-                remaining = grant.units
-                if remaining != UNLIMITED:
-                    remaining -= counters.get(key, 0)
-                    if remaining <= 0:
+        if grants:
+            for index, (counter, units, included, excluded) in enumerate(grants):
+                if units != UNLIMITED:
+                    units -= counter.used
+                    if units <= 0:
                         continue
-                allowances.append(
-                    _new_allowance(Allowance, (index, remaining, grant.included, grant.excluded))
-                )
+                allowances.append(_new_allowance(Allowance, (index, units, included, excluded)))
         if allowances:
             rated, taken = rater.rate_with_allowances(usage, allowances)
             for place, units in taken:
                 if units:
-                    key = terms.grants[int(place)][0]
-                    self.counters[key] = self.counters.get(key, 0) + units
-                    self.changed.add(key)
+                    counter = grants[int(place)][0]
+                    counter.used += units
+                    self.counters[counter.key] = counter.used
+                    self.changed.add(counter.key)
         else:
             rated = rater.rate(usage)
         cost_micros = rated.cost_micros
-        if terms.prepaid and cost_micros:
-            self._debit(terms.line, start, cost_micros)
+        if cost_micros and number.prepaid:
+            self._debit(number.line, start, cost_micros)
         return _new_charged(
             ChargedUsage,
-            (*terms.charged_to, rated.destination, cost_micros, rated.free_usage, rated.billed_usage),
+            (*charged_to, rated.destination, cost_micros, rated.free_usage, rated.billed_usage),
         )
 
-    def _terms_of(self, msisdn: str, service_code: str, start: datetime) -> _Terms:
-        """On what terms usage of ``service_code`` by ``msisdn`` is charged at ``start``, remembered for the next."""
+    def _number_at(self, msisdn: str, start: datetime) -> _Number:
+        """Whose ``msisdn`` is at ``start``, remembered for the next record."""
         line = self.line_of(msisdn, start)
         if line is None:
             raise UsageRefused(
                 f"no subscriber had the number {msisdn or '(empty)'} at {start:%Y-%m-%d %H:%M:%S} UTC",
                 code="unknown_subscriber",
             )
+        finder = self._months.get(line.zone.key)
+        if finder is None:
+            finder = self._months[line.zone.key] = _MonthFinder(line.zone)
+        year, month = finder.find(start)
+        # All that the terms depend on changes at one of these instants.
+        since, until = finder.period.start, finder.period.end
+        for periods in (self.holdings[msisdn], line.plans, line.bundles):
+            for period in periods:
+                for instant in (period.start, period.end):
+                    if instant <= start:
+                        if since < instant:
+                            since = instant
+                    elif instant < until:
+                        until = instant
+        plan = _valid_at(line.plans, start)
+        number = _Number(since, until, line, plan, year, month, line.prepaid, {})
+        self._numbers[msisdn] = number
+        return number
+
+    def _terms_of(self, number: _Number, msisdn: str, service_code: str, start: datetime) -> _Terms:
+        """On what terms usage of ``service_code`` is charged to the number, remembered for the next record."""
         service = self.services.get(service_code)
         if service is None:
             raise UsageRefused(
                 f"there is no service “{service_code}”; known are {', '.join(sorted(self.services))}",
                 code="unknown_service",
             )
-        plan = _valid_at(line.plans, start)
+        line, plan = number.line, number.plan
         if plan is None:
             raise UsageRefused(
                 f"the subscriber of {msisdn} had no price plan at {start:%Y-%m-%d %H:%M:%S} UTC",
                 code="no_price_plan",
             )
-        finder = self._months.get(line.zone.key)
-        if finder is None:
-            finder = self._months[line.zone.key] = _MonthFinder(line.zone)
-        year, month = finder.find(start)
-        # All that these terms depend on changes at one of these instants.
-        periods: tuple[Holding | PlanPeriod | BundlePeriod, ...] = (
-            *self.holdings[msisdn],
-            *line.plans,
-            *line.bundles,
-        )
-        since, until = finder.period.start, finder.period.end
-        for period in periods:
-            for instant in (period.start, period.end):
-                if since < instant <= start:
-                    since = instant
-                elif start < instant < until:
-                    until = instant
-        terms = self._terms[msisdn, service_code] = _Terms(
-            since=since,
-            until=until,
-            line=line,
-            prepaid=line.prepaid,
-            priced_as=(line.tenant, service.category, plan.subject, service.type_of_record),
-            charged_to=(line.subscriber_id, line.account_id, service.service_id, plan.price_plan_id),
-            grants=tuple(
-                (CounterKey(line.subscriber_id, year, month, service.service_id, grant.origin), grant)
-                for grant in self._grants(line, plan, service_code, start)
-            ),
+        granted = []
+        for origin, units, included, excluded in self._grants(line, plan, service_code, start):
+            key = CounterKey(line.subscriber_id, number.year, number.month, service.service_id, origin)
+            counter = self._counters.get(key)
+            if counter is None:
+                counter = self._counters[key] = _Counter(key, self.counters.get(key, 0))
+            granted.append((counter, units, included, excluded))
+        terms = number.terms[service_code] = (
+            (line.tenant, service.category, plan.subject, service.type_of_record),
+            (line.subscriber_id, line.account_id, service.service_id, plan.price_plan_id),
+            tuple(granted),
         )
         return terms
 

@@ -133,6 +133,7 @@ class ProtobufFormat:
                 other_party = cdr.other_party
                 if not other_party.isdigit() or other_party[0] == "0":
                     other_party = normalise(other_party)
+                up, down = cdr.octets_up, cdr.octets_down
                 found += 1
                 yield make(
                     UsageRecord,
@@ -143,7 +144,8 @@ class ProtobufFormat:
                         msisdn,
                         other_party,
                         cdr.duration_s,
-                        _octets(cdr.octets_up, cdr.octets_down),
+                        # A negative direction is not made up for by the other.
+                        up + down if up >= 0 and down >= 0 else min(up, down),
                         cdr.events,
                         cdr.record_id,
                         cdr.source,
@@ -171,11 +173,6 @@ class ProtobufFormat:
         for item in self.read(BytesReader(delimited(raw)), options):
             return item._replace(offset=0)
         return Reject(0, MALFORMED, "there is no record in it", raw[:RAW_LIMIT])
-
-
-def _octets(up: int, down: int) -> int:
-    """Both directions together; a negative one is not made up for by the other."""
-    return min(up, down) if up < 0 or down < 0 else up + down
 
 
 def _written_length(length: int) -> bytes:

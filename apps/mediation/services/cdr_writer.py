@@ -58,7 +58,9 @@ def instant_of(epoch: int) -> datetime:
 @cache
 def clock_texts() -> list[str]:
     """The text of each second of a day."""
-    return [f" {s // 3600:02d}:{s // 60 % 60:02d}:{s % 60:02d}" for s in range(DAY_S)]
+    sixty = [f":{n:02d}" for n in range(60)]
+    minutes = [f" {hour:02d}{minute}" for hour in range(24) for minute in sixty]
+    return [minute + second for minute in minutes for second in sixty]
 
 
 class StartTexts(dict[int, str]):

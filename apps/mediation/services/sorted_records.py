@@ -1,4 +1,7 @@
-"""Any number of records in the order of their start, in bounded memory: sorted runs on disk, merged when read."""
+"""Any number of records in the order of their start, in bounded memory: sorted runs on disk, merged when read.
+
+By the first field alone, which takes half the time: those that share it stay in the order in which they were added.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,14 @@ import tempfile
 from collections.abc import Iterator
 from heapq import merge
 from itertools import islice
+from operator import itemgetter
 from typing import IO, Any
 
 # A run of CDRs takes some 90 MB while it is in memory.
 RUN_RECORDS = 120_000
 # How many records of each run are in memory while runs are merged.
 BLOCK_RECORDS = 500
+_FIRST = itemgetter(0)
 
 
 class SortedRecords:
@@ -69,7 +74,7 @@ class SortedRecords:
     def _spill(self) -> None:
         if self._file is None:
             self._file = tempfile.TemporaryFile(prefix="bss-records-")  # noqa: SIM115
-        self._current.sort()
+        self._current.sort(key=_FIRST)
         self._bounds += [self._current[0][0], self._current[-1][0]]
         blocks = []
         for start in range(0, len(self._current), BLOCK_RECORDS):
@@ -85,12 +90,12 @@ class SortedRecords:
         return (min(firsts), max(firsts)) if firsts else None
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
-        self._current.sort()
+        self._current.sort(key=_FIRST)
         if not self._runs:
             return iter(self._current)
         if len(self._runs) == 1 and not self._current:
             return self._read_run(self._runs[0])
-        return merge(*(self._read_run(blocks) for blocks in self._runs), self._current)
+        return merge(*(self._read_run(blocks) for blocks in self._runs), self._current, key=_FIRST)
 
     def _read_run(self, blocks: list[tuple[int, int]]) -> Iterator[tuple[Any, ...]]:
         for place, length in blocks:
