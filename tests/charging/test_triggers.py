@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import connection
 
 from apps.charging.domain.requests import Operation, RequestItem, Result, Units, UsedUnits
 from apps.charging.models import AccountBar, BalanceTrigger, SpendingWindow, TriggerFiring
 from apps.charging.services import ledger, operations
 from apps.charging.services.audit import differences
 from apps.charging.services.barring import bar_account, lift_bar
-from apps.charging.services.executor import forget_directory
+from apps.charging.services.executor import Engine, forget_directory
 from apps.charging.services.lines import Directory
 from apps.kernel.errors import Conflict, InvalidInput
 from apps.rating.models import Tenant
@@ -253,3 +255,31 @@ def test_terms_that_make_no_sense_are_refused(terms, field):
         make_trigger(**terms)
 
     assert field in caught.value.message_dict
+
+
+@pytest.mark.django_db(transaction=True)
+def test_several_processes_that_spend_at_once_fire_once():
+    make_prepaid(balance_micros=2_000_000)
+    make_trigger(threshold_micros=1_000_000, name="low")
+    make_trigger("spent", 900_000, name="fast", window_s=3_600)
+    # Each has an engine of its own, as a process has.
+    engines = [Engine() for _ in range(4)]
+
+    def spend(number: int) -> None:
+        try:
+            for part in range(8):
+                engines[number].run([sms(number=number * 100 + part)], NOW)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=spend, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert default_balance().amount_micros == 2_000_000 - 32 * 50_000
+    assert sorted((name, value) for name, _, value in fired()) == [("fast", 950_000), ("low", 950_000)]
+    steps = SpendingWindow.objects.get().steps
+    assert sum(int(step.split(":")[1]) for step in steps.split()) == 32 * 50_000
+    assert_books_are_right()
