@@ -441,6 +441,13 @@ def test_another_tenants_subscriber_is_not_found_by_any_call(call):
     assert get_subscribers([SubscriberKey("mvno", theirs.pk)], now=NOW) == [None]
 
 
+@pytest.mark.parametrize("number", [-1, 2**63, 10**20])
+def test_an_id_that_no_database_could_have_given_is_not_found(number):
+    make_tenant()
+    with pytest.raises(NotFound):
+        get_subscriber("default", subscriber_id=number, now=NOW)
+
+
 def test_a_tenant_that_there_is_not_is_said_so():
     with pytest.raises(BssError) as refused:
         get_subscriber("nobody", subscriber_id=1, now=NOW)

@@ -29,6 +29,8 @@ from apps.crmapi.selectors.rows import instant_of_text, instant_or_none
 from apps.storage.bulk import database_instant
 from apps.storage.upserts import select, select_many
 
+BIGGEST_ID = 2**63 - 1
+
 MSISDN, IMSI, HANDSET = "msisdn", "imsi", "handset"
 
 # Instants as text: what the drivers make of them costs more than reading the row.
@@ -75,10 +77,11 @@ WHERE r.kind = 'msisdn' AND r.value IN ({{values}})
 
 def subscriber_views(ids: Collection[int], now: datetime) -> dict[int, tuple[int, SubscriberView]]:
     """By id: the tenant's id and the subscriber as it is at ``now``. Those that do not exist are absent."""
-    if not ids:
+    # SQLite takes no larger number, and nobody has one.
+    wanted = [int(pk) for pk in ids if 0 < pk <= BIGGEST_ID]
+    if not wanted:
         return {}
     connection = _connection()
-    wanted = [int(pk) for pk in ids]
     people, rows = select_many(
         connection,
         [(_statement(connection.vendor, sql, now), wanted) for sql in (_PEOPLE, _HELD)],
