@@ -18,7 +18,7 @@ from apps.mediation.models import Cdr, CdrFile, Source, SuspendedRecord
 from apps.rating.services.publishing import publish
 from tests.factories import make_plan, make_subscriber, make_tenant
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
 
 @pytest.fixture

@@ -109,6 +109,7 @@ def test_every_panel_of_every_page_renders(world):
             assert answer.context["shown_panel"].key == panel.key
 
 
+@pytest.mark.any_database
 def test_every_action_page_asks_before_it_does_anything(world):
     client = signed_in()
     asked = 0
@@ -127,6 +128,7 @@ def test_every_action_page_asks_before_it_does_anything(world):
     assert asked > 20
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("group", STAFF)
 def test_each_group_sees_every_list_and_page(world, group):
     client = signed_in(group)
@@ -143,6 +145,7 @@ def test_each_group_sees_every_list_and_page(world, group):
     assert wrong == {}
 
 
+@pytest.mark.any_database
 def test_an_auditor_changes_nothing(world):
     client = signed_in("auditor")
     for label in LABELS:
@@ -157,6 +160,7 @@ def test_an_auditor_changes_nothing(world):
             assert client.post(pages["change"], {}).status_code == 403, pages["change"]
 
 
+@pytest.mark.any_database
 def test_an_auditor_may_do_no_action_but_ask_for_prices(world):
     client = signed_in("auditor")
     allowed = []
@@ -176,6 +180,7 @@ def test_an_auditor_may_do_no_action_but_ask_for_prices(world):
     assert "rating.tariffversion enquiry" in allowed
 
 
+@pytest.mark.any_database
 def test_what_happened_is_never_edited_not_even_by_a_superuser(world):
     client = signed_in()
     for label in sorted(NEVER_EDITED):
@@ -186,6 +191,7 @@ def test_what_happened_is_never_edited_not_even_by_a_superuser(world):
             assert client.post(pages["delete"], {"post": "yes"}).status_code == 403, label
 
 
+@pytest.mark.any_database
 def test_an_operator_does_not_touch_billing_and_billing_does_not_touch_subscribers(world):
     operator, billing = signed_in("operator"), signed_in("billing")
     run_cycle = ADMINS["billing.billcycle"].action_url("run", first_row("billing.billcycle"))
@@ -198,12 +204,14 @@ def test_an_operator_does_not_touch_billing_and_billing_does_not_touch_subscribe
     assert billing.get(url("rating.priceplan", "add")).status_code == 200
 
 
+@pytest.mark.any_database
 def test_whoever_is_not_signed_in_is_asked_to():
     answer = Client().get(url("billing.bill", "changelist"))
     assert answer.status_code == 302
     assert answer["Location"].startswith(reverse("admin:login"))
 
 
+@pytest.mark.any_database
 def test_pages_that_cannot_be_shown_say_so_in_words(world):
     operator = signed_in("operator")
     missing = operator.get("/admin/nowhere/")
@@ -214,6 +222,7 @@ def test_pages_that_cannot_be_shown_say_so_in_words(world):
     assert "Your account has not the permission" in refused.content.decode()
 
 
+@pytest.mark.any_database
 def test_the_navigation_shows_each_group_only_where_it_may_go(world):
     home = reverse("admin:index")
     for group, hidden in ((None, ()), ("auditor", ("Users", "Groups")), ("operator", ("Users", "Groups"))):

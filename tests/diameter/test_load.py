@@ -191,6 +191,7 @@ def load(charging: FakeCharging | None = None, **changes: Any) -> Any:
     return asyncio.run(play())
 
 
+@pytest.mark.any_database
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("pace", [{}, {"rate": 400.0}])
 def test_gateways_play_sessions_to_their_end_and_count_what_came(pace):
@@ -209,6 +210,7 @@ def test_gateways_play_sessions_to_their_end_and_count_what_came(pace):
     assert figures["latency_ms"]["p99"] >= figures["latency_ms"]["p50"] > 0
 
 
+@pytest.mark.any_database
 @pytest.mark.django_db(transaction=True)
 def test_a_repeat_that_is_answered_differently_is_found():
     numbers = iter(range(1_000_000, 2_000_000))
@@ -224,6 +226,7 @@ def test_a_repeat_that_is_answered_differently_is_found():
     assert "a repeat was answered differently" in different.problems
 
 
+@pytest.mark.any_database
 @pytest.mark.django_db(transaction=True)
 def test_a_server_that_falls_is_asked_again_with_the_t_flag():
     async def play() -> Any:
@@ -274,6 +277,7 @@ class ServerThread(threading.Thread):
         fake.close()
 
 
+@pytest.mark.any_database
 @pytest.mark.django_db(transaction=True)
 def test_the_command_prints_a_summary_for_programs():
     server = ServerThread()

@@ -9,6 +9,8 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from apps.charging.models import Balance
 from apps.charging.services.audit import differences
 from apps.diameter.load.client import GatewayClient
@@ -75,6 +77,7 @@ async def answered(port: int, host: str) -> int:
     return code
 
 
+@pytest.mark.any_database
 def test_processes_share_a_port_one_that_falls_is_replaced_and_all_stop_together(database_url):
     make_prepaid(1)
 

@@ -16,6 +16,7 @@ BLOCK, BLOCKS = 20_000, 25
 MOST_MB = 250
 
 
+@pytest.mark.any_database
 @pytest.mark.django_db(transaction=True)
 def test_half_a_million_records_are_put_in_order_in_little_memory(database_url: str, folders: Path):
     make_operator(1)

@@ -90,6 +90,7 @@ def cycle(number: int) -> BillCycle:
     return BillCycle.objects.create(number=number, tenant=tenant)
 
 
+@pytest.mark.any_database
 def test_the_admin_answers_while_the_first_password_stays_out_of_the_log(
     serve: Callable[..., Serve], tmp_path: Path
 ) -> None:
@@ -114,6 +115,7 @@ def test_a_new_bill_cycle_gets_its_worker_and_a_retired_one_loses_it(serve: Call
     eventually(lambda: len(descendants(running.process.pid)) == 1)
 
 
+@pytest.mark.any_database
 def test_ctrl_c_stops_everything(serve: Callable[..., Serve]) -> None:
     running = serve("--only", "web,maintenance")
     # Web and its two processes, and the worker.
@@ -125,6 +127,7 @@ def test_ctrl_c_stops_everything(serve: Callable[..., Serve]) -> None:
     assert not running.ready_file.exists()
 
 
+@pytest.mark.any_database
 def test_nothing_is_left_when_the_supervisor_is_killed(serve: Callable[..., Serve]) -> None:
     running = serve("--only", "web,beat,maintenance", "--concurrency", "2")
     # Web and its two processes, beat, the worker and its two.
@@ -134,6 +137,7 @@ def test_nothing_is_left_when_the_supervisor_is_killed(serve: Callable[..., Serv
     eventually(lambda: not any(lives(pid) for pid in pids))
 
 
+@pytest.mark.any_database
 def test_an_address_in_use_is_said_before_anything_starts(serve: Callable[..., Serve]) -> None:
     running = serve("--only", "web")
     with pytest.raises(CommandError, match="Choose another address with --bind"):

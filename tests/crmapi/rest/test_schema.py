@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
 from schemathesis.checks import (
@@ -30,7 +32,8 @@ from schemathesis.openapi import from_wsgi
 from tests.crmapi.rest.operations_table import TABLE
 from tests.crmapi.rest.world import Api, World, make_rest_world
 
-EXAMPLES = 5
+# The second database needs no new proof that the descriptions are kept, only of what it stores and finds.
+EXAMPLES = 5 if settings.DATABASES["default"]["ENGINE"].endswith("mysql") else 2
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -121,7 +124,7 @@ def fuzzer(world: World, operation: Any, mode: GenerationMode, token: str, sent:
     positive = mode is GenerationMode.POSITIVE
     checks = CHECKS if positive else [*CHECKS, negative_data_rejection]
 
-    @settings(
+    @hypothesis_settings(
         max_examples=EXAMPLES,
         derandomize=True,
         database=None,

@@ -104,6 +104,7 @@ def gateway(compiled, database_url) -> Iterator[tuple[Gateway, RecordingRelay]]:
             erlang.process.wait()
 
 
+@pytest.mark.any_database
 def test_a_strict_gateway_finds_nothing_wrong_with_a_whole_session(gateway, tmp_path):
     erlang, relay = gateway
 

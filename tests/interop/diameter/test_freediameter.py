@@ -53,6 +53,7 @@ def relay(database_url) -> Iterator[RecordingRelay]:
         yield relay
 
 
+@pytest.mark.any_database
 def test_a_gateway_on_freediameter_takes_every_answer(extension, relay, tmp_path):
     files = certificate_files(tmp_path)
     configuration = tmp_path / "freeDiameter.conf"

@@ -20,7 +20,7 @@ from tests.diameter.messages import ccr, ccr_avps, cer, dwr, message, raw_avp
 from tests.diameter.test_server import configuration, eventually, gateway, open_session, split_whole
 from tests.interop.diameter.recording import Chunk, RecordingRelay, complaints_of_tshark
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
 MSCC = "Multiple-Services-Credit-Control"
 FINALS = (

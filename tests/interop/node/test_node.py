@@ -15,7 +15,7 @@ from tests.factories import LONG_AGO, make_cycle, make_plan, make_tenant, new_li
 from tests.interop.diameter.processes import ROOT
 from tests.interop.grpc_server import authority, crm_server, other_authority, run_client, token
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 HERE = Path(__file__).resolve().parent
 MSISDN = "4915559000002"
 

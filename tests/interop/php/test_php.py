@@ -19,7 +19,7 @@ from tests.factories import LONG_AGO, make_cycle, make_plan, make_tenant, new_li
 from tests.interop.grpc_server import authority, crm_server, other_authority, token
 from tests.interop.php.client import CLIENT, generate, php
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 OTHERS = 40
 MSISDN = "4915559000001"
 PREPAID = 1
