@@ -22,6 +22,7 @@ from apps.backoffice.filters import DaysFilter
 from apps.backoffice.forms import ActionForm
 from apps.backoffice.paging import InfinitePaginator
 from apps.backoffice.panels import Fact, Panel, Table, add_facts, add_panel, page_of
+from apps.charging.domain.triggers import window_from_text
 from apps.charging.models import Account, AccountBar, BalanceTrigger, TriggerFiring
 from apps.charging.services.barring import bar_account, lift_bar
 from apps.charging.services.executor import forget_directory
@@ -233,6 +234,59 @@ def _fired(request: HttpRequest, account: Account) -> Table:
     )
 
 
+def _firings_of(request: HttpRequest, trigger: BalanceTrigger) -> Table:
+    firings = trigger.firings.select_related("account").order_by("-pk")
+    rows, previous_url, next_url = page_of(request, "firings", firings)
+    return Table(
+        ("When", "Account", "Value", "Threshold", "Then"),
+        [
+            (
+                instant(row.at, seconds=True),
+                link_to(row.account),
+                plain_money(row.value_micros, row.account.currency),
+                plain_money(row.threshold_micros, row.account.currency),
+                badge(ACTION_LABELS[row.action], ACTION_COLOURS[row.action]),
+            )
+            for row in rows
+        ],
+        "It has not fired.",
+        (2, 3),
+        previous_url=previous_url,
+        next_url=next_url,
+    )
+
+
+def _spending(request: HttpRequest, trigger: BalanceTrigger) -> Table:
+    """What accounts spent within the window that ended with their last spending."""
+    windows = trigger.windows.select_related("account").order_by("-pk")
+    rows, previous_url, next_url = page_of(request, "spending", windows)
+    return Table(
+        ("Account", "Spent in its last window", "Rests until"),
+        [
+            (
+                link_to(row.account),
+                plain_money(
+                    sum(micros for _, micros in window_from_text(row.steps, None).steps), trigger.currency
+                ),
+                instant(row.rests_until),
+            )
+            for row in rows
+        ],
+        "Nobody has spent anything yet." if trigger.window_s else "It does not watch spending.",
+        (1,),
+        previous_url=previous_url,
+        next_url=next_url,
+    )
+
+
+add_panel(
+    "charging.balancetrigger",
+    Panel("firings", "Fired", _firings_of, ("charging.view_triggerfiring",), 10),
+)
+add_panel(
+    "charging.balancetrigger",
+    Panel("spending", "Spending", _spending, ("charging.view_spendingwindow",), 20),
+)
 add_facts("charging.account", _facts)
 add_panel("charging.account", Panel("triggers", "Triggers", _fired, ("charging.view_triggerfiring",), 45))
 add_action(
