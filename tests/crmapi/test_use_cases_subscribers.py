@@ -389,7 +389,7 @@ def test_many_subscribers_are_read_with_as_many_statements_as_one(monkeypatch):
 
     monkeypatch.setattr("apps.crmapi.selectors.subscriber_rows.select_many", counted)
     get_subscriber("default", subscriber_id=people[0].pk, now=NOW)
-    found = get_subscribers(keys, now=NOW)
+    found = get_subscribers(keys, now=NOW).views()
     assert trips == [2, 2], "one trip each, of two statements"
     assert [view.number if view else None for view in found] == [
         "S1",
@@ -438,7 +438,7 @@ def test_another_tenants_subscriber_is_not_found_by_any_call(call):
         call(theirs.pk)
     theirs.refresh_from_db()
     assert (theirs.status, theirs.name) == ("active", "")
-    assert get_subscribers([SubscriberKey("mvno", theirs.pk)], now=NOW) == [None]
+    assert get_subscribers([SubscriberKey("mvno", theirs.pk)], now=NOW).views() == [None]
 
 
 @pytest.mark.parametrize("number", [-1, 2**63, 10**20])

@@ -11,7 +11,12 @@ from django.db.models import Q, QuerySet
 from apps.charging.models import Account
 from apps.crmapi.domain.subscribers import FreeResource, SubscriberFilter, SubscriberView
 from apps.crmapi.selectors.rows import ROWS_A_PAGE, checked_choice, checked_limit, checked_not_negative
-from apps.crmapi.selectors.subscriber_rows import holders_of, subscriber_views
+from apps.crmapi.selectors.subscriber_rows import (
+    SubscriberRows,
+    holders_of,
+    subscriber_rows,
+    subscriber_views,
+)
 from apps.crmapi.selectors.tenants import TenantInfo, tenant_of
 from apps.kernel.errors import InvalidInput, NotFound
 from apps.rating.models import PricePlan
@@ -47,11 +52,27 @@ def get_subscriber(tenant: str, *, now: datetime, subscriber_id: int = 0, msisdn
     return found[1]
 
 
-def get_subscribers(keys: Sequence[SubscriberKey], *, now: datetime) -> list[SubscriberView | None]:
-    """Many at once, of any tenants, with a constant number of queries; None where :func:`get_subscriber` finds none.
+class FoundSubscribers:
+    """What was read for some keys; :meth:`views` needs no database any more."""
 
-    For a server that answers calls which came in while the last ones were read together (no call waits for others).
-    A key without id and MSISDN, or of a tenant that there is not, is None too.
+    def __init__(self, wanted: Sequence[tuple[int, int]], rows: SubscriberRows) -> None:
+        self._wanted, self._rows = wanted, rows
+
+    def views(self) -> list[SubscriberView | None]:
+        """A subscriber for each key, in their order; None where :func:`get_subscriber` finds none."""
+        views = self._rows.views()
+        found: list[SubscriberView | None] = []
+        for owner_id, pk in self._wanted:
+            view = views.get(pk)
+            found.append(view[1] if view is not None and view[0] == owner_id else None)
+        return found
+
+
+def get_subscribers(keys: Sequence[SubscriberKey], *, now: datetime) -> FoundSubscribers:
+    """Many at once, of any tenants, with a constant number of queries.
+
+    For a server that answers together calls which came together. A key without id and MSISDN, or of a tenant that
+    there is not, finds nobody.
     """
     owners: dict[str, TenantInfo | None] = {}
     for code in {key.tenant for key in keys}:
@@ -61,19 +82,14 @@ def get_subscribers(keys: Sequence[SubscriberKey], *, now: datetime) -> list[Sub
             owners[code] = None
     numbers = {plain_msisdn(key.msisdn) for key in keys if not key.id and key.msisdn}
     holders = holders_of(numbers, now)
-    ids: list[int] = []
+    wanted: list[tuple[int, int]] = []
     for key in keys:
         owner = owners[key.tenant]
         if owner is None:
-            ids.append(0)
+            wanted.append((0, 0))
         else:
-            ids.append(key.id or holders.get((owner.id, plain_msisdn(key.msisdn)), 0))
-    views = subscriber_views({pk for pk in ids if pk}, now)
-    found: list[SubscriberView | None] = []
-    for key, pk in zip(keys, ids, strict=True):
-        view, owner = views.get(pk), owners[key.tenant]
-        found.append(view[1] if view and owner and view[0] == owner.id else None)
-    return found
+            wanted.append((owner.id, key.id or holders.get((owner.id, plain_msisdn(key.msisdn)), 0)))
+    return FoundSubscribers(wanted, subscriber_rows({pk for _, pk in wanted if pk}, now))
 
 
 def list_subscribers(

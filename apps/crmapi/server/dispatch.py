@@ -14,8 +14,7 @@ from django.db import Error as DatabaseFault
 from django.db import InterfaceError, OperationalError, connection
 from google.protobuf.message import Message
 
-from apps.crmapi.domain.subscribers import SubscriberView
-from apps.crmapi.selectors.subscribers import SubscriberKey, get_subscribers
+from apps.crmapi.selectors.subscribers import FoundSubscribers, SubscriberKey, get_subscribers
 from apps.crmapi.server.admission import Admitted
 from apps.crmapi.server.errors import Internal, Unavailable
 from apps.crmapi.servicers.rpc import Kind, Outcome
@@ -57,13 +56,19 @@ def next_portion(admitted: Admitted, found: Iterator[Message], most: int) -> lis
     return _guarded(admitted, lambda: [message.SerializeToString() for message in islice(found, most)])
 
 
-def subscribers_answers(calls: list[Admitted]) -> list[bytes | None]:
-    """The answers of many GetSubscriber calls, read together; None for one that has to be done by itself."""
+def subscribers_found(calls: list[Admitted]) -> FoundSubscribers:
+    """What the database holds for many GetSubscriber calls, read together. Raises BssError."""
     keys = [SubscriberKey(call.call.tenant, call.request.id, call.request.msisdn) for call in calls]
-    views: list[SubscriberView | None] = _guarded(
+    return _guarded(
         calls[0], lambda: _tried(lambda: get_subscribers(keys, now=calls[-1].call.now), reads=True)
     )
-    return [subscriber_message(view).SerializeToString() if view is not None else None for view in views]
+
+
+def subscribers_answers(found: FoundSubscribers) -> list[bytes | None]:
+    """The answers of those calls, in their order; None for one that has to be done by itself. Needs no database."""
+    return [
+        subscriber_message(view).SerializeToString() if view is not None else None for view in found.views()
+    ]
 
 
 def read_together(admitted: Admitted) -> bool:

@@ -12,7 +12,14 @@ import structlog
 
 from apps.crmapi.domain.errors import TooManyRequests
 from apps.crmapi.server.admission import Admission, Admitted, NotAllowed
-from apps.crmapi.server.dispatch import answer, messages, next_portion, read_together, subscribers_answers
+from apps.crmapi.server.dispatch import (
+    answer,
+    messages,
+    next_portion,
+    read_together,
+    subscribers_answers,
+    subscribers_found,
+)
 from apps.crmapi.server.errors import Internal, Refusal, Unavailable, refusal
 from apps.crmapi.server.group_reading import GroupReader
 from apps.crmapi.server.threads import DatabaseThreads
@@ -34,13 +41,18 @@ class Door:
     """Answers calls of billing.CRMService in one process."""
 
     def __init__(
-        self, admission: Admission, threads: DatabaseThreads, most_unary_s: float, most_stream_s: float
+        self,
+        admission: Admission,
+        threads: DatabaseThreads,
+        readers: DatabaseThreads,
+        most_unary_s: float,
+        most_stream_s: float,
     ) -> None:
         self._admission = admission
         self._threads = threads
         self._most_unary_s = most_unary_s
         self._most_stream_s = most_stream_s
-        self._group = GroupReader(threads, subscribers_answers, most_unary_s)
+        self._group = GroupReader(readers, subscribers_found, subscribers_answers, most_unary_s)
         self._refreshing: asyncio.Future[None] | None = None
 
     def handlers(self) -> grpc.GenericRpcHandler:

@@ -11,14 +11,13 @@ from typing import Generic, TypeVar
 from apps.crmapi.server.errors import Unavailable
 from apps.crmapi.server.threads import DatabaseThreads
 
-MOST_TOGETHER = 128
-# A statement costs the database as much as ten of its rows. Where calls keep coming, the first of them waits until so
-# many are there, or until a turn of the loop brought none.
-WORTH_A_GROUP = 32
-# While the database looks for one group, another is answered.
+# A statement costs the database as much as ten of its rows; beyond so many, more together gain nothing.
+MOST_TOGETHER = 32
+# While the database looks for one group, the other is answered.
 GROUPS_AT_ONCE = 2
 
 A = TypeVar("A")
+F = TypeVar("F")
 R = TypeVar("R")
 
 
@@ -31,26 +30,29 @@ class _Group(Generic[A, R]):
         self.ended = False
 
 
-class GroupReader(Generic[A, R]):
-    """``read`` takes a list and gives as many results within ``most_s`` seconds. Used by one event loop's thread."""
+class GroupReader(Generic[A, F, R]):
+    """``read`` takes a list of what was asked and finds it within ``most_s`` seconds, in a thread that may wait.
+
+    ``answer`` makes as many results of that, in the event loop's own thread: two that compute at once would only take
+    the interpreter from one another. All methods are for that thread, too.
+    """
 
     def __init__(
         self,
         threads: DatabaseThreads,
-        read: Callable[[list[A]], Sequence[R]],
+        read: Callable[[list[A]], F],
+        answer: Callable[[F], Sequence[R]],
         most_s: float,
         most: int = MOST_TOGETHER,
-        worth: int = WORTH_A_GROUP,
     ) -> None:
         self._threads = threads
         self._read = read
+        self._answer = answer
         self._most_s = most_s
         self._most = most
-        self._worth = worth
         self._waiting: list[tuple[A, asyncio.Future[R]]] = []
         self._being_read = 0
-        self._scheduled = False
-        self._seen = 0
+        self._woken = False
 
     def get(self, asked: A) -> asyncio.Future[R]:
         """The result for ``asked``, or what ``read`` raises for the whole group."""
@@ -60,26 +62,18 @@ class GroupReader(Generic[A, R]):
         return future
 
     def _wake(self) -> None:
-        if self._waiting and not self._scheduled:
-            self._seen = 0
-            self._schedule()
+        if self._waiting and not self._woken:
+            # In the loop's next turn: what comes in this one goes along.
+            self._woken = True
+            asyncio.get_running_loop().call_soon(self._begin)
 
-    def _schedule(self) -> None:
-        self._scheduled = True
-        asyncio.get_running_loop().call_soon(self._turn)
-
-    def _turn(self) -> None:
-        """Begin what may be begun in this turn of the loop."""
-        self._scheduled = False
-        while len(self._waiting) >= self._worth and self._being_read < GROUPS_AT_ONCE:
+    def _begin(self) -> None:
+        """Begin what may be begun now."""
+        self._woken = False
+        while len(self._waiting) >= self._most and self._being_read < GROUPS_AT_ONCE:
             self._start()
-        if not self._waiting or self._being_read:
-            # The group that is being read wakes us when it ends.
-            return
-        if len(self._waiting) > self._seen:
-            self._seen = len(self._waiting)
-            self._schedule()
-        else:
+        # Fewer are begun by themselves only where none is being read: that one wakes us when it ends.
+        if self._waiting and not self._being_read:
             self._start()
 
     def _start(self) -> None:
@@ -101,28 +95,31 @@ class GroupReader(Generic[A, R]):
             self._most_s, self._end, group, Unavailable("it took too long; try again")
         )
 
-        def hand_over(done: Future[Sequence[R]]) -> None:
+        def hand_over(done: Future[F]) -> None:
             # The loop may be gone if the group was given up.
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(self._end, group, done.exception(), done)
 
         work.add_done_callback(hand_over)
 
-    def _end(
-        self, group: _Group[A, R], error: BaseException | None, done: Future[Sequence[R]] | None = None
-    ) -> None:
+    def _end(self, group: _Group[A, R], error: BaseException | None, done: Future[F] | None = None) -> None:
         if group.ended:
             return
         group.ended = True
         if group.timer is not None:
             group.timer.cancel()
         self._being_read -= 1
+        results: Sequence[R] = ()
         if error is None and done is not None:
-            for (_, future), result in zip(group.calls, done.result(), strict=True):
-                if not future.done():
-                    future.set_result(result)
-        elif error is not None:
-            for _, future in group.calls:
-                if not future.done():
-                    future.set_exception(error)
+            try:
+                results = self._answer(done.result())
+            except Exception as caught:
+                error = caught
+        for place, (_, future) in enumerate(group.calls):
+            if future.done():
+                continue
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(results[place])
         self._wake()

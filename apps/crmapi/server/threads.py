@@ -20,8 +20,8 @@ IDLE_S = 1.0
 class DatabaseThreads:
     """A bounded pool of threads; what is asked of it beyond their number waits in order."""
 
-    def __init__(self, count: int) -> None:
-        self._pool = ThreadPoolExecutor(count, thread_name_prefix="grpc-database")
+    def __init__(self, count: int, name: str = "grpc-database") -> None:
+        self._pool = ThreadPoolExecutor(count, thread_name_prefix=name)
         self._local = threading.local()
 
     def submit(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:

@@ -32,6 +32,7 @@ from apps.rating.services.publishing import publish
 from apps.subscribers.models import Resource, Subscriber
 from tests.admin.world import make_world
 from tests.factories import make_bundle, make_plan, make_subscriber, make_tenant
+from tests.remembered import remembered
 
 PREFIX = "/api/v1/"
 PDF = b"%PDF-1.7\n% as far as these tests look at it\n%%EOF\n"
@@ -118,6 +119,12 @@ def forget_everything() -> None:
 def make_rest_world() -> World:
     """The operator of the admin's tests, and beside it a tenant whose things nobody else may see."""
     forget_everything()
+    world = remembered("rest world", _make_rest_world)
+    write_document(world.names["bill"])
+    return world
+
+
+def _make_rest_world() -> World:
     make_world(subscribers=4, records=12, days=3)
     now = utc_now()
     PricePlanService.objects.filter(service__code="sms", price_micros=None).update(price_micros=90_000)
@@ -136,11 +143,10 @@ def make_rest_world() -> World:
         "batch": printed.batch.pk,
         "inactive_batch": waiting.batch.pk,
     }
-    _write_document(names["bill"])
     return World(now, names, _other(now), [voucher.pin for voucher in printed.vouchers[3:]])
 
 
-def _write_document(bill_id: int) -> None:
+def write_document(bill_id: int) -> None:
     """A PDF for the bill where its row says that it is."""
     document = BillDocument.objects.filter(bill_id=bill_id).first()
     assert document is not None

@@ -9,8 +9,9 @@ from apps.rating.models import Tenant
 from apps.rating.services.publishing import publish
 from apps.subscribers.models import Resource, Subscriber
 from apps.subscribers.services.lifecycle import suspend_subscriber
-from tests.crmapi.rest.world import World, make_rest_world
+from tests.crmapi.rest.world import World, forget_everything, make_rest_world, write_document
 from tests.factories import make_plan, make_subscriber
+from tests.remembered import remembered
 
 UNBILLED_CYCLE = 40
 FREE_MSISDN = "4900000000001"
@@ -18,6 +19,13 @@ FREE_MSISDN = "4900000000001"
 
 def make_rpc_world() -> World:
     """Beside the REST world: somebody suspended, a cycle that nobody has billed, and a free number."""
+    forget_everything()
+    world = remembered("rpc world", _make_rpc_world)
+    write_document(world.names["bill"])
+    return world
+
+
+def _make_rpc_world() -> World:
     world = make_rest_world()
     now = utc_now()
     plan = make_plan("RPC", voice=(60_000, 100))
