@@ -49,12 +49,17 @@ from apps.subscribers.models import Subscriber
 from bss_project.demo.operator import OPERATOR, ensure_products
 from bss_project.operator_setup import set_up
 from tests.factories import make_subscriber
+from tests.remembered import remembered
 
 DAY = timedelta(days=1)
 
 
 def make_world(subscribers: int = 4, records: int = 40, days: int = 10) -> None:
     """An operator with products, subscribers, usage, suspense, a bill run, bills and everything around them."""
+    remembered(("world", subscribers, records, days), lambda: _make_world(subscribers, records, days))
+
+
+def _make_world(subscribers: int, records: int, days: int) -> None:
     now = utc_now()
     tenant = set_up(OPERATOR)
     ensure_products(tenant)

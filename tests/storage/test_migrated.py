@@ -61,13 +61,13 @@ def test_what_a_test_has_left_is_taken_away_and_what_the_migrations_made_is_put_
     from django.contrib.contenttypes.models import ContentType
 
     cleaner = Cleaner(connection)
-    before = {table: cleaner._rows(table) for table in cleaner.tables}
+    before = {table: cleaner.rows(table) for table in cleaner.tables}
     assert before["auth_permission"]
     permission = Permission.objects.earliest("pk")
     user = User.objects.create_user("somebody", "", "only-for-tests")
     user.user_permissions.add(permission)
     Permission.objects.filter(pk=permission.pk).update(name="Another name")
     ContentType.objects.latest("pk").delete()
-    assert {table: cleaner._rows(table) for table in cleaner.tables} != before
+    assert {table: cleaner.rows(table) for table in cleaner.tables} != before
     cleaner.clean()
-    assert {table: cleaner._rows(table) for table in cleaner.tables} == before
+    assert {table: cleaner.rows(table) for table in cleaner.tables} == before
