@@ -41,6 +41,8 @@ HOT_MODULES: tuple[str, ...] = (
     "apps.mediation.formats.protobuf",
     "apps.mediation.services.batches",
     "apps.mediation.services.cdr_writer",
+    "apps.mediation.services.file_contents",
+    "apps.mediation.services.sorted_records",
     # Diameter.
     "apps.diameter.protocol.answers",
     "apps.diameter.protocol.decoding",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from django.db import IntegrityError, connections, transaction
@@ -174,12 +174,12 @@ def insert_values(
     with connection.wrap_database_errors:
         for start in range(0, len(rows), per_statement):
             part = rows[start : start + per_statement]
-            values: list[Any] = []
-            for row in part:
-                values.extend(row)
             # The driver's own cursor: Django's would rewrite “%” and convert each parameter.
             super_execute = getattr(cursor, "execute")  # noqa: B009
-            super_execute(f'INSERT INTO "{table}" ({names}) VALUES ' + ",".join([one] * len(part)), values)
+            super_execute(
+                f'INSERT INTO "{table}" ({names}) VALUES ' + ",".join([one] * len(part)),
+                list(chain.from_iterable(part)),
+            )
 
 
 def database_instant(instant: Any) -> str:

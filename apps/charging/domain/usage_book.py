@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from apps.kernel.errors import BssError
 from apps.kernel.periods import Period, local_midnight, month_of, month_period
-from apps.rating.domain import Allowance, Rater, Usage
+from apps.rating.domain import Allowance, RatedUsage, Rater, Usage
 
 UNLIMITED = -1
 # Thrice as fast as calling a NamedTuple's class; the fields are given in their order.
@@ -91,6 +91,10 @@ class CounterKey(NamedTuple):
     month: int
     service_id: int
     origin: str
+
+
+# Ids of subscriber, account, service and price plan.
+ChargedTo = tuple[int, int, int, int]
 
 
 class ChargedUsage(NamedTuple):
@@ -172,8 +176,8 @@ class _Counter:
 
 # A counter and its grant: units, included and excluded destinations.
 _Granted = tuple[_Counter, int, frozenset[str], frozenset[str]]
-# On what terms a service is charged: how a Usage begins, how a ChargedUsage does, and the grants in order of use.
-_Terms = tuple[tuple[str, str, str, str], tuple[int, int, int, int], tuple[_Granted, ...]]
+# On what terms a service is charged: how a Usage begins, to whom, and the grants in order of use.
+_Terms = tuple[tuple[str, str, str, str], ChargedTo, tuple[_Granted, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +229,16 @@ class UsageBook:
         Raises UsageRefused (``unknown_subscriber``, ``unknown_service``, ``no_price_plan``) or the Rater's
         RatingError; the book is unchanged then.
         """
+        charged_to, rated = self.rate(rater, msisdn, service_code, other_party, start, amount)
+        return _new_charged(
+            ChargedUsage,
+            (*charged_to, rated.destination, rated.cost_micros, rated.free_usage, rated.billed_usage),
+        )
+
+    def rate(
+        self, rater: Rater, msisdn: str, service_code: str, other_party: str, start: datetime, amount: int
+    ) -> tuple[ChargedTo, RatedUsage]:
+        """:meth:`charge` for whoever has many records and takes what he needs of the answer himself."""
         number = self._numbers.get(msisdn)
         if number is None or not number.since <= start < number.until:
             number = self._number_at(msisdn, start)
@@ -254,10 +268,7 @@ class UsageBook:
         cost_micros = rated.cost_micros
         if cost_micros and number.prepaid:
             self._debit(number.line, start, cost_micros)
-        return _new_charged(
-            ChargedUsage,
-            (*charged_to, rated.destination, cost_micros, rated.free_usage, rated.billed_usage),
-        )
+        return charged_to, rated
 
     def _number_at(self, msisdn: str, start: datetime) -> _Number:
         """Whose ``msisdn`` is at ``start``, remembered for the next record."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from itertools import islice
+from datetime import UTC, datetime, timedelta
+from itertools import count, islice
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections
@@ -32,9 +32,10 @@ from apps.mediation.services.cdr_writer import (
 )
 from apps.rating.domain import Rater, Tariff
 
-CHUNK_RECORDS = 5_000
-# The first chunk's charging overlaps with nothing, so the first ones are small.
-FIRST_CHUNK_RECORDS, GROWTH = 500, 2
+CHUNK_RECORDS = 4_000
+# The first chunk's charging overlaps with nothing, so it is small; so are some after it, until enough is charged for
+# the storing never to wait. Few sizes, because SQLite prepares a statement for each.
+FIRST_CHUNK_RECORDS, CHUNKS_A_SIZE = 500, 4
 MOST_MICROS = (1 << 63) - 1
 LOAD_SEQUENCE_ID = 1
 
@@ -213,20 +214,26 @@ class Batch:
     def _charge(
         self, writer: CdrWriter, chunk: list[CheckedRecord]
     ) -> tuple[list[Any], list[SuspendedRecordData]]:
-        charge, rater, epoch, second = self.book.charge, self.rater, EPOCH, timedelta
+        rate, rater, instant = self.book.rate, self.rater, datetime.fromtimestamp
         file_id, mysql = self.file_id, self._mysql
         destinations, day_costs = self.destinations, self._day_costs
-        # Records come in the order of their start, so that the day is mostly that of the one before.
-        day = day_start = day_end = 0
-        day_text, clock = "", clock_texts()
+        # Records come in the order of their start, so that it, or at least the day, is often that of the one before.
+        last = day = day_start = day_end = -1
+        at, start_text, day_text, clock = EPOCH, "", "", clock_texts()
         rows: list[Any] = []
         refused: list[SuspendedRecordData] = []
         total = 0
         for record in chunk:
             start, offset, source_id, record_id, service, msisdn, other_party, amount, raw, message = record
+            if start != last:
+                last, at = start, instant(start, UTC)
+                if not day_start <= start < day_end:
+                    day = start // DAY_S
+                    day_start, day_end, day_text = day * DAY_S, (day + 1) * DAY_S, self._texts[day]
+                start_text = day_text + clock[start - day_start]
             try:
-                charged = charge(rater, msisdn, service, other_party, epoch + second(0, start), amount)
-                subscriber_id, account_id, service_id, plan_id, name, cost, free, billed = charged
+                charged_to, rated = rate(rater, msisdn, service, other_party, at, amount)
+                cost, billed = rated.cost_micros, rated.billed_usage
                 if cost > MOST_MICROS or billed > MOST_MICROS:
                     raise BssError("the price is larger than can be stored", code=COST_OUT_OF_RANGE)
             except BssError as error:
@@ -237,6 +244,8 @@ class Batch:
                     )
                 )  # fmt: skip
                 continue
+            subscriber_id, account_id, service_id, plan_id = charged_to
+            free, name = rated.free_usage, rated.destination
             destination_id = destinations.get(name)
             if destination_id is None:
                 # Only where the tariff names a destination that prepare() could not foresee.
@@ -244,10 +253,6 @@ class Batch:
                 destinations.prepare((name,))
                 destination_id = destinations[name]
             total += cost
-            if not day_start <= start < day_end:
-                day = start // DAY_S
-                day_start, day_end, day_text = day * DAY_S, (day + 1) * DAY_S, self._texts[day]
-            start_text = day_text + clock[start - day_start]
             cost_key = (day, service_id, plan_id)
             day_costs[cost_key] = day_costs.get(cost_key, 0) + cost
             if mysql:
@@ -274,10 +279,12 @@ class Batch:
 
 def _portions(items: Iterable[Any]) -> Iterator[list[Any]]:
     iterator = iter(items)
-    size = FIRST_CHUNK_RECORDS
-    while portion := list(islice(iterator, min(size, CHUNK_RECORDS))):
+    for number in count():
+        size = FIRST_CHUNK_RECORDS << min(number // CHUNKS_A_SIZE, 20)
+        portion = list(islice(iterator, min(size, CHUNK_RECORDS)))
+        if not portion:
+            return
         yield portion
-        size *= GROWTH
 
 
 def newest_cdr_id() -> int:

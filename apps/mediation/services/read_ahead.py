@@ -23,7 +23,7 @@ from apps.kernel.errors import BssError
 from apps.mediation.services.cdr_writer import instant_of
 from apps.mediation.services.file_contents import FileContents, NothingReadable
 from apps.mediation.services.file_folder import FileState
-from apps.mediation.services.read_ahead_process import Answer, Request, main
+from apps.mediation.services.read_ahead_process import Answer, Numbers, Request, main
 from apps.mediation.services.read_file import reading_of, record_checker
 from apps.mediation.services.sorted_records import SortedRecords
 from apps.mediation.services.sources import FileReading
@@ -98,7 +98,7 @@ class ReadAhead:
             return None
         (asked, reading), self._asked = self._asked, None
         self._waiting.join()
-        answer, holdings = self._waiting.answer, self._waiting.holdings
+        answer = self._waiting.answer
         if not self._waiting.answered:
             # It died, wherever it had got to.
             self._stop()
@@ -108,7 +108,8 @@ class ReadAhead:
         contents = FileContents(
             SortedRecords.read_from(file, *answer.records), SortedRecords.read_from(file, *answer.suspended)
         )
-        contents.msisdns, contents.repeats, contents.holdings = answer.msisdns, answer.repeats, holdings
+        contents.msisdns, contents.repeats = self._waiting.msisdns, answer.repeats
+        contents.holdings = self._waiting.holdings
         return reading, contents
 
     def _running(self) -> subprocess.Popen[bytes]:
@@ -147,21 +148,26 @@ class _Waiting(Thread):
         self._process, self._with_holdings = process, with_holdings
         self.answered = False
         self.answer: Answer | None = None
+        self.msisdns: set[str] = set()
         self.holdings: KnownHoldings | None = None
 
     def run(self) -> None:
         try:
             assert self._process.stdout is not None
-            self.answer = pickle.load(self._process.stdout)
-            self.answered = True
+            said = pickle.load(self._process.stdout)
+            if isinstance(said, Numbers):
+                self.msisdns = said.msisdns
+                if said.bounds is not None and self._with_holdings:
+                    self._read_holdings(*map(instant_of, said.bounds))
+                said = pickle.load(self._process.stdout)
+            self.answer, self.answered = said, True
         except Exception:
+            # It died; whoever takes what was read sees that there is nothing.
             return
-        bounds = self.answer.records[2] if self.answer is not None else None
-        if self.answer is None or bounds is None or not self._with_holdings:
-            return
+
+    def _read_holdings(self, first: datetime, last: datetime) -> None:
         # Whatever keeps this from being read, the loader reads it itself.
         with suppress(Exception):
-            first, last = map(instant_of, bounds)
-            self.holdings = read_holdings(self.answer.msisdns, first, last)
+            self.holdings = read_holdings(self.msisdns, first, last)
         with suppress(Exception):
             connection.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +27,13 @@ class Request(NamedTuple):
     descriptor: int
 
 
+class Numbers(NamedTuple):
+    """Whose numbers are in the file, and the first and last start of a record; said as soon as the file is read."""
+
+    msisdns: set[str]
+    bounds: tuple[int, int] | None
+
+
 class Answer(NamedTuple):
     """What was read: where the sorted records are in the file given, and of which file they are."""
 
@@ -33,11 +41,10 @@ class Answer(NamedTuple):
     digest: str
     records: Any
     suspended: Any
-    msisdns: set[str]
     repeats: bool
 
 
-def answer(request: Request) -> Answer | None:
+def answer(request: Request, say: Callable[[Numbers], None]) -> Answer | None:
     """The file, read and sorted; None where that cannot be done (the loader then finds out why by itself)."""
     format_ = format_named(request.format)
     options = format_.options(request.options)
@@ -55,23 +62,28 @@ def answer(request: Request) -> Answer | None:
                 may_be_empty=request.may_be_empty,
                 on_step=no_steps,
             )
+            say(Numbers(contents.msisdns, contents.records.bounds()))
             # Opened anew, so that the loader's own place in the file is not moved.
             with open(f"/proc/self/fd/{request.descriptor}", "r+b") as target:
                 target.truncate(0)
                 records = contents.records.write_to(target)
                 suspended = contents.suspended.write_to(target)
-            return Answer(state, digest, records, suspended, contents.msisdns, contents.repeats)
+            return Answer(state, digest, records, suspended, contents.repeats)
     except Exception:
         return None
 
 
 def main() -> None:
-    """Answer requests until there are no more."""
+    """Answer requests until there are no more: Numbers where there are any, then an Answer or None."""
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
+
+    def say(something: Numbers | Answer | None) -> None:
+        pickle.dump(something, answers)
+        answers.flush()
+
     while True:
         try:
             request = pickle.load(requests)
         except EOFError:
             return
-        pickle.dump(answer(request), answers)
-        answers.flush()
+        say(answer(request, say))
