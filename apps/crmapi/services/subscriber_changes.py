@@ -125,18 +125,8 @@ def _change_customer(subscriber: Subscriber, change: SubscriberChange, now: date
             setattr(customer, column, value.strip())
         customer.save(update_fields=list(given))
     if change.card is not None:
-        card = change.card
         try:
-            set_card(
-                subscriber.customer_id,
-                token=card.token,
-                now=now,
-                brand=card.brand,
-                last_four=card.last_four,
-                expiry_month=card.expiry_month,
-                expiry_year=card.expiry_year,
-                holder=card.holder,
-            )
+            set_card(subscriber.customer_id, now=now, **change.card._asdict())
         except InvalidInputs as error:
             raise InvalidInputs(
                 [Problem(f"card.{found.where}", found.message, found.code) for found in error.problems]

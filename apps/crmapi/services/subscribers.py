@@ -50,17 +50,7 @@ def create_subscriber(tenant: str, new: NewSubscriber, *, now: datetime, by: str
     if not known:
         _complete(subscriber.customer, new)
     if new.card is not None:
-        card = new.card
-        set_card(
-            subscriber.customer_id,
-            token=card.token,
-            now=now,
-            brand=card.brand,
-            last_four=card.last_four,
-            expiry_month=card.expiry_month,
-            expiry_year=card.expiry_year,
-            holder=card.holder,
-        )
+        set_card(subscriber.customer_id, now=now, **new.card._asdict())
     return get_subscriber(tenant, subscriber_id=subscriber.pk, now=now)
 
 
