@@ -144,6 +144,46 @@ def value_of_id(values: Sequence[tuple[int, int]]) -> str:
     return f"CAST(ELT(INTERVAL(id,{ids}),{','.join([f'{value:d}' for _, value in values])}) AS SIGNED)"
 
 
+def update_rows(
+    connection: BaseDatabaseWrapper,
+    table: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[int | str]],
+    *,
+    where: str,
+) -> int:
+    """Set the ``columns`` of rows that are there, with one statement; how many rows were found.
+
+    Each of ``rows`` begins with the row's id, then the values of the columns in their order. Only rows that keep the
+    condition ``where`` (of the table's own columns) are changed.
+    """
+    if not rows:
+        return 0
+    driver = connection.connection
+    if connection.vendor == "mysql":
+        listed = [literal_rows(connection, [row])[1:-1] for row in rows]
+        listed[0] = b",".join(
+            b"%b AS %b" % (literal_rows(connection, [[value]])[1:-1], name.encode())
+            for value, name in zip(rows[0], ["id", *columns], strict=True)
+        )
+        sets = ", ".join(f"{table}.{name} = new.{name}" for name in columns)
+        head = f"UPDATE {table} JOIN (SELECT ".encode()
+        tail = f") new ON new.id = {table}.id SET {sets} WHERE {table}.{where}".encode()
+        with connection.wrap_database_errors:
+            driver.query(head + b" UNION ALL SELECT ".join(listed) + tail)
+            # Django's connections count the rows that were found.
+            return int(driver.affected_rows())
+    sets = ", ".join(f"{name} = new.column{place}" for place, name in enumerate(columns, 2))
+    one = f"({','.join('?' * (len(columns) + 1))})"
+    with connection.wrap_database_errors, closing(driver.cursor()) as cursor:
+        cursor.execute(
+            f"UPDATE {table} SET {sets} FROM (VALUES {','.join([one] * len(rows))}) new"
+            f" WHERE {table}.id = new.column1 AND {table}.{where}",
+            [value for row in rows for value in row],
+        )
+        return int(cursor.rowcount)
+
+
 def _execute(
     connection: BaseDatabaseWrapper,
     table: str,

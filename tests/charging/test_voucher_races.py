@@ -14,9 +14,10 @@ from django.db import connection
 
 from apps.charging.models import Account, LedgerEntry, RedemptionGuard, Voucher, VoucherBatch
 from apps.charging.services.audit import differences
+from apps.charging.services.voucher_groups import Asked, redeem_together
 from apps.charging.services.voucher_redemption import Redemption, redeem
 from apps.charging.services.vouchers import NewBatch, generate_batch
-from apps.kernel.errors import BssError
+from apps.kernel.errors import BssError, Conflict
 from tests import python_processes
 from tests.charging.stored import NOW, account_of, assert_books_are_right, default_balance, make_prepaid
 from tests.factories import make_tenant
@@ -116,6 +117,39 @@ def test_vouchers_redeemed_side_by_side_are_all_credited():
     assert all(isinstance(answer, Redemption) for answer in answers)
     assert default_balance(1).amount_micros == 1_000_000 + 3 * TEN
     assert_books_are_right()
+
+
+def test_groups_and_single_calls_at_once_redeem_each_pin_once():
+    for number in range(1, 7):
+        make_prepaid(number)
+    tenant, pins = make_tenant(), make_pins(6)
+    accounts = list(Account.objects.order_by("pk"))
+    won: list[Redemption] = []
+
+    def in_a_group(turn: int) -> Redemption:
+        # Each group in another order: whoever locks in the order of the calls would wait in a circle.
+        pairs = [(accounts[(turn + place * 5) % 6], pins[(turn * 3 + place * 5) % 6]) for place in range(6)]
+        done = redeem_together(tenant.pk, [Asked(account.pk, pin) for account, pin in pairs], NOW)
+        won.extend(one for one in done if one is not None)
+        raise Conflict("it was done in a group", code="grouped")
+
+    def alone(turn: int) -> Redemption:
+        won.append(redeem(tenant, pins[turn % 6], NOW, account=accounts[(turn + 3) % 6]))
+        return won[-1]
+
+    answers = at_once(
+        [
+            (lambda turn=turn: in_a_group(turn)) if turn % 2 else (lambda turn=turn: alone(turn))
+            for turn in range(24 if ON_MARIADB else 8)
+        ]
+    )
+    refused = {answer for answer in answers if isinstance(answer, str)}
+    assert refused <= {"grouped", "voucher_refused", "already_redeemed", "redemption_wait"}
+    assert len({one.serial for one in won}) == len(won) == 6
+    assert Voucher.objects.filter(status="redeemed").count() == 6
+    assert LedgerEntry.objects.filter(note__startswith="Voucher").count() == 6
+    assert_books_are_right()
+    assert list(differences()) == []
 
 
 def test_a_generation_that_is_killed_midway_leaves_nothing_and_can_be_ordered_again(database_url):

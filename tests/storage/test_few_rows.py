@@ -10,7 +10,7 @@ from django.db import connection, connections, transaction
 from apps.mediation.models import RatedDestination
 from apps.rating.models import Tenant
 from apps.storage.reads import instant_read, select_in
-from apps.storage.upserts import update_few
+from apps.storage.upserts import update_few, update_rows
 from apps.subscribers.models import Customer
 
 pytestmark = pytest.mark.django_db
@@ -51,3 +51,31 @@ def test_a_column_of_many_rows_is_set_and_others_are_left():
     assert connection.is_usable()
     found = Customer.objects.order_by("number").values_list("tenant__code", flat=True)
     assert list(found) == ["t2", "t3", "t4", "t0", "t0"]
+
+
+def test_columns_of_many_rows_are_set_where_the_condition_holds():
+    tenant = Tenant.objects.create(code="t", name="T")
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    customers = [
+        Customer.objects.create(tenant=tenant, number=str(number), name="N", kind=kind, created_at=at)
+        for number, kind in enumerate(("person", "person", "company", "person"))
+    ]
+    odd = "it's \\ %s {values} “ü” ),("
+    rows = [(customer.pk, odd, f"city {number}") for number, customer in enumerate(customers[:3])]
+    database = connections["default"]
+    with transaction.atomic():
+        found = update_rows(
+            database,
+            "subscribers_customer",
+            ("name", "city"),
+            [*rows, (0, "x", "x")],
+            where="kind = 'person'",
+        )
+        assert update_rows(database, "subscribers_customer", ("name",), [], where="kind = 'person'") == 0
+        # Rows that have the values already are found, too.
+        again = update_rows(
+            database, "subscribers_customer", ("name",), [rows[0][:2]], where="kind = 'person'"
+        )
+    assert (found, again) == (2, 1)
+    stored = Customer.objects.order_by("number").values_list("name", "city")
+    assert list(stored) == [(odd, "city 0"), (odd, "city 1"), ("N", ""), ("N", "")]

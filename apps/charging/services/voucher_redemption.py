@@ -130,8 +130,8 @@ def lift_lock(tenant: Tenant, subject: str, now: datetime, *, by: str, reason: s
     return guard
 
 
-class _Found(NamedTuple):
-    """A voucher with what its batch says it is worth; the fields are the columns of _FOUND."""
+class FoundVoucher(NamedTuple):
+    """A voucher with what its batch says it is worth; the fields are the columns of FOUND_VOUCHERS."""
 
     voucher_id: int
     serial: str
@@ -158,11 +158,11 @@ class _Found(NamedTuple):
         return self.amount_micros if self.kind == Balance.Kind.MONETARY else self.units
 
 
-_FOUND = (
+FOUND_VOUCHERS = (
     "SELECT v.id, v.serial, v.pin_hash, v.status, v.valid_from, v.expires_at, v.account_id, v.redeemed_at,"
     " v.balance_micros, g.kind, g.amount_micros, g.units, g.currency, g.tag, g.book, g.balance_days, g.bundle_id,"
     " g.bundle_days, b.code FROM charging_voucher v JOIN charging_voucherbatch g ON g.id = v.batch_id"
-    " LEFT JOIN rating_bundle b ON b.id = g.bundle_id WHERE v.id IN ({values})"
+    " LEFT JOIN rating_bundle b ON b.id = g.bundle_id WHERE"
 )
 
 
@@ -189,9 +189,9 @@ class _Attempt:
     ) -> None:
         self.tenant, self.account, self.msisdn, self.key, self.now = tenant, account, msisdn, key, now
         self.digests = list(pin_digests(key_ring().keys, tenant.pk, pin).values())
-        self.policies = {f"account:{account.pk}": _account_policy()}
+        self.policies = {f"account:{account.pk}": account_policy()}
         if caller:
-            self.policies[f"caller:{caller}"] = _caller_policy()
+            self.policies[f"caller:{caller}"] = caller_policy()
 
     def run(self) -> Redemption | BssError:
         """The redemption, or what is to be raised once the transaction, failures included, is committed."""
@@ -242,7 +242,7 @@ class _Attempt:
             return Conflict(
                 "this key was used for another redemption; take a new one", code="idempotency_key_reused"
             )
-        return _redemption(voucher, replayed=True)
+        return redemption_of(voucher, replayed=True)
 
     def _unsuitable(self) -> BssError | None:
         if self.account.closed_at is not None:
@@ -303,35 +303,25 @@ class _Attempt:
         )
         if marked != 1:
             raise _Refused(_wrong())
-        return _redemption(
+        return redemption_of(
             voucher._replace(account_id=self.account.pk, redeemed_at=self.now, balance_micros=balance_micros)
         )
 
-    def _credit(self, voucher: _Found) -> tuple[int, str]:
+    def _credit(self, voucher: FoundVoucher) -> tuple[int, str]:
         """Carry out the top-up; what the account's money can buy after it, and the cause of its ledger entry."""
-        days = voucher.balance_days
-        order = BalanceOrder(
-            self.account.pk,
-            voucher.value,
-            voucher.book,
-            voucher.tag,
-            voucher.kind,
-            f"Voucher {voucher.serial}",
-            self.now + timedelta(days=days) if days else None,
-        )
-        request = ChargingRequest(Operation.TOP_UP, f"voucher:{voucher.voucher_id}", 0, self.now, order=order)
+        request = top_up_request(self.account.pk, voucher, self.now)
         answer = charge_now(request, self.now)
         if answer.replayed:
             raise _Refused(_wrong())
         if answer.result is not Result.SUCCESS:
             raise _Refused(RedemptionRefused(answer.message, code=answer.reason or "refused"))
-        return answer.balance_micros, f"event:{digest_of(request)}:0"
+        return answer.balance_micros, cause_of(request)
 
     def _money_left(self) -> int:
         own = Balance.objects.filter(account=self.account, kind=Balance.Kind.MONETARY)
         return own.aggregate(left=Sum(F("amount_micros") - F("reserved_micros")))["left"] or 0
 
-    def _give_bundle(self, voucher: _Found) -> None:
+    def _give_bundle(self, voucher: FoundVoucher) -> None:
         assert voucher.bundle_id is not None
         holders = [payer.subscriber_id for payer in Payer.objects.filter(account=self.account)[:2]]
         holder = (
@@ -411,14 +401,39 @@ def _holder(msisdn: str, now: datetime) -> int | None:
     return None
 
 
-def _voucher(voucher_id: int) -> _Found:
-    ((*values,),) = _select(_FOUND, [voucher_id])
-    found = _Found(*values)
+def _voucher(voucher_id: int) -> FoundVoucher:
+    (row,) = _select(f"{FOUND_VOUCHERS} v.id IN ({{values}})", [voucher_id])
+    return found_voucher(row)
+
+
+def found_voucher(row: Sequence[Any]) -> FoundVoucher:
+    """A row of FOUND_VOUCHERS."""
+    found = FoundVoucher(*row)
     return found._replace(
         valid_from=instant(found.valid_from),
         expires_at=instant(found.expires_at),
         redeemed_at=instant(found.redeemed_at),
     )
+
+
+def top_up_request(account_id: int, voucher: FoundVoucher, now: datetime) -> ChargingRequest:
+    """The credit of a voucher, whose identity makes sure that it is given once."""
+    days = voucher.balance_days
+    order = BalanceOrder(
+        account_id,
+        voucher.value,
+        voucher.book,
+        voucher.tag,
+        voucher.kind,
+        f"Voucher {voucher.serial}",
+        now + timedelta(days=days) if days else None,
+    )
+    return ChargingRequest(Operation.TOP_UP, f"voucher:{voucher.voucher_id}", 0, now, order=order)
+
+
+def cause_of(request: ChargingRequest) -> str:
+    """The cause of a credit's ledger entry."""
+    return f"event:{digest_of(request)}:0"
 
 
 def _select(sql: str, values: Sequence[int | str], *, lock: bool = False) -> list[Any]:
@@ -427,7 +442,7 @@ def _select(sql: str, values: Sequence[int | str], *, lock: bool = False) -> lis
     return select(database, sql + (" FOR UPDATE" if lock and database.vendor == "mysql" else ""), values)
 
 
-def _redemption(voucher: _Found, *, replayed: bool = False) -> Redemption:
+def redemption_of(voucher: FoundVoucher, *, replayed: bool = False) -> Redemption:
     assert voucher.account_id is not None
     assert voucher.redeemed_at is not None
     return Redemption(
@@ -463,7 +478,7 @@ def _stopped(locked: bool, wait_s: int) -> RedemptionRefused:
     )
 
 
-def _account_policy() -> GuardPolicy:
+def account_policy() -> GuardPolicy:
     return GuardPolicy(
         _ACCOUNT_FREE,
         settings.VOUCHER_FIRST_WAIT_S,
@@ -473,7 +488,7 @@ def _account_policy() -> GuardPolicy:
     )
 
 
-def _caller_policy() -> GuardPolicy:
+def caller_policy() -> GuardPolicy:
     return GuardPolicy(
         _CALLER_FREE, 1, _CALLER_LONGEST_WAIT_S, settings.VOUCHER_CALLER_TRIES, _CALLER_FORGIVE_S
     )

@@ -14,9 +14,8 @@ from rest_framework.response import Response
 from apps.crmapi.domain.access import Caller
 from apps.crmapi.domain.errors import Forbidden
 from apps.crmapi.rest.throttling import remote_address
-from apps.crmapi.services.audit import record_call
 from apps.crmapi.services.calls import Call as AuditedCall
-from apps.crmapi.services.calls import Done, perform, record_refusal
+from apps.crmapi.services.calls import Done, perform, record_done, record_refusal
 from apps.crmapi.services.idempotency import MOST_KEY_LENGTH, Answer, check_key
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError, InvalidInput
@@ -81,15 +80,7 @@ def recorded(call: Call, do: Callable[[], Done_], about: Callable[[Done_], str])
     except BssError as error:
         record_refusal(audited, error)
         raise
-    record_call(
-        now=audited.now,
-        door=audited.door,
-        operation=audited.operation,
-        caller=audited.caller,
-        target=about(done),
-        remote=audited.remote,
-        request_id=audited.request_id,
-    )
+    record_done(audited, about(done))
     return done
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
@@ -19,8 +19,9 @@ from apps.crmapi.server.admission import Admitted
 from apps.crmapi.server.errors import Internal, Unavailable
 from apps.crmapi.servicers.rpc import Kind, Outcome
 from apps.crmapi.servicers.subscriber_messages import subscriber_message
+from apps.crmapi.servicers.vouchers import RedeemCall, redeem_vouchers
 from apps.crmapi.services.audit import READING
-from apps.crmapi.services.calls import Done, perform, record_done, record_refusal
+from apps.crmapi.services.calls import Done, perform, record_all_done, record_done, record_refusal
 from apps.crmapi.services.idempotency import Answer
 from apps.kernel.errors import BssError
 
@@ -71,10 +72,36 @@ def subscribers_answers(found: FoundSubscribers) -> list[bytes | None]:
     ]
 
 
+def redemptions(calls: list[Admitted]) -> list[bytes | None]:
+    """The answers of many RedeemVoucher calls, redeemed and recorded together; None for one to be done by itself."""
+
+    def record(done: Sequence[tuple[int, str]]) -> None:
+        record_all_done((calls[place].record(), target) for place, target in done)
+
+    asked = [RedeemCall(call.call, call.request) for call in calls]
+    found = _guarded(calls[0], lambda: redeem_vouchers(asked, record))
+    return [message.SerializeToString() if message is not None else None for message in found]
+
+
 def read_together(admitted: Admitted) -> bool:
     """Whether the call can be answered with others of its kind: nothing about it is special."""
-    if admitted.rpc.name != "GetSubscriber" or settings.API_AUDIT_READS:
-        return False
+    return (
+        admitted.rpc.name == "GetSubscriber"
+        and not settings.API_AUDIT_READS
+        and _names_another_subscriber(admitted)
+    )
+
+
+def redeemed_together(admitted: Admitted) -> bool:
+    """The same of a redemption."""
+    return (
+        admitted.rpc.name == "RedeemVoucher"
+        and not admitted.request.account_id
+        and _names_another_subscriber(admitted)
+    )
+
+
+def _names_another_subscriber(admitted: Admitted) -> bool:
     request = admitted.request
     # Whatever is wrong with it is said by the RPC itself; a customer's own token has rules of its own.
     return bool(request.id > 0) != bool(request.msisdn) and admitted.call.caller.subscriber_id is None

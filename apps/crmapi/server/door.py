@@ -17,6 +17,8 @@ from apps.crmapi.server.dispatch import (
     messages,
     next_portion,
     read_together,
+    redeemed_together,
+    redemptions,
     subscribers_answers,
     subscribers_found,
 )
@@ -31,9 +33,13 @@ from apps.kernel.errors import BssError
 log = structlog.get_logger(__name__)
 
 MESSAGES_A_PORTION = 200
+TOO_LATE = (
+    "the deadline passed; a change may have been made all the same: send it again with its idempotency key"
+)
 
 Context = Any
 Unary = Callable[[bytes, Context], Awaitable[bytes]]
+Together = GroupReader[Admitted, Any, "bytes | None"]
 Stream = Callable[[bytes, Context], AsyncIterator[bytes]]
 
 
@@ -52,7 +58,8 @@ class Door:
         self._threads = threads
         self._most_unary_s = most_unary_s
         self._most_stream_s = most_stream_s
-        self._group = GroupReader(readers, subscribers_found, subscribers_answers, most_unary_s)
+        self._reading: Together = GroupReader(readers, subscribers_found, subscribers_answers, most_unary_s)
+        self._redeeming: Together = GroupReader(threads, redemptions, _as_they_are, most_unary_s)
         self._refreshing: asyncio.Future[None] | None = None
 
     def handlers(self) -> grpc.GenericRpcHandler:
@@ -71,9 +78,10 @@ class Door:
         async def handle(raw: bytes, context: Context) -> bytes:
             try:
                 admitted = await self._admitted(rpc, raw, context)
-                if read_together(admitted):
+                group = self._group_of(admitted)
+                if group is not None:
                     # The group ends within its time, and gRPC cancels a call whose own deadline passes.
-                    found = await self._group.get(admitted)
+                    found = await group.get(admitted)
                     if found is not None:
                         return found
                 ends_at = time.monotonic() + _seconds_left(context, self._most_unary_s)
@@ -86,6 +94,12 @@ class Door:
             return await _abort(context, refused)
 
         return handle
+
+    def _group_of(self, admitted: Admitted) -> Together | None:
+        """The calls that this one can be done together with."""
+        if read_together(admitted):
+            return self._reading
+        return self._redeeming if redeemed_together(admitted) else None
 
     def _streamed(self, rpc: Rpc) -> Stream:
         async def handle(raw: bytes, context: Context) -> AsyncIterator[bytes]:
@@ -148,6 +162,10 @@ class Door:
         return asyncio.wrap_future(self._threads.submit(work, *args))
 
 
+def _as_they_are(answers: list[bytes | None]) -> list[bytes | None]:
+    return answers
+
+
 def _seconds_left(context: Context, most: float) -> float:
     left = context.time_remaining()
     return most if left is None else min(left, most)
@@ -157,10 +175,7 @@ async def _until(ends_at: float, awaitable: Awaitable[Any]) -> Any:
     try:
         return await asyncio.wait_for(awaitable, max(0.0, ends_at - time.monotonic()))
     except TimeoutError:
-        raise Unavailable(
-            "the deadline passed; a change may have been made all the same: send it again with its idempotency key",
-            code="deadline_exceeded",
-        ) from None
+        raise Unavailable(TOO_LATE, code="deadline_exceeded") from None
 
 
 def _fault(rpc: Rpc, error: Exception) -> Refusal:

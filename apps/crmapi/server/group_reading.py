@@ -1,4 +1,4 @@
-"""Reads of the same kind answered together: those that came while others were read. A lone one waits for nobody."""
+"""Calls of the same kind done together: those that came while others were done. A lone one waits for nobody."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _Group(Generic[A, R]):
 
 
 class GroupReader(Generic[A, F, R]):
-    """``read`` takes a list of what was asked and finds it within ``most_s`` seconds, in a thread that may wait.
+    """``read`` takes a list of what was asked and does it within ``most_s`` seconds, in a thread that may wait.
 
     ``answer`` makes as many results of that, in the event loop's own thread: two that compute at once would only take
     the interpreter from one another. All methods are for that thread, too.
@@ -92,7 +92,13 @@ class GroupReader(Generic[A, F, R]):
             self._end(group, error)
             return
         group.timer = loop.call_later(
-            self._most_s, self._end, group, Unavailable("it took too long; try again")
+            self._most_s,
+            self._end,
+            group,
+            Unavailable(
+                "it took too long; a change may have been made all the same: send it again with its idempotency key",
+                code="deadline_exceeded",
+            ),
         )
 
         def hand_over(done: Future[F]) -> None:

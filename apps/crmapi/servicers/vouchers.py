@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
+from typing import NamedTuple
 
 from apps.charging.domain.vouchers import VoucherAction, VoucherStatus
 from apps.charging.models import Account, LedgerEntry, Voucher
 from apps.charging.selectors import VoucherFilter
 from apps.charging.selectors import select_voucher as voucher_by_serial
 from apps.charging.selectors import select_vouchers as vouchers_of
+from apps.charging.services.voucher_groups import Asked, redeem_together
 from apps.charging.services.voucher_redemption import Redemption, redeem
 from apps.charging.services.vouchers import NewBatch, change_vouchers, generate_batch
 from apps.crmapi.domain.errors import Forbidden
 from apps.crmapi.pb import crm_pb2
 from apps.crmapi.selectors.rows import checked_limit
+from apps.crmapi.selectors.subscribers import SubscriberKey, get_subscribers
 from apps.crmapi.servicers.rpc import Outcome, RpcCall
 from apps.crmapi.servicers.subscriber_messages import enum_name
 from apps.crmapi.servicers.subscribers import acknowledged
@@ -133,8 +137,57 @@ def insert_voucher(call: RpcCall, request: crm_pb2.InsertVoucherRequest) -> Outc
 
 def redeem_voucher(call: RpcCall, request: crm_pb2.RedeemVoucherRequest) -> Outcome:
     redemption = _redeemed(call, request)
+    return Outcome(_redemption_message(redemption), _target(redemption))
+
+
+class RedeemCall(NamedTuple):
+    """A RedeemVoucher call among others: the call and its message."""
+
+    call: RpcCall
+    request: crm_pb2.RedeemVoucherRequest
+
+
+def redeem_vouchers(
+    calls: Sequence[RedeemCall], record: Callable[[Sequence[tuple[int, str]]], object]
+) -> list[crm_pb2.RedeemVoucherResponse | None]:
+    """What can be redeemed together; None, place by place, for a call that has to be done by itself.
+
+    ``record`` writes the audit record of those that were redeemed (their places in ``calls``, and what each was
+    about), in the same transaction. The calls name a subscriber by id or MSISDN, and are of callers who speak for many.
+    """
+    now = calls[-1].call.now
+    keys = [SubscriberKey(call.tenant, request.id, request.msisdn) for call, request in calls]
+    views = get_subscribers(keys, now=now).views()
+    answers: list[crm_pb2.RedeemVoucherResponse | None] = [None] * len(calls)
+    for tenant_id in {call.caller.tenant_id for call, _ in calls}:
+        places = [
+            place
+            for place, ((call, _), view) in enumerate(zip(calls, views, strict=True))
+            if call.caller.tenant_id == tenant_id and view is not None and view.account_id
+        ]
+        asked = [
+            Asked(view.account_id, request.pin, view.msisdn, _key(call) if call.key else "", _speaker(call))
+            for (call, request), view in ((calls[place], views[place]) for place in places)
+            if view is not None
+        ]
+
+        def recorded(done: Mapping[int, Redemption], places: list[int] = places) -> None:
+            record([(places[index], _target(redemption)) for index, redemption in done.items()])
+
+        redeemed = redeem_together(tenant_id, asked, now, also=recorded)
+        for place, redemption in zip(places, redeemed, strict=True):
+            if redemption is not None:
+                answers[place] = _redemption_message(redemption)
+    return answers
+
+
+def _target(redemption: Redemption) -> str:
+    return f"account {redemption.account_id}"
+
+
+def _redemption_message(redemption: Redemption) -> crm_pb2.RedeemVoucherResponse:
     money = redemption.kind == "monetary"
-    message = crm_pb2.RedeemVoucherResponse(
+    return crm_pb2.RedeemVoucherResponse(
         serial=redemption.serial,
         account_id=redemption.account_id,
         kind=redemption.kind,
@@ -146,14 +199,13 @@ def redeem_voucher(call: RpcCall, request: crm_pb2.RedeemVoucherRequest) -> Outc
         bundle=redemption.bundle,
         repeated=redemption.replayed,
     )
-    return Outcome(message, f"account {redemption.account_id}")
 
 
 def top_up_voucher(call: RpcCall, request: crm_pb2.RedeemVoucherRequest) -> Outcome:
     redemption = _redeemed(call, request)
     return Outcome(
         acknowledged(f"voucher {redemption.serial} is redeemed", redemption.account_id),
-        f"account {redemption.account_id}",
+        _target(redemption),
     )
 
 
@@ -182,9 +234,13 @@ def _redeemed(call: RpcCall, request: crm_pb2.RedeemVoucherRequest) -> Redemptio
         account=account,
         msisdn=msisdn,
         key=_key(call) if call.key else "",
-        # A customer's own guesses count against the account alone; a client speaks for many.
-        caller="" if call.caller.only_own else f"api:{call.caller.client}",
+        caller=_speaker(call),
     )
+
+
+def _speaker(call: RpcCall) -> str:
+    """Against whom wrong PINs count beside the account: a customer's own do not, a client speaks for many."""
+    return "" if call.caller.only_own else f"api:{call.caller.client}"
 
 
 def _key(call: RpcCall) -> str:

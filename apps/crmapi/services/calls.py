@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import NamedTuple
 
 from django.db import DatabaseError
 
 from apps.crmapi.domain.access import Caller
-from apps.crmapi.services.audit import record_call
+from apps.crmapi.services.audit import Recorded, record_call, record_calls
 from apps.crmapi.services.idempotency import Answer, do_once
 from apps.kernel.errors import BssError
 from apps.storage.locks import again_after_deadlock
@@ -80,8 +80,19 @@ def record_refusal(call: Call, error: BssError) -> None:
         log.exception("the refusal of %s could not be recorded", call.operation)
 
 
+def record_all_done(done: Iterable[tuple[Call, str]]) -> None:
+    """As :func:`record_done` for several calls with their targets, in the transaction in which they were done."""
+    record_calls(_recorded(call, "ok", target=target) for call, target in done)
+
+
 def _record(call: Call, outcome: str, *, target: str = "", detail: str = "", repeated: bool = False) -> None:
-    record_call(
+    record_call(_recorded(call, outcome, target=target, detail=detail, repeated=repeated))
+
+
+def _recorded(
+    call: Call, outcome: str, *, target: str = "", detail: str = "", repeated: bool = False
+) -> Recorded:
+    return Recorded(
         now=call.now,
         door=call.door,
         operation=call.operation,
