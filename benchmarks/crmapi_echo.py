@@ -1,4 +1,8 @@
-"""A bare gRPC server that gives back what it is sent, with TLS: what the CRM's server is compared with."""
+"""A bare gRPC server with TLS that gives back what it is sent: what the CRM's server is compared with.
+
+``python -m benchmarks.crmapi_echo CERTIFICATE KEY OCTETS LOOP``: what comes back is filled up to so many octets, as
+many as the answers it is compared with have. LOOP is ``asyncio`` or ``uvloop``, which the CRM's server runs on.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +12,15 @@ import sys
 from pathlib import Path
 
 import grpc
+import uvloop
 
 
-async def _echo(request: bytes, context: object) -> bytes:
-    return request
+async def _serve(certificate: str, key: str, octets: int) -> None:
+    async def echo(request: bytes, context: object) -> bytes:
+        return request.ljust(octets)
 
-
-async def _serve(certificate: str, key: str) -> None:
     server = grpc.aio.server()
-    handlers = {"Echo": grpc.unary_unary_rpc_method_handler(_echo)}
+    handlers = {"Echo": grpc.unary_unary_rpc_method_handler(echo)}
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("bench.Echo", handlers),))
     pair = (Path(key).read_bytes(), Path(certificate).read_bytes())
     port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([pair]))
@@ -29,4 +33,6 @@ async def _serve(certificate: str, key: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(*sys.argv[1:3]))
+    certificate, key, octets, loop = sys.argv[1:]
+    run = uvloop.run if loop == "uvloop" else asyncio.run
+    run(_serve(certificate, key, int(octets)))

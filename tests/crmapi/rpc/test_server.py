@@ -109,6 +109,7 @@ def test_a_server_serves_over_tls_within_its_limits(plan, database_url, tmp_path
                     assert call.code() is CODE.NOT_FOUND
                 else:
                     assert call.result().id == pk
+            _vouchers(stub, [one.id for one in listed])
             _limits(stub, made.id)
         with channel(server.port) as opened:
             for rpc in RPCS:
@@ -129,6 +130,36 @@ def test_a_server_serves_over_tls_within_its_limits(plan, database_url, tmp_path
             stub = crm_pb2_grpc.CRMServiceStub(plain)
             assert _code(lambda: stub.GetRefData(crm.GetRefDataRequest(), timeout=10)) is CODE.UNAVAILABLE
         assert "call_failed" not in "".join(server.log)
+
+
+def _vouchers(stub: crm_pb2_grpc.CRMServiceStub, subscriber_ids: list[int]) -> None:
+    """Redemptions that come at once are done together, each once and each recorded."""
+    count = len(subscriber_ids)
+    order = crm.InsertVoucherRequest(
+        name="Cards", count=count + 1, amount_micros=5_000_000, expires_at=int(time.time()) + 3600
+    )
+    pins = [voucher.pin for voucher in stub.InsertVoucher(order, metadata=metadata("cards")).vouchers]
+
+    def redeemed(pairs: list[tuple[int, str]]) -> list[crm.RedeemVoucherResponse]:
+        calls = [
+            stub.RedeemVoucher.future(
+                crm.RedeemVoucherRequest(id=pk, pin=pin), metadata=metadata(), timeout=60
+            )
+            for pk, pin in pairs
+        ]
+        wrong = {call.code() for call in calls} - {CODE.OK}
+        assert wrong <= {CODE.FAILED_PRECONDITION, CODE.RESOURCE_EXHAUSTED}
+        return [call.result() for call in calls if call.code() is CODE.OK]
+
+    # Each card by its owner, then one that all are after, three times each.
+    done = redeemed(list(zip(subscriber_ids, pins, strict=False)))
+    assert [answer.balance_micros for answer in done] == [6_000_000] * count
+    assert len({answer.serial for answer in done}) == count
+    assert len(redeemed([(pk, pins[-1]) for pk in subscriber_ids] * 3)) == 1
+    recorded = ApiCall.objects.filter(operation="RedeemVoucher")
+    assert recorded.count() == 4 * count
+    assert recorded.filter(outcome="ok", target__startswith="account ").count() == count + 1
+    assert LedgerEntry.objects.filter(note__startswith="Voucher").count() == count + 1
 
 
 def _limits(stub: crm_pb2_grpc.CRMServiceStub, subscriber_id: int) -> None:
