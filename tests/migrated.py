@@ -2,7 +2,7 @@
 
 ``fill(url)`` makes an empty database such a one. What is copied lies in ``var/test-templates`` under the fingerprint of
 everything that it follows from, or in the folder that BSS_TEST_TEMPLATES names: the whole suite names a new one, and
-so goes through the real migrations once on each database.
+so goes through the real migrations once on each database. ``python -m tests.migrated URL`` makes it beforehand.
 """
 
 from __future__ import annotations
@@ -203,3 +203,8 @@ def _sqlite_content(path: Path) -> list[str]:
 
     with contextlib.closing(sqlite3.connect(path)) as connection:
         return list(connection.iterdump())
+
+
+if __name__ == "__main__":
+    with template(sys.argv[1]):
+        pass

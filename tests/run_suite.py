@@ -23,6 +23,7 @@ from bss_project import processes
 from tests import servers
 
 NOTHING_COLLECTED = 5
+SQLITE_URL = "sqlite:///var/unused-by-tests.sqlite3"
 # What a test commits here need not outlive the machine; tests of what survives a crash start a server of their own.
 UNSAFE_AND_QUICK = {
     "innodb-flush-log-at-trx-commit": 0,
@@ -47,7 +48,7 @@ def database_and_broker(sqlite: bool) -> Iterator[dict[str, str]]:
         import sqlite3
 
         say(f"SQLite {sqlite3.sqlite_version}, Celery over the filesystem transport")
-        yield {"DATABASE_URL": "sqlite:///var/unused-by-tests.sqlite3", "BROKER_URL": ""}
+        yield {"DATABASE_URL": SQLITE_URL, "BROKER_URL": ""}
         return
     with servers.mariadb(UNSAFE_AND_QUICK) as mariadb, servers.redis() as redis:
         say(f"MariaDB {mariadb.version()}, Redis {redis.version()}")
@@ -73,7 +74,7 @@ def run_pytest(arguments: list[str], *, sqlite: bool, counts: Path | None = None
                 env |= {
                     "BSS_TEST_COUNTS": str(counts),
                     "BSS_HYPOTHESIS_PROFILE": "ci",
-                    "BSS_TEST_TEMPLATES": str(counts.parent / "templates"),
+                    "BSS_TEST_TEMPLATES": str(counts.parent),
                 }
             process = subprocess.Popen(
                 [sys.executable, "-m", "pytest", *arguments], env=env, preexec_fn=processes.leash()
@@ -93,6 +94,22 @@ def run_pytest(arguments: list[str], *, sqlite: bool, counts: Path | None = None
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def sqlite_migrated_meanwhile(folder: str) -> Iterator[None]:
+    """Takes an SQLite database through the migrations while MariaDB is taken through them by the first test."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.migrated", SQLITE_URL],
+        env={**os.environ, "BSS_TEST_TEMPLATES": folder},
+        stdin=subprocess.DEVNULL,
+        preexec_fn=processes.leash(),
+    )
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
 def summary(totals: Mapping[str, int]) -> str:
     """``994 passed, 0 failed``, and whatever else there was."""
     others = sorted(set(totals) - {"passed", "failed"})
@@ -105,7 +122,7 @@ def run_everything() -> int:
     parallel = ["-n", str(max(2, min(cores(), 8))), "--dist", "worksteal", "-q", "--durations=20"]
     totals: dict[str, int] = {}
     statuses = []
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, sqlite_migrated_meanwhile(folder):
         for sqlite, selection in ((False, []), (True, ["-m", "database and not any_database"])):
             counts = Path(folder) / f"counts-{sqlite}.json"
             status = run_pytest([*parallel, *selection], sqlite=sqlite, counts=counts)
