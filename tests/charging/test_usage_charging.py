@@ -8,10 +8,10 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from apps.charging.domain.usage_book import CounterKey, Debit
-from apps.charging.models import Account, AllowanceCounter, Balance, LedgerEntry
+from apps.charging.models import Account, AllowanceCounter, Balance, LedgerEntry, Payer
 from apps.charging.selectors import balance_history, balances_at
 from apps.charging.services.ledger import post
-from apps.charging.services.usage import lock_usage_book, save_usage_book
+from apps.charging.services.usage import lock_usage_book, read_holdings, save_usage_book
 from apps.kernel.errors import Conflict, InvalidInput
 from apps.kernel.periods import Period
 from apps.subscribers.services.assignments import assign_bundle, assign_plan
@@ -50,6 +50,28 @@ def test_the_book_knows_plan_free_units_and_payer_of_each_number():
     assert period.grants["data"][0].units == -1
     assert "sms" not in period.grants
     assert book().line_of("4900", MAY) is None
+
+
+def test_what_was_read_beforehand_is_not_read_again_but_counters_are():
+    subscriber = make_subscriber(plan=make_plan(voice=(90_000, 10)))
+    known = read_holdings([MSISDN, "4900"], MAY, JUNE)
+    service_id = AllowanceCounter._meta.get_field("service").related_model.objects.get(code="voice").pk
+    AllowanceCounter.objects.create(
+        subscriber=subscriber, year=2026, month=5, service_id=service_id, origin="plan:1", used=7
+    )
+    with transaction.atomic():
+        some = lock_usage_book([MSISDN, "4900"], MAY, JUNE, known)
+    assert some.holdings is known.holdings
+    assert list(some.counters.values()) == [7]
+
+
+def test_whoever_pays_now_pays_though_another_did_when_it_was_read_beforehand():
+    subscriber, other = make_subscriber(1, plan=make_plan()), make_subscriber(2)
+    known = read_holdings([MSISDN], MAY, JUNE)
+    Payer.objects.filter(subscriber=subscriber).update(account=other.payer.account)
+    with transaction.atomic():
+        line = lock_usage_book([MSISDN], MAY, JUNE, known).line_of(MSISDN, MAY)
+    assert line.account_id == other.payer.account_id
 
 
 def test_plans_and_bundles_are_those_of_the_time_of_the_records():

@@ -39,9 +39,12 @@ def taken(monkeypatch) -> list[bool]:
     return found
 
 
+MSISDN = "4915550000001"
+
+
 def make_files(count: int = 4) -> None:
     for number in range(count):
-        records = [cdr(number * 100 + k, msisdn="4915550000001") for k in (3, 1, 2)]
+        records = [cdr(number * 100 + k, msisdn=MSISDN) for k in (3, 1, 2)]
         bad = cdr(number * 100 + 50, duration_s=-1)
         new_file(header(source=f"S{number}") + stream([*records, b"\xff\xff", bad]), f"{number}.cdr")
 
@@ -108,3 +111,39 @@ def test_what_cannot_be_read_ahead_is_refused_by_the_loader_itself(taken: list[b
     outcomes = list(load_files(ready_files(settings.CDR_NEW_DIR), lambda: NOW))
     assert [outcome.outcome.value for outcome in outcomes] == ["loaded", "refused", "refused", "loaded"]
     assert not children()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whose_numbers_a_file_has_is_read_ahead_too(monkeypatch):
+    found: list[bool] = []
+    original = ReadAhead.take
+
+    def take(self, path, state, digest):
+        reading, contents = original(self, path, state, digest)
+        found.append(MSISDN in contents.holdings.holdings)
+        return reading, contents
+
+    monkeypatch.setattr(ReadAhead, "take", take)
+    make_operator(1, free_minutes=7)
+    make_files(3)
+    outcomes = list(load_files(ready_files(settings.CDR_NEW_DIR), lambda: NOW))
+    assert [outcome.outcome for outcome in outcomes] == [Outcome.LOADED] * 3
+    assert found == [True] * 3
+    assert list(Cdr.objects.order_by("pk").values_list("free_usage", flat=True)) == [60] * 7 + [0] * 2
+
+
+def test_within_a_transaction_that_others_do_not_see_nobodys_numbers_are_read_ahead(monkeypatch):
+    found = []
+    original = ReadAhead.take
+
+    def take(self, path, state, digest):
+        reading, contents = original(self, path, state, digest)
+        found.append(contents.holdings)
+        return reading, contents
+
+    monkeypatch.setattr(ReadAhead, "take", take)
+    make_operator(1)
+    make_files(2)
+    outcomes = list(load_files(ready_files(settings.CDR_NEW_DIR), lambda: NOW))
+    assert [outcome.totals.rated for outcome in outcomes] == [3, 3]
+    assert found == [None, None]
