@@ -29,7 +29,8 @@ RATE = 2_000
 RATE_S = 10
 LASTING_REQUESTS = 500_000
 LOADERS = 2
-SESSIONS = 96
+# Sessions with a request in flight in the closed loop, over all gateways; one gateway of an operator has more.
+SESSIONS = 384
 CORES_FOR_SCALING = 6
 
 
