@@ -2,7 +2,7 @@
 
 Without arguments: everything on MariaDB and Redis, then on SQLite and Celery's filesystem transport what touches the
 database and is not marked to show the same on any. With arguments: pytest with these, on MariaDB and Redis, or with
-``--sqlite`` on SQLite and files.
+``--sqlite`` on SQLite and files. The whole suite runs with compiled hot paths on MariaDB and from source on SQLite.
 """
 
 from __future__ import annotations
@@ -75,6 +75,8 @@ def run_pytest(arguments: list[str], *, sqlite: bool, counts: Path | None = None
                     "BSS_TEST_COUNTS": str(counts),
                     "BSS_HYPOTHESIS_PROFILE": "ci",
                     "BSS_TEST_TEMPLATES": str(counts.parent),
+                    # The hot paths compiled on one database and from source on the other: both are what users have.
+                    "BSS_NATIVE": "0" if sqlite else "1",
                 }
             process = subprocess.Popen(
                 [sys.executable, "-m", "pytest", *arguments], env=env, preexec_fn=processes.leash()
