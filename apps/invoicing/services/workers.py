@@ -7,6 +7,7 @@ import os
 import queue
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -18,7 +19,7 @@ from apps.invoicing.services.claims import EVERYTHING, Choice
 from apps.invoicing.services.documents import pdf_engine
 from apps.invoicing.services.formatter import Clock, Outcome, format_batch
 from apps.kernel.errors import BssError
-from apps.storage.locks import is_about_locks
+from apps.storage.locks import again_after_deadlock, is_about_locks
 
 # So often a batch may lose against another over locks before its process gives up.
 MOST_BEATEN = 10
@@ -37,11 +38,14 @@ def format_bills(
     Raises EngineUnusable before anything is claimed.
     """
     engine = pdf_engine()
-    claims.release_of_dead(clock())
+    again_after_deadlock(lambda: claims.release_of_dead(clock()))
     left = limit
     while (left is None or left > 0) and not stop():
         most = settings.INVOICE_BATCH if left is None else min(left, settings.INVOICE_BATCH)
-        outcome = format_batch(engine, clock, most=most, choice=choice)
+        # A batch that lost a deadlock has given back what it had claimed.
+        outcome = again_after_deadlock(
+            partial(format_batch, engine, clock, most=most, choice=choice), MOST_BEATEN
+        )
         taken = len(outcome.written) + len(outcome.failed)
         if not taken:
             return
