@@ -67,7 +67,7 @@ def test_another_tenants_triggers_and_accounts_are_not_seen():
     make_trigger(name="low")
     Tenant.objects.create(code="elsewhere")
 
-    assert run("triggers", "--tenant", "elsewhere", "list") == ""
+    assert run("triggers", "--tenant", "elsewhere", "list").startswith("There are no triggers")
     with pytest.raises(CommandError, match="no trigger"):
         run("triggers", "--tenant", "elsewhere", "off", "low")
     with pytest.raises(CommandError, match="no account"):

@@ -46,7 +46,11 @@ class BalanceTrigger(models.Model):
         help_text="The balance of money whose amount is watched, reserved sums included; of spending, all are.",
     )
     window_s = models.PositiveIntegerField(
-        choices=WindowLength.choices, null=True, blank=True, help_text="Of spending: within how long."
+        "window",
+        choices=WindowLength.choices,
+        null=True,
+        blank=True,
+        help_text="Of spending: within how long.",
     )
     price_plan = models.ForeignKey(
         PricePlan,

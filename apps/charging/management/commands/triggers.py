@@ -58,10 +58,11 @@ class Command(BaseCommand):
             elif doing == "firings":
                 self._firings(owner, options["account"], options["last"])
             else:
-                for trigger in BalanceTrigger.objects.filter(tenant=owner).select_related(
-                    "account", "price_plan"
-                ):
+                found = BalanceTrigger.objects.filter(tenant=owner).select_related("account", "price_plan")
+                for trigger in found:
                     self._show(trigger)
+                if not found:
+                    self.stdout.write("There are no triggers; “triggers add --help” says how to make one.")
         except BssError as error:
             raise CommandError(str(error)) from error
 
