@@ -221,9 +221,7 @@ def _fired(request: HttpRequest, account: Account) -> Table:
                 instant(row.at, seconds=True),
                 link_to(row.trigger),
                 row.get_kind_display(),
-                plain_money(row.value_micros, account.currency),
-                plain_money(row.threshold_micros, account.currency),
-                badge(ACTION_LABELS[row.action], ACTION_COLOURS[row.action]),
+                *_came_to(row, account.currency),
             )
             for row in rows
         ],
@@ -231,6 +229,15 @@ def _fired(request: HttpRequest, account: Account) -> Table:
         (3, 4),
         previous_url=previous_url,
         next_url=next_url,
+    )
+
+
+def _came_to(firing: TriggerFiring, currency: str) -> tuple[Any, Any, Any]:
+    """The value that fired it, the threshold, and what followed."""
+    return (
+        plain_money(firing.value_micros, currency),
+        plain_money(firing.threshold_micros, currency),
+        badge(ACTION_LABELS[firing.action], ACTION_COLOURS[firing.action]),
     )
 
 
@@ -243,9 +250,7 @@ def _firings_of(request: HttpRequest, trigger: BalanceTrigger) -> Table:
             (
                 instant(row.at, seconds=True),
                 link_to(row.account),
-                plain_money(row.value_micros, row.account.currency),
-                plain_money(row.threshold_micros, row.account.currency),
-                badge(ACTION_LABELS[row.action], ACTION_COLOURS[row.action]),
+                *_came_to(row, row.account.currency),
             )
             for row in rows
         ],
