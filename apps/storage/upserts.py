@@ -30,6 +30,10 @@ class Script:
         """A statement for MySQL that gives no rows."""
         self._statements.append(statement)
 
+    def commit(self) -> None:
+        """Commit behind the rest, without a round trip of its own; for connections that do not commit by themselves."""
+        self._statements.append("COMMIT")
+
     def run(self) -> None:
         """Carry out what was added. Raises as the statement that failed."""
         if self._statements:
@@ -94,43 +98,65 @@ def upsert_few(
     *,
     key: Sequence[str],
     update: Sequence[str],
+    lower: Sequence[str] = (),
     forms: str = "",
     script: Script | None = None,
 ) -> None:
     """Insert the rows, or overwrite the columns ``update`` of those whose unique ``key`` is there already.
 
-    ``forms`` and ``script`` as for :func:`insert_few`.
+    Columns in ``lower`` are overwritten by lower values only. ``forms`` and ``script`` as for :func:`insert_few`.
     """
     if connection.vendor == "mysql":
-        changes = ", ".join(f"{name} = VALUES({name})" for name in update)
+        changes = ", ".join(
+            [f"{name} = VALUES({name})" for name in update]
+            + [f"{name} = LEAST({name}, VALUES({name}))" for name in lower]
+        )
         tail = f" ON DUPLICATE KEY UPDATE {changes}"
     else:
-        changes = ", ".join(f"{name} = excluded.{name}" for name in update)
+        changes = ", ".join(
+            [f"{name} = excluded.{name}" for name in update]
+            + [f"{name} = MIN({name}, excluded.{name})" for name in lower]
+        )
         tail = f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes}"
     _execute(connection, table, columns, rows, tail, forms, script)
 
 
 def update_few(
-    connection: BaseDatabaseWrapper, table: str, column: str, values: Sequence[tuple[int, int]]
+    connection: BaseDatabaseWrapper,
+    table: str,
+    columns: Sequence[str],
+    rows: Sequence[tuple[int, ...]],
+    script: Script | None = None,
 ) -> None:
-    """Set the integer ``column`` of the rows of these ids, with one statement: ``values`` are (id, value), ids rising.
+    """Set the integer ``columns`` of rows that are there, with one statement.
 
-    Well below what an upsert of rows that are there costs on MySQL, which inserts them first and finds out then.
+    Each of ``rows`` begins with the row's id, then the values of the columns in their order; ids rise. Well below
+    what an upsert of rows that are there costs on MySQL, which inserts them first and finds out then. With a
+    ``script``, it is done once that is run.
     """
-    if not values:
+    if not rows or not columns:
         return
     if connection.vendor == "mysql":
-        listed = ",".join([f"{row_id:d}" for row_id, _ in values])
-        run(connection, f"UPDATE {table} SET {column} = {value_of_id(values)} WHERE id IN ({listed})")
+        ids = ",".join([f"{row[0]:d}" for row in rows])
+        sets = ",".join(
+            [f"{name}={_value_of_id(ids, rows, place)}" for place, name in enumerate(columns, start=1)]
+        )
+        statement = f"UPDATE {table} SET {sets} WHERE id IN ({ids})"
+        if script is None:
+            run(connection, statement)
+        else:
+            script.add(statement)
         return
-    per_statement = SQLITE_MAX_VARIABLES // 2
-    for start in range(0, len(values), per_statement):
-        part = values[start : start + per_statement]
+    width = len(columns) + 1
+    sets = ", ".join(f"{name} = new.column{place}" for place, name in enumerate(columns, start=2))
+    one = f"({','.join('?' * width)})"
+    per_statement = SQLITE_MAX_VARIABLES // width
+    for start in range(0, len(rows), per_statement):
+        part = rows[start : start + per_statement]
         run(
             connection,
-            f"UPDATE {table} SET {column} = new.column2 FROM (VALUES {','.join(['(?,?)'] * len(part))}) new"
-            f" WHERE {table}.id = new.column1",
-            [number for pair in part for number in pair],
+            f"UPDATE {table} SET {sets} FROM (VALUES {','.join([one] * len(part))}) new WHERE {table}.id = new.column1",
+            [number for row in part for number in row],
         )
 
 
@@ -139,9 +165,12 @@ def value_of_id(values: Sequence[tuple[int, int]]) -> str:
 
     INTERVAL searches by halves; CASE compares one after the other, and a join with a list of rows reads that first.
     """
-    ids = ",".join([f"{row_id:d}" for row_id, _ in values])
+    return _value_of_id(",".join([f"{row_id:d}" for row_id, _ in values]), values, 1)
+
+
+def _value_of_id(ids: str, rows: Sequence[tuple[int, ...]], place: int) -> str:
     # ELT gives text, and arithmetic with text is that of floats.
-    return f"CAST(ELT(INTERVAL(id,{ids}),{','.join([f'{value:d}' for _, value in values])}) AS SIGNED)"
+    return f"CAST(ELT(INTERVAL(id,{ids}),{','.join([f'{row[place]:d}' for row in rows])}) AS SIGNED)"
 
 
 def update_rows(

@@ -358,6 +358,7 @@ def make_session(person: Subscriber, now: datetime) -> None:
         opened_at=now,
         updated_at=now,
         expires_at=now + DAY,
+        due_at=now + DAY,
         peer="gw.example",
     )
     balance = account.balances.first()

@@ -61,6 +61,35 @@ def test_two_processes_may_take_turns_at_one_session() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_repeat_is_answered_alike_by_a_process_that_missed_the_first() -> None:
+    make_prepaid()
+    here, there = Engine(), Engine()
+    here.run([request(Operation.RESERVE, data(10))], NOW)
+    asked = request(Operation.UPDATE, data(20, 8), number=1)
+    (first,) = there.run([asked], NOW + timedelta(seconds=1))
+    there.run([request(Operation.UPDATE, data(20, 8), number=2)], NOW + timedelta(seconds=2))
+    (again,) = here.run([asked], NOW + timedelta(seconds=3))
+    assert isinstance(first, ChargingAnswer)
+    assert again == first._replace(replayed=True)
+    assert default_balance().amount_micros == 1_000_000 - 160_000
+    assert_books_are_right()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_request_that_comes_after_a_later_one_is_charged_and_repeated_alike() -> None:
+    make_prepaid()
+    engine = Engine()
+    engine.run([request(Operation.RESERVE, data(10))], NOW)
+    engine.run([request(Operation.UPDATE, data(20, 8), number=2)], NOW)
+    overtaken = request(Operation.UPDATE, data(20, 3), number=1)
+    (first,), (again,) = engine.run([overtaken], NOW), engine.run([overtaken], NOW)
+    assert isinstance(first, ChargingAnswer)
+    assert not first.replayed
+    assert again == first._replace(replayed=True)
+    assert default_balance().amount_micros == 1_000_000 - 110_000
+
+
+@pytest.mark.django_db(transaction=True)
 def test_what_was_rolled_back_is_not_remembered() -> None:
     make_prepaid()
     engine = Engine()
@@ -88,7 +117,7 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session_memory, "MOST_REMEMBERED", 3)
     memory = SessionMemory()
     for number in range(10):
-        memory.remember(str(number), Mark(number, "open", 0, "", "[]"), None)  # type: ignore[arg-type]
+        memory.remember(str(number), Mark(number, 0), None)  # type: ignore[arg-type]
         assert len(memory) <= 3
 
 

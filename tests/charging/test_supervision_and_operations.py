@@ -7,10 +7,12 @@ from datetime import timedelta
 import pytest
 
 from apps.charging.domain.requests import Operation, Result
-from apps.charging.models import Balance, ChargingSession, LedgerEntry, StoredAnswer
+from apps.charging.models import Balance, ChargingSession, LedgerEntry, QuotaPolicy, StoredAnswer
+from apps.charging.services.executor import forget_directory
 from apps.charging.services.operations import adjust, set_terms, top_up, transfer
 from apps.charging.services.sessions import end_silent_sessions, forget_old, release_session
 from apps.kernel.errors import Conflict, InvalidInput, NotFound
+from apps.rating.models import Service
 from tests.charging.online import item
 from tests.charging.stored import (
     NOW,
@@ -38,6 +40,30 @@ def test_silent_sessions_are_ended_and_others_left_alone() -> None:
     assert default_balance().reserved_micros == 60_000
     assert end_silent_sessions(NOW + timedelta(seconds=1_200)) == 0
     assert_books_are_right()
+
+
+def test_a_session_that_went_on_is_ended_when_it_has_been_silent_since() -> None:
+    make_prepaid()
+    charge_now(request(Operation.RESERVE, item(asked=60)))
+    end = NOW + timedelta(seconds=1_200)
+    reported = end - timedelta(seconds=1)
+    charge_now(request(Operation.UPDATE, item(asked=60, used=60), number=1, at=reported))
+    assert [end_silent_sessions(end) for _ in range(2)] == [0, 0]
+    new_end = reported + timedelta(seconds=1_200)
+    assert end_silent_sessions(new_end - timedelta(seconds=1)) == 0
+    assert end_silent_sessions(new_end) == 1
+    assert_books_are_right()
+
+
+def test_a_grant_that_is_valid_for_less_time_ends_its_session_earlier() -> None:
+    make_prepaid()
+    charge_now(request(Operation.RESERVE, item(asked=60)))
+    service = Service.objects.get(code="voice")
+    QuotaPolicy.objects.create(service=service, default_units=60, validity_s=30)
+    forget_directory()
+    charge_now(request(Operation.UPDATE, item(asked=60, used=60), number=1, at=NOW + timedelta(seconds=60)))
+    assert end_silent_sessions(NOW + timedelta(seconds=119)) == 0
+    assert end_silent_sessions(NOW + timedelta(seconds=120)) == 1
 
 
 def test_a_report_that_arrives_after_the_end_is_debited_once() -> None:

@@ -229,6 +229,28 @@ def test_groups_read_by_layout_are_checked_as_those_read_the_first_time():
     assert fault_of(ccr(Subscription_Id=None, extra=wrong_text)).result_code == 5004
 
 
+def test_a_message_composed_like_the_one_before_is_read_as_that_was():
+    for number in range(4):
+        avps = ccr_avps(
+            2,
+            number,
+            Origin_Host=f"gateway{number}.test",
+            Subscription_Id=[
+                {"Subscription-Id-Type": kind, "Subscription-Id-Data": f"49{kind}{number}"} for kind in (0, 1)
+            ],
+            Multiple_Services_Credit_Control=[
+                {"Rating-Group": number + group, "Service-Identifier": [number, group]} for group in (1, 2, 3)
+            ],
+        )
+        assert decode_message(message(272, avps)).avps == avps
+        assert decode_message(message(272, {**avps, "Route-Record": ["a.test", "b.test"]})).avps == {
+            **avps,
+            "Route-Record": ["a.test", "b.test"],
+        }
+        nameless = {**avps, "Origin-Host": ""}
+        assert fault_of(message(272, nameless)).result_code == 5004
+
+
 def test_what_peers_send_does_not_make_the_codec_remember_without_bound():
     from apps.diameter.protocol.grammar.plans import MAX_SHAPES, REQUEST_PLANS
 

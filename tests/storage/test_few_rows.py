@@ -46,8 +46,8 @@ def test_a_column_of_many_rows_is_set_and_others_are_left():
     ]
     changes = [(customer.pk, tenant.pk) for customer, tenant in zip(customers[:3], tenants[2:], strict=True)]
     with transaction.atomic():
-        update_few(connections["default"], "subscribers_customer", "tenant_id", changes)
-        update_few(connections["default"], "subscribers_customer", "tenant_id", [])
+        update_few(connections["default"], "subscribers_customer", ("tenant_id",), changes)
+        update_few(connections["default"], "subscribers_customer", ("tenant_id",), [])
     assert connection.is_usable()
     found = Customer.objects.order_by("number").values_list("tenant__code", flat=True)
     assert list(found) == ["t2", "t3", "t4", "t0", "t0"]

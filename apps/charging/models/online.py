@@ -44,9 +44,14 @@ class ChargingSession(models.Model):
         default=0, help_text="The part of its price that no balance could pay."
     )
     meters = models.TextField(default="[]")
+    version = models.BigIntegerField(default=0, help_text="Raised by whoever writes the row.")
+    due_at = models.DateTimeField(
+        help_text="Never after its supervision timer’s end; when it is to be looked at, and then moved to that end."
+    )
 
     class Meta:
-        indexes = [models.Index(fields=["status", "expires_at"], name="session_by_expiry")]
+        # Not by its end itself, which every request moves: an index costs what is written to it.
+        indexes = [models.Index(fields=["status", "due_at"], name="session_by_due_time")]
 
     def __str__(self) -> str:
         return self.session_id

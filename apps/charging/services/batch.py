@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, Error, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from apps.charging.domain.answers import answer_from_text, answer_to_text
@@ -33,7 +33,7 @@ from apps.charging.services.rows import (
     balance_of,
     session_of,
 )
-from apps.charging.services.session_memory import SessionMemory
+from apps.charging.services.session_memory import Mark, SessionMemory
 from apps.charging.services.triggers import watch_batch
 from apps.rating.domain import Rater
 from apps.storage.upserts import by_index, select, select_many
@@ -42,6 +42,7 @@ _ENQUIRIES = frozenset({Operation.CHECK_BALANCE, Operation.PRICE_ENQUIRY, Operat
 _ORDERS = frozenset({Operation.TOP_UP, Operation.ADJUST, Operation.TRANSFER})
 _ENDINGS = frozenset({Operation.RELEASE, Operation.EXPIRE})
 _IN_SESSION = _ENDINGS | {Operation.RESERVE, Operation.UPDATE, Operation.TERMINATE}
+_GOING_ON = frozenset({Operation.UPDATE, Operation.TERMINATE})
 # Questions change nothing, and a session ends once however often it is ended: neither needs a kept answer.
 _WITHOUT_A_KEPT_ANSWER = _ENQUIRIES | _ENDINGS
 
@@ -74,17 +75,21 @@ def execute(
     rater: Rater,
     memory: SessionMemory,
     turn: AbstractContextManager[object],
+    own_thread: bool = False,
 ) -> list[ChargingAnswer | Poisoned]:
     """Charge the requests in their order in one transaction; the answers in the same order, committed.
 
     ``memory`` learns the sessions that were written. ``turn`` is held while nothing but computing is
-    done: two threads that compute at once only take the interpreter from each other. Raises what the database
-    raises; nothing is written then.
+    done: two threads that compute at once only take the interpreter from each other. ``own_thread`` says that this
+    thread, and so its connection, does nothing else. Raises what the database raises; nothing is written then.
     """
     connection = connections[DEFAULT_DB_ALIAS]
     batch = _Batch(requests, now, directory, rater, memory, connection, turn)
-    with transaction.atomic():
-        results = batch.run()
+    if own_thread and connection.vendor == "mysql":
+        results = _run_and_commit(connection, batch)
+    else:
+        with transaction.atomic():
+            results = batch.run()
     if not connection.in_atomic_block:
         for key, (mark, session) in batch.writing.marks.items():
             if session.status == SessionStatus.OPEN:
@@ -92,6 +97,21 @@ def execute(
             else:
                 memory.drop(key)
     return results
+
+
+def _run_and_commit(connection: BaseDatabaseWrapper, batch: _Batch) -> list[ChargingAnswer | Poisoned]:
+    """As within ``atomic()``, in two round trips instead of five: MySQL begins with the first statement by itself
+    where it was told once not to commit by itself, and the COMMIT goes with the last ones."""
+    if connection.get_autocommit():
+        connection.set_autocommit(False)
+    try:
+        return batch.run(commit=True)
+    except BaseException:
+        try:
+            connection.rollback()
+        except Error:
+            connection.close()
+        raise
 
 
 class _Batch:
@@ -132,7 +152,8 @@ class _Batch:
         self.fresh_id = FIRST_NEW_ID
         self.writing = Writing()
 
-    def run(self) -> list[ChargingAnswer | Poisoned]:
+    def run(self, commit: bool = False) -> list[ChargingAnswer | Poisoned]:
+        """Charge and write; and ``commit``, where nobody else does."""
         whose = self._find_out_whose()
         stored = self._lock_and_read(whose)
         with self.turn:
@@ -140,7 +161,7 @@ class _Batch:
         writing, triggers = self.writing, self.world.triggers
         if triggers is not None and writing.entries:
             watch_batch(self.connection, triggers, self.accounts, writing.balances, writing.entries, self.now)
-        write(self.connection, self.writing, self.now)
+        write(self.connection, writing, self.now, commit)
         return results
 
     def _charge_all(
@@ -236,6 +257,7 @@ class _Batch:
         }
         together = sorted(self.sharing.together(account_ids))
         keys = {key for key in self.keys if key is not None}
+        asked, next_ones = self._perhaps_answered()
         balances, accounts, marks, barred, answers = select_many(
             self.connection,
             [
@@ -246,7 +268,7 @@ class _Batch:
                 (self._dialect(_ACCOUNTS), together),
                 (self._dialect(_SESSION_MARKS), keys),
                 (self._dialect(_BARRED), subscriber_ids),
-                (self._dialect(_ANSWERS), self.digests),
+                (self._dialect(_ANSWERS), asked),
             ],
         )
         self._take_accounts(accounts)
@@ -255,7 +277,25 @@ class _Batch:
         self._take_sessions(marks)
         self._read_counters(counted)
         self.barred = {row[0] for row in barred}
-        return dict(answers)
+        changed = [digest for key, digest, session in next_ones if self.sessions.get(key) is not session]
+        return dict(answers + self._select(_ANSWERS, changed))
+
+    def _perhaps_answered(self) -> tuple[list[str], list[tuple[str, str, Session]]]:
+        """Digests of requests that may have been answered before; and those that have not, with the keys and
+        states of their sessions, provided that these are what this process knows them to be: each request that was
+        answered in an open session has raised its last number."""
+        asked: list[str] = []
+        next_ones: list[tuple[str, str, Session]] = []
+        for request, key, digest in zip(self.requests, self.keys, self.digests, strict=True):
+            if request.operation in _WITHOUT_A_KEPT_ANSWER:
+                continue
+            if key is not None and request.operation in _GOING_ON:
+                session = self.memory.remembered(key)
+                if session is not None and session.last_number < request.number:
+                    next_ones.append((key, digest, session))
+                    continue
+            asked.append(digest)
+        return asked, next_ones
 
     def _take_accounts(self, rows: list[tuple[Any, ...]]) -> None:
         for account_id, number, tenant_id, currency, mode, allow_negative, closed_at, bar_reason in rows:
@@ -305,10 +345,11 @@ class _Batch:
 
     def _take_sessions(self, marks: list[tuple[Any, ...]]) -> None:
         """The sessions as they are now; those that this process wrote last are known whole."""
-        sessions = self.sessions
+        sessions, versions = self.sessions, self.writing.versions
         changed = []
-        for key, *mark in marks:
-            session = self.memory.session(key, tuple(mark))
+        for key, row_id, version in marks:
+            versions[key] = version
+            session = self.memory.session(key, Mark(row_id, version))
             if session is None:
                 changed.append(key)
             else:
@@ -430,8 +471,11 @@ class _Batch:
         if after.balances is not before.balances:
             known = before.balances
             for balance_id, balance in after.balances.items():
-                if known.get(balance_id) is not balance:
+                former = known.get(balance_id)
+                if former is not balance:
                     writing.balances[balance_id] = balance
+                    if former is not None:
+                        writing.balances_before.setdefault(balance_id, former)
                     own = self.balances[balance.account_id]
                     self.balances[balance.account_id] = {**own, balance_id: balance}
         if after.counters is not before.counters and subscriber_id is not None:

@@ -14,28 +14,31 @@ from apps.charging.domain.state import FIRST_NEW_ID, Counter, Entry
 from apps.charging.domain.usage_book import CounterKey
 from apps.charging.services.rows import balance_figures, instant_text, meters_to_text
 from apps.charging.services.session_memory import Mark
-from apps.storage.upserts import Script, insert_few, marks, run, upsert_few
+from apps.storage.upserts import Script, insert_few, marks, run, update_few, upsert_few
 
 
 @dataclass(slots=True)
 class Writing:
     """The last value of everything that changed, and the entries and answers to be added.
 
-    ``before`` are the sessions as they were read, and ``marks`` those that were written as their rows say it now.
+    ``before`` are the sessions as they were read with the ``versions`` of their rows, and ``marks`` those that were
+    written as their rows say it now. ``balances_before`` has those that changed as they were read.
     """
 
     balances: dict[int, Balance] = field(default_factory=dict)
+    balances_before: dict[int, Balance] = field(default_factory=dict)
     counters: dict[CounterKey, Counter] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
     new_sessions: set[int] = field(default_factory=set)
     before: dict[str, Session] = field(default_factory=dict)
+    versions: dict[str, int] = field(default_factory=dict)
     marks: dict[str, tuple[Mark, Session]] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     answers: list[tuple[str, str]] = field(default_factory=list)
 
 
-def write(connection: BaseDatabaseWrapper, writing: Writing, now: datetime) -> None:
-    """Write it all; ids of new balances and counters are replaced by those of their rows."""
+def write(connection: BaseDatabaseWrapper, writing: Writing, now: datetime, commit: bool = False) -> None:
+    """Write it all, and ``commit`` it; ids of new balances and counters are replaced by those of their rows."""
     script = Script(connection)
     ids = _write_balances(connection, writing, script)
     ids.update(_write_counters(connection, writing))
@@ -43,6 +46,8 @@ def write(connection: BaseDatabaseWrapper, writing: Writing, now: datetime) -> N
     _write_reservations(connection, writing, ids, script)
     _write_entries(connection, writing, ids, script)
     _write_answers(connection, writing, now, script)
+    if commit:
+        script.commit()
     script.run()
 
 
@@ -88,12 +93,15 @@ def _balance_row(balance: Balance) -> tuple[Any, ...]:
     )
 
 
+_FIGURES = ("amount_micros", "units", "reserved_micros", "reserved_units", "overdraft_micros")
+
+
 def _write_balances(connection: BaseDatabaseWrapper, writing: Writing, script: Script) -> dict[int, int]:
     ids: dict[int, int] = {}
     known = []
     for balance_id, balance in sorted(writing.balances.items()):
         if balance_id < FIRST_NEW_ID:
-            known.append((balance_id, *_balance_row(balance)))
+            known.append((balance_id, balance))
             continue
         # A new balance is rare: it is made once in the life of an account.
         names = ", ".join(_BALANCE_COLUMNS)
@@ -101,24 +109,46 @@ def _write_balances(connection: BaseDatabaseWrapper, writing: Writing, script: S
         with connection.cursor() as cursor:
             cursor.execute(f"INSERT INTO charging_balance ({names}) VALUES ({marks(row)})", row)
             ids[balance_id] = int(cursor.lastrowid)
+    changed = _changed_figures(known, writing.balances_before)
+    if changed is not None:
+        figures = [(balance_id, balance_figures(balance)) for balance_id, balance in known]
+        update_few(
+            connection,
+            "charging_balance",
+            [_FIGURES[place] for place in changed],
+            [(balance_id, *[values[place] for place in changed]) for balance_id, values in figures],
+            script,
+        )
+        return ids
     upsert_few(
         connection,
         "charging_balance",
         ("id", *_BALANCE_COLUMNS),
-        known,
+        [(balance_id, *_balance_row(balance)) for balance_id, balance in known],
         key=("id",),
-        update=(
-            "amount_micros",
-            "units",
-            "reserved_micros",
-            "reserved_units",
-            "overdraft_micros",
-            "expires_at",
-        ),
+        update=(*_FIGURES, "expires_at"),
         forms="iitpiiiiiio",
         script=script,
     )
     return ids
+
+
+def _changed_figures(known: list[tuple[int, Balance]], before: dict[int, Balance]) -> list[int] | None:
+    """Which of the figures changed in any of the balances, by their places; None where an end changed as well."""
+    value = units = reserved = reserved_units = overdraft = False
+    for balance_id, balance in known:
+        former = before[balance_id]
+        if balance.expires_at != former.expires_at:
+            return None
+        if balance.kind == "monetary":
+            value = value or balance.value != former.value
+            reserved = reserved or balance.reserved != former.reserved
+            overdraft = overdraft or balance.overdraft != former.overdraft
+        else:
+            units = units or balance.value != former.value
+            reserved_units = reserved_units or balance.reserved != former.reserved
+    changes = (value, units, reserved, reserved_units, overdraft)
+    return [place for place, changed in enumerate(changes) if changed]
 
 
 _COUNTER_KEY = ("subscriber_id", "year", "month", "service_id", "origin")
@@ -185,10 +215,12 @@ _SESSION_COLUMNS = (
     "cost_micros",
     "unpaid_micros",
     "meters",
+    "version",
+    "due_at",
 )
 
 
-_SESSION_FORMS = "iptiiippppitiit"
+_SESSION_FORMS = "iptiiippppitiitip"
 
 
 def _write_sessions(connection: BaseDatabaseWrapper, writing: Writing, script: Script) -> None:
@@ -210,7 +242,7 @@ def _write_sessions(connection: BaseDatabaseWrapper, writing: Writing, script: S
             peer,
             meters,
         ) = session
-        updated, text = instant_text(updated_at), meters_to_text(meters)
+        expires, version = instant_text(expires_at), writing.versions.get(key, -1) + 1
         (new if row_id in writing.new_sessions else known).append(
             (
                 row_id,
@@ -221,16 +253,18 @@ def _write_sessions(connection: BaseDatabaseWrapper, writing: Writing, script: S
                 subscriber_id,
                 instant_text(opened_at),
                 status,
-                updated,
-                instant_text(expires_at),
+                instant_text(updated_at),
+                expires,
                 last_number,
                 peer[:255],
                 session.cost_micros,
                 session.unpaid_micros,
-                text,
+                meters_to_text(meters),
+                version,
+                expires,
             )
         )
-        writing.marks[key] = Mark(row_id, status, last_number, updated, text), session
+        writing.marks[key] = Mark(row_id, version), session
     # New ones are never laid over an old one: an id that is taken fails the batch, which is then repeated with others.
     insert_few(connection, "charging_chargingsession", columns, new, _SESSION_FORMS, script)
     upsert_few(
@@ -239,7 +273,8 @@ def _write_sessions(connection: BaseDatabaseWrapper, writing: Writing, script: S
         columns,
         known,
         key=("id",),
-        update=_SESSION_COLUMNS[5:],
+        update=_SESSION_COLUMNS[5:-1],
+        lower=("due_at",),
         forms=_SESSION_FORMS,
         script=script,
     )

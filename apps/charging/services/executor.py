@@ -69,33 +69,36 @@ class Engine:
         self.directory.forget()
         self.memory.clear()
 
-    def run(self, requests: Sequence[ChargingRequest], now: datetime) -> list[Reply]:
+    def run(
+        self, requests: Sequence[ChargingRequest], now: datetime, own_thread: bool = False
+    ) -> list[Reply]:
         """The replies to the requests, in their order; every answer is committed.
 
-        A request that breaks its batch is found and answered UNABLE_TO_COMPLY by itself.
+        A request that breaks its batch is found and answered UNABLE_TO_COMPLY by itself. ``own_thread``: this thread
+        does nothing but this.
         """
         deadline = time.monotonic() + float(settings.CHARGING_PATIENCE_S)
         pause_s = _FIRST_PAUSE_S
         while True:
             try:
                 rater = current_tariff().rater
-                results = execute(requests, now, self.directory, rater, self.memory, self._turn)
+                results = execute(requests, now, self.directory, rater, self.memory, self._turn, own_thread)
                 return [self._reply(result) for result in results]
             except (OperationalError, InterfaceError) as error:
                 if connection.in_atomic_block or not _may_pass(error):
-                    return self._one_by_one(requests, now, error)
+                    return self._one_by_one(requests, now, error, own_thread)
                 if time.monotonic() > min(deadline, self.last_moment):
                     log.error("charging gave up: %s", error)
                     return [ChargingUnavailable(f"the database does not answer: {error}")] * len(requests)
                 if _is_lost(error):
                     connection.close()
             except Exception as error:
-                return self._one_by_one(requests, now, error)
+                return self._one_by_one(requests, now, error, own_thread)
             time.sleep(pause_s * random.uniform(0.5, 1.0))
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
     def _one_by_one(
-        self, requests: Sequence[ChargingRequest], now: datetime, error: Exception
+        self, requests: Sequence[ChargingRequest], now: datetime, error: Exception, own_thread: bool
     ) -> list[Reply]:
         if connection.in_atomic_block:
             raise error
@@ -103,7 +106,7 @@ class Engine:
             log.exception("charging request %s failed", requests[0].identity, exc_info=error)
             return [_unable(error)]
         middle = len(requests) // 2
-        return self.run(requests[:middle], now) + self.run(requests[middle:], now)
+        return self.run(requests[:middle], now, own_thread) + self.run(requests[middle:], now, own_thread)
 
     @staticmethod
     def _reply(result: ChargingAnswer | Poisoned) -> Reply:
@@ -218,7 +221,7 @@ class BatchExecutor:
                 if not batch:
                     return
                 try:
-                    replies = self.engine.run([waiting.request for waiting in batch], self._clock())
+                    replies = self.engine.run([waiting.request for waiting in batch], self._clock(), True)
                 except Exception as error:
                     # Never leave a caller without an answer, whatever went wrong.
                     log.exception("a charging batch failed")

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -31,6 +31,8 @@ from apps.subscribers.models import Resource
 SESSIONS_AT_MOST = timedelta(days=32)
 """Price plans that ended longer ago than this are not looked up: no session is that old."""
 _MOST_REMEMBERED = 200_000
+# Computing for one statement's rows keeps the interpreter from requests that wait.
+_REFRESHED_AT_ONCE = 100
 
 
 class Number(NamedTuple):
@@ -41,6 +43,7 @@ class Number(NamedTuple):
 
 
 Tenants = dict[int, tuple[str, ZoneInfo]]
+Item = TypeVar("Item")
 
 
 class Sharing(NamedTuple):
@@ -61,7 +64,8 @@ class Sharing(NamedTuple):
 class Directory:
     """Numbers, lines and the world of charging, each read again once it is CHARGING_DIRECTORY_REFRESH_S old.
 
-    Shared by the threads of a process.
+    Shared by the threads of a process. What is in use is read anew by :meth:`refresh`, where somebody calls that
+    every second or so, before it is too old: requests then hardly ever wait for it.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -71,6 +75,8 @@ class Directory:
         self._lines: dict[int, tuple[float, Line | None]] = {}
         self._world: tuple[float, World, Sharing, Tenants] | None = None
         self._terms: tuple[float, Terms] | None = None
+        self._numbers_due: dict[Number, tuple[float, int | None]] = {}
+        self._lines_due: dict[int, tuple[float, Line | None]] = {}
 
     def forget(self) -> None:
         """Read everything anew from now on; for the process that has just changed something."""
@@ -85,17 +91,42 @@ class Directory:
         for subscriber_id in subscriber_ids:
             self._lines.pop(subscriber_id, None)
 
+    def refresh(self, now: datetime) -> int:
+        """Read anew what was used and is past half of its time; how many numbers and lines that were.
+
+        For a thread of its own. What is forgotten meanwhile stays forgotten.
+        """
+        numbers, self._numbers_due = self._numbers_due, {}
+        lines, self._lines_due = self._lines_due, {}
+        for some in _portions(list(numbers)):
+            owners = self._read_numbers(some, now)
+            for number in some:
+                if self._numbers.get(number) is numbers[number]:
+                    self._numbers[number] = (self._clock(), owners.get(number))
+        if self._world is not None and self._world[0] < self._half_time():
+            self._world = (self._clock(), *_read_world())
+        if self._terms is not None and self._terms[0] < self._half_time():
+            self._terms = None
+        for ids in _portions(list(lines)):
+            read = self._read_lines(ids, now)
+            for subscriber_id in ids:
+                if self._lines.get(subscriber_id) is lines[subscriber_id]:
+                    self._lines[subscriber_id] = (self._clock(), read.get(subscriber_id))
+        return len(numbers) + len(lines)
+
     def subscribers(self, numbers: Collection[Number], now: datetime) -> dict[Number, int | None]:
         """The subscriber who has each number now, or None."""
-        oldest = self._oldest()
+        oldest, half_time = self._oldest(), self._half_time()
         found: dict[Number, int | None] = {}
         missing = []
         for number in numbers:
             known = self._numbers.get(number)
-            if known is not None and known[0] >= oldest:
-                found[number] = known[1]
-            else:
+            if known is None or known[0] < oldest:
                 missing.append(number)
+                continue
+            found[number] = known[1]
+            if known[0] < half_time:
+                self._numbers_due[number] = known
         if missing:
             read = self._read_numbers(missing, now)
             stamp = self._clock()
@@ -107,29 +138,20 @@ class Directory:
 
     def lines(self, subscriber_ids: Collection[int], now: datetime) -> dict[int, Line]:
         """The lines of these subscribers; those without an account are absent."""
-        oldest = self._oldest()
+        oldest, half_time = self._oldest(), self._half_time()
         found: dict[int, Line] = {}
         missing = []
         for subscriber_id in subscriber_ids:
             known = self._lines.get(subscriber_id)
             if known is None or known[0] < oldest:
                 missing.append(subscriber_id)
-            elif known[1] is not None:
+                continue
+            if known[1] is not None:
                 found[subscriber_id] = known[1]
+            if known[0] < half_time:
+                self._lines_due[subscriber_id] = known
         if missing:
-            accounts = dict(
-                select_in(
-                    "SELECT subscriber_id, account_id FROM charging_payer WHERE subscriber_id IN ({values})",
-                    missing,
-                )
-            )
-            read = lines_of(
-                sorted(accounts),
-                accounts,
-                now - SESSIONS_AT_MOST,
-                now + timedelta(days=1),
-                self._known_terms(),
-            )
+            read = self._read_lines(missing, now)
             stamp = self._clock()
             self._make_room(self._lines)
             for subscriber_id in missing:
@@ -155,11 +177,26 @@ class Directory:
     def _oldest(self) -> float:
         return self._clock() - float(settings.CHARGING_DIRECTORY_REFRESH_S)
 
+    def _half_time(self) -> float:
+        return self._clock() - float(settings.CHARGING_DIRECTORY_REFRESH_S) / 2
+
     def _make_room(
         self, remembered: dict[Number, tuple[float, int | None]] | dict[int, tuple[float, Line | None]]
     ) -> None:
         if len(remembered) > _MOST_REMEMBERED:
             remembered.clear()
+            self._numbers_due.clear()
+            self._lines_due.clear()
+
+    def _read_lines(self, subscriber_ids: Collection[int], now: datetime) -> dict[int, Line]:
+        accounts = dict(
+            select_in(
+                "SELECT subscriber_id, account_id FROM charging_payer WHERE subscriber_id IN ({values})",
+                subscriber_ids,
+            )
+        )
+        since, until = now - SESSIONS_AT_MOST, now + timedelta(days=1)
+        return lines_of(sorted(accounts), accounts, since, until, self._known_terms())
 
     @staticmethod
     def _read_numbers(numbers: list[Number], now: datetime) -> dict[Number, int]:
@@ -176,6 +213,11 @@ class Directory:
             ):
                 found[Number(kind, value)] = subscriber_id
         return found
+
+
+def _portions(items: list[Item]) -> Iterator[list[Item]]:
+    for first in range(0, len(items), _REFRESHED_AT_ONCE):
+        yield items[first : first + _REFRESHED_AT_ONCE]
 
 
 def _quoted_end() -> str:

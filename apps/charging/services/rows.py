@@ -22,8 +22,8 @@ SESSION_COLUMNS = (
     "id, session_id, sub_session, account_id, subscriber_id, CAST(opened_at AS CHAR), CAST(updated_at AS CHAR),"
     " CAST(expires_at AS CHAR), status, last_number, peer, meters"
 )
-SESSION_MARK_COLUMNS = "id, status, last_number, CAST(updated_at AS CHAR), meters"
-"""What tells a session's row from what it was before: every request that writes it changes one of these."""
+SESSION_MARK_COLUMNS = "id, version"
+"""What tells a session’s row from what it was: whoever writes it, under its account’s lock, raises the version."""
 _NONE: frozenset[str] = frozenset()
 # weight … factors of a balance without terms of its own, between its tag and figures and its overdraft.
 _NO_TERMS = (0, "", "", "", None, None, 0, 0, "", "")

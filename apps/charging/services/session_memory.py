@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from apps.charging.domain.sessions import Session
 
@@ -10,13 +10,10 @@ MOST_REMEMBERED = 50_000
 
 
 class Mark(NamedTuple):
-    """What a session's row says of its state: SESSION_MARK_COLUMNS, as text and numbers of the database."""
+    """What a session's row says of its state: SESSION_MARK_COLUMNS."""
 
     row_id: int
-    status: str
-    last_number: int
-    updated_at: str
-    meters: str
+    version: int
 
 
 class SessionMemory:
@@ -27,7 +24,7 @@ class SessionMemory:
     """
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[tuple[Any, ...], Session]] = {}
+        self._known: dict[str, tuple[Mark, Session]] = {}
 
     def __len__(self) -> int:
         return len(self._known)
@@ -37,7 +34,12 @@ class SessionMemory:
         known = self._known.get(key)
         return None if known is None else (known[1].account_id, known[1].subscriber_id)
 
-    def session(self, key: str, mark: tuple[Any, ...]) -> Session | None:
+    def remembered(self, key: str) -> Session | None:
+        """The session as it was when this process wrote it last; another one may have written it since."""
+        known = self._known.get(key)
+        return None if known is None else known[1]
+
+    def session(self, key: str, mark: Mark) -> Session | None:
         """The session, if ``mark`` is that of the row as it is remembered."""
         known = self._known.get(key)
         return known[1] if known is not None and known[0] == mark else None

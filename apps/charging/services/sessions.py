@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 
 from apps.charging.domain.requests import ChargingAnswer, ChargingRequest, Operation
 from apps.charging.models import ChargingSession, Reservation, StoredAnswer
@@ -25,14 +26,18 @@ def end_silent_sessions(now: datetime, limit: int = 5_000) -> int:
     ended = 0
     while ended < limit:
         due = list(
-            ChargingSession.objects.filter(status=ChargingSession.Status.OPEN, expires_at__lte=now)
-            .order_by("expires_at")
-            .values_list("session_id", "sub_session")[:SESSIONS_A_BATCH]
+            ChargingSession.objects.filter(status=ChargingSession.Status.OPEN, due_at__lte=now)
+            .order_by("due_at")
+            .values_list("pk", "session_id", "sub_session", "expires_at")[:SESSIONS_A_BATCH]
         )
-        if not due:
-            break
-        charge_all([_ending(Operation.EXPIRE, session_id, sub, now) for session_id, sub in due], now)
-        ended += len(due)
+        silent = [(session_id, sub) for _, session_id, sub, expires_at in due if expires_at <= now]
+        # Most have reported since: they are looked at again when their time is over as it stands now.
+        ChargingSession.objects.filter(
+            pk__in=[pk for pk, _, _, expires_at in due if expires_at > now], due_at__lte=now
+        ).update(due_at=F("expires_at"))
+        if silent:
+            charge_all([_ending(Operation.EXPIRE, session_id, sub, now) for session_id, sub in silent], now)
+        ended += len(silent)
         if len(due) < SESSIONS_A_BATCH:
             break
     return ended
@@ -60,7 +65,7 @@ def forget_old(now: datetime) -> tuple[int, int]:
     while True:
         old = list(
             ChargingSession.objects.exclude(status=ChargingSession.Status.OPEN)
-            .filter(expires_at__lt=before, updated_at__lt=before)
+            .filter(due_at__lt=before, expires_at__lt=before, updated_at__lt=before)
             .values_list("pk", flat=True)[:ROWS_A_DELETE]
         )
         if not old:

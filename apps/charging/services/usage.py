@@ -135,7 +135,7 @@ def write_usage(writing: UsageWriting) -> None:
     """
     table = AllowanceCounter._meta.db_table
     for start in range(0, len(writing.counters), COUNTERS_A_STATEMENT):
-        update_few(connection, table, "used", writing.counters[start : start + COUNTERS_A_STATEMENT])
+        update_few(connection, table, ("used",), writing.counters[start : start + COUNTERS_A_STATEMENT])
     insert_rows(table, (*CounterKey._fields, "used"), writing.new_counters)
     post_movements(writing.movements)
 

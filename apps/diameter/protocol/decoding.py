@@ -19,7 +19,15 @@ from apps.diameter.protocol.grammar.plans import (
     remember,
 )
 from apps.diameter.protocol.header import Header, read_header
-from apps.diameter.protocol.layouts import MISSES_BEFORE_LEARNING_ANEW, Layout, Walked, learn_layout
+from apps.diameter.protocol.layouts import (
+    ALONE,
+    FIRST_OF_MANY,
+    MISSES_BEFORE_LEARNING_ANEW,
+    Layout,
+    Walked,
+    learn_layout,
+    learn_nothing,
+)
 from apps.diameter.protocol.limits import DEFAULT_LIMITS, Limits
 from apps.diameter.protocol.values import unix_seconds_of_time
 
@@ -68,7 +76,7 @@ def decode_avps(
             ResultCode.UNABLE_TO_COMPLY,
             f"the message has more than {limits.max_avps} AVPs, this server's limit",
         )
-    return _read_group(data, start, len(data), plan, lenient, limits.max_depth)
+    return _read_like_before(data, start, len(data), plan, lenient, limits.max_depth)
 
 
 _HEAD = Struct(">II").unpack_from
@@ -199,21 +207,28 @@ def _read_members(
     if start == after and not plan.required:
         return {}
     try:
-        layout = plan.layouts.get(after - start)
-        if layout is not None:
-            unpacked = layout.unpack(data, start)
-            if unpacked[0::2] == layout.headers:
-                try:
-                    return _read_by_layout(data, start, layout, unpacked, lenient, depth - 1)
-                except (_BadLength, _BadValue, UnicodeDecodeError):
-                    # The walk finds the same member and says what is wrong, or passes over it.
-                    return _read_group(data, start, after, plan, lenient, depth - 1)
-            layout.misses += 1
-        values = _read_group(data, start, after, plan, lenient, depth - 1)
+        return _read_like_before(data, start, after, plan, lenient, depth - 1)
     except DiameterFault as fault:
         if fault.failed_avp is not None:
             fault.failed_avp = _wrapped(data, position, start, fault.failed_avp)
         raise
+
+
+def _read_like_before(
+    data: bytes, start: int, after: int, plan: Plan, lenient: bool, depth: int
+) -> dict[str, Any]:
+    """As ``_read_group``, at once where a group with the same headers was read before."""
+    layout = plan.layouts.get(after - start)
+    if layout is not None:
+        unpacked = layout.unpack(data, start)
+        if unpacked[0::2] == layout.headers:
+            try:
+                return _read_by_layout(data, start, layout, unpacked, lenient, depth)
+            except (_BadLength, _BadValue, UnicodeDecodeError):
+                # The walk finds the same member and says what is wrong, or passes over it.
+                return _read_group(data, start, after, plan, lenient, depth)
+        layout.misses += 1
+    values = _read_group(data, start, after, plan, lenient, depth)
     if layout is None or layout.misses > MISSES_BEFORE_LEARNING_ANEW:
         _learn_layout(plan, data, start, after)
     return values
@@ -223,13 +238,17 @@ def _read_by_layout(
     data: bytes, start: int, layout: Layout, unpacked: tuple[Any, ...], lenient: bool, depth: int
 ) -> dict[str, Any]:
     values: dict[str, Any] = dict(zip(layout.names, unpacked[1::2], strict=True))
-    for name, kind, repeated, position, data_start, after, entry in layout.members:
+    for name, kind, place, position, data_start, after, entry in layout.members:
         if kind == _UTF8:
             value: Any = str(values[name], "utf-8")
         elif kind == _GROUP:
             value = _read_members(
                 data, start + position, start + data_start, start + after, entry, lenient, depth
             )
+        elif kind == _IDENTITY:
+            value = str(values[name], "ascii")
+            if not value:
+                raise _BadValue
         elif kind == _ENUM:
             value = values[name]
             if entry[4] is not None and value not in entry[4]:
@@ -244,7 +263,12 @@ def _read_by_layout(
             value = _read_rarer(
                 data, start + position, start + data_start, start + after, entry, lenient, depth
             )
-        values[name] = [value] if repeated else value
+        if place == ALONE:
+            values[name] = value
+        elif place == FIRST_OF_MANY:
+            values[name] = [value]
+        else:
+            values[name].append(value)
     values.pop("", None)
     return values
 
@@ -257,7 +281,8 @@ def _learn_layout(plan: Plan, data: bytes, start: int, end: int) -> None:
         shape = plan.shapes.get(data[position : position + 8])
         if shape is not None and shape[1] == _VENDOR_FOLLOWS:
             shape = plan.vendor_shapes.get(data[position : position + 12])
-        if shape is None or shape[1] in (_REJECTED, _WRONG_LENGTH, _IDENTITY):
+        if shape is None or shape[1] in (_REJECTED, _WRONG_LENGTH):
+            learn_nothing(plan, end - start)
             return
         walked.append((position, shape))
         position += shape[5]

@@ -1,4 +1,4 @@
-"""Whole groups read at once: a gateway sends a group with the same headers again and again, only the data differs.
+"""Whole groups read at once: a gateway sends a group, and the message itself, with the same headers again and again.
 
 A layout is learned from a group that was read member by member without a fault. It holds for a group of the same
 length in which every header is the same octet for octet, so everything that depends on headers alone (lengths, flags,
@@ -26,6 +26,11 @@ _FORMS = {
     int(AvpType.INTEGER64): "q",
 }
 _SKIPPED_FORM = -2
+# Of these only what stands in the message itself is used, so that several of one name do not get in each other's way.
+_READ_IN_PLACE = frozenset((int(AvpType.GROUPED), int(AvpType.RAW)))
+
+ALONE, FIRST_OF_MANY, ONE_MORE = range(3)
+"""A member's place among those of its name: it may stand once, or it begins or goes on with their list."""
 
 
 class Member(NamedTuple):
@@ -33,7 +38,7 @@ class Member(NamedTuple):
 
     name: str
     kind: int
-    repeated: bool
+    place: int
     position: int
     """From the group's first octet to the AVP's header."""
     start: int
@@ -61,12 +66,20 @@ Walked = list[tuple[int, tuple[Any, ...]]]
 """Positions and shapes of the members of a group, in their order."""
 
 
+def learn_nothing(plan: Plan, octets: int) -> None:
+    """Remember that a group of this length is one for the walk: a layout that no group has."""
+    if len(plan.layouts) >= MAX_LAYOUTS:
+        plan.layouts.clear()
+    plan.layouts[octets] = Layout("", (b"",), (), ())
+
+
 def learn_layout(plan: Plan, data: bytes, start: int, end: int, walked: Walked) -> None:
-    """Remember how the group between ``start`` and ``end`` was composed, unless a member occurs twice."""
+    """Remember how the group between ``start`` and ``end`` was composed; or that it is one for the walk."""
     form, headers, names, members = [">"], [], [], []
     seen: set[str] = set()
     for position, (name, kind, repeated, header_octets, octets, step, entry) in walked:
-        if name in seen:
+        if name in seen and kind not in _READ_IN_PLACE:
+            learn_nothing(plan, end - start)
             return
         padding = min(position + step, end) - position - header_octets - octets
         form.append(f"{header_octets}s")
@@ -76,6 +89,7 @@ def learn_layout(plan: Plan, data: bytes, start: int, end: int, walked: Walked) 
             names.append("")
             form.append(f"{octets}s")
         else:
+            place = ALONE if not repeated else ONE_MORE if name in seen else FIRST_OF_MANY
             seen.add(name)
             names.append(name)
             form.append(_FORMS.get(kind) or f"{octets}s")
@@ -85,7 +99,7 @@ def learn_layout(plan: Plan, data: bytes, start: int, end: int, walked: Walked) 
             if repeated or not (plain or kind == AvpType.OCTETS):
                 offset = position - start
                 data_start = offset + header_octets
-                members.append(Member(name, kind, repeated, offset, data_start, data_start + octets, entry))
+                members.append(Member(name, kind, place, offset, data_start, data_start + octets, entry))
         if padding > 0:
             form.append(f"{padding}x")
     if len(plan.layouts) >= MAX_LAYOUTS:

@@ -41,6 +41,8 @@ class ServerConfiguration:
     """How often the service map is read again."""
     supervision_s: float = 1.0
     """How often expired sessions are looked for."""
+    freshness_s: float = 1.0
+    """How often what charging remembers of subscribers is read ahead."""
 
 
 def node_for(origin_host: str, origin_realm: str, bind: str) -> LocalNode:

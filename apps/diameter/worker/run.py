@@ -46,8 +46,10 @@ async def _serve(
     configuration: ServerConfiguration, executor: BatchExecutor, announce: Announce, parent_pid: int | None
 ) -> None:
     end = EndOfService(parent_pid)
-    forget_lines = executor.engine.directory.forget_lines
-    server = DiameterServer(configuration, executor, end_silent_sessions, forget_lines)
+    directory = executor.engine.directory
+    server = DiameterServer(
+        configuration, executor, end_silent_sessions, directory.forget_lines, directory.refresh
+    )
     await server.start()
     node = configuration.node
     for port, tls in zip(server.ports, (False, True), strict=False):

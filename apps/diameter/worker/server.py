@@ -78,7 +78,8 @@ def process_runs(pid: int) -> bool:
 class DiameterServer:
     """The owner of all connections of this process.
 
-    ``charging`` charges; ``supervise(now)`` ends sessions whose supervision timer has run out, in the database thread.
+    ``charging`` charges; ``supervise(now)`` ends sessions whose supervision timer has run out, and ``keep_fresh(now)``
+    reads anew what charging remembers, both in the database thread.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class DiameterServer:
         charging: ChargingService,
         supervise: Callable[[datetime], int] | None = None,
         forget_lines: ForgetLines | None = None,
+        keep_fresh: Callable[[datetime], int] | None = None,
     ) -> None:
         self.configuration = configuration
         self.key = secrets.token_hex(16)
@@ -95,6 +97,7 @@ class DiameterServer:
         self.counts: Counter[CountKey] = Counter()
         self._charging = charging
         self._supervise = supervise
+        self._keep_fresh = keep_fresh
         self._services = ServiceMap(())
         self._rows = DatabaseThread()
         self._orders = OrderSender(self.key, configuration.node, self._rows, forget_lines)
@@ -136,6 +139,8 @@ class DiameterServer:
         self._every(configuration.refresh_s, self._refresh)
         if self._supervise is not None:
             self._every(configuration.supervision_s, self._look_for_expired)
+        if self._keep_fresh is not None:
+            self._every(configuration.freshness_s, self._read_ahead)
 
     async def stop(self) -> None:
         """Drain: no new connections, requests in flight are answered, peers are told, rows are written."""
@@ -228,6 +233,10 @@ class DiameterServer:
         ended = await self._rows.run(self._supervise, utc_now())
         if ended:
             log.info("diameter.sessions_expired", sessions=ended)
+
+    async def _read_ahead(self) -> None:
+        assert self._keep_fresh is not None
+        await self._rows.run(self._keep_fresh, utc_now())
 
     # --- connections ------------------------------------------------------------------------------------------------
 
