@@ -281,7 +281,13 @@ def run(
 
 def literal_rows(connection: BaseDatabaseWrapper, rows: Sequence[Sequence[Any]]) -> bytes:
     """``(…),(…)`` for MySQL; text is quoted by the connection, which knows its character set and mode."""
-    quote = connection.connection.string_literal
+    literal = connection.connection.string_literal
+
+    def quote(text: bytes) -> bytes:
+        # Nothing in letters and digits ends a literal, whatever the mode of the server.
+        quoted: bytes = b"'%b'" % text if text.isalnum() else literal(text)
+        return quoted
+
     return b",".join(
         [
             b"(%b)"

@@ -63,7 +63,7 @@ def test_what_is_in_use_is_read_ahead_so_that_no_request_has_to(
     look_up(directory, number())
     asked = reads(monkeypatch)
     for _ in range(10):
-        clock.now += REMEMBERED_S * 0.6
+        clock.now += REMEMBERED_S * 0.8
         look_up(directory, number())
         assert asked == []
         assert directory.refresh(NOW) == 2
@@ -75,7 +75,7 @@ def test_what_nobody_asks_for_is_not_read_ahead(directory: Directory, clock: Clo
     make_prepaid()
     look_up(directory, number())
     look_up(directory, number())
-    clock.now += REMEMBERED_S * 0.6
+    clock.now += REMEMBERED_S * 0.8
     assert directory.refresh(NOW) == 0
 
 
@@ -95,7 +95,7 @@ def test_changes_are_seen_once_they_are_read_ahead(directory: Directory, clock: 
     look_up(directory, number())
     ResourceAssignment.objects.filter(subscriber=line).update(end=NOW - timedelta(seconds=1))
     assert directory.subscribers([number()], NOW) == {number(): line.pk}
-    clock.now += REMEMBERED_S * 0.6
+    clock.now += REMEMBERED_S * 0.8
     look_up(directory, number())
     directory.refresh(NOW)
     assert directory.subscribers([number()], NOW) == {number(): None}
@@ -106,7 +106,7 @@ def test_what_is_forgotten_while_it_is_read_ahead_is_not_remembered_as_it_was(
 ) -> None:
     line = make_prepaid()
     look_up(directory, number())
-    clock.now += REMEMBERED_S * 0.6
+    clock.now += REMEMBERED_S * 0.8
     look_up(directory, number())
     read_lines = directory._read_lines
 
@@ -129,7 +129,7 @@ def test_many_are_read_ahead_in_portions(
     for of in range(1, 6):
         make_prepaid(of)
     look_up(directory, *[number(of) for of in range(1, 6)])
-    clock.now += REMEMBERED_S * 0.6
+    clock.now += REMEMBERED_S * 0.8
     look_up(directory, *[number(of) for of in range(1, 6)])
     asked = reads(monkeypatch)
     assert directory.refresh(NOW) == 10

@@ -6,17 +6,17 @@ Sessions are here; what happens at once is in :mod:`apps.charging.domain.events`
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
 
 from apps.charging.domain.answers import answer_of, refuse
 from apps.charging.domain.books import Books
 from apps.charging.domain.events import charge_event, enquire
 from apps.charging.domain.express import (
-    DEFAULT_VALIDITY_S,
     LONGEST_SESSION_ID,
-    SUPERVISION_FACTOR,
     charge_quickly,
+    end_of_supervision,
 )
 from apps.charging.domain.items import Refusal, moment_of
 from apps.charging.domain.orders import carry_out
@@ -86,8 +86,12 @@ def digest_of(request: ChargingRequest) -> str:
 
 def session_key(request: ChargingRequest) -> str:
     """A key of fixed length for the request's session (session id and sub-session)."""
-    identity = f"{request.session_id}\0{request.sub_session}"
-    return blake2b(identity.encode(), digest_size=16).hexdigest()
+    return _session_key(request.session_id, request.sub_session)
+
+
+@lru_cache(maxsize=50_000)
+def _session_key(session_id: str, sub_session: int) -> str:
+    return blake2b(f"{session_id}\0{sub_session}".encode(), digest_size=16).hexdigest()
 
 
 def _who(state: State) -> Refusal | None:
@@ -191,10 +195,9 @@ def _after_the_end(
 
 
 def _touched(session: Session, request: ChargingRequest, answer: ChargingAnswer, now: datetime) -> Session:
-    validity = timedelta(seconds=answer.validity_s or DEFAULT_VALIDITY_S)
     return session._replace(
         updated_at=now,
-        expires_at=now + SUPERVISION_FACTOR * validity,
+        expires_at=end_of_supervision(now, answer.validity_s),
         last_number=max(session.last_number, request.number),
         peer=request.peer or session.peer,
     )

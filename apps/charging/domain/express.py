@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from apps.charging.domain.books import REVENUE, USAGE
@@ -40,6 +41,12 @@ _RESERVE, _UPDATE, _TERMINATE = Operation.RESERVE, Operation.UPDATE, Operation.T
 _OPEN, _CLOSED = SessionStatus.OPEN, SessionStatus.CLOSED
 _SUCCESS, _NO_CHANGE = Result.SUCCESS, TariffChange.NONE
 _new: Callable[[type[Any], tuple[object, ...]], Any] = tuple.__new__
+
+
+@lru_cache(maxsize=100)
+def end_of_supervision(now: datetime, validity_s: int) -> datetime:
+    """When a session ends that is silent from ``now`` on; the requests of a batch have it in common."""
+    return now + timedelta(seconds=SUPERVISION_FACTOR * (validity_s or DEFAULT_VALIDITY_S))
 
 
 def charge_quickly(state: State, request: ChargingRequest, rater: Rater, now: datetime) -> Outcome | None:
@@ -249,9 +256,7 @@ def charge_quickly(state: State, request: ChargingRequest, rater: Rater, now: da
             line.subscriber_id,
             moment if session is None else session.opened_at,
             now,
-            session.expires_at
-            if ends and session is not None
-            else now + timedelta(seconds=SUPERVISION_FACTOR * (validity_s or DEFAULT_VALIDITY_S)),
+            session.expires_at if ends and session is not None else end_of_supervision(now, validity_s),
             _CLOSED if ends else _OPEN,
             request.number if session is None else max(session.last_number, request.number),
             request.peer if session is None else session.peer if ends else request.peer or session.peer,

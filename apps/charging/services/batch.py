@@ -7,7 +7,7 @@ and loaders of usage files, do not wait for each other in a circle.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -60,6 +60,10 @@ _SESSION_MARKS = (
 )
 _BARRED = "SELECT id FROM subscribers_subscriber WHERE id IN ({values}) AND status <> 'active'"
 _ANSWERS = "SELECT `key`, answer FROM charging_storedanswer WHERE `key` IN ({values})"
+
+
+# Thrice as fast as calling the class; the fields are given in their order.
+_new_state: Callable[[type[State], tuple[object, ...]], State] = tuple.__new__
 
 
 class Poisoned(NamedTuple):
@@ -422,7 +426,9 @@ class _Batch:
         other = self.accounts.get(other_id) if other_id is not None else None
         barred = subscriber_id in self.barred
         world, row, fresh_id = self.world, self.next_session_row, self.fresh_id
-        state = State(world, line, account, balances, counters, session, barred, other, row, fresh_id)
+        state = _new_state(
+            State, (world, line, account, balances, counters, session, barred, other, row, fresh_id)
+        )
         outcome = charge(state, request, self.rater, self.now)
         self.fresh_id = outcome.state.fresh_id
         self._take_over(state, outcome.state, outcome.entries, key, subscriber_id)

@@ -205,10 +205,15 @@ def _meter_text(meter: Meter) -> str:
     return (
         f"[{json_text(service)},{'null' if rating_group is None else rating_group},"
         f"{'null' if identifier is None else identifier},{json_text(destination)},"
-        f"{started_at.timestamp()!r},{reported_at.timestamp()!r},{position},{covered},{json_text(run)},{run_from},"
-        f"{granted},0,{'null' if change_at is None else repr(change_at.timestamp())},{cost_micros},"
+        f"{_stamp(started_at)},{_stamp(reported_at)},{position},{covered},{json_text(run)},{run_from},"
+        f"{granted},0,{'null' if change_at is None else _stamp(change_at)},{cost_micros},"
         f"{unpaid_micros},{free_units},{unrated_units}]"
     )
+
+
+@lru_cache(maxsize=10_000)
+def _stamp(moment: datetime) -> str:
+    return repr(moment.timestamp())
 
 
 def meters_from_text(text: str, holds: dict[int, list[Hold]]) -> tuple[Meter, ...]:

@@ -88,6 +88,8 @@ def destination(avps: dict[str, Any]) -> str:
 
 def _number_or_name(address: str) -> str:
     """``tel:+4930…;phone-context=…`` and ``sip:+4930…@host`` as the number; any other address as it is."""
+    if address.isdecimal() and address.isascii():
+        return address
     text = address.strip()
     lowered = text.lower()
     for scheme in ("tel:", "sip:", "sips:"):

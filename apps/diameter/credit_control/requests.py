@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from apps.charging.domain.requests import (
@@ -26,6 +27,8 @@ from apps.diameter.protocol.values import micros_of_unit_value
 MSCC = "Multiple-Services-Credit-Control"
 # Thrice as fast as calling the class; the fields are given in their order.
 _new_units: Callable[[type[Units], tuple[int | None, ...]], Units] = tuple.__new__
+_new_item: Callable[[type[RequestItem], tuple[object, ...]], RequestItem] = tuple.__new__
+_new_request: Callable[[type[ChargingRequest], tuple[object, ...]], ChargingRequest] = tuple.__new__
 
 # Plain integers: every request comes by here, and hashing a member of an enumeration costs ten times as much.
 _EVENT = int(CcRequestType.EVENT_REQUEST)
@@ -88,31 +91,42 @@ def charging_request(
         if used and not is_event and _speaks_of_money(group["Used-Service-Unit"]):
             used, used_money_micros, currency = _used_money(group, used, currency)
             money_micros = money_micros or 0
-        items.append(
-            RequestItem(
-                services.service(context, rating_group, first),
-                goal,
-                requested,
-                used,
-                rating_group,
-                first,
-                money_micros,
-                currency,
-                used_money_micros,
-            )
+        service = services.service(context, rating_group, first)
+        item = (
+            service,
+            goal,
+            requested,
+            used,
+            rating_group,
+            first,
+            money_micros,
+            currency,
+            used_money_micros,
         )
+        items.append(_new_item(RequestItem, item))
     stamp = avps.get("Event-Timestamp")
-    return ChargingRequest(
+    at = now if stamp is None else _instant(stamp)
+    number, sub_session = avps["CC-Request-Number"], avps.get("CC-Sub-Session-Id", 0)
+    route = route_of(avps, connected_host)
+    request = (
         operation,
         avps["Session-Id"],
-        avps["CC-Request-Number"],
-        now if stamp is None else datetime.fromtimestamp(stamp, UTC),
+        number,
+        at,
         msisdn,
         imsi,
         tuple(items),
-        avps.get("CC-Sub-Session-Id", 0),
-        route_of(avps, connected_host),
+        sub_session,
+        route,
+        None,
     )
+    return _new_request(ChargingRequest, request)
+
+
+@lru_cache(maxsize=1_000)
+def _instant(unix_seconds: int) -> datetime:
+    """Many requests happen in the same second, and what is made of an instant further on is remembered too."""
+    return datetime.fromtimestamp(unix_seconds, UTC)
 
 
 def groups_of(avps: dict[str, Any]) -> list[dict[str, Any]]:

@@ -25,7 +25,9 @@ from apps.diameter.protocol.layouts import (
     MISSES_BEFORE_LEARNING_ANEW,
     Layout,
     Walked,
+    layout_key,
     learn_layout,
+    learn_next_time,
     learn_nothing,
 )
 from apps.diameter.protocol.limits import DEFAULT_LIMITS, Limits
@@ -102,7 +104,6 @@ _IDENTITY = int(AvpType.IDENTITY)
 _TIME = int(AvpType.TIME)
 _ADDRESS = int(AvpType.ADDRESS)
 _ADDRESS_OCTETS = {b"\0\1": 6, b"\0\2": 18}
-_UNPACKED = frozenset((_OCTETS, _U32, _U64, _I32, _I64))
 _VENDOR_FOLLOWS = -1
 _SKIPPED = -2
 _REJECTED = -3
@@ -217,64 +218,74 @@ def _read_members(
 def _read_like_before(
     data: bytes, start: int, after: int, plan: Plan, lenient: bool, depth: int
 ) -> dict[str, Any]:
-    """As ``_read_group``, at once where a group with the same headers was read before."""
-    layout = plan.layouts.get(after - start)
+    """As ``_read_group``, at once where one with the same headers was read before."""
+    layout: Layout | None = plan.layouts.get((after - start, data[start : start + 8]))
     if layout is not None:
-        unpacked = layout.unpack(data, start)
-        if unpacked[0::2] == layout.headers:
+        if layout.unpack_headers(data, start) == layout.headers and layout.levels <= depth:
             try:
-                return _read_by_layout(data, start, layout, unpacked, lenient, depth)
-            except (_BadLength, _BadValue, UnicodeDecodeError):
-                # The walk finds the same member and says what is wrong, or passes over it.
+                return _read_by_layout(data, start, layout, lenient, depth)
+            except (_BadLength, _BadValue, UnicodeDecodeError, DiameterFault):
+                # The walk finds the same AVP and says what is wrong and where, or passes over it.
                 return _read_group(data, start, after, plan, lenient, depth)
         layout.misses += 1
     values = _read_group(data, start, after, plan, lenient, depth)
-    if layout is None or layout.misses > MISSES_BEFORE_LEARNING_ANEW:
-        _learn_layout(plan, data, start, after)
+    if layout is None:
+        learn_next_time(plan, layout_key(data, start, after))
+    elif layout.misses > MISSES_BEFORE_LEARNING_ANEW:
+        walked = _walk_again(data, start, after, plan)
+        if walked is None:
+            learn_nothing(plan, layout_key(data, start, after))
+        else:
+            learn_layout(plan, data, start, after, walked)
     return values
 
 
-def _read_by_layout(
-    data: bytes, start: int, layout: Layout, unpacked: tuple[Any, ...], lenient: bool, depth: int
-) -> dict[str, Any]:
-    values: dict[str, Any] = dict(zip(layout.names, unpacked[1::2], strict=True))
-    for name, kind, place, position, data_start, after, entry in layout.members:
-        if kind == _UTF8:
-            value: Any = str(values[name], "utf-8")
-        elif kind == _GROUP:
-            value = _read_members(
-                data, start + position, start + data_start, start + after, entry, lenient, depth
-            )
-        elif kind == _IDENTITY:
-            value = str(values[name], "ascii")
-            if not value:
-                raise _BadValue
-        elif kind == _ENUM:
-            value = values[name]
-            if entry[4] is not None and value not in entry[4]:
-                raise _BadValue
-        elif kind == _ADDRESS:
-            value = values[name]
-            if len(value) < 3 or len(value) != _ADDRESS_OCTETS.get(value[:2], len(value)):
-                raise _BadLength
-        elif kind in _UNPACKED:
-            value = values[name]
-        else:
-            value = _read_rarer(
-                data, start + position, start + data_start, start + after, entry, lenient, depth
-            )
-        if place == ALONE:
-            values[name] = value
-        elif place == FIRST_OF_MANY:
-            values[name] = [value]
-        else:
-            values[name].append(value)
-    values.pop("", None)
-    return values
+def _read_by_layout(data: bytes, start: int, layout: Layout, lenient: bool, depth: int) -> dict[str, Any]:
+    unpacked = layout.unpack_values(data, start)
+    values: list[Any] = list(unpacked if layout.order is None else layout.order((*unpacked, None)))
+    for index in layout.texts:
+        values[index] = values[index].decode()
+    for index in layout.identities:
+        values[index] = identity = values[index].decode("ascii")
+        if not identity:
+            raise _BadValue
+    for index, known in layout.enumerated:
+        if values[index] not in known:
+            raise _BadValue
+    for index in layout.times:
+        values[index] = unix_seconds_of_time(values[index])
+    for index in layout.addresses:
+        address = values[index]
+        if len(address) < 3 or len(address) != _ADDRESS_OCTETS.get(address[:2], len(address)):
+            raise _BadLength
+    for index in layout.listed:
+        values[index] = [values[index]]
+    # There are as many values as names, since both are of the layout.
+    message: dict[str, Any] = dict(zip(layout.names, values))  # noqa: B905
+    groups = [message]
+    for parent, name, place, names, first, after in layout.groups:
+        group: dict[str, Any] = dict(zip(names, values[first:after])) if names else {}  # noqa: B905
+        groups.append(group)
+        _put(groups[parent], name, place, group)
+    for number, level, name, place, position, data_start, end, entry in layout.raw:
+        octets = _read_rarer(
+            data, start + position, start + data_start, start + end, entry, lenient, depth - level
+        )
+        _put(groups[number], name, place, octets)
+    return message
 
 
-def _learn_layout(plan: Plan, data: bytes, start: int, end: int) -> None:
-    """Learn from a group that has just been read without a fault."""
+def _put(group: dict[str, Any], name: str, place: int, value: Any) -> None:
+    if place == ALONE:
+        group[name] = value
+    elif place == FIRST_OF_MANY:
+        group[name] = [value]
+    else:
+        group[name].append(value)
+
+
+def _walk_again(data: bytes, start: int, end: int, plan: Plan) -> Walked | None:
+    """Where the members are of what has just been read without a fault; None where a layout could not say."""
     walked: Walked = []
     position = start
     while position < end:
@@ -282,11 +293,16 @@ def _learn_layout(plan: Plan, data: bytes, start: int, end: int) -> None:
         if shape is not None and shape[1] == _VENDOR_FOLLOWS:
             shape = plan.vendor_shapes.get(data[position : position + 12])
         if shape is None or shape[1] in (_REJECTED, _WRONG_LENGTH):
-            learn_nothing(plan, end - start)
-            return
-        walked.append((position, shape))
+            return None
+        within = None
+        if shape[1] == _GROUP:
+            data_start = position + shape[3]
+            within = _walk_again(data, data_start, data_start + shape[4], shape[6][3])
+            if within is None:
+                return None
+        walked.append((position, shape, within))
         position += shape[5]
-    learn_layout(plan, data, start, end, walked)
+    return walked
 
 
 def _learn(plan: Plan, data: bytes, position: int, end: int) -> Shape:

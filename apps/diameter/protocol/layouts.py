@@ -1,107 +1,255 @@
-"""Whole groups read at once: a gateway sends a group, and the message itself, with the same headers again and again.
+"""Whole messages read at once: a gateway sends the same headers again and again, and only the data differs.
 
-A layout is learned from a group that was read member by member without a fault. It holds for a group of the same
-length in which every header is the same octet for octet, so everything that depends on headers alone (lengths, flags,
-grammar) has been proven; what depends on the data is checked each time.
+A layout is learned from a message, or a group of one, that was read AVP by AVP without a fault. It holds for one of the
+same length in which every header, those within groups too, is the same octet for octet; so everything that depends on
+headers alone (lengths, flags, grammar) has been proven, and what depends on the data is checked each time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from operator import itemgetter
 from struct import Struct
 from typing import Any, NamedTuple
 
 from apps.diameter.protocol.definitions import AvpType
-from apps.diameter.protocol.grammar.plans import Plan
+from apps.diameter.protocol.grammar.plans import Plan, Shape
 
 MAX_LAYOUTS = 256
 """Remembered for one kind of group."""
 MISSES_BEFORE_LEARNING_ANEW = 64
 
+ALONE, FIRST_OF_MANY, ONE_MORE = range(3)
+"""A member's place among those of its name: it may stand once, or it begins or goes on with their list."""
+
+_SKIPPED = -2
+_GROUP, _RAW = int(AvpType.GROUPED), int(AvpType.RAW)
+_ENUM = int(AvpType.ENUMERATED)
 _FORMS = {
     int(AvpType.UNSIGNED32): "I",
     int(AvpType.TIME): "I",
     int(AvpType.UNSIGNED64): "Q",
     int(AvpType.INTEGER32): "i",
-    int(AvpType.ENUMERATED): "i",
+    _ENUM: "i",
     int(AvpType.INTEGER64): "q",
 }
-_SKIPPED_FORM = -2
-# Of these only what stands in the message itself is used, so that several of one name do not get in each other's way.
-_READ_IN_PLACE = frozenset((int(AvpType.GROUPED), int(AvpType.RAW)))
+_CONVERTED = (int(AvpType.UTF8), int(AvpType.IDENTITY), int(AvpType.TIME), int(AvpType.ADDRESS))
 
-ALONE, FIRST_OF_MANY, ONE_MORE = range(3)
-"""A member's place among those of its name: it may stand once, or it begins or goes on with their list."""
+Walked = list[tuple[int, Shape, "Walked | None"]]
+"""Positions and shapes of the members of a group in their order, and what was walked within those that are groups."""
 
 
-class Member(NamedTuple):
-    """A member whose value needs more than unpacking: its conversion, check, or reading as a group."""
+class Group(NamedTuple):
+    """A group within the message: where it belongs, and its members, whose values or places lie side by side."""
 
+    parent: int
+    """Which of the groups holds it, counted from 0, the message itself."""
     name: str
-    kind: int
+    place: int
+    names: tuple[str, ...]
+    first: int
+    after: int
+
+
+class Raw(NamedTuple):
+    """A member that is kept as its octets and read where it stands."""
+
+    group: int
+    level: int
+    name: str
     place: int
     position: int
-    """From the group's first octet to the AVP's header."""
+    """From the first octet of what the layout is of to the AVP's header, its data, and behind that."""
     start: int
-    """From the group's first octet to the data."""
-    after: int
+    end: int
     entry: Any
 
 
 class Layout:
-    """How a group of one length was composed."""
+    """How a message or a group was composed; its lists of numbers say which values need what to be what they are."""
 
-    __slots__ = ("headers", "members", "misses", "names", "unpack")
+    __slots__ = (
+        "addresses",
+        "enumerated",
+        "groups",
+        "headers",
+        "identities",
+        "levels",
+        "listed",
+        "misses",
+        "names",
+        "order",
+        "raw",
+        "texts",
+        "times",
+        "unpack_headers",
+        "unpack_values",
+    )
 
-    def __init__(
-        self, form: str, headers: tuple[bytes, ...], names: tuple[str, ...], members: tuple[Member, ...]
-    ) -> None:
-        self.unpack = Struct(form).unpack_from
+    def __init__(self, header_form: str, headers: tuple[bytes, ...], value_form: str) -> None:
+        self.unpack_headers = Struct(header_form).unpack_from
+        self.unpack_values = Struct(value_form).unpack_from
         self.headers = headers
-        self.names = names
-        self.members = members
+        self.order: Callable[[Any], tuple[Any, ...]] | None = None
+        """Puts what belongs to a group side by side, with the None behind the values where a member is no plain one."""
+        self.names: tuple[str, ...] = ()
+        """Of the members of what the layout is of, whose values or places are the first ones."""
+        self.texts: tuple[int, ...] = ()
+        self.identities: tuple[int, ...] = ()
+        self.times: tuple[int, ...] = ()
+        self.addresses: tuple[int, ...] = ()
+        self.enumerated: tuple[tuple[int, frozenset[int]], ...] = ()
+        self.listed: tuple[int, ...] = ()
+        """Those that may stand several times and stand once."""
+        self.groups: tuple[Group, ...] = ()
+        self.raw: tuple[Raw, ...] = ()
+        self.levels = 0
+        """How deep groups are nested."""
         self.misses = 0
 
 
-Walked = list[tuple[int, tuple[Any, ...]]]
-"""Positions and shapes of the members of a group, in their order."""
+def layout_key(data: bytes, start: int, end: int) -> tuple[int, bytes]:
+    """By what a layout is found: the octets of the group and its first header (of a message, the Session-Id's)."""
+    return end - start, data[start : start + 8]
 
 
-def learn_nothing(plan: Plan, octets: int) -> None:
-    """Remember that a group of this length is one for the walk: a layout that no group has."""
-    if len(plan.layouts) >= MAX_LAYOUTS:
-        plan.layouts.clear()
-    plan.layouts[octets] = Layout("", (b"",), (), ())
+def learn_nothing(plan: Plan, key: tuple[int, bytes], misses: int = 0) -> None:
+    """Remember that such a group is one for the walk: a layout that no group has."""
+    layout = Layout("", (b"",), "")
+    layout.misses = misses
+    _remember(plan, key, layout)
+
+
+def learn_next_time(plan: Plan, key: tuple[int, bytes]) -> None:
+    """Remember that there was one: what comes once only is not worth learning."""
+    learn_nothing(plan, key, MISSES_BEFORE_LEARNING_ANEW)
 
 
 def learn_layout(plan: Plan, data: bytes, start: int, end: int, walked: Walked) -> None:
-    """Remember how the group between ``start`` and ``end`` was composed; or that it is one for the walk."""
-    form, headers, names, members = [">"], [], [], []
-    seen: set[str] = set()
-    for position, (name, kind, repeated, header_octets, octets, step, entry) in walked:
-        if name in seen and kind not in _READ_IN_PLACE:
-            learn_nothing(plan, end - start)
-            return
-        padding = min(position + step, end) - position - header_octets - octets
-        form.append(f"{header_octets}s")
-        headers.append(data[position : position + header_octets])
-        if kind == _SKIPPED_FORM:
-            # It takes a place among the values, which are dealt out by name; "" is taken out again.
-            names.append("")
-            form.append(f"{octets}s")
-        else:
-            place = ALONE if not repeated else ONE_MORE if name in seen else FIRST_OF_MANY
-            seen.add(name)
-            names.append(name)
-            form.append(_FORMS.get(kind) or f"{octets}s")
-            plain = (
-                kind in _FORMS and kind != AvpType.TIME and (entry[4] is None or kind != AvpType.ENUMERATED)
-            )
-            if repeated or not (plain or kind == AvpType.OCTETS):
-                offset = position - start
-                data_start = offset + header_octets
-                members.append(Member(name, kind, place, offset, data_start, data_start + octets, entry))
-        if padding > 0:
-            form.append(f"{padding}x")
+    """Remember how what lies between ``start`` and ``end`` was composed; or that it is for the walk."""
+    key = layout_key(data, start, end)
+    survey = _Survey(data, start)
+    if survey.walk(walked, end, 0, 0):
+        _remember(plan, key, survey.layout())
+    else:
+        learn_nothing(plan, key)
+
+
+def _remember(plan: Plan, key: tuple[int, bytes], layout: Layout) -> None:
     if len(plan.layouts) >= MAX_LAYOUTS:
         plan.layouts.clear()
-    plan.layouts[end - start] = Layout("".join(form), tuple(headers), tuple(names), tuple(members))
+    plan.layouts[key] = layout
+
+
+class _Member(NamedTuple):
+    group: int
+    name: str
+    kind: int
+    value: int
+    """Its number among the values; -1 for what is no plain value."""
+    known: frozenset[int] | None = None
+    listed: bool = False
+
+
+class _Survey:
+    """A layout in the making."""
+
+    def __init__(self, data: bytes, start: int) -> None:
+        self.data, self.start = data, start
+        self.header_form, self.value_form = [">"], [">"]
+        self.headers: list[bytes] = []
+        self.members: list[_Member] = []
+        """In the order of the message."""
+        self.values = 0
+        self.groups: list[tuple[int, str, int]] = [(-1, "", ALONE)]
+        self.raw: list[Raw] = []
+        self.levels = 0
+        self._header_end = -1
+
+    def walk(self, walked: Walked, end: int, group: int, level: int) -> bool:
+        """Take the members of one group in; False where they cannot be had at once."""
+        self.levels = max(self.levels, level)
+        seen: set[str] = set()
+        for position, (name, kind, repeated, header_octets, octets, step, entry), within in walked:
+            if name in seen and kind not in (_GROUP, _RAW):
+                return False
+            place = ALONE if not repeated else ONE_MORE if name in seen else FIRST_OF_MANY
+            data_start = position + header_octets
+            after = data_start + octets
+            self._header(position, header_octets)
+            if kind != _SKIPPED:
+                seen.add(name)
+            if kind in (_GROUP, _RAW) and place != ONE_MORE:
+                # Its place, so that members are named in the order in which they came.
+                self.members.append(_Member(group, name, kind, -1))
+            if kind == _GROUP:
+                self.groups.append((group, name, place))
+                if not self.walk(within or [], after, len(self.groups) - 1, level + 1):
+                    return False
+                self._pass(min(position + step, end) - after)
+                continue
+            if kind in (_SKIPPED, _RAW):
+                self._pass(octets)
+            else:
+                self.value_form.append(_FORMS.get(kind) or f"{octets}s")
+                if octets:
+                    self.header_form.append(f"{octets}x")
+                self.members.append(_Member(group, name, kind, self.values, entry[4], place != ALONE))
+                self.values += 1
+            if kind == _RAW:
+                places = (position - self.start, data_start - self.start, after - self.start)
+                self.raw.append(Raw(group, level, name, place, *places, entry))
+            self._pass(min(position + step, end) - after)
+        return True
+
+    def layout(self) -> Layout:
+        forms = ("".join(self.header_form), tuple(self.headers), "".join(self.value_form))
+        layout = Layout(*forms)
+        members = sorted(self.members, key=lambda member: member.group)
+        order = [member.value for member in members]
+        if order != list(range(self.values)):
+            layout.order = _picker(order)
+        bounds = []
+        for number, (parent, name, place) in enumerate(self.groups):
+            own = [index for index, member in enumerate(members) if member.group == number]
+            first, after = (own[0], own[-1] + 1) if own else (0, 0)
+            names = tuple(members[index].name for index in own)
+            bounds.append(Group(parent, name, place, names, first, after))
+        layout.names, layout.groups = bounds[0].names, tuple(bounds[1:])
+        layout.texts, layout.identities, layout.times, layout.addresses = (
+            _places(index for index, member in enumerate(members) if member.kind == kind)
+            for kind in _CONVERTED
+        )
+        layout.enumerated = tuple(
+            (index, member.known)
+            for index, member in enumerate(members)
+            if member.kind == _ENUM and member.known is not None
+        )
+        layout.listed = _places(index for index, member in enumerate(members) if member.listed)
+        layout.raw, layout.levels = tuple(self.raw), self.levels
+        return layout
+
+    def _header(self, position: int, octets: int) -> None:
+        header = self.data[position : position + octets]
+        if position == self._header_end:
+            # Of a group and its first member: one comparison does for both.
+            self.headers[-1] += header
+            self.header_form[-1] = f"{len(self.headers[-1])}s"
+        else:
+            self.headers.append(header)
+            self.header_form.append(f"{octets}s")
+        self.value_form.append(f"{octets}x")
+        self._header_end = position + octets
+
+    def _pass(self, octets: int) -> None:
+        if octets > 0:
+            self.header_form.append(f"{octets}x")
+            self.value_form.append(f"{octets}x")
+
+
+def _picker(order: list[int]) -> Callable[[Any], tuple[Any, ...]]:
+    return itemgetter(*order) if len(order) > 1 else lambda values: (values[order[0]],)
+
+
+def _places(indexes: Iterable[int]) -> tuple[int, ...]:
+    return tuple(indexes)

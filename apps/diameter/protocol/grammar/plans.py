@@ -39,7 +39,7 @@ class Plan:
         self.grammar = members
         self.required_names: tuple[str, ...] = members.required + members.required_repeated
         self.required = frozenset(self.required_names)
-        self.layouts: dict[int, Any] = {}
+        self.layouts: dict[tuple[int, bytes], Any] = {}
         self.shapes: dict[bytes, Shape] = {}
         self.vendor_shapes: dict[bytes, Shape] = {}
         self.entries: dict[int, Entry] = {}
