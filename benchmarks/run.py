@@ -166,6 +166,24 @@ def machine() -> str:
     return f"{model}, {os.cpu_count()} cores, {memory_gb:.0f} GB; Python {platform.python_version()}"
 
 
+def processor_ticks() -> tuple[int, int]:
+    """Ticks of all processors since the start, and those that the host of this virtual machine gave to others."""
+    with contextlib.suppress(OSError):
+        ticks = [int(part) for part in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+        return sum(ticks), ticks[7]
+    return 0, 0
+
+
+def say_what_was_taken(before: tuple[int, int], after: tuple[int, int]) -> None:
+    """Tell what the figures above have to be read with: time that was asked for and not given."""
+    passed, taken = after[0] - before[0], after[1] - before[1]
+    if passed:
+        share = taken / passed
+        print(
+            f"  the host took {share:.1%} of the processors' time away meanwhile", file=sys.stderr, flush=True
+        )
+
+
 def revision() -> str:
     git = ["git", "-C", str(HERE), "describe", "--always", "--dirty"]
     with contextlib.suppress(OSError):
@@ -200,7 +218,9 @@ def run_all(names: list[str], only: str | None, scale: float, json_path: Path | 
             for database in databases:
                 print(f"{title}{f' on {database}' if database else ''} …", file=sys.stderr, flush=True)
                 url = mariadb.create_database(f"bench_{name}") if database == "mariadb" and mariadb else ""
+                before = processor_ticks()
                 measurements = run_in_process(name, database, url, scale)
+                say_what_was_taken(before, processor_ticks())
                 if url and mariadb:
                     mariadb.execute(f"DROP DATABASE `bench_{name}`")
                 if measurements is None:

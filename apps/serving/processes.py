@@ -13,8 +13,8 @@ RESTART_AFTER_S = 1.0
 Announce = Callable[[str], None]
 
 
-def keep_running(command: Sequence[str], count: int, name: str, grace_s: float, announce: Announce) -> None:
-    """Keep ``count`` processes of ``command`` running until SIGTERM or SIGINT; one that dies is started again.
+def keep_running(commands: Sequence[Sequence[str]], name: str, grace_s: float, announce: Announce) -> None:
+    """Keep a process of each command running until SIGTERM or SIGINT; one that dies is started again.
 
     They then get SIGTERM, and are killed where they have not ended ``grace_s`` seconds later. ``name`` heads what is
     announced.
@@ -27,14 +27,14 @@ def keep_running(command: Sequence[str], count: int, name: str, grace_s: float, 
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    children = [subprocess.Popen(command) for _ in range(count)]
+    children = [subprocess.Popen(command) for command in commands]
     while not stopping:
         time.sleep(LOOK_EVERY_S)
         for index, child in enumerate(children):
             if not stopping and child.poll() is not None:
                 announce(f"{name}: process {child.pid} ended with {child.returncode}; starting another")
                 time.sleep(RESTART_AFTER_S)
-                children[index] = subprocess.Popen(command)
+                children[index] = subprocess.Popen(commands[index])
     for child in children:
         child.send_signal(signal.SIGTERM)
     deadline = time.monotonic() + grace_s

@@ -19,6 +19,8 @@ DIAMETER_TLS_CA = env.text("BSS_DIAMETER_TLS_CA")
 
 # Processes behind one port (SO_REUSEPORT).
 DIAMETER_PROCESSES = env.integer("BSS_DIAMETER_PROCESSES", 1)
+# The core that each of them keeps to, such as 2,3; empty = the system decides.
+DIAMETER_CORES = env.text("BSS_DIAMETER_CORES")
 # Whether a peer that is not configured is let in, on strict terms.
 DIAMETER_ACCEPT_UNKNOWN_PEERS = env.boolean("BSS_DIAMETER_ACCEPT_UNKNOWN_PEERS")
 

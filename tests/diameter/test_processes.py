@@ -77,22 +77,36 @@ async def answered(port: int, host: str) -> int:
     return code
 
 
+def cores_kept_to(pids: list[int]) -> list[int]:
+    """The one core of each process, which all its threads keep to."""
+    kept = []
+    for pid in pids:
+        of_threads = [os.sched_getaffinity(int(task.name)) for task in Path(f"/proc/{pid}/task").iterdir()]
+        assert all(cores == of_threads[0] for cores in of_threads)
+        (core,) = of_threads[0]
+        kept.append(core)
+    return sorted(set(kept))
+
+
 @pytest.mark.any_database
 def test_processes_share_a_port_one_that_falls_is_replaced_and_all_stop_together(database_url):
     make_prepaid(1)
 
-    async def scenario(server: RunningServer) -> None:
+    async def scenario(server: RunningServer, cores: list[int]) -> None:
         await eventually(lambda: len(pids_of(server)) == 2)
         first, second = pids_of(server)
+        assert cores_kept_to([first, second]) == sorted(cores)
         os.kill(first, signal.SIGKILL)
         await eventually(lambda: len(pids_of(server)) == 3)
+        assert cores_kept_to([second, pids_of(server)[2]]) == sorted(cores)
         for number in range(8):
             assert await answered(server.port, f"pgw{number}.test") in (2001, 5030)
         assert server.stop() == 0
         for pid in (second, pids_of(server)[2]):
             assert not Path(f"/proc/{pid}").exists()
 
-    with diameter_server(database_url, "--processes", "2") as server:
-        asyncio.run(scenario(server))
+    cores = sorted(os.sched_getaffinity(0))[:2]
+    with diameter_server(database_url, "--processes", "2", "--cores", ",".join(map(str, cores))) as server:
+        asyncio.run(scenario(server, cores))
 
     assert not ServerProcess.objects.exists()

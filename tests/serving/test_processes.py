@@ -33,7 +33,7 @@ def kept(
         monkeypatch.setattr(processes.signal, "signal", handlers.__setitem__)
         worker = threading.Thread(
             target=processes.keep_running,
-            args=([sys.executable, "-c", program, str(tmp_path)], 2, "Test", 0.5, said.append),
+            args=([[sys.executable, "-c", program, str(tmp_path)]] * 2, "Test", 0.5, said.append),
         )
         worker.start()
         try:

@@ -89,7 +89,7 @@ def session_key(request: ChargingRequest) -> str:
     return _session_key(request.session_id, request.sub_session)
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=5_000)
 def _session_key(session_id: str, sub_session: int) -> str:
     return blake2b(f"{session_id}\0{sub_session}".encode(), digest_size=16).hexdigest()
 

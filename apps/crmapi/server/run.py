@@ -172,7 +172,7 @@ def run_processes(
         announce(f"gRPC: clients trust it by {configuration.trust} (a certificate for development)")
     with held_port(configuration.bind, configuration.port) as port:
         command = [sys.executable, *arguments, "--child-of", str(os.getpid()), "--port", str(port)]
-        keep_running(command, count, "gRPC", configuration.drain_s + CHILD_GRACE_S, announce)
+        keep_running([command] * count, "gRPC", configuration.drain_s + CHILD_GRACE_S, announce)
 
 
 def as_child(configuration: ServerConfiguration) -> ServerConfiguration:

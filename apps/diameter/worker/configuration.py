@@ -28,6 +28,8 @@ class ServerConfiguration:
     tls_port: int | None = None
     tls: TlsFiles | None = None
     reuse_port: bool = False
+    cores: tuple[int, ...] = ()
+    """The core that each process keeps to, in turn, and a lone one the first. Empty: the system decides."""
     accept_unknown_peers: bool = False
     limits: Limits = field(default_factory=Limits)
     max_requests: int = 10_000

@@ -16,6 +16,7 @@ from apps.diameter.worker.configuration import ServerConfiguration
 from apps.diameter.worker.loop import run_loop
 from apps.diameter.worker.server import DiameterServer
 from apps.native.finder import loaded_compiled
+from apps.serving.cores import keep_to_core
 from apps.serving.ports import held_port
 from apps.serving.process import EndOfService, settle_memory
 from apps.serving.processes import Announce, keep_running
@@ -34,6 +35,9 @@ def run_server(configuration: ServerConfiguration, announce: Announce, parent_pi
     Raises OSError where a port is taken.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    if configuration.cores:
+        # Before there are threads, which inherit it.
+        keep_to_core(configuration.cores[0])
     executor = BatchExecutor()
     executor.start()
     try:
@@ -81,7 +85,9 @@ def run_processes(
         command = [sys.executable, *arguments, "--child-of", str(os.getpid()), "--port", str(ports[0])]
         if configuration.tls_port is not None:
             command += ["--tls-port", str(ports[1])]
-        keep_running(command, count, "Diameter", CHILD_GRACE_S, announce)
+        cores = configuration.cores
+        of_each = [["--cores", str(cores[number % len(cores)])] if cores else [] for number in range(count)]
+        keep_running([command + options for options in of_each], "Diameter", CHILD_GRACE_S, announce)
 
 
 def as_child(configuration: ServerConfiguration) -> ServerConfiguration:

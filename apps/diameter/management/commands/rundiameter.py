@@ -12,6 +12,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from apps.diameter.worker.configuration import from_settings, node_for
 from apps.diameter.worker.run import as_child, run_processes, run_server
+from apps.kernel.errors import BssError
+from apps.serving.cores import cores_from_text
 
 
 class Command(BaseCommand):
@@ -40,6 +42,12 @@ class Command(BaseCommand):
             metavar="N",
             help="behind the same port",
         )
+        parser.add_argument(
+            "--cores",
+            default=settings.DIAMETER_CORES,
+            metavar="N[,N…]",
+            help="the core that each process keeps to (default: the system decides)",
+        )
         parser.add_argument("--origin-host", default=settings.DIAMETER_ORIGIN_HOST, metavar="NAME")
         parser.add_argument("--origin-realm", default=settings.DIAMETER_ORIGIN_REALM, metavar="NAME")
         parser.add_argument(
@@ -55,8 +63,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["processes"] < 1:
             raise CommandError("--processes must be at least 1", returncode=2)
+        try:
+            cores = cores_from_text(options["cores"])
+        except BssError as error:
+            raise CommandError(f"--cores or BSS_DIAMETER_CORES: {error}", returncode=2) from error
         configuration = replace(
             from_settings(),
+            cores=cores,
             node=node_for(options["origin_host"], options["origin_realm"], options["bind"]),
             bind=options["bind"],
             port=options["port"],

@@ -1,0 +1,31 @@
+"""Keeping a server process to one core, so that its threads take their turns without waking another core."""
+
+from __future__ import annotations
+
+import os
+
+from apps.kernel.errors import InvalidInput
+
+
+def cores_from_text(text: str) -> tuple[int, ...]:
+    """Numbers of cores, split by commas; none where the text is empty. Raises InvalidInput for what there is not."""
+    if not text.strip():
+        return ()
+    try:
+        cores = tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise InvalidInput(f"“{text}” is no list of cores; write it like 2,3") from error
+    if not hasattr(os, "sched_setaffinity"):
+        raise InvalidInput("this system does not let a process choose its core")
+    allowed = os.sched_getaffinity(0)
+    unknown = [core for core in cores if core not in allowed]
+    if unknown:
+        raise InvalidInput(
+            f"core {unknown[0]} is not one of those that this process may use: {', '.join(map(str, sorted(allowed)))}"
+        )
+    return cores
+
+
+def keep_to_core(core: int) -> None:
+    """For the calling thread and those that it starts from now on."""
+    os.sched_setaffinity(0, {core})
