@@ -190,6 +190,33 @@ def test_a_blocker_of_money_keeps_the_default_balance_out() -> None:
     assert desk.send(Operation.RESERVE, item(asked=60)).items[0].granted == 20
 
 
+@pytest.mark.parametrize("pieces", [(78,), (1, 77), (76, 2), (77, 1)])
+def test_usage_that_a_blocker_stops_pays_back_no_debt(pieces: tuple[int, ...]) -> None:
+    empty = units(2, "monetary", 0, blocker=True, timings=(Timing("T", start_s=12 * 3600 + 77),))
+    desk = Desk(money(0), empty, allow_negative=True)
+    assert call(desk, *pieces) == 77_000
+    assert taken(desk) == {1: 77_000}
+    assert desk.sessions["s", 0].meters[0].unpaid_micros == 1_000
+
+
+def test_a_balance_below_zero_takes_nothing_from_what_others_hold() -> None:
+    desk = Desk(money(-50_000, overdraft=50_000), units(2, "monetary", 30_000))
+    assert desk.send(Operation.RESERVE, item(asked=60)).items[0].granted == 30
+
+
+def test_units_at_a_price_that_were_passed_over_are_tried_again_once_there_are_more() -> None:
+    minutes = [RateSlot(0, "0", "0", 60, 60)]
+    rater = make_rater(subjects={"minutes": minutes})
+    desk = Desk(money(10**6), units(2, "voice", 90, rating_subject="minutes"), rater=rater)
+    desk.send(Operation.RESERVE, item(asked=60))
+    desk.send(Operation.UPDATE, item(asked=60, used=100), number=1, at=NOON + timedelta(seconds=100))
+    assert taken(desk) == {1: 40_000, 2: 60}
+    assert desk.sessions["s", 0].meters[0].passed == ((2, 30, 10**6),)
+    desk.balances[2] = desk.balances[2]._replace(value=90)
+    desk.send(Operation.TERMINATE, item(used=60), number=2, at=NOON + timedelta(seconds=160))
+    assert taken(desk) == {1: 40_000, 2: 120}
+
+
 def test_free_units_of_plan_and_bundle_are_used_before_money_and_counted() -> None:
     grants = {"voice": (Grant("plan:1", 40, frozenset(), frozenset()),)}
     bundle = BundlePeriod(

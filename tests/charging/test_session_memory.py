@@ -172,6 +172,7 @@ def test_an_answer_comes_back_from_its_text(answer: ChargingAnswer) -> None:
         st.builds(
             Meter, codes, maybe, maybe, codes, instants, instants, counts, counts, codes, counts, counts,
             st.just(()), st.none() | instants, counts, counts, counts, counts,
+            st.lists(st.tuples(counts, counts, counts), max_size=2).map(tuple),
         )
     ).map(tuple)
 )  # fmt: skip

@@ -102,10 +102,15 @@ def charge_quickly(state: State, request: ChargingRequest, rater: Rater, now: da
             unpaid_micros,
             free_units,
             unrated_units,
+            passed,
         ) = session.meters[0]
         if code != item.service or group != item.rating_group or identifier != item.service_identifier:
             return None
-        if change_at is not None or (run[:1] == "*" and (run.startswith("*zero:") or run == MONEY_RUN)):
+        if (
+            passed
+            or change_at is not None
+            or (run[:1] == "*" and (run.startswith("*zero:") or run == MONEY_RUN))
+        ):
             return None
     tor = service.type_of_record
     voice = tor == _VOICE
@@ -205,6 +210,7 @@ def charge_quickly(state: State, request: ChargingRequest, rater: Rater, now: da
             unpaid_micros,
             free_units,
             unrated_units,
+            (),
         ),
     )
     validity_s = policy.validity_s if policy is not None else 0

@@ -238,6 +238,7 @@ class _Quota:
         self.books.debit(draw.takes, self.moment, piece, payment.service, payment.spender.overdrawn)
         meter.position += amount
         meter.covered, meter.run, meter.run_from = draw.covered, draw.run, draw.run_from
+        meter.passed = draw.passed
         meter.cost_micros += draw.cost_micros
         # A report of absurd size is kept within what a row can hold.
         meter.unpaid_micros = min(meter.unpaid_micros + draw.unpaid_micros, NO_LIMIT)

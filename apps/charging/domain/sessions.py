@@ -27,6 +27,7 @@ class Hold(NamedTuple):
 
 
 NO_RUN = ""
+Passed = tuple[int, int, int]
 
 
 class Meter(NamedTuple):
@@ -37,7 +38,9 @@ class Meter(NamedTuple):
     that is out in money, which moves no position), and ``run_from`` is the position at which that run began: its paid
     increments start there. ``granted`` is the quota out at the client and ``holds`` what is reserved for it.
     ``reported_at`` is when the next piece of usage began.
-    The sums are over the session; ``unrated_units`` were used but had no price.
+    The sums are over the session; ``unrated_units`` were used but had no price. ``passed`` are balances of units at a
+    price that did not buy the next increment when their turn was over: (balance, units, money) that there were then.
+    They stay passed over until there is more.
     """
 
     service: str
@@ -57,6 +60,7 @@ class Meter(NamedTuple):
     unpaid_micros: int = 0
     free_units: int = 0
     unrated_units: int = 0
+    passed: tuple[Passed, ...] = ()
 
     @property
     def key(self) -> tuple[str, int | None, int | None]:
@@ -80,6 +84,8 @@ class Reading(Protocol):
     def run(self) -> str: ...
     @property
     def run_from(self) -> int: ...
+    @property
+    def passed(self) -> tuple[Passed, ...]: ...
 
 
 class WorkingMeter:
@@ -106,6 +112,7 @@ class WorkingMeter:
             self.unpaid_micros,
             self.free_units,
             self.unrated_units,
+            self.passed,
         ) = meter
 
     def meter(self) -> Meter:
@@ -127,6 +134,7 @@ class WorkingMeter:
             self.unpaid_micros,
             self.free_units,
             self.unrated_units,
+            self.passed,
         )
 
 

@@ -23,7 +23,7 @@ from apps.charging.domain.balances import (
     kinds_for,
     next_change,
 )
-from apps.charging.domain.sessions import Reading
+from apps.charging.domain.sessions import Passed, Reading
 from apps.rating.domain import RatedUsage, Rater, Usage
 from apps.rating.domain.usage import VOICE
 
@@ -48,6 +48,7 @@ class Draw(NamedTuple):
     covered: int
     run: str
     run_from: int
+    passed: tuple[Passed, ...] = ()
 
 
 class Spender(NamedTuple):
@@ -93,7 +94,7 @@ class Spender(NamedTuple):
         end = position + amount
         start = covered if covered > position else position
         if start >= end:
-            return Draw(end, _NOTHING, 0, 0, 0, covered, meter.run, meter.run_from)
+            return Draw(end, _NOTHING, 0, 0, 0, covered, meter.run, meter.run_from, meter.passed)
         subject = self.money_of
         run_from = meter.run_from if meter.run == subject else start
         use = self.use
@@ -128,6 +129,7 @@ class Spender(NamedTuple):
             paid_to,
             subject,
             run_from,
+            meter.passed,
         )
 
     def price(self, subject: str, meter: Reading, position: int, amount: int, run_from: int) -> RatedUsage:
@@ -166,6 +168,7 @@ class _Drawing:
         "left",
         "meter",
         "money",
+        "passed",
         "position",
         "run",
         "run_from",
@@ -179,6 +182,7 @@ class _Drawing:
         self.position = meter.position
         self.amount_end = meter.position + amount
         self.covered, self.run, self.run_from = meter.covered, meter.run, meter.run_from
+        self.passed = {balance_id: (units, money) for balance_id, units, money in meter.passed}
         self.left: dict[int, int] = {}
         self.takes: dict[int, int] = {}
         self.money: list[Candidate] = []
@@ -222,6 +226,7 @@ class _Drawing:
             self.covered,
             self.run,
             self.run_from,
+            tuple((balance_id, *left) for balance_id, left in self.passed.items()),
         )
 
     def _next_cut(self, changeable: list[Balance], end: int) -> int:
@@ -245,7 +250,7 @@ class _Drawing:
                 if terms is not None:
                     self._pay_with_free_units(candidate.balance, terms, end)
                 else:
-                    self._pay_with_priced_units(candidate, end)
+                    self._pay_with_priced_units_or_pass(candidate, end)
                 if self.position >= end:
                     return
                 if candidate.balance.blocker:
@@ -291,6 +296,17 @@ class _Drawing:
         run_from = self.run_from if self.run == run else start
         self._reach(end, start + increments * terms.increment, run, run_from)
         self.free += self.position - start
+
+    def _pay_with_priced_units_or_pass(self, candidate: Candidate, end: int) -> None:
+        """Once such a balance does not buy the next increment, another run of it, which would round anew, does not
+        begin before it has more, or there is more money: else a split could bring one about that the whole has not."""
+        balance = candidate.balance
+        units, money = self.passed.get(balance.balance_id, (-1, -1))
+        if self._available(balance) <= units and self._budget() <= money:
+            return
+        self._pay_with_priced_units(candidate, end)
+        if self.position < end:
+            self.passed[balance.balance_id] = self._available(balance), self._budget()
 
     def _pay_with_priced_units(self, candidate: Candidate, end: int) -> None:
         """Units of the balance and money at the rate of its subject, both for whole increments of that rate."""
@@ -358,10 +374,13 @@ class _Drawing:
         return self.spender.price(subject, self.meter, self.position, amount, run_from)
 
     def _budget(self) -> int:
-        """How much money the chain has from here: all balances up to a blocker, or no limit at all."""
+        """How much money the chain has from here: all balances up to a blocker, or no limit at all.
+
+        What one of them is short of is no debt of the others, and none that usage pays back.
+        """
         total = 0
         for candidate in self.money:
-            total += self._available(candidate.balance)
+            total += max(self._available(candidate.balance), 0)
             if candidate.balance.blocker:
                 return total
         return total if self.spender.overdrawn is None else NO_LIMIT

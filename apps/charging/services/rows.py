@@ -175,6 +175,7 @@ _METER_INSTANTS = tuple(
     Meter._fields.index(name) for name in ("started_at", "reported_at", "tariff_change_at")
 )
 _METER_HOLDS = Meter._fields.index("holds")
+_METER_PASSED = Meter._fields.index("passed")
 
 
 def meters_to_text(meters: tuple[Meter, ...]) -> str:
@@ -201,13 +202,16 @@ def _meter_text(meter: Meter) -> str:
         unpaid_micros,
         free_units,
         unrated_units,
+        passed,
     ) = meter
+    # Hardly ever is there any: an empty list is not worth its octets.
+    last = f",{json.dumps(passed)}" if passed else ""
     return (
         f"[{json_text(service)},{'null' if rating_group is None else rating_group},"
         f"{'null' if identifier is None else identifier},{json_text(destination)},"
         f"{_stamp(started_at)},{_stamp(reported_at)},{position},{covered},{json_text(run)},{run_from},"
         f"{granted},0,{'null' if change_at is None else _stamp(change_at)},{cost_micros},"
-        f"{unpaid_micros},{free_units},{unrated_units}]"
+        f"{unpaid_micros},{free_units},{unrated_units}{last}]"
     )
 
 
@@ -224,5 +228,7 @@ def meters_from_text(text: str, holds: dict[int, list[Hold]]) -> tuple[Meter, ..
             value = fields[index]
             fields[index] = None if value is None else datetime.fromtimestamp(value, UTC)
         fields[_METER_HOLDS] = tuple(holds.get(number, ()))
+        if len(fields) > _METER_PASSED:
+            fields[_METER_PASSED] = tuple(tuple(one) for one in fields[_METER_PASSED])
         meters.append(Meter(*fields))
     return tuple(meters)
