@@ -14,7 +14,7 @@ from apps.charging.models import AccountBar, BalanceTrigger, SpendingWindow, Tri
 from apps.charging.services import ledger, operations
 from apps.charging.services.audit import differences
 from apps.charging.services.barring import bar_account, lift_bar
-from apps.charging.services.executor import Engine, forget_directory
+from apps.charging.services.executor import BatchExecutor, Engine, forget_directory
 from apps.charging.services.lines import Directory
 from apps.kernel.errors import Conflict, InvalidInput
 from apps.rating.models import Tenant
@@ -268,7 +268,7 @@ def test_several_processes_that_spend_at_once_fire_once():
     def spend(number: int) -> None:
         try:
             for part in range(8):
-                engines[number].run([sms(number=number * 100 + part)], NOW)
+                engines[number].run([sms(number=number * 100 + part)], NOW, own_thread=number < 2)
         finally:
             connection.close()
 
@@ -282,4 +282,17 @@ def test_several_processes_that_spend_at_once_fire_once():
     assert sorted((name, value) for name, _, value in fired()) == [("fast", 950_000), ("low", 950_000)]
     steps = SpendingWindow.objects.get().steps
     assert sum(int(step.split(":")[1]) for step in steps.split()) == 32 * 50_000
+    assert_books_are_right()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_fires_in_a_charging_thread_is_committed_with_what_it_saw():
+    make_prepaid(balance_micros=2_000_000)
+    make_trigger("spent", 100_000, name="fast", window_s=3_600, action="bar")
+    with BatchExecutor(clock=lambda: NOW) as executor:
+        answers = [executor.submit(sms(number=number)).result() for number in range(5)]
+
+    assert [answer.result for answer in answers] == [Result.SUCCESS] * 3 + [Result.BARRED] * 2
+    assert AccountBar.objects.get().reason == AccountBar.Reason.FRAUD
+    assert [name for name, _, _ in fired()] == ["fast"]
     assert_books_are_right()
