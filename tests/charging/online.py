@@ -81,22 +81,25 @@ def make_rater(
     rounding: tuple[str, int] = ("*middle", 0),
     max_cost: tuple[str, str] = ("0", ""),
     timed: Iterable[tuple[Timing, Iterable[RateSlot]]] = (),
+    timed_subjects: Mapping[str, Iterable[tuple[Timing, Iterable[RateSlot]]]] | None = None,
     zone: str = "UTC",
 ) -> Rater:
     """Voice at ``rate`` a ``unit`` (a minute at 0.06 unless told otherwise) to everywhere but 999…
 
     The plan “basic” prices SMS at 0.05, data at 0.01 a MiB and MMS at 0.10. ``subjects`` are further rating
-    subjects for calls and data; ``timed`` rates beat the plain ones within their timing.
+    subjects for calls and data; ``timed`` rates beat the plain ones within their timing, ``timed_subjects`` those of
+    subjects.
     """
     rows = tuple(slots) or (RateSlot(0, connect_fee, rate, unit, increment),)
     rates: dict[str, tuple[tuple[Timing | None, tuple[RateSlot, ...]], ...]] = {
         "*any": ((None, rows), *((timing, tuple(slots)) for timing, slots in timed))
     }
     for subject, subject_rows in (subjects or {}).items():
-        rates[subject] = ((None, tuple(subject_rows)),)
+        later = (timed_subjects or {}).get(subject, ())
+        rates[subject] = ((None, tuple(subject_rows)), *((timing, tuple(slots)) for timing, slots in later))
     plan = TariffPlan(
         "*shared",
-        timings=tuple(timing for timing, _ in timed),
+        timings=tuple(timing for many in (timed, *(timed_subjects or {}).values()) for timing, _ in many),
         destinations=DESTINATIONS,
         rates=tuple(
             Rate(f"RT_{subject}_{n}", slots)

@@ -211,10 +211,23 @@ def test_units_at_a_price_that_were_passed_over_are_tried_again_once_there_are_m
     desk.send(Operation.RESERVE, item(asked=60))
     desk.send(Operation.UPDATE, item(asked=60, used=100), number=1, at=NOON + timedelta(seconds=100))
     assert taken(desk) == {1: 40_000, 2: 60}
-    assert desk.sessions["s", 0].meters[0].passed == ((2, 30, 10**6),)
+    assert desk.sessions["s", 0].meters[0].passed[0][:3] == (2, 30, 10**6)
     desk.balances[2] = desk.balances[2]._replace(value=90)
     desk.send(Operation.TERMINATE, item(used=60), number=2, at=NOON + timedelta(seconds=160))
     assert taken(desk) == {1: 40_000, 2: 120}
+
+
+def test_units_at_a_price_that_were_passed_over_are_tried_again_when_they_cost_less() -> None:
+    free_from_one = [(Timing("LATER", start_s=13 * 3600), [RateSlot(0, "0", "0", 60, 1)])]
+    rater = make_rater(
+        subjects={"timed": [RateSlot(0, "0", "0.06", 60, 1)]}, timed_subjects={"timed": free_from_one}
+    )
+    desk = Desk(money(500), units(2, "voice", 100, rating_subject="timed"), rater=rater)
+    desk.send(Operation.RESERVE)
+    desk.send(Operation.UPDATE, item(asked=50, used=3_599), number=1, at=NOON + timedelta(seconds=3_599))
+    assert desk.sessions["s", 0].meters[0].passed
+    answer = desk.send(Operation.UPDATE, item(asked=50, used=1), number=2, at=NOON + timedelta(hours=1))
+    assert answer.items[0].granted == 50
 
 
 def test_free_units_of_plan_and_bundle_are_used_before_money_and_counted() -> None:

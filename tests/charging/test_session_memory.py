@@ -90,6 +90,27 @@ def test_a_request_that_comes_after_a_later_one_is_charged_and_repeated_alike() 
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("first", ["an update that overtakes", "an event under its id", "a second opening"])
+def test_what_was_answered_without_the_session_is_answered_alike_within_it(first: str) -> None:
+    make_prepaid()
+    engine, opening = Engine(), request(Operation.RESERVE, data(10))
+    update = request(Operation.UPDATE, data(20, 8), number=1)
+    earlier = {
+        "an update that overtakes": update,
+        "an event under its id": request(Operation.EVENT, item("sms", 1), number=1),
+        "a second opening": request(Operation.RESERVE, data(10), number=1),
+    }[first]
+    order = [opening, earlier] if first == "a second opening" else [earlier, opening]
+    given = {asked.number: engine.run([asked], NOW)[0] for asked in order}
+    left = default_balance().amount_micros
+    (again,) = engine.run([update], NOW, own_thread=False)
+    assert isinstance(again, ChargingAnswer)
+    assert again == given[1]._replace(replayed=True)  # type: ignore[union-attr]
+    assert default_balance().amount_micros == left
+    assert_books_are_right()
+
+
+@pytest.mark.django_db(transaction=True)
 def test_what_was_rolled_back_is_not_remembered() -> None:
     make_prepaid()
     engine = Engine()
@@ -172,7 +193,7 @@ def test_an_answer_comes_back_from_its_text(answer: ChargingAnswer) -> None:
         st.builds(
             Meter, codes, maybe, maybe, codes, instants, instants, counts, counts, codes, counts, counts,
             st.just(()), st.none() | instants, counts, counts, counts, counts,
-            st.lists(st.tuples(counts, counts, counts), max_size=2).map(tuple),
+            st.lists(st.tuples(counts, counts, counts, counts), max_size=2).map(tuple),
         )
     ).map(tuple)
 )  # fmt: skip

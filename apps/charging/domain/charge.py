@@ -86,12 +86,16 @@ def digest_of(request: ChargingRequest) -> str:
 
 def session_key(request: ChargingRequest) -> str:
     """A key of fixed length for the request's session (session id and sub-session)."""
-    return _session_key(request.session_id, request.sub_session)
+    if len(request.session_id) > LONGEST_SESSION_ID:
+        return _session_key(request.session_id, request.sub_session)
+    return _known_session_key(request.session_id, request.sub_session)
 
 
-@lru_cache(maxsize=5_000)
 def _session_key(session_id: str, sub_session: int) -> str:
     return blake2b(f"{session_id}\0{sub_session}".encode(), digest_size=16).hexdigest()
+
+
+_known_session_key = lru_cache(maxsize=5_000)(_session_key)
 
 
 def _who(state: State) -> Refusal | None:

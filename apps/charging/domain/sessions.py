@@ -27,7 +27,7 @@ class Hold(NamedTuple):
 
 
 NO_RUN = ""
-Passed = tuple[int, int, int]
+Passed = tuple[int, int, int, int]
 
 
 class Meter(NamedTuple):
@@ -39,8 +39,8 @@ class Meter(NamedTuple):
     increments start there. ``granted`` is the quota out at the client and ``holds`` what is reserved for it.
     ``reported_at`` is when the next piece of usage began.
     The sums are over the session; ``unrated_units`` were used but had no price. ``passed`` are balances of units at a
-    price that did not buy the next increment when their turn was over: (balance, units, money) that there were then.
-    They stay passed over until there is more.
+    price that did not buy the next increment when their turn was over: (balance, units, money, seconds since 1970) as
+    it was then. They stay passed over until there is more, or other rates apply.
     """
 
     service: str

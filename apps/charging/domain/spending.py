@@ -24,6 +24,7 @@ from apps.charging.domain.balances import (
     next_change,
 )
 from apps.charging.domain.sessions import Passed, Reading
+from apps.charging.domain.tariff_change import same_rates
 from apps.rating.domain import RatedUsage, Rater, Usage
 from apps.rating.domain.usage import VOICE
 
@@ -182,7 +183,7 @@ class _Drawing:
         self.position = meter.position
         self.amount_end = meter.position + amount
         self.covered, self.run, self.run_from = meter.covered, meter.run, meter.run_from
-        self.passed = {balance_id: (units, money) for balance_id, units, money in meter.passed}
+        self.passed = {passed[0]: passed for passed in meter.passed}
         self.left: dict[int, int] = {}
         self.takes: dict[int, int] = {}
         self.money: list[Candidate] = []
@@ -226,7 +227,7 @@ class _Drawing:
             self.covered,
             self.run,
             self.run_from,
-            tuple((balance_id, *left) for balance_id, left in self.passed.items()),
+            tuple(self.passed.values()),
         )
 
     def _next_cut(self, changeable: list[Balance], end: int) -> int:
@@ -299,14 +300,24 @@ class _Drawing:
 
     def _pay_with_priced_units_or_pass(self, candidate: Candidate, end: int) -> None:
         """Once such a balance does not buy the next increment, another run of it, which would round anew, does not
-        begin before it has more, or there is more money: else a split could bring one about that the whole has not."""
+        begin before there is more or other rates apply: else a split could bring one about that the whole has not."""
         balance = candidate.balance
-        units, money = self.passed.get(balance.balance_id, (-1, -1))
-        if self._available(balance) <= units and self._budget() <= money:
+        passed = self.passed.get(balance.balance_id)
+        if (
+            passed is not None
+            and self._available(balance) <= passed[1]
+            and self._budget() <= passed[2]
+            and same_rates(self.spender.rater, self._next_unit(candidate.rating_subject), passed[3])
+        ):
             return
         self._pay_with_priced_units(candidate, end)
         if self.position < end:
-            self.passed[balance.balance_id] = self._available(balance), self._budget()
+            at = int(self.spender.instant(self.meter, self.position).timestamp())
+            left = self._available(balance), self._budget()
+            self.passed[balance.balance_id] = (balance.balance_id, *left, at)
+
+    def _next_unit(self, subject: str) -> Usage:
+        return self.spender.usage(subject, self.meter, self.position, 1)
 
     def _pay_with_priced_units(self, candidate: Candidate, end: int) -> None:
         """Units of the balance and money at the rate of its subject, both for whole increments of that rate."""

@@ -1,4 +1,4 @@
-"""When the price of usage that is not voice changes next (Tariff-Time-Change)."""
+"""When prices change: for usage that is not voice the next time (Tariff-Time-Change), and whether they have."""
 
 from __future__ import annotations
 
@@ -32,3 +32,14 @@ def next_tariff_change(rater: Rater, usage: Usage, within_s: int) -> datetime | 
             return datetime.fromtimestamp(until, UTC)
         until = after
     return None
+
+
+def same_rates(rater: Rater, usage: Usage, epoch: int) -> bool:
+    """Whether the rates at the usage's start are those that applied at ``epoch`` (seconds since 1970)."""
+    chain, stem = rater.chain(usage), rater.stem(usage.destination)
+    now = int(usage.start.timestamp())
+    before, after = rater.era(chain, stem, epoch).match, rater.era(chain, stem, now).match
+    if before is None or after is None or before is not after:
+        return before is after
+    schedule = after.schedule
+    return schedule.always >= 0 or schedule.at(epoch)[0] == schedule.at(now)[0]

@@ -80,15 +80,18 @@ def execute(
     memory: SessionMemory,
     turn: AbstractContextManager[object],
     own_thread: bool = False,
+    look_all_up: bool = False,
 ) -> list[ChargingAnswer | Poisoned]:
     """Charge the requests in their order in one transaction; the answers in the same order, committed.
 
     ``memory`` learns the sessions that were written. ``turn`` is held while nothing but computing is
     done: two threads that compute at once only take the interpreter from each other. ``own_thread`` says that this
-    thread, and so its connection, does nothing else. Raises what the database raises; nothing is written then.
+    thread, and so its connection, does nothing else. ``look_all_up`` leaves nothing about answers to inference, which a
+    caller wants that cannot begin again. Raises what the database raises; nothing is written then.
     """
     connection = connections[DEFAULT_DB_ALIAS]
-    batch = _Batch(requests, now, directory, rater, memory, connection, turn)
+    look_all_up = look_all_up or connection.in_atomic_block
+    batch = _Batch(requests, now, directory, rater, memory, connection, turn, look_all_up)
     if own_thread and connection.vendor == "mysql":
         results = _run_and_commit(connection, batch)
     else:
@@ -130,8 +133,9 @@ class _Batch:
         memory: SessionMemory,
         connection: BaseDatabaseWrapper,
         turn: AbstractContextManager[object],
+        look_all_up: bool,
     ) -> None:
-        self.turn = turn
+        self.turn, self.look_all_up = turn, look_all_up
         self.connection = connection
         self.for_update = " FOR UPDATE" if connection.vendor == "mysql" else ""
         self.requests, self.now, self.directory, self.rater, self.memory = (
@@ -285,15 +289,19 @@ class _Batch:
         return dict(answers + self._select(_ANSWERS, changed))
 
     def _perhaps_answered(self) -> tuple[list[str], list[tuple[str, str, Session]]]:
-        """Digests of requests that may have been answered before; and those that have not, with the keys and
-        states of their sessions, provided that these are what this process knows them to be: each request that was
-        answered in an open session has raised its last number."""
+        """Digests of requests that may have been answered before; and those that most probably have not, with the
+        keys and states of their sessions, provided that these are what this process knows them to be.
+
+        What was answered in an open session has raised its last number. What was answered before the session was
+        opened, or under its id without being of it, has not: the answer cannot be stored then, and the batch is
+        carried out again with ``look_all_up``.
+        """
         asked: list[str] = []
         next_ones: list[tuple[str, str, Session]] = []
         for request, key, digest in zip(self.requests, self.keys, self.digests, strict=True):
             if request.operation in _WITHOUT_A_KEPT_ANSWER:
                 continue
-            if key is not None and request.operation in _GOING_ON:
+            if key is not None and request.operation in _GOING_ON and not self.look_all_up:
                 session = self.memory.remembered(key)
                 if session is not None and session.last_number < request.number:
                     next_ones.append((key, digest, session))

@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import IntegrityError, InterfaceError, OperationalError, connection
 
 from apps.charging.domain.requests import ChargingAnswer, ChargingRequest, Result
 from apps.charging.services.batch import Poisoned, execute
@@ -79,11 +79,20 @@ class Engine:
         """
         deadline = time.monotonic() + float(settings.CHARGING_PATIENCE_S)
         pause_s = _FIRST_PAUSE_S
+        look_all_up = False
         while True:
             try:
                 rater = current_tariff().rater
-                results = execute(requests, now, self.directory, rater, self.memory, self._turn, own_thread)
+                results = execute(
+                    requests, now, self.directory, rater, self.memory, self._turn, own_thread, look_all_up
+                )
                 return [self._reply(result) for result in results]
+            except IntegrityError as error:
+                if look_all_up or connection.in_atomic_block:
+                    return self._one_by_one(requests, now, error, own_thread)
+                # Perhaps one of them was answered before although nothing pointed to it.
+                look_all_up = True
+                continue
             except (OperationalError, InterfaceError) as error:
                 if connection.in_atomic_block or not _may_pass(error):
                     return self._one_by_one(requests, now, error, own_thread)

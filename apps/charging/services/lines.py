@@ -90,8 +90,9 @@ class Directory:
 
     def forget_lines(self, subscriber_ids: Iterable[int]) -> None:
         """Read these subscribers' plans anew: somebody has just changed them."""
-        for subscriber_id in subscriber_ids:
-            self._lines.pop(subscriber_id, None)
+        with self._lock:
+            for subscriber_id in subscriber_ids:
+                self._lines.pop(subscriber_id, None)
 
     def refresh(self, now: datetime) -> int:
         """Read anew what was used and is nearly too old; how many numbers and lines that were.
@@ -100,20 +101,30 @@ class Directory:
         """
         numbers, self._numbers_due = self._numbers_due, {}
         lines, self._lines_due = self._lines_due, {}
+        began = self._clock()
         for some in _portions(list(numbers)):
-            owners = self._read_numbers(some, now)
-            for number in some:
-                if self._numbers.get(number) is numbers[number]:
-                    self._numbers[number] = (self._clock(), owners.get(number))
-        if self._world is not None and self._world[0] < self._soon():
-            self._world = (self._clock(), *_read_world())
-        if self._terms is not None and self._terms[0] < self._soon():
+            stamp = self._clock()
+            owners = self._read_numbers(some, now + timedelta(seconds=stamp - began))
+            with self._lock:
+                for number in some:
+                    if self._numbers.get(number) is numbers[number]:
+                        self._numbers[number] = (stamp, owners.get(number))
+        world, stamp = self._world, self._clock()
+        if world is not None and world[0] < self._soon():
+            fresh_world = (stamp, *_read_world())
+            with self._lock:
+                if self._world is world:
+                    self._world = fresh_world
+        terms = self._terms
+        if terms is not None and terms[0] < self._soon():
             self._terms = None
         for ids in _portions(list(lines)):
-            read = self._read_lines(ids, now)
-            for subscriber_id in ids:
-                if self._lines.get(subscriber_id) is lines[subscriber_id]:
-                    self._lines[subscriber_id] = (self._clock(), read.get(subscriber_id))
+            stamp = self._clock()
+            found = self._read_lines(ids, now + timedelta(seconds=stamp - began))
+            with self._lock:
+                for subscriber_id in ids:
+                    if self._lines.get(subscriber_id) is lines[subscriber_id]:
+                        self._lines[subscriber_id] = (stamp, found.get(subscriber_id))
         return len(numbers) + len(lines)
 
     def subscribers(self, numbers: Collection[Number], now: datetime) -> dict[Number, int | None]:

@@ -17,6 +17,8 @@ from apps.diameter.protocol.grammar.plans import Plan, Shape
 
 MAX_LAYOUTS = 256
 """Remembered for one kind of group."""
+MAX_MEMBERS = 250
+"""Messages of more are rare, and what would be remembered of one is large."""
 MISSES_BEFORE_LEARNING_ANEW = 64
 
 ALONE, FIRST_OF_MANY, ONE_MORE = range(3)
@@ -129,7 +131,7 @@ def learn_layout(plan: Plan, data: bytes, start: int, end: int, walked: Walked) 
     """Remember how what lies between ``start`` and ``end`` was composed; or that it is for the walk."""
     key = layout_key(data, start, end)
     survey = _Survey(data, start)
-    if survey.walk(walked, end, 0, 0):
+    if survey.walk(walked, end, 0, 0) and len(survey.members) + len(survey.groups) <= MAX_MEMBERS:
         _remember(plan, key, survey.layout())
     else:
         learn_nothing(plan, key)
@@ -209,12 +211,13 @@ class _Survey:
         order = [member.value for member in members]
         if order != list(range(self.values)):
             layout.order = _picker(order)
-        bounds = []
-        for number, (parent, name, place) in enumerate(self.groups):
-            own = [index for index, member in enumerate(members) if member.group == number]
-            first, after = (own[0], own[-1] + 1) if own else (0, 0)
-            names = tuple(members[index].name for index in own)
-            bounds.append(Group(parent, name, place, names, first, after))
+        names: list[list[str]] = [[] for _ in self.groups]
+        for member in members:
+            names[member.group].append(member.name)
+        bounds, first = [], 0
+        for (parent, name, place), own in zip(self.groups, names, strict=True):
+            bounds.append(Group(parent, name, place, tuple(own), first, first + len(own)))
+            first += len(own)
         layout.names, layout.groups = bounds[0].names, tuple(bounds[1:])
         layout.texts, layout.identities, layout.times, layout.addresses = (
             _places(index for index, member in enumerate(members) if member.kind == kind)

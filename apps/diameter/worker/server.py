@@ -79,7 +79,7 @@ class DiameterServer:
     """The owner of all connections of this process.
 
     ``charging`` charges; ``supervise(now)`` ends sessions whose supervision timer has run out, and ``keep_fresh(now)``
-    reads anew what charging remembers, both in the database thread.
+    reads anew what charging remembers, each in a thread of its own for rows.
     """
 
     def __init__(
@@ -100,6 +100,8 @@ class DiameterServer:
         self._keep_fresh = keep_fresh
         self._services = ServiceMap(())
         self._rows = DatabaseThread()
+        # Of its own: heartbeats and orders do not wait for thousands of lines.
+        self._reading = DatabaseThread()
         self._orders = OrderSender(self.key, configuration.node, self._rows, forget_lines)
         self._news = NewsReader()
         self._transports: set[DiameterTransport] = set()
@@ -166,6 +168,7 @@ class DiameterServer:
             except Exception as error:
                 log.warning("diameter.not_written_at_the_end", what=last, error=str(error))
         self._rows.close()
+        self._reading.close()
 
     async def _forget_process(self) -> None:
         await self._rows.run(peers.forget_process, self.key)
@@ -236,7 +239,7 @@ class DiameterServer:
 
     async def _read_ahead(self) -> None:
         assert self._keep_fresh is not None
-        await self._rows.run(self._keep_fresh, utc_now())
+        await self._reading.run(self._keep_fresh, utc_now())
 
     # --- connections ------------------------------------------------------------------------------------------------
 
