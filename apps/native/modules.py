@@ -29,6 +29,7 @@ HOT_MODULES: tuple[str, ...] = (
     "apps.charging.domain.tariff_change",
     "apps.charging.domain.usage_book",
     "apps.charging.services.batch",
+    "apps.charging.services.batch_reading",
     "apps.charging.services.batch_writing",
     "apps.charging.services.executor",
     "apps.charging.services.lines",
