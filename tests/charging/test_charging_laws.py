@@ -86,11 +86,13 @@ def raters(draw: st.DrawFn) -> Rater:
     second = RateSlot(60, "0", "0.03", 60, draw(st.sampled_from([1, 6])))
     cheap = [RateSlot(0, draw(st.sampled_from(["0", "0.02"])), "0.006", 60, draw(st.sampled_from([1, 10])))]
     evening = (Timing("EVENING", start_s=12 * 3600 + 90), [RateSlot(0, "0", "0.12", 60, 15)])
+    night = (Timing("NIGHT", start_s=12 * 3600 + 110), [RateSlot(0, "0", "0.003", 60, 7)])
     return make_rater(
         slots=[first, second] if draw(st.booleans()) else [first],
         subjects={"cheap": cheap},
         rounding=draw(st.sampled_from([("*middle", 0), ("*up", 4), ("*down", 3)])),
         timed=[evening] if draw(st.booleans()) else [],
+        timed_subjects={"cheap": [night]} if draw(st.booleans()) else {},
     )
 
 

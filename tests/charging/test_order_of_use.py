@@ -230,6 +230,19 @@ def test_units_at_a_price_that_were_passed_over_are_tried_again_when_they_cost_l
     assert answer.items[0].granted == 50
 
 
+@pytest.mark.parametrize("pieces", [(240,), (90, 150), (110, 130), (200, 40)])
+def test_a_call_is_the_same_however_it_is_split_where_units_at_a_price_become_cheaper_in_it(
+    pieces: tuple[int, ...],
+) -> None:
+    cheaper = [(Timing("LATER", start_s=12 * 3600 + 110), [RateSlot(0, "0", "0.0006", 60, 10)])]
+    rater = make_rater(
+        rate="0", subjects={"timed": [RateSlot(0, "0", "6", 60, 1)]}, timed_subjects={"timed": cheaper}
+    )
+    desk = Desk(money(50_000), units(2, "voice", 300, rating_subject="timed"), rater=rater)
+    assert call(desk, *pieces) == 1_300
+    assert taken(desk) == {1: 1_300, 2: 130}
+
+
 def test_free_units_of_plan_and_bundle_are_used_before_money_and_counted() -> None:
     grants = {"voice": (Grant("plan:1", 40, frozenset(), frozenset()),)}
     bundle = BundlePeriod(

@@ -7,6 +7,7 @@ cover and who was paying, so the pieces take together what the whole would have 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -19,12 +20,13 @@ from apps.charging.domain.balances import (
     Group,
     Use,
     candidates,
+    free_increment,
     free_terms,
     kinds_for,
     next_change,
 )
 from apps.charging.domain.sessions import Passed, Reading
-from apps.charging.domain.tariff_change import same_rates
+from apps.charging.domain.tariff_change import change_of_rates, same_rates
 from apps.rating.domain import RatedUsage, Rater, Usage
 from apps.rating.domain.usage import VOICE
 
@@ -192,14 +194,7 @@ class _Drawing:
 
     def run_out(self) -> None:
         """Pay on until the end of the piece, or until nothing pays any more."""
-        spender = self.spender
-        changeable: list[Balance] = []
-        if spender.use.type_of_record == VOICE:
-            changeable = [
-                balance
-                for balance in spender.balances.values()
-                if balance.timings or balance.expires_at is not None or balance.active_from is not None
-            ]
+        changeable, subjects = self._what_may_change()
         while True:
             if self.covered > self.position:
                 paid = min(self.covered, self.amount_end)
@@ -211,6 +206,8 @@ class _Drawing:
             end = self.amount_end
             if changeable:
                 end = self._next_cut(changeable, end)
+            if subjects:
+                end = self._next_rates(subjects, end)
             self._pay(end)
             if self.position < end:
                 if not self.forced:
@@ -229,6 +226,33 @@ class _Drawing:
             self.run_from,
             tuple(self.passed.values()),
         )
+
+    def _what_may_change(self) -> tuple[list[Balance], set[str]]:
+        """What begins or ceases while a call goes on: the use of balances, and the rates of units at a price."""
+        spender = self.spender
+        if spender.use.type_of_record != VOICE:
+            return [], set()
+        balances = spender.balances.values()
+        subjects = {balance.rating_subject for balance in balances if balance.kind != "monetary"}
+        subjects.update(subject for group in spender.groups.values() for _, subject in group.terms.values())
+        return (
+            [
+                balance
+                for balance in balances
+                if balance.timings or balance.expires_at is not None or balance.active_from is not None
+            ],
+            {subject for subject in subjects if free_increment(subject) is None},
+        )
+
+    def _next_rates(self, subjects: set[str], end: int) -> int:
+        """A call is cut where the rates of units at a price change as well: one that was passed over may pay then."""
+        spender, position = self.spender, self.position
+        for subject in subjects:
+            usage = spender.usage(subject, self.meter, position, 1)
+            change = change_of_rates(spender.rater, usage, end - position)
+            if change is not None:
+                end = min(end, position + max(math.ceil(change - usage.start.timestamp()), 1))
+        return end
 
     def _next_cut(self, changeable: list[Balance], end: int) -> int:
         """A call is cut where a balance begins or ceases to be usable, so that splits elsewhere do not matter."""

@@ -15,6 +15,12 @@ def next_tariff_change(rater: Rater, usage: Usage, within_s: int) -> datetime | 
     """
     if usage.tor == VOICE:
         return None
+    change = change_of_rates(rater, usage, within_s)
+    return None if change is None else datetime.fromtimestamp(change, UTC)
+
+
+def change_of_rates(rater: Rater, usage: Usage, within_s: int) -> int | None:
+    """As :func:`next_tariff_change` for usage of any kind; in seconds since 1970."""
     chain, stem = rater.chain(usage), rater.stem(usage.destination)
     epoch = int(usage.start.timestamp())
     horizon = epoch + within_s
@@ -22,14 +28,14 @@ def next_tariff_change(rater: Rater, usage: Usage, within_s: int) -> datetime | 
     if era.match is None:
         return None
     if era.match.schedule.always >= 0:
-        return datetime.fromtimestamp(era.until, UTC) if era.until <= horizon else None
+        return era.until if era.until <= horizon else None
     timing, until = era.match.schedule.at(epoch)
     while until <= horizon:
         if until >= era.until:
-            return datetime.fromtimestamp(era.until, UTC)
+            return era.until
         following, after = era.match.schedule.at(until)
         if following != timing:
-            return datetime.fromtimestamp(until, UTC)
+            return until
         until = after
     return None
 

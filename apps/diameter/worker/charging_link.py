@@ -6,8 +6,12 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+import structlog
+
 from apps.charging.domain.requests import ChargingRequest
 from apps.charging.services.executor import ChargingUnavailable, Reply, Sink
+
+log = structlog.get_logger(__name__)
 
 Answered = Callable[[Reply], None]
 
@@ -41,7 +45,13 @@ class ChargingLink:
 
     def deliver(self, replies: Sequence[tuple[Answered, Reply]]) -> None:
         """Of the charging threads."""
-        self._loop.call_soon_threadsafe(self._settle, replies)
+        try:
+            self._loop.call_soon_threadsafe(self._settle, replies)
+        except RuntimeError:
+            if not self._loop.is_closed():
+                raise
+            # The connections are gone. What was charged is committed, and a repeat gets its answer.
+            log.warning("diameter.answered_after_the_end", requests=len(replies))
 
     def _hand_over(self) -> None:
         ready, self._ready = self._ready, []
