@@ -102,9 +102,11 @@ def statement(
     for total in usage:
         used += total[7]
         by_service[total[2]] = by_service.get(total[2], 0) + total[7]
-    one_off = 0
-    for subscriber_id, description, amount in one_offs:
+    one_off = taxed_once = 0
+    for subscriber_id, description, amount, taxed in one_offs:
         one_off += amount
+        if taxed:
+            taxed_once += amount
         rest.append(Charge(ONE_OFF, subscriber_id, None, description, None, None, None, None, amount))
     discounted, net_fees = 0, recurring
     if discounts:
@@ -118,7 +120,7 @@ def statement(
         return BillValue(
             fee_lines, usage, rest, recurring, used, one_off, discounted, 0, 0, sum_micros, carried
         )
-    tax = _add_taxes(rest, terms.taxes, net_fees + one_off, by_service)
+    tax = _add_taxes(rest, terms.taxes, net_fees + taxed_once, by_service)
     exact = recurring + used + one_off + discounted + tax
     payable = payable_micros(exact, terms.currency)
     if payable != exact:

@@ -31,11 +31,12 @@ class Fee(NamedTuple):
 
 
 class OneOff(NamedTuple):
-    """An amount charged (or, if negative, credited) once."""
+    """An amount charged (or, if negative, credited) once; one that is not taxed has its taxes in it."""
 
     subscriber_id: int | None
     description: str
     amount_micros: int
+    taxed: bool = True
 
 
 class DiscountTerms(NamedTuple):

@@ -26,6 +26,7 @@ from apps.billing.domain.periods import midnight
 from apps.billing.domain.taxes import TaxTerm, taxes_on
 from apps.billing.models import BillCycle, Discount, OneOffCharge, RecurringCharge, TaxRule
 from apps.billing.selectors.among import among
+from apps.billing.selectors.charged_online import charged_online
 from apps.billing.selectors.due import DueAccount, ids_of
 from apps.billing.selectors.sql import aware, instant, quoted, read, text
 from apps.billing.selectors.unbilled_usage import unbilled_usage
@@ -48,6 +49,7 @@ class Inputs:
     one_off_ids: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     discounts: dict[int, list[DiscountTerms]] = field(default_factory=lambda: defaultdict(list))
     balances: dict[int, int] = field(default_factory=dict)
+    charged_online: dict[int, int] = field(default_factory=dict)
     faults: dict[int, BssError] = field(default_factory=dict)
 
 
@@ -65,8 +67,17 @@ class UsageNames(dict[tuple[int, int], str]):
         return self[key]
 
 
-def read_inputs(cycle: BillCycle, accounts: Sequence[DueAccount], until: datetime, sequence: int) -> Inputs:
-    """What the accounts' bills until ``until`` show, given files up to ``sequence``."""
+def read_inputs(
+    cycle: BillCycle,
+    accounts: Sequence[DueAccount],
+    until: datetime,
+    sequence: int,
+    online: Sequence[DueAccount],
+) -> Inputs:
+    """What the accounts' bills until ``until`` show, given files up to ``sequence``.
+
+    ``online`` are those of them that may have been charged online (:func:`accounts_charged_online`).
+    """
     inputs = Inputs(unbilled_usage(accounts, until, sequence))
     if not accounts:
         return inputs
@@ -85,8 +96,11 @@ def read_inputs(cycle: BillCycle, accounts: Sequence[DueAccount], until: datetim
         .order_by("at", "pk")
         .values_list("pk", "account_id", "subscriber_id", "description", "amount_micros")
     ):
-        inputs.one_offs[account_id].append(OneOff._make(rest))
+        inputs.one_offs[account_id].append(OneOff(*rest))
         inputs.one_off_ids[account_id].append(pk)
+    for account_id, charged in charged_online(ids_of(online), until).items():
+        inputs.one_offs[account_id].extend(charged.lines)
+        inputs.charged_online[account_id] = charged.amount_micros
     for account_id, description, scope, service_id, rate, start, end in (
         _holding(Discount.objects.filter(account_id__among=among(ids)), since, until)
         .order_by("pk")

@@ -10,6 +10,7 @@ from apps.billing.domain import BillValue, Window, cycle_period, last_closed_per
 from apps.billing.domain.periods import next_period
 from apps.billing.domain.statement import USAGE
 from apps.billing.models import BillCycle, BillingAccount
+from apps.billing.selectors.charged_online import accounts_charged_online
 from apps.billing.selectors.due import DueAccount, due_accounts, last_load_sequence, unbilled_ids
 from apps.billing.selectors.inputs import UsageNames, read_inputs, statements, usage_names
 from apps.billing.selectors.lookups import cycle_of_account
@@ -77,7 +78,9 @@ def preview(cycle: BillCycle, account_ids: Sequence[int], period: Period) -> Ite
     """Bills of those accounts that the cycle has not billed until the end of the period."""
     for portion in in_portions(account_ids, ACCOUNTS_AT_A_TIME):
         accounts = due_accounts(cycle, portion, period, lock=False)
-        inputs = read_inputs(cycle, accounts, period.end, last_load_sequence())
+        inputs = read_inputs(
+            cycle, accounts, period.end, last_load_sequence(), accounts_charged_online(accounts)
+        )
         names = usage_names(inputs)
         made = list(statements(cycle, accounts, inputs, period.end))
         subscribers = _subscriber_numbers(made)

@@ -12,6 +12,7 @@ from django.db import transaction
 
 from apps.billing.models import BillCycle
 from apps.billing.selectors.among import among
+from apps.billing.selectors.charged_online import accounts_charged_online
 from apps.billing.selectors.due import DueAccount, due_accounts, last_load_sequence
 from apps.billing.selectors.inputs import read_inputs, statements
 from apps.billing.services.writing import Billed, Sitting, move_on, number_bills, write_bills
@@ -50,14 +51,16 @@ def bill_accounts(
     """Bill those of ``account_ids`` that the cycle has not billed until the end of ``period`` yet.
 
     Their rows are locked in id order first, so that whoever comes second finds them billed and does nothing. Balances
-    of prepaid accounts are locked next: no usage is taken from them until the statement is committed, and then the
-    load sequence is read. An account that cannot be billed is left as it is, with a reason; the others are billed.
+    of prepaid accounts, and of those that were charged online, are locked next: nothing is taken from them until the
+    statement is committed, and then the load sequence is read. An account that cannot be billed is left as it is, with
+    a reason; the others are billed.
     """
     until = period.end
     accounts = due_accounts(cycle, account_ids, period, lock=True)
-    _lock_balances([account for account in accounts if account.prepaid])
+    online = accounts_charged_online(accounts)
+    _lock_balances(sorted([*(account for account in accounts if account.prepaid), *online]))
     sequence = last_load_sequence()
-    inputs = read_inputs(cycle, accounts, until, sequence)
+    inputs = read_inputs(cycle, accounts, until, sequence, online)
     bills: list[Billed] = []
     settled: list[DueAccount] = []
     problems: list[str] = []

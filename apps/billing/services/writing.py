@@ -100,9 +100,10 @@ class Sitting:
 
 
 def write_bills(sitting: Sitting, bills: Sequence[Billed], inputs: Inputs) -> dict[int, int]:
-    """Insert the bills with their lines, settle prepaid ones with their balances; bill ids by account id."""
+    """Insert the bills with their lines, settle balances with them; bill ids by account id."""
     if not bills:
         return {}
+    _take_over_online_charges(sitting, bills, inputs)
     prepaid = _settle_prepaid(sitting, [bill for bill in bills if bill[0].prepaid])
     insert_rows(Bill._meta.db_table, BILL_COLUMNS, list(_bill_rows(sitting, bills, prepaid)))
     ids: dict[int, int] = {}
@@ -160,7 +161,7 @@ def _settle_prepaid(sitting: Sitting, bills: Sequence[Billed]) -> dict[int, _Set
                     amount_micros=-due,
                     kind=LedgerEntry.Kind.FEE,
                     book=LedgerEntry.Book.FEES,
-                    cause=f"bill:{account.account_id}:{sitting.until:%Y-%m-%dT%H:%M:%SZ}",
+                    cause=_cause_of_bill(account, sitting),
                     note="Fees and charges of the statement",
                 )
             )
@@ -177,6 +178,29 @@ def _settle_prepaid(sitting: Sitting, bills: Sequence[Billed]) -> dict[int, _Set
             closing = now.get(account_id, 0) - after.get(account_id, 0)
             settled[account_id] = _Settled(opening[account_id], closing, entry)
     return settled
+
+
+def _take_over_online_charges(sitting: Sitting, bills: Sequence[Billed], inputs: Inputs) -> None:
+    """What is owed by bill from now on is no longer owed on the balance, which the caller has locked."""
+    post_movements(
+        [
+            Movement(
+                account_id=account.account_id,
+                at=sitting.until - A_SECOND,
+                amount_micros=inputs.charged_online[account.account_id],
+                kind=LedgerEntry.Kind.BILLED,
+                book=LedgerEntry.Book.RECEIVABLES,
+                cause=_cause_of_bill(account, sitting),
+                note="Taken over by the bill",
+            )
+            for account, _, _ in bills
+            if account.account_id in inputs.charged_online
+        ]
+    )
+
+
+def _cause_of_bill(account: DueAccount, sitting: Sitting) -> str:
+    return f"bill:{account.account_id}:{sitting.until:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _opening_balances(account_ids: Sequence[int], accounts: Mapping[int, DueAccount]) -> dict[int, int]:

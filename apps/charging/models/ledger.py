@@ -19,6 +19,7 @@ class LedgerEntry(models.Model):
         PROMOTION = "promotion", "Promotions given"
         CORRECTION = "correction", "Corrections"
         TRANSFER = "transfer", "Transfers between accounts"
+        RECEIVABLES = "receivables", "Owed by bill"
 
     class Kind(models.TextChoices):
         OPENING = "opening", "Opening balance"
@@ -28,6 +29,7 @@ class LedgerEntry(models.Model):
         ADJUSTMENT = "adjustment", "Adjustment"
         REFUND = "refund", "Refund"
         TRANSFER = "transfer", "Transfer"
+        BILLED = "billed", "Taken over by a bill"
 
     balance = models.ForeignKey(Balance, on_delete=models.PROTECT, related_name="entries", db_index=False)
     at = models.DateTimeField(help_text="When the movement took effect.")

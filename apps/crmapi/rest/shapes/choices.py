@@ -6,8 +6,8 @@ SUBSCRIBER_STATUS = ["active", "suspended", "terminated"]
 ACCOUNT_MODE = ["prepaid", "postpaid"]
 CUSTOMER_KIND = ["person", "company"]
 BALANCE_KIND = ["monetary", "voice", "data", "sms", "generic"]
-LEDGER_KIND = ["opening", "top_up", "usage", "fee", "adjustment", "refund", "transfer"]
-LEDGER_BOOK = ["cash", "revenue", "fees", "promotion", "correction", "transfer"]
+LEDGER_KIND = ["opening", "top_up", "usage", "fee", "adjustment", "refund", "transfer", "billed"]
+LEDGER_BOOK = ["cash", "revenue", "fees", "promotion", "correction", "transfer", "receivables"]
 BILL_STATUS = ["new", "unpaid", "paid"]
 # “prepaid” is a statement, “postpaid” a bill.
 BILL_KIND = ACCOUNT_MODE
