@@ -171,6 +171,7 @@ GROUPS = (
             Item("Users", "person", "auth.user"),
             Item("Groups", "groups", "auth.group"),
             Item("API clients", "key", "crmapi.apiclient"),
+            Item("API tokens", "vpn_key", "crmapi.apitoken"),
             Item("API calls", "policy", "crmapi.apicall"),
         ),
         folded=True,

@@ -40,6 +40,7 @@ from apps.charging.models import (
 from apps.charging.services.barring import bar_account
 from apps.charging.services.ledger import post
 from apps.charging.services.vouchers import NewBatch, change_vouchers, generate_batch
+from apps.crmapi.services.api_tokens import create_api_token
 from apps.insight.services.collecting import collect_statistics
 from apps.invoicing.models import BillDocument
 from apps.kernel.clock import utc_now
@@ -342,6 +343,7 @@ def make_billing(people: list[Subscriber], now: datetime) -> None:
     )
     OneOffCharge.objects.create(account=account, description="New SIM", amount_micros=9_950_000, at=now)
     Discount.objects.create(account=account, description="Loyalty", rate_millionths=100_000, start=start)
+    create_api_token(account.tenant.code, "Web shop", ["crm_agent"], now=now, lifetime=90 * DAY, by="root")
     Notification.objects.create(at=now, level="info", text="Bill run 1 is complete.", activity=activity)
     Notification.objects.create(at=now, level="error", text="broken.cdr was refused.")
 

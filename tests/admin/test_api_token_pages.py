@@ -1,0 +1,99 @@
+"""API tokens in the admin: made and shown once, found by what they are, taken back."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+
+from apps.crmapi.domain.errors import Unauthenticated
+from apps.crmapi.models import ApiToken
+from apps.crmapi.services.api_tokens import caller_of_api_token, create_api_token
+from apps.kernel.clock import utc_now
+from tests.charging.stored import make_prepaid, msisdn
+from tests.factories import make_tenant
+
+pytestmark = pytest.mark.django_db
+LIST = "admin:crmapi_apitoken_changelist"
+
+
+def make(client: Client, **data: object):
+    form = {"tenant": make_tenant().pk, "name": "shop", "roles": "crm_agent billing", "days": "30", **data}
+    return client.post(reverse("admin:crmapi_apitoken_do_list", args=("make",)), form)
+
+
+def token_on(page) -> str:
+    found = re.search(r"<code>(bss_\S+)</code>", page.content.decode())
+    assert found is not None, page.content.decode()[:2_000]
+    return found[1]
+
+
+def test_a_token_is_shown_once_counts_and_is_kept_as_a_hash(admin_client):
+    page = make(admin_client)
+    token = token_on(page)
+    assert "no-store" in page["Cache-Control"]
+    caller = caller_of_api_token(token, utc_now())
+    assert (caller.subject, caller.roles) == ("shop", {"crm_agent", "billing"})
+    row = ApiToken.objects.get()
+    assert row.created_by == "admin"
+    assert timedelta(days=29) < row.expires_at - utc_now() <= timedelta(days=30)
+    for shown in (reverse(LIST), reverse("admin:crmapi_apitoken_change", args=(row.pk,))):
+        answer = admin_client.get(shown)
+        assert answer.status_code == 200
+        assert token not in answer.content.decode()
+
+
+def test_a_customers_own_token_sees_that_subscriber_alone(admin_client):
+    subscriber = make_prepaid()
+    token = token_on(make(admin_client, name="", roles="", msisdn=f"+{msisdn()}"))
+    caller = caller_of_api_token(token, utc_now())
+    assert (caller.subscriber_id, caller.roles) == (subscriber.pk, {"self_care"})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"roles": "king"}, "roles are"),
+        ({"name": ""}, "a name has"),
+        ({"msisdn": "4900000000000"}, "no subscriber has the MSISDN"),
+        ({"msisdn": "4900000000000", "roles": "billing"}, "leave the roles empty"),
+    ],
+)
+def test_what_is_wrong_is_said_and_no_token_is_made(admin_client, wrong, why):
+    if "msisdn" in wrong:
+        wrong = {"roles": "", **wrong}
+    page = make(admin_client, **wrong)
+    assert why in page.content.decode()
+    assert not ApiToken.objects.exists()
+
+
+def test_a_token_that_is_revoked_is_refused_and_told_apart_in_the_list(admin_client):
+    make_tenant()
+    now = utc_now()
+    lived = create_api_token("default", "old", ["billing"], now=now - timedelta(9), lifetime=timedelta(8))
+    taken = create_api_token("default", "stolen", ["billing"], now=now, lifetime=timedelta(8))
+    counts = create_api_token("default", "good", ["billing"], now=now, lifetime=timedelta(8))
+    answer = admin_client.post(reverse("admin:crmapi_apitoken_do", args=(taken.id, "revoke")), follow=True)
+    assert "refused from now on" in answer.content.decode()
+    with pytest.raises(Unauthenticated, match="revoked"):
+        caller_of_api_token(taken.token, utc_now())
+    for state, expected in (("counts", counts.id), ("expired", lived.id), ("revoked", taken.id)):
+        page = admin_client.get(reverse(LIST), {"state": state})
+        assert [row.pk for row in page.context["cl"].queryset] == [expected]
+
+
+def test_who_may_only_look_makes_and_revokes_none(client):
+    make_tenant()
+    issued = create_api_token("default", "shop", ["billing"], now=utc_now(), lifetime=timedelta(8))
+    auditor = User.objects.create_user("auditor", password="only-for-tests", is_staff=True)
+    auditor.user_permissions.add(Permission.objects.get(codename="view_apitoken"))
+    client.force_login(auditor)
+    assert client.get(reverse(LIST)).status_code == 200
+    assert make(client).status_code == 403
+    revoke = reverse("admin:crmapi_apitoken_do", args=(issued.id, "revoke"))
+    assert client.post(revoke).status_code == 403
+    assert ApiToken.objects.get().revoked_at is None
