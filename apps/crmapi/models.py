@@ -7,7 +7,7 @@ from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from simple_history.models import HistoricalRecords
 
-from apps.crmapi.domain.access import ROLES
+from apps.crmapi.domain.access import PLATFORM_CLIENT, ROLES
 from apps.rating.models import Tenant
 from apps.subscribers.models import Subscriber
 
@@ -47,7 +47,7 @@ class ApiClient(models.Model):
 
     def clean(self) -> None:
         self.name = self.name.lower()
-        if self.name == "platform":
+        if self.name == PLATFORM_CLIENT:
             raise ValidationError({"name": "“platform” is the name of the platform's own keys."})
         unknown = set(self.roles.split()) - set(ROLES)
         if unknown or not self.roles.split():

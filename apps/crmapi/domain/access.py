@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import blake2b
 
 from apps.crmapi.domain.errors import Forbidden
 
+PLATFORM_CLIENT = "platform"
+"""The client of tokens that the platform's own keys signed."""
 CRM_AGENT = "crm_agent"
 BILLING = "billing"
 AUDITOR = "auditor"
@@ -124,6 +127,18 @@ class Caller:
     def only_own(self) -> bool:
         """Whether the caller sees their own subscriber alone (self-care and no other role)."""
         return self.subscriber_id is not None
+
+    @property
+    def owner_of_keys(self) -> str:
+        """Among whose idempotency keys one of this caller's counts; up to 60 characters.
+
+        A client's are its own, whoever it speaks for. People behind the platform's key, and customers, know nothing of
+        each other and choose the same.
+        """
+        if self.client != PLATFORM_CLIENT and not self.only_own:
+            return self.client
+        who = f"{self.client}\0{self.subscriber_id if self.only_own else self.subject}"
+        return f"{self.client[:40]}-{blake2b(who.encode(), digest_size=8).hexdigest()}"
 
     @property
     def actor(self) -> str:

@@ -12,11 +12,10 @@ from typing import Any
 
 import jwt
 
-from apps.crmapi.domain.access import ROLES, SELF_CARE
+from apps.crmapi.domain.access import PLATFORM_CLIENT, ROLES, SELF_CARE
 from apps.crmapi.domain.errors import Unauthenticated
 
 ALGORITHM = "HS256"
-PLATFORM_CLIENT = "platform"
 MOST_ROLES = 20
 _NAME = re.compile(r"[^\x00-\x1f\x7f]{1,120}")
 _JWS = jwt.PyJWS(algorithms=[ALGORITHM])

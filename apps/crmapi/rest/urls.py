@@ -63,6 +63,8 @@ urlpatterns = [
     path("accounts/<int:account_id>/ledger", accounts.Ledger.as_view()),
     path("accounts/<int:account_id>/top-ups", accounts.TopUps.as_view()),
     path("accounts/<int:account_id>/adjustments", accounts.Adjustments.as_view()),
+    path("accounts/<int:account_id>/redemption-lock", vouchers.RedemptionLock.as_view()),
+    path("accounts/<int:account_id>/redemption-lock/lift", vouchers.RedemptionLockLift.as_view()),
     path("balances/<int:balance_id>", accounts.Balance.as_view()),
     path("rate", usage.Rate.as_view()),
     path("bills", bills.Bills.as_view()),

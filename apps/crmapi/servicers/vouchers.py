@@ -245,7 +245,7 @@ def _speaker(call: RpcCall) -> str:
 
 def _key(call: RpcCall) -> str:
     """The call's key among all keys of the tenant's vouchers: two clients may choose the same."""
-    return f"api:{sha256(f'{call.caller.client}:{call.key}'.encode()).hexdigest()}"
+    return f"api:{sha256(f'{call.caller.owner_of_keys}:{call.key}'.encode()).hexdigest()}"
 
 
 def _tenant(call: RpcCall) -> Tenant:

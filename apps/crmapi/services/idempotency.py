@@ -62,14 +62,14 @@ def do_once(
             with transaction.atomic():
                 row = StoredAnswer.objects.create(
                     tenant_id=caller.tenant_id,
-                    client=caller.client,
+                    client=caller.owner_of_keys,
                     key=key,
                     operation=operation[:80],
                     request_digest=digest,
                     created_at=now,
                 )
         except IntegrityError:
-            kept = StoredAnswer.objects.get(tenant_id=caller.tenant_id, client=caller.client, key=key)
+            kept = StoredAnswer.objects.get(tenant_id=caller.tenant_id, client=caller.owner_of_keys, key=key)
             if kept.request_digest != digest:
                 raise Conflict(
                     f"this key was used for another {kept.operation} call; use a new key for a new call",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 
-from apps.crmapi.domain.access import Caller
+from apps.crmapi.domain.access import PLATFORM_CLIENT, Caller
 from apps.crmapi.domain.errors import TooManyRequests
 from apps.crmapi.domain.rate_limit import Bucket, take
 
@@ -24,7 +24,7 @@ class RateLimiter:
         """Count a call at ``now_s`` (seconds of a steady clock); raises TooManyRequests if it comes too early."""
         if caller.calls_a_second <= 0:
             return
-        own = caller.client == "platform" or caller.only_own
+        own = caller.client == PLATFORM_CLIENT or caller.only_own
         key = (caller.tenant, caller.client, caller.subject if own else "")
         with self._lock:
             bucket, wait_s = take(self._buckets.get(key), now_s, caller.calls_a_second, max(1, caller.burst))

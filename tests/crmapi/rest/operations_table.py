@@ -50,6 +50,8 @@ TABLE = (
     Ask("GET", "accounts/{account}/ledger", "CBA"),
     Ask("POST", "accounts/{account}/top-ups", "CB", 201, {"amount": "12.5"}, key=True),
     Ask("POST", "accounts/{account}/adjustments", "B", 201, {"amount": "-1", "note": "why"}, key=True),
+    Ask("GET", "accounts/{account}/redemption-lock", "CBA"),
+    Ask("POST", "accounts/{account}/redemption-lock/lift", "C", 200, {"reason": "identified"}),
     Ask("GET", "balances/{balance}", "CBA"),
     Ask("POST", "rate", "CBA", 200, {"service": "sms", "usage": 2, "price_plan": "{plan_code}"}),
     Ask("GET", "bills", "CBA"),

@@ -41,6 +41,26 @@ def test_a_top_up_that_is_sent_thrice_moves_the_money_once(world):
     assert answers[0].json()["balance_micros"] == before + 2_500_000
 
 
+def test_keys_that_differ_in_their_last_character_are_two(world):
+    account, admin = world.names["account"], world.admin
+    before = Balance.objects.get(account=account).amount_micros
+    for end in ("a", "b", "b"):
+        answer = admin.post(f"accounts/{account}/top-ups", {"amount": "1"}, "k" * 199 + end)
+        assert answer.status_code == 201
+    assert Balance.objects.get(account=account).amount_micros == before + 2_000_000
+
+
+def test_people_behind_the_platforms_key_may_choose_the_same_idempotency_key(world):
+    account = world.names["account"]
+    before = Balance.objects.get(account=account).amount_micros
+    ada, grace = world.api("admin"), world.api("admin", subject="grace")
+    for api in (ada, grace, ada, grace):
+        assert api.post(f"accounts/{account}/top-ups", {"amount": "1"}, "1").status_code == 201
+    assert Balance.objects.get(account=account).amount_micros == before + 2_000_000
+    adjusted = grace.post(f"accounts/{account}/adjustments", {"amount": "-1", "note": "twice"}, "2")
+    assert (adjusted.status_code, "grace" in LedgerEntry.objects.latest("pk").note) == (201, True)
+
+
 def test_a_key_is_for_one_request_of_one_client(world):
     account, admin = world.names["account"], world.admin
     path = f"accounts/{account}/top-ups"
@@ -125,6 +145,24 @@ def test_a_voucher_is_redeemed_once_and_a_wrong_pin_says_nothing(world):
     assert int(wrong[-1].headers["Retry-After"]) >= 1
     assert LedgerEntry.objects.filter(cause__contains="event", amount_micros=5_000_000).count() == 1
     assert world.names["pin"] not in json.dumps(list(ApiCall.objects.values()), default=str)
+
+
+def test_an_account_with_wrong_pins_is_let_in_again_by_an_agent_of_its_tenant(world):
+    account, agent = world.names["account"], world.api("crm_agent")
+    path = f"accounts/{account}/redemption-lock"
+    wrong = {"pin": "0" * 16, "account_id": account}
+    while agent.post("vouchers/redeem", wrong).json()["code"] != "redemption_wait":
+        pass
+    waiting = agent.get(path).json()
+    assert (waiting["account_id"], waiting["locked"], waiting["lifted_by"]) == (account, False, "")
+    assert waiting["failures"] >= 3
+    lifted = agent.post(f"{path}/lift", {"reason": "identified"})
+    assert lifted.status_code == 200
+    assert (lifted.json()["failures"], lifted.json()["lift_reason"]) == (0, "identified")
+    assert "ada" in lifted.json()["lifted_by"]
+    assert agent.post("vouchers/redeem", wrong).json()["code"] == "voucher_refused"
+    assert world.api("admin", tenant="other").post(f"{path}/lift").status_code == 404
+    assert agent.post(f"accounts/{world.foreign['account']}/redemption-lock/lift").status_code == 404
 
 
 def test_the_audit_record_says_who_did_what_and_who_was_refused(world):

@@ -86,9 +86,11 @@ class World:
     foreign: dict[str, Any]
     pins: list[str]
 
-    def api(self, *roles: str, tenant: str = "default", subscriber_id: int | None = None) -> Api:
+    def api(
+        self, *roles: str, tenant: str = "default", subscriber_id: int | None = None, subject: str = "ada"
+    ) -> Api:
         token = platform_token(
-            subject="ada",
+            subject=subject,
             tenant=tenant,
             roles=list(roles),
             lifetime_s=3600,
@@ -136,7 +138,11 @@ def _make_rest_world() -> World:
     waiting = generate_batch(tenant, order._replace(active=False), now, key="waiting")
     # Whoever guessed in the admin's world is forgiven here.
     RedemptionGuard.objects.all().delete()
-    names = _names("default", now) | {
+    names = _names("default", now)
+    RedemptionGuard.objects.create(
+        tenant=tenant, subject=f"account:{names['account']}", failures=1, failed_at=now - timedelta(days=1)
+    )
+    names |= {
         "serial": printed.vouchers[0].serial,
         "pin": printed.vouchers[1].pin,
         "own_pin": printed.vouchers[2].pin,

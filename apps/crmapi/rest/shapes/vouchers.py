@@ -104,6 +104,22 @@ class ChangedShape(serializers.Serializer):
         ref_name = "ChangedVouchers"
 
 
+class RedemptionLockShape(serializers.Serializer):
+    """Wrong PINs of an account: after some it has to wait, after more it is locked until somebody lets it in again."""
+
+    account_id = serializers.IntegerField()
+    locked = serializers.BooleanField()
+    failures = serializers.IntegerField(help_text="Wrong PINs that count still.")
+    failed_at = InstantField(allow_null=True, help_text="The last wrong PIN.")
+    locked_at = InstantField(allow_null=True)
+    lifted_at = InstantField(allow_null=True)
+    lifted_by = serializers.CharField()
+    lift_reason = serializers.CharField()
+
+    class Meta:
+        ref_name = "RedemptionLock"
+
+
 class RedemptionShape(serializers.Serializer):
     """What a redemption gave, and what the account's money could buy right afterwards."""
 

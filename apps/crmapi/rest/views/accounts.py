@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
 from rest_framework.response import Response
@@ -22,7 +23,7 @@ from apps.crmapi.rest.shapes.accounts import (
     TopUpBody,
 )
 from apps.crmapi.selectors.accounts import balances, get_account, get_balance, ledger, list_accounts
-from apps.crmapi.services.money import adjust_balance, top_up
+from apps.crmapi.services.money import LONGEST_KEY, adjust_balance, top_up
 from apps.kernel.errors import NotFound
 
 TAG = "Accounts"
@@ -146,6 +147,14 @@ class Ledger(Door):
         return ledger_page(call, account_id)
 
 
+def _key_of_movement(call: Call) -> str:
+    """The call's key among those of all callers, who may choose the same; as long as it may be, and not cut off."""
+    key = f"{call.caller.owner_of_keys}:{call.key}"
+    return (
+        key if len(key) <= LONGEST_KEY else f"{call.caller.owner_of_keys}:{sha256(key.encode()).hexdigest()}"
+    )
+
+
 class TopUps(Door):
     @operation(
         "top_ups_create",
@@ -168,8 +177,7 @@ class TopUps(Door):
             call.tenant,
             account_id,
             call.body["amount_micros"],
-            # Keys of one client mean nothing to another.
-            key=f"{call.caller.client}:{call.key}"[:200],
+            key=_key_of_movement(call),
             now=call.now,
             note=call.body.get("note", ""),
             by=call.caller.actor,
@@ -198,7 +206,7 @@ class Adjustments(Door):
             call.tenant,
             account_id,
             body.pop("amount_micros"),
-            key=f"{call.caller.client}:{call.key}"[:200],
+            key=_key_of_movement(call),
             now=call.now,
             by=call.caller.actor,
             **body,

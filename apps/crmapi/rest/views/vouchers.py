@@ -8,9 +8,9 @@ from uuid import uuid4
 from rest_framework.response import Response
 
 from apps.charging.domain.vouchers import VoucherAction
-from apps.charging.models import Account
+from apps.charging.models import Account, RedemptionGuard
 from apps.charging.selectors import VoucherFilter, select_voucher, select_vouchers
-from apps.charging.services.voucher_redemption import Redemption, redeem
+from apps.charging.services.voucher_redemption import Redemption, lift_lock, redeem
 from apps.charging.services.vouchers import LONGEST_KEY, NewBatch, change_vouchers, generate_batch
 from apps.crmapi.rest import examples
 from apps.crmapi.rest.changes import REPLAYED, recorded
@@ -26,16 +26,19 @@ from apps.crmapi.rest.shapes.vouchers import (
     NewBatchBody,
     ReasonBody,
     RedeemBody,
+    RedemptionLockShape,
     RedemptionShape,
     VoucherQuery,
     VoucherShape,
 )
+from apps.crmapi.selectors.accounts import get_account
 from apps.crmapi.selectors.voucher_batches import get_batch, list_batches
 from apps.kernel.errors import InvalidInput, NotFound
 from apps.rating.models import Tenant
 
 TAG = "Vouchers"
 SERIAL = {"serial": "The voucher's serial number."}
+ACCOUNT = {"account_id": "The account's id."}
 BATCH = {"batch_id": "The batch's id."}
 
 
@@ -92,7 +95,7 @@ class Batches(Door):
         body = dict(call.body)
         value = body.pop("amount_micros", 0) + body.pop("units", 0)
         body["tag"] = body.pop("balance_tag", "")
-        key = f"{call.caller.client}:{call.key or uuid4().hex}"
+        key = f"{call.caller.owner_of_keys}:{call.key or uuid4().hex}"
         if len(key) > LONGEST_KEY:
             raise InvalidInput(f"this key is too long for vouchers; {LONGEST_KEY // 2} characters will do")
         return generate_batch(
@@ -264,8 +267,7 @@ def redeem_once(call: Call, *, account: Account | None = None, msisdn: str = "",
 
     def do() -> Redemption:
         # Keys of one client, and of one customer, mean nothing to another.
-        owner = f"{call.caller.client}/{call.own_id}" if call.caller.only_own else call.caller.client
-        key = f"{owner}:{call.key}" if call.key else ""
+        key = f"{call.caller.owner_of_keys}:{call.key}" if call.key else ""
         if len(key) > LONGEST_KEY:
             raise InvalidInput(f"this key is too long for vouchers; {LONGEST_KEY // 2} characters will do")
         return redeem(
@@ -314,3 +316,60 @@ class Redeem(Door):
         return redeem_once(
             call, account=account, msisdn=call.body.get("msisdn", "").lstrip("+"), guarded=True
         )
+
+
+def _lock_of(call: Call, account_id: int) -> dict[str, Any]:
+    guard = RedemptionGuard.objects.filter(
+        tenant_id=call.caller.tenant_id, subject=f"account:{account_id}"
+    ).first() or RedemptionGuard(subject="")
+    return {
+        "account_id": account_id,
+        "locked": guard.locked_at is not None,
+        "failures": guard.failures,
+        "failed_at": guard.failed_at,
+        "locked_at": guard.locked_at,
+        "lifted_at": guard.lifted_at,
+        "lifted_by": guard.lifted_by,
+        "lift_reason": guard.lift_reason,
+    }
+
+
+class RedemptionLock(Door):
+    @operation(
+        "redemption_lock_get",
+        "Whether an account may redeem vouchers",
+        permission="vouchers.read",
+        tag=TAG,
+        path=ACCOUNT,
+        answer=RedemptionLockShape,
+    )
+    def get(self, call: Call, account_id: int) -> Any:
+        """Its wrong PINs, and whether they have locked it."""
+        get_account(call.tenant, account_id=account_id)
+        return _lock_of(call, account_id)
+
+
+class RedemptionLockLift(Door):
+    @operation(
+        "redemption_lock_lift",
+        "Let an account redeem vouchers again",
+        permission="vouchers.update",
+        tag=TAG,
+        path=ACCOUNT,
+        body=ReasonBody,
+        answer=RedemptionLockShape,
+        target="account",
+        key="optional",
+        request_example={"reason": "Identified by her date of birth"},
+    )
+    def post(self, call: Call, account_id: int) -> Any:
+        """At once; its count of wrong PINs starts anew. 404 where no wrong PIN of it is remembered."""
+        get_account(call.tenant, account_id=account_id)
+        lift_lock(
+            tenant_row(call),
+            f"account:{account_id}",
+            call.now,
+            by=call.caller.actor,
+            reason=call.body.get("reason", ""),
+        )
+        return _lock_of(call, account_id)
