@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.billing.domain.values import CHARGED_ONLINE, PAID_FROM_BALANCE
 from apps.invoicing.domain.bill_data import Line, Movement
 from apps.invoicing.domain.chart import days_between, nice_ceiling, stacked_bars
 from apps.invoicing.domain.context import BillContext
@@ -244,6 +245,23 @@ def test_a_services_own_name_stays_and_a_shipped_one_is_translated():
     assert service_name("Voice", "de") == "Telefonie"
     assert service_name("Plauderei", "de") == "Plauderei"
     assert service_name("Voice", "en") == "Voice"
+
+
+@pytest.mark.parametrize(
+    ("locale", "texts"),
+    [
+        ("de_DE", ["Online abgebucht: Telefonie", "Aus dem Guthaben bezahlt", "Rückläufer"]),
+        ("en_GB", ["Charged online: Voice", "Paid from the balance", "Rückläufer"]),
+    ],
+)
+def test_what_billing_words_itself_is_in_the_documents_language(locale: str, texts: list[str]):
+    lines = (
+        Line("one_off", f"{CHARGED_ONLINE}Voice", 3_000_000),
+        Line("one_off", PAID_FROM_BALANCE, -1_000_000),
+        Line("one_off", "Rückläufer", 0),
+    )
+    context = context_of(replace(postpaid_bill([], locale=locale), lines=lines, total_micros=2_000_000), [])
+    assert [row["description"] for row in context["one_offs"]["rows"]] == texts
 
 
 @pytest.mark.parametrize(

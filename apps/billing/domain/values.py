@@ -30,6 +30,11 @@ class Fee(NamedTuple):
     end: datetime | None
 
 
+CHARGED_ONLINE = "Charged online: "
+"""Before the service's name, on lines of what gateways debited; documents translate it."""
+PAID_FROM_BALANCE = "Paid from the balance"
+
+
 class OneOff(NamedTuple):
     """An amount charged (or, if negative, credited) once; one that is not taxed has its taxes in it."""
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from django.db.models import Max, Sum
 
 from apps.billing.domain import OneOff
+from apps.billing.domain.values import CHARGED_ONLINE, PAID_FROM_BALANCE
 from apps.billing.selectors.among import among
 from apps.billing.selectors.due import DueAccount
 from apps.charging.models import DEFAULT_BALANCE, Balance, LedgerEntry
@@ -82,12 +83,12 @@ def charged_online(account_ids: Collection[int], until: datetime) -> dict[int, C
             min(charged_micros, max(owed, 0)) if charged_micros > 0 else max(charged_micros, min(owed, 0))
         )
         lines = [
-            OneOff(None, f"Charged online: {names.get(code, code)}", micros, taxed=False)
+            OneOff(None, f"{CHARGED_ONLINE}{names.get(code, code)}", micros, taxed=False)
             for code, micros in by_service.items()
             if micros
         ]
         if billed != charged_micros:
-            lines.append(OneOff(None, "Paid from the balance", billed - charged_micros, taxed=False))
+            lines.append(OneOff(None, PAID_FROM_BALANCE, billed - charged_micros, taxed=False))
         if billed:
             found[account_id] = ChargedOnline(tuple(lines), billed)
     return found

@@ -22,7 +22,7 @@ from apps.invoicing.domain.formats import Formats, digits_needed, first_and_last
 from apps.invoicing.domain.history import UsageHistory
 from apps.invoicing.domain.itemisation import history_context
 from apps.invoicing.domain.labels import labels_for, language_of, service_name
-from apps.invoicing.domain.words import destination_name, quantity, subscriber_text
+from apps.invoicing.domain.words import destination_name, one_off_text, quantity, subscriber_text
 from apps.kernel.errors import Conflict
 
 RECURRING, USAGE, ONE_OFF, DISCOUNT = "recurring", "usage", "one_off", "discount"
@@ -192,7 +192,7 @@ def _charges(
         "title": labels[kind],
         "rows": [
             {
-                "description": _description(line, formats),
+                "description": _description(line, formats, labels),
                 "line": subscriber_text(bill, line.subscriber_id),
                 "period": formats.days(line.period_start, line.period_end, bill.cycle_zone)
                 if line.period_start and line.period_end
@@ -205,7 +205,9 @@ def _charges(
     }
 
 
-def _description(line: Line, formats: Formats) -> str:
+def _description(line: Line, formats: Formats, labels: Mapping[str, str]) -> str:
+    if line.kind == ONE_OFF:
+        return one_off_text(line.description, labels, language_of(formats.locale.language))
     if line.kind != DISCOUNT or line.rate_millionths is None or line.base_micros is None:
         return line.description
     rate, base = formats.percent(line.rate_millionths), formats.amount(line.base_micros)

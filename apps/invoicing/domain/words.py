@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 import phonenumbers
@@ -9,8 +10,10 @@ from babel import Locale
 
 from apps.invoicing.domain.bill_data import BillData, ServiceInfo
 from apps.invoicing.domain.formats import DURATION_TYPES, Formats
-from apps.invoicing.domain.labels import labels_for
+from apps.invoicing.domain.labels import labels_for, service_name
 
+# What the billing room itself writes on lines of one-off charges (apps.billing.domain.values).
+CHARGED_ONLINE, PAID_FROM_BALANCE = "Charged online: ", "Paid from the balance"
 INTERNATIONAL = phonenumbers.PhoneNumberFormat.INTERNATIONAL
 ANY_DESTINATION = "*any"
 
@@ -18,6 +21,16 @@ ANY_DESTINATION = "*any"
 def subscriber_text(bill: BillData, subscriber_id: int | None) -> str:
     """The number and name under which a subscriber appears; empty for none."""
     return "" if subscriber_id is None else bill.subscribers.get(subscriber_id, str(subscriber_id))
+
+
+def one_off_text(description: str, labels: Mapping[str, str], language: str) -> str:
+    """A one-off charge as the operator has worded it; the product's own words in the language of the document."""
+    if description == PAID_FROM_BALANCE:
+        return labels["paid_from_balance"]
+    if description.startswith(CHARGED_ONLINE):
+        service = service_name(description.removeprefix(CHARGED_ONLINE), language)
+        return labels["charged_online"].format(service=service)
+    return description
 
 
 @lru_cache(maxsize=8192)
