@@ -8,6 +8,7 @@ from datetime import datetime
 import pytest
 from django.utils.dateparse import parse_date
 
+from apps.billing.domain.values import OTHER_DEBITS, PAID_FROM_BALANCE
 from apps.billing.models import Bill, BillLine, TaxRule
 from apps.billing.selectors.preview import preview_account
 from apps.charging.domain.requests import ChargingRequest, Operation, RequestItem, Result
@@ -51,7 +52,7 @@ def pay(cents: int, when: datetime, service: str = "sms", *, back: bool = False)
 
 def lines(bill: Bill) -> dict[str, int]:
     return {
-        line.description: line.amount_micros for line in BillLine.objects.filter(bill=bill, kind="one_off")
+        line.description: line.amount_micros for line in BillLine.objects.filter(bill=bill, kind="online")
     }
 
 
@@ -68,7 +69,7 @@ def test_they_are_on_the_bill_of_their_period_by_service_and_the_balance_owes_th
     assert balance() == -1_648 * 10_000
     run(cycle, month(1, cycle), at(2, 2))
     bill = Bill.objects.get()
-    assert lines(bill) == {"Charged online: SMS": 5_990_000, "Charged online: Data": 500_000}
+    assert lines(bill) == {"SMS": 5_990_000, "Data": 500_000}
     assert bill.total_micros == 3 * EURO + 6_490_000
     assert balance() == -9_990_000
     entry = LedgerEntry.objects.get(kind="billed")
@@ -100,15 +101,48 @@ def test_amounts_are_what_the_customer_agreed_to_with_their_taxes_in_them(cycle,
     assert (bill.one_off_micros, bill.tax_micros) == (4_990_000, 190_000)
 
 
-def test_a_refund_lowers_the_bill_and_one_after_it_is_given_back_on_the_next(cycle, one):
+def test_a_refund_lowers_the_bill_and_one_after_it_stays_on_the_balance_for_the_next_debits(cycle, one):
     pay(500, at(1, 10))
     pay(200, at(1, 11), back=True)
     run(cycle, month(1, cycle))
     pay(300, at(2, 11), back=True)
-    assert balance() == 3 * EURO
     run(cycle, month(2, cycle))
-    assert [bill.total_micros for bill in Bill.objects.order_by("period_end")] == [3 * EURO, -3 * EURO]
+    assert balance() == 3 * EURO
+    pay(500, at(3, 11))
+    run(cycle, month(3, cycle))
+    assert [bill.total_micros for bill in Bill.objects.order_by("period_end")] == [3 * EURO, 0, 2 * EURO]
     assert balance() == 0
+
+
+def test_a_refund_that_was_paid_out_does_not_lower_what_is_debited_afterwards(cycle, one):
+    account = one.payer.account
+    pay(300, at(1, 10))
+    run(cycle, month(1, cycle))
+    pay(300, at(2, 11), back=True)
+    post(account, -3 * EURO, kind="adjustment", book="cash", cause="paid out", at=at(2, 12))
+    run(cycle, month(2, cycle))
+    pay(500, at(3, 11))
+    run(cycle, month(3, cycle))
+    assert [bill.total_micros for bill in Bill.objects.order_by("period_end")] == [3 * EURO, 0, 5 * EURO]
+    assert balance() == 0
+
+
+def test_what_staff_took_off_the_balance_is_owed_under_a_line_of_its_own(cycle, one):
+    post(one.payer.account, -4 * EURO, kind="adjustment", book="correction", cause="lost phone", at=at(1, 9))
+    pay(100, at(1, 10))
+    run(cycle, month(1, cycle))
+    assert lines(Bill.objects.get()) == {"SMS": EURO, OTHER_DEBITS: 4 * EURO}
+    assert balance() == 0
+
+
+@pytest.mark.parametrize(("paid_in", "billed", "left"), [(2, 3, 0), (5, 0, 0), (6, 0, 1)])
+def test_what_was_paid_in_before_the_run_is_not_billed(cycle, one, paid_in, billed, left):
+    pay(500, at(1, 10))
+    post(one.payer.account, paid_in * EURO, kind="top_up", book="cash", cause="counter:1", at=at(2, 1))
+    run(cycle, month(1, cycle), at(2, 2))
+    assert Bill.objects.get().total_micros == billed * EURO
+    assert balance() == left * EURO
+    assert list(differences()) == []
 
 
 def test_what_the_balance_held_is_not_charged_again(cycle, one):
@@ -116,7 +150,7 @@ def test_what_the_balance_held_is_not_charged_again(cycle, one):
     pay(500, at(1, 10))
     run(cycle, month(1, cycle))
     bill = Bill.objects.get()
-    assert lines(bill) == {"Charged online: SMS": 5 * EURO, "Paid from the balance": -2 * EURO}
+    assert lines(bill) == {"SMS": 5 * EURO, PAID_FROM_BALANCE: -2 * EURO}
     assert bill.total_micros == 3 * EURO
     assert balance() == 0
 

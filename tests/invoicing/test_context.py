@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.billing.domain.values import CHARGED_ONLINE, PAID_FROM_BALANCE
+from apps.billing.domain.values import OTHER_DEBITS, PAID_FROM_BALANCE
 from apps.invoicing.domain.bill_data import Line, Movement
 from apps.invoicing.domain.chart import days_between, nice_ceiling, stacked_bars
 from apps.invoicing.domain.context import BillContext
@@ -250,18 +250,25 @@ def test_a_services_own_name_stays_and_a_shipped_one_is_translated():
 @pytest.mark.parametrize(
     ("locale", "texts"),
     [
-        ("de_DE", ["Online abgebucht: Telefonie", "Aus dem Guthaben bezahlt", "Rückläufer"]),
-        ("en_GB", ["Charged online: Voice", "Paid from the balance", "Rückläufer"]),
+        ("de_DE", ["Telefonie", "Aus dem Guthaben bezahlt", "Sonstige Abbuchungen vom Guthaben"]),
+        ("en_GB", ["Voice", "Paid from the balance", "Other debits of the balance"]),
     ],
 )
-def test_what_billing_words_itself_is_in_the_documents_language(locale: str, texts: list[str]):
+def test_what_was_charged_online_is_in_the_documents_language_and_no_part_of_the_net_amount(
+    locale: str, texts: list[str]
+):
     lines = (
-        Line("one_off", f"{CHARGED_ONLINE}Voice", 3_000_000),
-        Line("one_off", PAID_FROM_BALANCE, -1_000_000),
-        Line("one_off", "Rückläufer", 0),
+        Line("recurring", "Plan", 10_000_000),
+        Line("tax", "VAT", 1_900_000, rate_millionths=190_000, base_micros=10_000_000),
+        Line("online", "Voice", 3_000_000),
+        Line("online", PAID_FROM_BALANCE, -1_000_000),
+        Line("online", OTHER_DEBITS, 500_000),
     )
-    context = context_of(replace(postpaid_bill([], locale=locale), lines=lines, total_micros=2_000_000), [])
-    assert [row["description"] for row in context["one_offs"]["rows"]] == texts
+    bill = replace(postpaid_bill([], locale=locale), lines=lines, total_micros=14_400_000)
+    context = context_of(bill, [])
+    assert [row["description"] for row in context["online"]["rows"]] == texts
+    rows = {row["kind"]: row["amount"].replace(",", ".") for row in context["summary"]["rows"]}
+    assert rows == {"recurring": "10.00", "net": "10.00", "tax": "1.90", "online": "2.50"}
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from apps.kernel.rounding import RoundingMethod, round_ratio
 RECURRING = "recurring"
 USAGE = "usage"
 ONE_OFF = "one_off"
+ONLINE = "online"
 DISCOUNT = "discount"
 TAX = "tax"
 ROUNDING = "rounding"
@@ -107,7 +108,8 @@ def statement(
         one_off += amount
         if taxed:
             taxed_once += amount
-        rest.append(Charge(ONE_OFF, subscriber_id, None, description, None, None, None, None, amount))
+        kind = ONE_OFF if taxed else ONLINE
+        rest.append(Charge(kind, subscriber_id, None, description, None, None, None, None, amount))
     discounted, net_fees = 0, recurring
     if discounts:
         discounted, net_fees = _add_discounts(rest, discounts, window, recurring, by_service)

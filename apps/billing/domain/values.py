@@ -30,9 +30,9 @@ class Fee(NamedTuple):
     end: datetime | None
 
 
-CHARGED_ONLINE = "Charged online: "
-"""Before the service's name, on lines of what gateways debited; documents translate it."""
+# Words of our own on lines of what gateways debited, beside the services' names; documents translate them.
 PAID_FROM_BALANCE = "Paid from the balance"
+OTHER_DEBITS = "Other debits of the balance"
 
 
 class OneOff(NamedTuple):

@@ -106,6 +106,7 @@ class BillLine(models.Model):
         RECURRING = "recurring", "Recurring"
         USAGE = "usage", "Usage"
         ONE_OFF = "one_off", "One-off"
+        ONLINE = "online", "Charged online"
         DISCOUNT = "discount", "Discount"
         TAX = "tax", "Tax"
         ROUNDING = "rounding", "Rounding"

@@ -77,6 +77,7 @@ def _counts(token: ApiToken) -> bool:
 
 def _revoke(request: HttpRequest, token: ApiToken, form: ActionForm) -> str:
     revoke_api_tokens(now=utc_now(), token_id=token.pk)
+    admin.site.get_model_admin(ApiToken).log_change(request, token, "Revoked")
     return f"The token of {token.name} is refused from now on."
 
 

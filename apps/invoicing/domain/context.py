@@ -48,7 +48,7 @@ class AccountContext(TypedDict):
 
 class SummaryRow(TypedDict):
     kind: str
-    """``recurring``, ``usage``, ``one_off``, ``discount``, ``net``, ``tax`` or ``rounding``."""
+    """``recurring``, ``usage``, ``one_off``, ``discount``, ``net``, ``tax``, ``online`` or ``rounding``."""
     label: str
     amount: str
 
@@ -217,6 +217,8 @@ class BillContext(TypedDict):
     recurring: ChargesContext
     usage: UsageContext
     one_offs: ChargesContext
+    online: ChargesContext
+    """What gateways debited, with its taxes in it; postpaid only."""
     discounts: ChargesContext
     taxes: TaxesContext
     rounding: str

@@ -22,10 +22,11 @@ from apps.invoicing.domain.formats import Formats, digits_needed, first_and_last
 from apps.invoicing.domain.history import UsageHistory
 from apps.invoicing.domain.itemisation import history_context
 from apps.invoicing.domain.labels import labels_for, language_of, service_name
-from apps.invoicing.domain.words import destination_name, one_off_text, quantity, subscriber_text
+from apps.invoicing.domain.words import destination_name, online_text, quantity, subscriber_text
 from apps.kernel.errors import Conflict
 
 RECURRING, USAGE, ONE_OFF, DISCOUNT = "recurring", "usage", "one_off", "discount"
+ONLINE = "online"
 TAX, ROUNDING = "tax", "rounding"
 BEFORE_TAX = (RECURRING, USAGE, ONE_OFF, DISCOUNT)
 
@@ -84,6 +85,7 @@ def build_context(bill: BillData, history: UsageHistory) -> BillContext:
         "recurring": _charges(bill, RECURRING, lines, formats, labels),
         "usage": _usage(bill, lines[USAGE], formats, language),
         "one_offs": _charges(bill, ONE_OFF, lines, formats, labels),
+        "online": _charges(bill, ONLINE, lines, formats, labels),
         "discounts": _charges(bill, DISCOUNT, lines, formats, labels),
         "taxes": _taxes(lines[TAX], formats),
         "rounding": formats.amount(rounding) if rounding else "",
@@ -122,7 +124,7 @@ def check_sums(bill: BillData, history: UsageHistory) -> None:
 
 
 def _by_kind(lines: Iterable[Line]) -> Mapping[str, list[Line]]:
-    found: dict[str, list[Line]] = {kind: [] for kind in (*BEFORE_TAX, TAX, ROUNDING)}
+    found: dict[str, list[Line]] = {kind: [] for kind in (*BEFORE_TAX, TAX, ONLINE, ROUNDING)}
     for line in lines:
         found[line.kind].append(line)
     return found
@@ -152,6 +154,9 @@ def _summary(
     if lines[TAX]:
         rows.append({"kind": "net", "label": labels["net"], "amount": formats.amount(net, digits)})
         rows.append({"kind": TAX, "label": labels[TAX], "amount": formats.amount(sums[TAX], digits)})
+    if lines[ONLINE]:
+        # Their taxes are in them, so they are no part of the net amount.
+        rows.append({"kind": ONLINE, "label": labels[ONLINE], "amount": formats.amount(sums[ONLINE], digits)})
     if sums[ROUNDING]:
         rows.append(
             {"kind": ROUNDING, "label": labels[ROUNDING], "amount": formats.amount(sums[ROUNDING], digits)}
@@ -206,8 +211,8 @@ def _charges(
 
 
 def _description(line: Line, formats: Formats, labels: Mapping[str, str]) -> str:
-    if line.kind == ONE_OFF:
-        return one_off_text(line.description, labels, language_of(formats.locale.language))
+    if line.kind == ONLINE:
+        return online_text(line.description, labels, language_of(formats.locale.language))
     if line.kind != DISCOUNT or line.rate_millionths is None or line.base_micros is None:
         return line.description
     rate, base = formats.percent(line.rate_millionths), formats.amount(line.base_micros)

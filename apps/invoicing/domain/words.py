@@ -13,7 +13,7 @@ from apps.invoicing.domain.formats import DURATION_TYPES, Formats
 from apps.invoicing.domain.labels import labels_for, service_name
 
 # What the billing room itself writes on lines of one-off charges (apps.billing.domain.values).
-CHARGED_ONLINE, PAID_FROM_BALANCE = "Charged online: ", "Paid from the balance"
+OF_THE_BALANCE = {"Paid from the balance": "paid_from_balance", "Other debits of the balance": "other_debits"}
 INTERNATIONAL = phonenumbers.PhoneNumberFormat.INTERNATIONAL
 ANY_DESTINATION = "*any"
 
@@ -23,14 +23,11 @@ def subscriber_text(bill: BillData, subscriber_id: int | None) -> str:
     return "" if subscriber_id is None else bill.subscribers.get(subscriber_id, str(subscriber_id))
 
 
-def one_off_text(description: str, labels: Mapping[str, str], language: str) -> str:
-    """A one-off charge as the operator has worded it; the product's own words in the language of the document."""
-    if description == PAID_FROM_BALANCE:
-        return labels["paid_from_balance"]
-    if description.startswith(CHARGED_ONLINE):
-        service = service_name(description.removeprefix(CHARGED_ONLINE), language)
-        return labels["charged_online"].format(service=service)
-    return description
+def online_text(description: str, labels: Mapping[str, str], language: str) -> str:
+    """What was charged online: a service's name, or the product's own words, in the language of the document."""
+    if description in OF_THE_BALANCE:
+        return labels[OF_THE_BALANCE[description]]
+    return service_name(description, language)
 
 
 @lru_cache(maxsize=8192)

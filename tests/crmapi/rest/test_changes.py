@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from apps.charging.models import Account, Balance, LedgerEntry, VoucherBatch
+from apps.charging.models import Account, Balance, LedgerEntry, RedemptionGuard, VoucherBatch
 from apps.crmapi.models import ApiCall, ApiToken, StoredAnswer
 from apps.subscribers.models import Subscriber
 from tests.crmapi.rest.world import World, make_rest_world
@@ -151,8 +151,8 @@ def test_an_account_with_wrong_pins_is_let_in_again_by_an_agent_of_its_tenant(wo
     account, agent = world.names["account"], world.api("crm_agent")
     path = f"accounts/{account}/redemption-lock"
     wrong = {"pin": "0" * 16, "account_id": account}
-    while agent.post("vouchers/redeem", wrong).json()["code"] != "redemption_wait":
-        pass
+    codes = [agent.post("vouchers/redeem", wrong).json()["code"] for _ in range(5)]
+    assert codes[-1] == "redemption_wait"
     waiting = agent.get(path).json()
     assert (waiting["account_id"], waiting["locked"], waiting["lifted_by"]) == (account, False, "")
     assert waiting["failures"] >= 3
@@ -160,6 +160,11 @@ def test_an_account_with_wrong_pins_is_let_in_again_by_an_agent_of_its_tenant(wo
     assert lifted.status_code == 200
     assert (lifted.json()["failures"], lifted.json()["lift_reason"]) == (0, "identified")
     assert "ada" in lifted.json()["lifted_by"]
+    assert agent.post("vouchers/redeem", wrong).json()["code"] == "voucher_refused"
+    RedemptionGuard.objects.filter(subject=f"account:{account}").update(failures=10, locked_at=world.now)
+    assert agent.get(path).json()["locked"] is True
+    assert agent.post("vouchers/redeem", wrong).json()["code"] == "redemption_locked"
+    assert agent.post(f"{path}/lift").json()["locked"] is False
     assert agent.post("vouchers/redeem", wrong).json()["code"] == "voucher_refused"
     assert world.api("admin", tenant="other").post(f"{path}/lift").status_code == 404
     assert agent.post(f"accounts/{world.foreign['account']}/redemption-lock/lift").status_code == 404

@@ -11,7 +11,7 @@ LEDGER_BOOK = ["cash", "revenue", "fees", "promotion", "correction", "transfer",
 BILL_STATUS = ["new", "unpaid", "paid"]
 # “prepaid” is a statement, “postpaid” a bill.
 BILL_KIND = ACCOUNT_MODE
-BILL_LINE_KIND = ["recurring", "usage", "one_off", "discount", "tax", "rounding"]
+BILL_LINE_KIND = ["recurring", "usage", "one_off", "online", "discount", "tax", "rounding"]
 RUN_STATE = ["running", "stopped", "completed", "failed"]
 NOTIFICATION_LEVEL = ["info", "warning", "error"]
 RESOURCE_KIND = ["msisdn", "imsi", "handset"]

@@ -47,6 +47,11 @@ def tenant_row(call: Call) -> Tenant:
     return Tenant.objects.get(pk=call.caller.tenant_id)
 
 
+def _too_long(call: Call) -> InvalidInput:
+    most = LONGEST_KEY - len(call.caller.owner_of_keys) - 1
+    return InvalidInput(f"this key is too long for vouchers; up to {most} characters will do")
+
+
 class Batches(Door):
     @operation(
         "voucher_batches_list",
@@ -97,7 +102,7 @@ class Batches(Door):
         body["tag"] = body.pop("balance_tag", "")
         key = f"{call.caller.owner_of_keys}:{call.key or uuid4().hex}"
         if len(key) > LONGEST_KEY:
-            raise InvalidInput(f"this key is too long for vouchers; {LONGEST_KEY // 2} characters will do")
+            raise _too_long(call)
         return generate_batch(
             tenant_row(call), NewBatch(value=value, **body), call.now, key=key, by=call.caller.actor
         )
@@ -269,7 +274,7 @@ def redeem_once(call: Call, *, account: Account | None = None, msisdn: str = "",
         # Keys of one client, and of one customer, mean nothing to another.
         key = f"{call.caller.owner_of_keys}:{call.key}" if call.key else ""
         if len(key) > LONGEST_KEY:
-            raise InvalidInput(f"this key is too long for vouchers; {LONGEST_KEY // 2} characters will do")
+            raise _too_long(call)
         return redeem(
             tenant_row(call),
             call.body["pin"],
