@@ -215,11 +215,11 @@ def _stream(address: str, ca: Path) -> tuple[float, int]:
     import grpc
 
     from apps.crmapi.pb import crm_pb2 as crm
-    from apps.crmapi.pb import crm_pb2_grpc
+    from tests.crmapi.rpc.stub import CrmStub
 
     metadata = (("authorization", f"Bearer {os.environ['BENCH_TOKEN']}"),)
     with grpc.secure_channel(address, grpc.ssl_channel_credentials(ca.read_bytes())) as channel:
-        stub = crm_pb2_grpc.CRMServiceStub(channel)
+        stub = CrmStub(channel)
         started = time.perf_counter()
         seen = {found.id for found in stub.GetSubscribers(crm.GetSubscribersRequest(), metadata=metadata)}
         return time.perf_counter() - started, len(seen)

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def generate(folder: Path) -> None:
-    """Write ``crm_pb2.py``, its type stub and ``crm_pb2_grpc.py`` into ``folder``."""
+    """Write ``crm_pb2.py`` and its type stub into ``folder``; the server has a table of its own for the RPCs."""
     # Development tools only: a running system needs the result alone.
     import grpc_tools
     from grpc_tools import protoc
@@ -22,7 +22,6 @@ def generate(folder: Path) -> None:
         f"-I{well_known}",
         f"--python_out={folder}",
         f"--pyi_out={folder}",
-        f"--grpc_python_out={folder}",
         "crm.proto",
     ]
     if protoc.main(arguments) != 0:
@@ -31,10 +30,9 @@ def generate(folder: Path) -> None:
     for path in folder.glob("crm_pb2*"):
         text = path.read_text()
         text = text.replace("import billing_pb2 as", "from apps.mediation.pb import billing_pb2 as")
-        text = text.replace("import crm_pb2 as", "from apps.crmapi.pb import crm_pb2 as")
         path.write_text(text)
 
 
 if __name__ == "__main__":
     generate(Path(__file__).resolve().parent)
-    sys.stdout.write(f"Wrote {PACKAGE}.crm_pb2 and crm_pb2_grpc\n")
+    sys.stdout.write(f"Wrote {PACKAGE}.crm_pb2\n")

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import grpc
 
-from apps.crmapi.pb import crm_pb2_grpc
 from apps.crmapi.services.clients import platform_token
 from apps.kernel.clock import utc_now
 from apps.mediation.pb import billing_pb2 as billing
 from tests import python_processes
+from tests.crmapi.rpc.stub import CrmStub
 from tests.interop.diameter.processes import RunningServer
 from tests.interop.grpc_server import authority
 
@@ -45,9 +45,9 @@ def channel(port: int, trust: Path | None = None, **certificate: bytes) -> Itera
 
 
 @contextlib.contextmanager
-def crm(port: int, **options: object) -> Iterator[crm_pb2_grpc.CRMServiceStub]:
+def crm(port: int, **options: object) -> Iterator[CrmStub]:
     with channel(port, **options) as opened:  # type: ignore[arg-type]
-        yield crm_pb2_grpc.CRMServiceStub(opened)
+        yield CrmStub(opened)
 
 
 def new_person(plan_id: int, number: int) -> billing.Subscriber:

@@ -22,7 +22,6 @@ from apps.charging.models import Account, LedgerEntry, Payer
 from apps.crmapi.models import ApiCall, StoredAnswer
 from apps.crmapi.pb import __file__ as package
 from apps.crmapi.pb import crm_pb2 as crm
-from apps.crmapi.pb import crm_pb2_grpc
 from apps.crmapi.pb.__main__ import generate
 from apps.crmapi.server.certificates import development_certificate
 from apps.crmapi.servicers.rpc import Kind
@@ -34,6 +33,7 @@ from apps.subscribers.models import Customer, PlanAssignment, Resource, Resource
 from tests.crmapi.rest.world import forget_everything
 from tests.crmapi.rpc.network import channel, metadata, new_person, start
 from tests.crmapi.rpc.network import crm as service
+from tests.crmapi.rpc.stub import CrmStub
 from tests.diameter.certificates import certificate_files
 from tests.factories import make_cycle, make_plan
 from tests.interop.grpc_server import authority, crm_server, other_authority
@@ -44,7 +44,7 @@ CODE = grpc.StatusCode
 def test_the_generated_code_is_up_to_date(tmp_path: Path):
     generate(tmp_path)
     names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == ["crm_pb2.py", "crm_pb2.pyi", "crm_pb2_grpc.py"]
+    assert names == ["crm_pb2.py", "crm_pb2.pyi"]
     for name in names:
         assert Path(package).with_name(name).read_text() == (tmp_path / name).read_text(), (
             f"{name} is not that of proto/crm.proto; run: .venv/bin/python -m apps.crmapi.pb"
@@ -127,12 +127,12 @@ def test_a_server_serves_over_tls_within_its_limits(plan, database_url, tmp_path
         with service(server.port, trust=other_authority(tmp_path)) as stranger:
             assert _code(lambda: stranger.GetRefData(crm.GetRefDataRequest(), timeout=10)) is CODE.UNAVAILABLE
         with grpc.insecure_channel(f"localhost:{server.port}") as plain:
-            stub = crm_pb2_grpc.CRMServiceStub(plain)
+            stub = CrmStub(plain)
             assert _code(lambda: stub.GetRefData(crm.GetRefDataRequest(), timeout=10)) is CODE.UNAVAILABLE
         assert "call_failed" not in "".join(server.log)
 
 
-def _vouchers(stub: crm_pb2_grpc.CRMServiceStub, subscriber_ids: list[int]) -> None:
+def _vouchers(stub: CrmStub, subscriber_ids: list[int]) -> None:
     """Redemptions that come at once are done together, each once and each recorded."""
     count = len(subscriber_ids)
     order = crm.InsertVoucherRequest(
@@ -162,7 +162,7 @@ def _vouchers(stub: crm_pb2_grpc.CRMServiceStub, subscriber_ids: list[int]) -> N
     assert LedgerEntry.objects.filter(note__startswith="Voucher").count() == count + 1
 
 
-def _limits(stub: crm_pb2_grpc.CRMServiceStub, subscriber_id: int) -> None:
+def _limits(stub: CrmStub, subscriber_id: int) -> None:
     request = crm.GetSubscriberRequest(id=subscriber_id)
     for bearer, expected in (("x" * 3_000, CODE.UNAUTHENTICATED), ("x" * 60_000, CODE.RESOURCE_EXHAUSTED)):
         sent = [("authorization", f"Bearer {bearer}")]
