@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from apps.kernel.errors import InvalidInput
@@ -27,5 +28,11 @@ def cores_from_text(text: str) -> tuple[int, ...]:
 
 
 def keep_to_core(core: int) -> None:
-    """For the calling thread and those that it starts from now on."""
+    """For the calling thread and those that it starts from now on, each of which keeps the core until it waits.
+
+    A thread that wakes would otherwise take the core from the one that has the interpreter, only to wait for that.
+    """
     os.sched_setaffinity(0, {core})
+    with contextlib.suppress(PermissionError):
+        # Some containers forbid it; it is a matter of speed only.
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))

@@ -27,16 +27,18 @@ def test_cores_that_there_are_not_are_refused(text: str, why: str) -> None:
 
 
 def test_a_thread_that_keeps_to_a_core_hands_that_on_to_those_that_it_starts() -> None:
-    seen: list[set[int]] = []
+    seen: list[tuple[set[int], int]] = []
 
     def first() -> None:
         keep_to_core(OWN[-1])
-        second = threading.Thread(target=lambda: seen.append(os.sched_getaffinity(0)))
+        second = threading.Thread(target=lambda: seen.append((os.sched_getaffinity(0), os.sched_getscheduler(0))))
         second.start()
         second.join()
 
     thread = threading.Thread(target=first)
     thread.start()
     thread.join()
-    assert seen == [{OWN[-1]}]
+    # Of batches: a thread that wakes waits until the one before it does.
+    assert seen == [({OWN[-1]}, os.SCHED_BATCH)]
     assert sorted(os.sched_getaffinity(0)) == OWN
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
