@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, timedelta
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from apps.charging.domain.answers import answer_from_text, answer_to_text
 from apps.charging.domain.requests import (
     AnswerItem,
     ChargingAnswer,
+    ChargingRequest,
     FinalUnit,
     FinalUnitAction,
     Operation,
@@ -22,7 +24,7 @@ from apps.charging.domain.requests import (
 from apps.charging.domain.sessions import Meter
 from apps.charging.models import ChargingSession, Reservation
 from apps.charging.services import session_memory
-from apps.charging.services.executor import Engine
+from apps.charging.services.executor import Engine, Reply
 from apps.charging.services.rows import meters_from_text, meters_to_text
 from apps.charging.services.session_memory import Mark, SessionMemory
 from tests.charging.online import MIB, item
@@ -60,38 +62,87 @@ def test_two_processes_may_take_turns_at_one_session() -> None:
     assert not len(here.memory)
 
 
+def by_its_own_thread(engine: Engine, *asked: ChargingRequest) -> list[ChargingAnswer]:
+    """The answers of an engine whose thread does nothing else: it looks for those only that are said to be there."""
+
+    def charge() -> list[Reply]:
+        try:
+            return engine.run(asked, NOW, own_thread=True)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as thread:
+        replies = thread.submit(charge).result()
+    return [reply for reply in replies if isinstance(reply, ChargingAnswer)]
+
+
+SAYS_SO = pytest.mark.parametrize(
+    "says_so", [True, False], ids=["a repeat that says so", "one that does not"]
+)
+
+
 @pytest.mark.django_db(transaction=True)
-def test_a_repeat_is_answered_alike_by_a_process_that_missed_the_first() -> None:
+@SAYS_SO
+def test_a_repeat_is_answered_alike_by_a_process_that_missed_the_first(says_so: bool) -> None:
     make_prepaid()
     here, there = Engine(), Engine()
-    here.run([request(Operation.RESERVE, data(10))], NOW)
+    by_its_own_thread(here, request(Operation.RESERVE, data(10)))
     asked = request(Operation.UPDATE, data(20, 8), number=1)
-    (first,) = there.run([asked], NOW + timedelta(seconds=1))
-    there.run([request(Operation.UPDATE, data(20, 8), number=2)], NOW + timedelta(seconds=2))
-    (again,) = here.run([asked], NOW + timedelta(seconds=3))
-    assert isinstance(first, ChargingAnswer)
+    (first,) = by_its_own_thread(there, asked)
+    by_its_own_thread(there, request(Operation.UPDATE, data(20, 8), number=2))
+    (again,) = by_its_own_thread(here, asked._replace(repeated=says_so))
     assert again == first._replace(replayed=True)
     assert default_balance().amount_micros == 1_000_000 - 160_000
     assert_books_are_right()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_request_that_comes_after_a_later_one_is_charged_and_repeated_alike() -> None:
+@SAYS_SO
+def test_a_repeat_among_others_is_answered_alike_and_they_are_charged_once(says_so: bool) -> None:
     make_prepaid()
     engine = Engine()
-    engine.run([request(Operation.RESERVE, data(10))], NOW)
-    engine.run([request(Operation.UPDATE, data(20, 8), number=2)], NOW)
+    texts = [request(Operation.EVENT, item("sms", 1), session=f"text-{number}") for number in range(5)]
+    first = by_its_own_thread(engine, *texts[:2])
+    again = by_its_own_thread(engine, texts[2], texts[1]._replace(repeated=says_so), *texts[3:])
+    assert [answer.replayed for answer in again] == [False, True, False, False]
+    assert again[1] == first[1]._replace(replayed=True)
+    assert default_balance().amount_micros == 1_000_000 - 5 * 50_000
+    assert_books_are_right()
+
+
+@pytest.mark.django_db(transaction=True)
+@SAYS_SO
+def test_the_repeat_of_a_sessions_end_is_answered_alike(says_so: bool) -> None:
+    make_prepaid()
+    engine = Engine()
+    by_its_own_thread(engine, request(Operation.RESERVE, data(10)))
+    ending = request(Operation.TERMINATE, data(None, 4), number=1)
+    (first,) = by_its_own_thread(engine, ending)
+    (again,) = by_its_own_thread(engine, ending._replace(repeated=says_so))
+    assert first.result is Result.SUCCESS
+    assert again == first._replace(replayed=True)
+    assert default_balance().amount_micros == 1_000_000 - 40_000
+
+
+@pytest.mark.django_db(transaction=True)
+@SAYS_SO
+def test_a_request_that_comes_after_a_later_one_is_charged_and_repeated_alike(says_so: bool) -> None:
+    make_prepaid()
+    engine = Engine()
+    by_its_own_thread(engine, request(Operation.RESERVE, data(10)))
+    by_its_own_thread(engine, request(Operation.UPDATE, data(20, 8), number=2))
     overtaken = request(Operation.UPDATE, data(20, 3), number=1)
-    (first,), (again,) = engine.run([overtaken], NOW), engine.run([overtaken], NOW)
-    assert isinstance(first, ChargingAnswer)
+    (first,) = by_its_own_thread(engine, overtaken)
+    (again,) = by_its_own_thread(engine, overtaken._replace(repeated=says_so))
     assert not first.replayed
     assert again == first._replace(replayed=True)
     assert default_balance().amount_micros == 1_000_000 - 110_000
 
 
 @pytest.mark.django_db(transaction=True)
+@SAYS_SO
 @pytest.mark.parametrize("first", ["an update that overtakes", "an event under its id", "a second opening"])
-def test_what_was_answered_without_the_session_is_answered_alike_within_it(first: str) -> None:
+def test_what_was_answered_without_the_session_is_answered_alike_within_it(first: str, says_so: bool) -> None:
     make_prepaid()
     engine, opening = Engine(), request(Operation.RESERVE, data(10))
     update = request(Operation.UPDATE, data(20, 8), number=1)
@@ -101,11 +152,10 @@ def test_what_was_answered_without_the_session_is_answered_alike_within_it(first
         "a second opening": request(Operation.RESERVE, data(10), number=1),
     }[first]
     order = [opening, earlier] if first == "a second opening" else [earlier, opening]
-    given = {asked.number: engine.run([asked], NOW)[0] for asked in order}
+    given = {asked.number: by_its_own_thread(engine, asked)[0] for asked in order}
     left = default_balance().amount_micros
-    (again,) = engine.run([update], NOW, own_thread=False)
-    assert isinstance(again, ChargingAnswer)
-    assert again == given[1]._replace(replayed=True)  # type: ignore[union-attr]
+    (again,) = by_its_own_thread(engine, update._replace(repeated=says_so))
+    assert again == given[1]._replace(replayed=True)
     assert default_balance().amount_micros == left
     assert_books_are_right()
 

@@ -257,6 +257,14 @@ def test_the_destination_is_found_in_service_information(information, goal):
     assert item.destination == goal
 
 
+def test_a_request_with_the_t_flag_may_be_a_repeat():
+    first = charging_request(ccr_avps(), "pgw.test", SERVICES, NOW)
+    again = charging_request(ccr_avps(), "pgw.test", SERVICES, NOW, retransmitted=True)
+
+    assert (first.repeated, again.repeated) == (False, True)
+    assert first.identity == again.identity
+
+
 def test_a_request_through_an_agent_names_the_way_back():
     request = charging_request(ccr_avps(), "dra.core.test", SERVICES, NOW)
 

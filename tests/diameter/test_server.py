@@ -96,6 +96,20 @@ def test_a_gateway_is_let_in_served_and_counted():
     assert not ServerProcess.objects.exists()
 
 
+def test_charging_is_told_which_requests_may_be_repeats():
+    async def scenario() -> None:
+        async with running() as (server, charging):
+            client = gateway()
+            await client.connect("127.0.0.1", server.ports[0])
+            for retransmitted in (False, True):
+                await client.request(ccr_avps(), retransmitted)
+
+            assert [request.repeated for request in charging.requests] == [False, True]
+            await client.leave()
+
+    run(scenario)
+
+
 def test_requests_that_come_together_or_octet_by_octet_are_all_answered():
     async def scenario() -> None:
         async with running() as (server, _):

@@ -31,7 +31,9 @@ def test_a_thread_that_keeps_to_a_core_hands_that_on_to_those_that_it_starts() -
 
     def first() -> None:
         keep_to_core(OWN[-1])
-        second = threading.Thread(target=lambda: seen.append((os.sched_getaffinity(0), os.sched_getscheduler(0))))
+        second = threading.Thread(
+            target=lambda: seen.append((os.sched_getaffinity(0), os.sched_getscheduler(0)))
+        )
         second.start()
         second.join()
 

@@ -155,7 +155,8 @@ class ChargingRequest(NamedTuple):
     ``msisdn`` or ``imsi`` names the subscriber (MSISDN first); requests within a session may leave them out.
     ``at`` is when it happened (Event-Timestamp, else the door's clock): it begins the session's usage and
     dates its entries. ``peer`` names who has the session's connection (Origin-Host), so that it can be
-    re-authorised or aborted from another process.
+    re-authorised or aborted from another process. ``repeated`` says that the request may have been sent before
+    (T flag, RFC 6733 section 3); a repeat that does not say so is found out all the same, at more cost.
     """
 
     operation: Operation
@@ -168,6 +169,7 @@ class ChargingRequest(NamedTuple):
     sub_session: int = 0
     peer: str = ""
     order: BalanceOrder | None = None
+    repeated: bool = False
 
     @property
     def identity(self) -> tuple[str, int, int]:

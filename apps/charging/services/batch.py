@@ -48,11 +48,11 @@ def execute(
 
     ``memory`` learns the sessions that were written. ``turn`` is held while nothing but computing is
     done: two threads that compute at once only take the interpreter from each other. ``own_thread`` says that this
-    thread, and so its connection, does nothing else. ``look_all_up`` leaves nothing about answers to inference, which a
-    caller wants that cannot begin again. Raises what the database raises; nothing is written then.
+    thread, and so its connection, does nothing else. ``look_all_up`` looks for the answers of requests too that do not
+    say they are repeats; without it, one that is breaks the batch: IntegrityError. Raises what the database raises;
+    nothing is written then.
     """
     connection = connections[DEFAULT_DB_ALIAS]
-    look_all_up = look_all_up or connection.in_atomic_block
     batch = _Batch(requests, now, directory, rater, memory, connection, turn, look_all_up)
     if own_thread and connection.vendor == "mysql":
         results = _run_and_commit(connection, batch)

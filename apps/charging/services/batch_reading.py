@@ -35,7 +35,6 @@ _ENQUIRIES = frozenset({Operation.CHECK_BALANCE, Operation.PRICE_ENQUIRY, Operat
 _ORDERS = frozenset({Operation.TOP_UP, Operation.ADJUST, Operation.TRANSFER})
 _ENDINGS = frozenset({Operation.RELEASE, Operation.EXPIRE})
 _IN_SESSION = _ENDINGS | {Operation.RESERVE, Operation.UPDATE, Operation.TERMINATE}
-_GOING_ON = frozenset({Operation.UPDATE, Operation.TERMINATE})
 # Questions change nothing, and a session ends once however often it is ended: neither needs a kept answer.
 WITHOUT_A_KEPT_ANSWER = _ENQUIRIES | _ENDINGS
 
@@ -61,7 +60,7 @@ class BatchReading:
     """What the requests of one batch find. It is read by :meth:`find_out_whose`, then :meth:`lock_and_read`.
 
     ``sessions`` are by key, ``versions`` those of their rows; ``balances`` and ``counters`` by account and subscriber.
-    ``look_all_up`` leaves nothing about answers to inference.
+    ``look_all_up`` looks for the answers of requests too that do not say they are repeats.
     """
 
     def __init__(
@@ -155,7 +154,6 @@ class BatchReading:
         }
         together = sorted(self.sharing.together(account_ids))
         keys = {key for key in self.keys if key is not None}
-        asked, next_ones = self._perhaps_answered()
         balances, accounts, marks, barred, answers = select_many(
             self.connection,
             [
@@ -166,7 +164,7 @@ class BatchReading:
                 (self._dialect(_ACCOUNTS), together),
                 (self._dialect(_SESSION_MARKS), keys),
                 (self._dialect(_BARRED), subscriber_ids),
-                (self._dialect(_ANSWERS), asked),
+                (self._dialect(_ANSWERS), self._perhaps_answered()),
             ],
         )
         self._take_accounts(accounts)
@@ -175,29 +173,20 @@ class BatchReading:
         self._take_sessions(marks)
         self._read_counters(counted)
         self.barred = {row[0] for row in barred}
-        changed = [digest for key, digest, session in next_ones if self.sessions.get(key) is not session]
-        return dict(answers + self._select(_ANSWERS, changed))
+        return dict(answers)
 
-    def _perhaps_answered(self) -> tuple[list[str], list[tuple[str, str, Session]]]:
-        """Digests of requests that may have been answered before; and those that most probably have not, with the
-        keys and states of their sessions, provided that these are what this process knows them to be.
+    def _perhaps_answered(self) -> list[str]:
+        """Digests of the requests that may have been answered before."""
+        return [
+            digest
+            for request, key, digest in zip(self.requests, self.keys, self.digests, strict=True)
+            if request.operation not in WITHOUT_A_KEPT_ANSWER
+            and (self.look_all_up or request.repeated or self._is_not_the_next(request, key))
+        ]
 
-        What was answered in an open session has raised its last number. What was answered before the session was
-        opened, or under its id without being of it, has not: the answer cannot be stored then, and the batch is
-        carried out again with ``look_all_up``.
-        """
-        asked: list[str] = []
-        next_ones: list[tuple[str, str, Session]] = []
-        for request, key, digest in zip(self.requests, self.keys, self.digests, strict=True):
-            if request.operation in WITHOUT_A_KEPT_ANSWER:
-                continue
-            if key is not None and request.operation in _GOING_ON and not self.look_all_up:
-                session = self.memory.remembered(key)
-                if session is not None and session.last_number < request.number:
-                    next_ones.append((key, digest, session))
-                    continue
-            asked.append(digest)
-        return asked, next_ones
+    def _is_not_the_next(self, request: ChargingRequest, key: str | None) -> bool:
+        session = self.memory.remembered(key) if key is not None else None
+        return session is not None and request.number <= session.last_number
 
     def _take_accounts(self, rows: list[tuple[Any, ...]]) -> None:
         for account_id, number, tenant_id, currency, mode, allow_negative, closed_at, bar_reason in rows:

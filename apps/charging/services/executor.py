@@ -79,7 +79,8 @@ class Engine:
         """
         deadline = time.monotonic() + float(settings.CHARGING_PATIENCE_S)
         pause_s = _FIRST_PAUSE_S
-        look_all_up = False
+        # Whoever has a thread for charging only asks for many at once, few of them repeats; the others ask for one.
+        look_all_up = not own_thread
         while True:
             try:
                 rater = current_tariff().rater
@@ -88,9 +89,9 @@ class Engine:
                 )
                 return [self._reply(result) for result in results]
             except IntegrityError as error:
-                if look_all_up or connection.in_atomic_block:
+                if look_all_up:
                     return self._one_by_one(requests, now, error, own_thread)
-                # Perhaps one of them was answered before although nothing pointed to it.
+                # Perhaps one of them was answered before although it does not say so.
                 look_all_up = True
                 continue
             except (OperationalError, InterfaceError) as error:
@@ -100,6 +101,8 @@ class Engine:
                     log.error("charging gave up: %s", error)
                     return [ChargingUnavailable(f"the database does not answer: {error}")] * len(requests)
                 if _is_lost(error):
+                    # The commit may have gone through.
+                    look_all_up = True
                     connection.close()
             except Exception as error:
                 return self._one_by_one(requests, now, error, own_thread)

@@ -67,12 +67,16 @@ def operation_of(avps: dict[str, Any]) -> Operation:
 
 
 def charging_request(
-    avps: dict[str, Any], connected_host: str, services: ServiceMap, now: datetime
+    avps: dict[str, Any],
+    connected_host: str,
+    services: ServiceMap,
+    now: datetime,
+    retransmitted: bool = False,
 ) -> ChargingRequest:
     """The request for the charging room; its items are those of ``groups_of``, in the same order.
 
-    ``connected_host`` is the Origin-Host of the connection it came by. Raises DiameterFault for what the grammar
-    allows and credit control does not.
+    ``connected_host`` is the Origin-Host of the connection it came by; ``retransmitted`` its T flag. Raises
+    DiameterFault for what the grammar allows and credit control does not.
     """
     operation = operation_of(avps)
     is_event = avps["CC-Request-Type"] == _EVENT
@@ -119,6 +123,7 @@ def charging_request(
         sub_session,
         route,
         None,
+        retransmitted,
     )
     return _new_request(ChargingRequest, request)
 

@@ -98,8 +98,8 @@ class GatewayClient:
             self._dirty = True
             asyncio.get_running_loop().call_soon(self._flush)
 
-    async def request(self, avps: dict[str, Any]) -> Message:
-        """Send a CCR and wait for its answer. Raises NoAnswer."""
+    async def request(self, avps: dict[str, Any], retransmitted: bool = False) -> Message:
+        """Send a CCR, as :meth:`ask` does, and wait for its answer. Raises NoAnswer."""
         future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
 
         def answered(message: Message | None, reason: str) -> None:
@@ -110,7 +110,7 @@ class GatewayClient:
             else:
                 future.set_result(message)
 
-        self.ask(avps, answered)
+        self.ask(avps, answered, retransmitted)
         return await future
 
     async def leave(self, cause: DisconnectCause = DisconnectCause.DO_NOT_WANT_TO_TALK_TO_YOU) -> None:

@@ -275,7 +275,10 @@ class DiameterServer:
         try:
             if self._link.waiting >= self.configuration.max_requests:
                 raise DiameterFault(ResultCode.TOO_BUSY, "too many requests wait for their answers")
-            asked = charging_request(request.avps, transport.peer.origin_host, self._services, utc_now())
+            retransmitted = request.header.is_retransmitted
+            asked = charging_request(
+                request.avps, transport.peer.origin_host, self._services, utc_now(), retransmitted
+            )
         except DiameterFault as fault:
             self._refuse(transport, request, fault)
             return
