@@ -67,10 +67,15 @@ def _run_together(connection: BaseDatabaseWrapper, statements: bytes) -> list[li
     with connection.wrap_database_errors:
         driver.query(statements)
         while True:
-            result = driver.store_result()
-            found.append(list(result.fetch_row(0)) if result is not None else [])
-            if driver.next_result() != 0:
+            found.append(_fetched(driver))
+            if not driver.more_results():
                 return found
+            driver.next_result()
+
+
+def _fetched(driver: Any) -> list[tuple[Any, ...]]:
+    # Where there are no columns there is nothing to fetch, and asking for it gives the interpreter to other threads.
+    return list(driver.store_result().fetch_row(0)) if driver.field_count() else []
 
 
 def insert_few(
@@ -272,8 +277,7 @@ def run(
     with connection.wrap_database_errors:
         if connection.vendor == "mysql":
             driver.query(sql if isinstance(sql, bytes) else sql.encode())
-            result = driver.store_result()
-            return list(result.fetch_row(0)) if result is not None else []
+            return _fetched(driver)
         with closing(driver.cursor()) as cursor:
             cursor.execute(sql, values or ())
             return list(cursor.fetchall()) if cursor.description else []

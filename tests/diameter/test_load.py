@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from apps.diameter.load import runner
 from apps.diameter.load.checks import problems_of
 from apps.diameter.load.histogram import Histogram
 from apps.diameter.load.runner import LoadPlan, LoadRun
@@ -208,6 +209,31 @@ def test_gateways_play_sessions_to_their_end_and_count_what_came(pace):
     assert {request.peer for request in fake.requests} == {"gateway1.load.test", "gateway2.load.test"}
     assert figures["answers"]["initial 2001"] == len(opened)
     assert figures["latency_ms"]["p99"] >= figures["latency_ms"]["p50"] > 0
+
+
+@pytest.mark.any_database
+@pytest.mark.django_db(transaction=True)
+def test_the_gateways_own_lateness_is_told_apart_from_the_servers(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(runner, "PACE_S", 0.3)
+
+    figures = load(sessions=100, requests=100, rate=200.0, mix={"sms": 1}).summary()
+
+    assert figures["sent_late_ms"]["max"] > 200
+    assert figures["latency_ms"]["p50"] < figures["sent_late_ms"]["p50"]
+
+
+@pytest.mark.any_database
+@pytest.mark.django_db(transaction=True)
+def test_waiting_for_a_server_that_has_every_session_in_hand_counts_as_latency():
+    fake = FakeCharging()
+    fake.hold()
+    threading.Timer(0.5, fake.release).start()
+
+    figures = load(fake, sessions=1, requests=20, rate=50.0, mix={"sms": 1}).summary()
+
+    # Only the first was in flight while nothing was answered; those that came due meanwhile waited as well.
+    assert figures["latency_ms"]["p50"] > 50
+    assert figures["latency_ms"]["max"] >= 400
 
 
 @pytest.mark.any_database

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -232,4 +232,4 @@ class _Batch:
 
 def _first_session_row(now: datetime) -> int:
     """Where this batch's session ids begin: after those of earlier seconds, at a place of its own within this one."""
-    return (int(now.timestamp()) << 31) + secrets.randbelow(1 << 31)
+    return (int(now.timestamp()) << 31) + random.getrandbits(31)

@@ -264,7 +264,11 @@ class BatchExecutor:
     def _release(self, batch: Sequence[_Waiting]) -> None:
         with self._wake:
             self._busy.difference_update(waiting.party for waiting in batch)
-            self._wake.notify_all()
+            if self._stopping:
+                self._wake.notify_all()
+            elif self._queue:
+                # Somebody may have waited for one of these subscribers.
+                self._wake.notify()
 
     @staticmethod
     def _deliver(batch: Sequence[_Waiting], replies: Sequence[Reply]) -> None:

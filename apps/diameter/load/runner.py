@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -69,6 +70,8 @@ class LoadResult:
     def __init__(self) -> None:
         self.latency = Histogram()
         self.latency_of: dict[str, Histogram] = {name: Histogram() for name in KINDS.values()}
+        self.sent_late = Histogram()
+        """At a rate: how long after its place in the schedule this side came to send each request."""
         self.codes: Counter[tuple[str, int]] = Counter()
         self.problems: Counter[str] = Counter()
         self.sessions = 0
@@ -98,6 +101,7 @@ class LoadResult:
             "latency_ms_by_request": {
                 name: found.summary_ms() for name, found in self.latency_of.items() if found.count
             },
+            "sent_late_ms": self.sent_late.summary_ms(),
             "answers": {
                 f"{kind} {code}": count
                 for (kind, code), count in sorted(self.codes.items(), key=lambda row: row[0])
@@ -162,8 +166,8 @@ class LoadRun:
 
         Raises OSError or ConnectionRefused where a gateway is not let in.
         """
-        loop = asyncio.get_running_loop()
-        self._clock, self._wall = loop.time, wall_clock_s
+        # Not the loop's clock, which is of whole milliseconds and stands still for as long as a round takes.
+        self._clock, self._wall = time.perf_counter, wall_clock_s
         plan = self.plan
         for number in range(plan.peers):
             name = f"{plan.origin_host}{number + 1}.{plan.origin_realm}"
@@ -217,19 +221,25 @@ class LoadRun:
         await self._finish()
 
     async def _at_rate(self, started: float) -> None:
-        plan, sent = self.plan, 0
+        plan, sent, held_up = self.plan, 0, False
         while not self._enough(started):
             await asyncio.sleep(PACE_S)
-            now = self._clock()
-            due = int((now - started) * plan.rate)
+            due = int((self._clock() - started) * plan.rate)
             while sent < due:
                 session = self._ready.popleft() if self._ready else self._one_more()
                 if session is None:
                     break
-                # Late from here on counts as latency: the request was due at its place in the schedule.
-                session.due = started + sent / plan.rate
+                # Waiting for the server counts as latency from the request's place in the schedule on; this side's own
+                # lateness is none of the server's, and is counted apart.
+                place = started + sent / plan.rate
+                if held_up:
+                    session.due = place
+                else:
+                    session.due = self._clock()
+                    self.result.sent_late.add(session.due - place)
                 sent += 1
                 self._send(session)
+            held_up = sent < due
             self._report(self.result.latency.count)
         self._closing = True
         while self._ready:

@@ -169,6 +169,9 @@ class Command(BaseCommand):
         )
         for name, latency in {"all": figures["latency_ms"], **figures["latency_ms_by_request"]}.items():
             write(f"  {name:10} " + "  ".join(f"{key} {value:.2f} ms" for key, value in latency.items()))
+        if result.sent_late.count:
+            late = figures["sent_late_ms"]
+            write(f"  sent late by this side itself: p50 {late['p50']:.2f} ms  p99 {late['p99']:.2f} ms")
         for name, count in figures["answers"].items():
             write(f"  {name:16} {count:,}")
         for name, label in (
