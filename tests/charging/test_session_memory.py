@@ -27,6 +27,7 @@ from apps.charging.services import session_memory
 from apps.charging.services.executor import Engine, Reply
 from apps.charging.services.rows import meters_from_text, meters_to_text
 from apps.charging.services.session_memory import Mark, SessionMemory
+from apps.subscribers.models import ResourceAssignment
 from tests.charging.online import MIB, item
 from tests.charging.stored import NOW, assert_books_are_right, default_balance, make_prepaid, request
 
@@ -108,6 +109,19 @@ def test_a_repeat_among_others_is_answered_alike_and_they_are_charged_once(says_
     assert again[1] == first[1]._replace(replayed=True)
     assert default_balance().amount_micros == 1_000_000 - 5 * 50_000
     assert_books_are_right()
+
+
+@pytest.mark.django_db(transaction=True)
+@SAYS_SO
+def test_a_repeat_is_answered_alike_after_the_number_was_given_up(says_so: bool) -> None:
+    make_prepaid()
+    text = request(Operation.EVENT, item("sms", 1))
+    (first,) = by_its_own_thread(Engine(), text)
+    ResourceAssignment.objects.update(end=NOW - timedelta(seconds=1))
+    (stranger,) = by_its_own_thread(Engine(), text._replace(session_id="another text"))
+    (again,) = by_its_own_thread(Engine(), text._replace(repeated=says_so))
+    assert stranger.result is Result.UNKNOWN_USER
+    assert again == first._replace(replayed=True)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -164,7 +164,7 @@ class BatchReading:
                 (self._dialect(_ACCOUNTS), together),
                 (self._dialect(_SESSION_MARKS), keys),
                 (self._dialect(_BARRED), subscriber_ids),
-                (self._dialect(_ANSWERS), self._perhaps_answered()),
+                (self._dialect(_ANSWERS), self._perhaps_answered(whose)),
             ],
         )
         self._take_accounts(accounts)
@@ -175,13 +175,23 @@ class BatchReading:
         self.barred = {row[0] for row in barred}
         return dict(answers)
 
-    def _perhaps_answered(self) -> list[str]:
-        """Digests of the requests that may have been answered before."""
+    def _perhaps_answered(self, whose: list[Owner]) -> list[str]:
+        """Digests of the requests that may have been answered before.
+
+        A repeat that is not among them shows when its answer cannot be stored a second time, which takes an account.
+        """
         return [
             digest
-            for request, key, digest in zip(self.requests, self.keys, self.digests, strict=True)
+            for request, key, digest, (account_id, _) in zip(
+                self.requests, self.keys, self.digests, whose, strict=True
+            )
             if request.operation not in WITHOUT_A_KEPT_ANSWER
-            and (self.look_all_up or request.repeated or self._is_not_the_next(request, key))
+            and (
+                self.look_all_up
+                or request.repeated
+                or account_id is None
+                or self._is_not_the_next(request, key)
+            )
         ]
 
     def _is_not_the_next(self, request: ChargingRequest, key: str | None) -> bool:
