@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
+
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import User
@@ -10,11 +12,13 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from apps.kernel.clock import utc_now
 from apps.mediation.models import CdrFile
 from apps.subscribers.models import Subscriber
 from bss_project.dashboard_figures import read_figures
+from bss_project.time_zone import operator_zone
 from tests.admin.world import make_usage, make_world
 from tests.factories import make_subscriber
 
@@ -85,15 +89,20 @@ def test_a_huge_table_is_never_counted(client, label):
     assert counting == []
 
 
+def _shown_day(moment: datetime) -> date:
+    """The day as the admin shows it and takes it, which near midnight is not that of UTC."""
+    return timezone.localdate(moment, operator_zone())
+
+
 def test_the_cdr_list_narrows_days_and_files_to_a_range_of_ids(client):
     make_world(subscribers=2, records=6, days=3)
     file = CdrFile.objects.filter(rated__gt=0).order_by("pk").first()
     assert file is not None
     by_file = client.get(address_of("mediation.cdr"), {"file": file.pk}).context["cl"]
     assert {row.file_id for row in by_file.result_list} == {file.pk}
-    day = file.first_start.date()
+    day = _shown_day(file.first_start)
     by_day = client.get(address_of("mediation.cdr"), {"start_from": day, "start_to": day}).context["cl"]
-    assert {row.start.date() for row in by_day.result_list} == {day}
+    assert {_shown_day(row.start) for row in by_day.result_list} == {day}
     assert any(
         "id" in sql and ">" in sql for sql in queries_of(client, address_of("mediation.cdr"), file=file.pk)
     )
@@ -103,9 +112,9 @@ def test_the_cdr_list_narrows_days_and_files_to_a_range_of_ids(client):
 
 def test_a_range_of_days_includes_its_last_day(client):
     make_world(subscribers=2, records=2, days=3)
-    day = CdrFile.objects.exclude(loaded_at=None).order_by("pk").first().loaded_at.date()
+    day = _shown_day(CdrFile.objects.exclude(loaded_at=None).order_by("pk").first().loaded_at)
     found = client.get(address_of("mediation.cdrfile"), {"loaded_at_from": day, "loaded_at_to": day})
-    assert {file.loaded_at.date() for file in found.context["cl"].result_list} == {day}
+    assert {_shown_day(file.loaded_at) for file in found.context["cl"].result_list} == {day}
     bills = client.get(
         address_of("billing.bill"), {"issued_on_from": "2000-01-01", "issued_on_to": "2000-01-02"}
     )
