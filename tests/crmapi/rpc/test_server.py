@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -36,7 +35,9 @@ from tests.crmapi.rpc.network import crm as service
 from tests.crmapi.rpc.stub import CrmStub
 from tests.diameter.certificates import certificate_files
 from tests.factories import make_cycle, make_plan
+from tests.interop.diameter.processes import RunningServer
 from tests.interop.grpc_server import authority, crm_server, other_authority
+from tests.patience import eventually
 
 CODE = grpc.StatusCode
 
@@ -261,6 +262,10 @@ class Writers:
         self._pool.shutdown()
 
 
+def _said(server: RunningServer, words: str) -> int:
+    return sum(words in line for line in server.log)
+
+
 def _whole() -> int:
     """How many subscribers there are, after having looked that each has everything and nothing else is left over."""
     count = Subscriber.objects.count()
@@ -301,10 +306,11 @@ def test_no_subscriber_is_half_created_by_a_server_that_is_killed(plan, database
 def test_a_server_that_is_stopped_answers_what_it_has_begun(plan, database_url):
     server = start(database_url, "--processes", "2")
     try:
+        # Each process says so for itself, and the first is served while another may still begin.
+        eventually(lambda: _said(server, "listening at") == 2, "both processes to listen")
         writers = Writers(server.port, plan)
         writers.wait_for(8)
-        server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(60) == 0
+        assert server.stop() == 0
         writers.end()
     finally:
         server.process.kill()
@@ -312,5 +318,5 @@ def test_a_server_that_is_stopped_answers_what_it_has_begun(plan, database_url):
     assert writers.codes <= {CODE.UNAVAILABLE, CODE.CANCELLED}
     # Everything that was done was answered: nobody is left in doubt.
     assert _whole() == len(writers.acknowledged)
-    assert sum("draining" in line for line in server.log) == 2
+    assert _said(server, "draining") == 2
     assert authority().exists()
