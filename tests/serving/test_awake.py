@@ -1,0 +1,101 @@
+"""Processors that are kept awake: by programs that take only the turns that nobody wants, and end with their parent."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from apps.serving.awake import CannotKeepAwake, keep_awake, round_trip
+from tests import python_processes
+from tests.patience import eventually, lives
+
+OWN = sorted(os.sched_getaffinity(0))
+CORE = OWN[-1]
+BUSY = "import time\nend = time.process_time() + 0.5\nwhile time.process_time() < end: pass"
+
+
+def _cpu_ticks(pid: int) -> int:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return int(fields[11]) + int(fields[12])
+
+
+@pytest.fixture
+def kept_awake():
+    """``manage.py keepawake`` for one core; the process, and the one that takes the core's turns."""
+    parent = python_processes.start(["manage.py", "keepawake", "--cores", str(CORE)], env={**os.environ})
+    children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
+    try:
+        eventually(lambda: _takes_turns(children.read_text().split()), "a program at idle priority")
+        (child,) = map(int, children.read_text().split())
+        yield parent, child
+    finally:
+        parent.kill()
+        parent.wait()
+
+
+def _takes_turns(pids: list[str]) -> bool:
+    # The trials before it end at once.
+    if len(pids) != 1:
+        return False
+    try:
+        before = _cpu_ticks(int(pids[0]))
+        time.sleep(0.05)
+        return os.sched_getscheduler(int(pids[0])) == os.SCHED_IDLE and _cpu_ticks(int(pids[0])) > before
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_a_core_is_kept_awake_at_idle_priority_until_sigterm(kept_awake):
+    parent, child = kept_awake
+    assert os.sched_getaffinity(child) == {CORE}
+    parent.send_signal(signal.SIGTERM)
+    assert parent.wait(30) == 0
+    assert not lives(child)
+
+
+def test_nothing_goes_on_when_the_parent_is_killed(kept_awake):
+    parent, child = kept_awake
+    parent.kill()
+    eventually(lambda: not lives(child), "the end of the program")
+
+
+def test_whoever_wants_the_core_has_it(kept_awake):
+    _, child = kept_awake
+    before = _cpu_ticks(child)
+    subprocess.run(
+        [sys.executable, "-S", "-c", BUSY], check=True, preexec_fn=lambda: os.sched_setaffinity(0, {CORE})
+    )
+    taken = (_cpu_ticks(child) - before) / os.sysconf("SC_CLK_TCK")
+    # Of the half second of computing that took place meanwhile; one of equal priority takes as much.
+    assert taken < 0.25
+
+
+def test_a_core_that_cannot_be_had_is_said_so_before_anything_runs():
+    said: list[str] = []
+    with pytest.raises(CannotKeepAwake, match="core 4096 at idle priority: Invalid argument"):
+        keep_awake([4096], said.append)
+    assert said == []
+
+
+def test_the_command_says_how_long_a_round_trip_takes_and_which_cores_there_are(
+    capsys: pytest.CaptureFixture[str],
+):
+    call_command("keepawake", "--measure")
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"A process that slept on core {CORE} answers one on core {OWN[0]} within ")
+    with pytest.raises(CommandError, match="--cores: core 4096 is not one of"):
+        call_command("keepawake", "--cores", "4096")
+
+
+def test_measuring_leaves_this_process_its_cores():
+    trip = round_trip(OWN, times=20)
+    assert trip.mean_ms > 0
+    assert trip.p99_ms > 0
+    assert sorted(os.sched_getaffinity(0)) == OWN
