@@ -18,6 +18,7 @@ from apps.kernel.errors import BssError
 from apps.serving.processes import Announce, keep_running
 
 _TURNS = Path(__file__).with_name("unwanted_turns.py")
+_CGROUPS = Path("/sys/fs/cgroup")
 _NOBODY = 0
 _GRACE_S = 5.0
 _PAUSE_S = 0.0005
@@ -68,12 +69,40 @@ def round_trip(cores: Sequence[int], times: int = _TIMES) -> RoundTrip:
 
 def keep_awake(cores: Sequence[int], announce: Announce) -> None:
     """Keep these cores awake until SIGTERM or SIGINT; who else wants one has it at once. Raises CannotKeepAwake."""
+    if (group := group_that_competes(Path("/proc/self/cgroup").read_text(), _CGROUPS)) is not None:
+        raise CannotKeepAwake(
+            f"the control group {group} has its share of the processors like any other, so keeping them awake here "
+            "would take turns from the others; run it in an idle one (systemd: a unit with CPUWeight=idle)"
+        )
     for core in cores:
         # Without a parent it ends at once, but only after having got its core and its priority.
         trial = subprocess.run(_turns_of(core, _NOBODY), capture_output=True, text=True)
         if trial.returncode != 0:
             raise CannotKeepAwake(trial.stderr.strip())
     keep_running([_turns_of(core, os.getpid()) for core in cores], "keepawake", _GRACE_S, announce)
+
+
+def group_that_competes(memberships: str, root: Path) -> str | None:
+    """The control group by which a process has processor time at the cost of others, whatever its own priority.
+
+    ``memberships`` are those of /proc/self/cgroup, ``root`` is where control groups are mounted (version 2, or the
+    ``cpu`` folder of version 1). None where the nearest group that shares out processor time is idle, or there is none.
+    """
+    for line in memberships.splitlines():
+        number, controllers, path = line.split(":", 2)
+        if number == "0":
+            mounted = root
+        elif "cpu" in controllers.split(","):
+            mounted = root / "cpu"
+        else:
+            continue
+        folder = mounted / path.lstrip("/")
+        while folder != mounted:
+            idle = folder / "cpu.idle"
+            if idle.is_file():
+                return None if idle.read_text().strip() == "1" else f"/{folder.relative_to(mounted)}"
+            folder = folder.parent
+    return None
 
 
 def _turns_of(core: int, parent_pid: int) -> list[str]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
 
-from apps.serving.awake import CannotKeepAwake, keep_awake, round_trip
+from apps.serving import awake
+from apps.serving.awake import CannotKeepAwake, group_that_competes, keep_awake, round_trip
 from tests import python_processes
 from tests.patience import eventually, lives
 
@@ -23,14 +26,31 @@ def _cpu_ticks(pid: int) -> int:
     return int(fields[11]) + int(fields[12])
 
 
-def _compute_beside(pid: int) -> float:
-    """Computes on the core for a second of its own time; how many the other had meanwhile."""
-    os.sched_setaffinity(0, {CORE})
-    began, end = _cpu_ticks(pid), time.thread_time() + 1.0
-    while time.thread_time() < end:
-        pass
-    os.sched_setaffinity(0, set(OWN))
-    return (_cpu_ticks(pid) - began) / os.sysconf("SC_CLK_TCK")
+COMPETITOR = """
+import os, sys, time
+os.sched_setaffinity(0, {int(sys.argv[1])})
+
+def ticks():
+    fields = open(f"/proc/{sys.argv[2]}/stat").read().rsplit(")", 1)[1].split()
+    return int(fields[11]) + int(fields[12])
+
+began, end = ticks(), time.thread_time() + 1.0
+while time.thread_time() < end:
+    pass
+print((ticks() - began) / os.sysconf("SC_CLK_TCK"))
+"""
+
+
+def _taken_from_a_competitor(pid: int) -> float:
+    """Seconds of processor time that the process has while one in another session computes on the core for a second."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", COMPETITOR, str(CORE), str(pid)],
+        check=True,
+        capture_output=True,
+        text=True,
+        start_new_session=True,
+    )
+    return float(done.stdout)
 
 
 @pytest.fixture
@@ -75,8 +95,34 @@ def test_nothing_goes_on_when_the_parent_is_killed(kept_awake):
 
 def test_whoever_wants_the_core_has_it(kept_awake):
     _, child = kept_awake
-    # One of equal priority would have as much.
-    assert _compute_beside(child) < 0.2
+    # One of equal priority would have as much, and so would one at idle priority in a session of equal priority.
+    assert _taken_from_a_competitor(child) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("idle", "competes"),
+    [
+        ({}, None),
+        ({"system.slice": "0"}, "/system.slice"),
+        ({"system.slice": "0", "system.slice/awake.service": "0"}, "/system.slice/awake.service"),
+        ({"system.slice": "0", "system.slice/awake.service": "1"}, None),
+    ],
+)
+@pytest.mark.parametrize(("membership", "folder"), [("0::", ""), ("1:cpu,cpuacct:", "cpu")])
+def test_a_control_group_counts_like_any_other_unless_it_is_idle(
+    tmp_path: Path, idle: dict[str, str], competes: str | None, membership: str, folder: str
+):
+    for group, value in idle.items():
+        (tmp_path / folder / group).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / group / "cpu.idle").write_text(f"{value}\n")
+    memberships = f"9:memory:/elsewhere\n{membership}/system.slice/awake.service\n"
+    assert group_that_competes(memberships, tmp_path) == competes
+
+
+def test_a_group_that_competes_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(awake, "group_that_competes", lambda *_: "/user.slice")
+    with pytest.raises(CannotKeepAwake, match=r"/user\.slice has its share .* CPUWeight=idle"):
+        keep_awake([CORE], print)
 
 
 def test_a_core_that_cannot_be_had_is_said_so_before_anything_runs():
