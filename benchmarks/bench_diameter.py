@@ -27,7 +27,7 @@ TITLE = "Diameter Gy server"
 DATABASES = ("mariadb",)
 
 REQUESTS = 60_000
-SINGLE_REQUESTS = 8_000
+SINGLE_REQUESTS = 6_000
 ROUNDS = 3
 RATE = 2_000
 RATE_S = 10
@@ -50,6 +50,7 @@ def main(setup: Setup) -> list[Measurement]:
     requests = setup.scaled(REQUESTS, 2_000)
     paced_s = max(3.0, RATE_S * min(setup.scale, 1.0))
     alone: list[float] = []
+    singly: list[float] = []
     paired: list[float] = []
     paced: list[dict[str, float]] = []
     sent_late: list[float] = []
@@ -71,6 +72,11 @@ def main(setup: Setup) -> list[Measurement]:
             round_trips.append(trips_ms)
             setup.progress(f"closed loop, one process, round {number} of {ROUNDS}")
             alone.append(load(server, accounts, requests)["requests_per_second"])
+            setup.progress(f"a transaction a request, round {number} of {ROUNDS}")
+            # Right after it, while the other server has nothing to do: some minutes later the machine is another one.
+            with Server(BSS_CHARGING_BATCH_SIZE="1") as one_by_one:
+                few = setup.scaled(SINGLE_REQUESTS, 1_000)
+                singly.append(load(one_by_one, accounts, few)["requests_per_second"])
             if number == ROUNDS:
                 before_kb = server.resident_kb()
                 lasting = setup.scaled(LASTING_REQUESTS, 4_000)
@@ -81,9 +87,6 @@ def main(setup: Setup) -> list[Measurement]:
             load(server, accounts, requests // 5)
             setup.progress(f"closed loop, two processes, round {number} of {ROUNDS}")
             paired.append(load(server, accounts, requests)["requests_per_second"])
-    with Server(BSS_CHARGING_BATCH_SIZE="1") as server:
-        setup.progress("a transaction a request")
-        single = load(server, accounts, setup.scaled(SINGLE_REQUESTS, 1_000))["requests_per_second"]
     _check_the_books()
     peak_mb = after_kb * 1024 / 1e6
     enough_cores = len(CORES) >= CORES_FOR_SCALING
@@ -97,10 +100,10 @@ def main(setup: Setup) -> list[Measurement]:
             "CCR/s",
             peak_mb,
             against="a transaction a request",
-            baseline=single,
+            baseline=median(singly),
             at_least=6_000,
             ratio_at_least=5.0,
-            note=_rounds(alone, ",.0f"),
+            note=f"{_rounds(alone, ',.0f')}; the other of {', '.join(format(figure, ',.0f') for figure in singly)}",
         ),
         Measurement(
             f"p99 at {RATE:,}/s",
