@@ -18,6 +18,7 @@ from apps.kernel.errors import BssError
 from apps.serving.processes import Announce, keep_running
 
 _TURNS = Path(__file__).with_name("unwanted_turns.py")
+_MEMBERSHIPS = Path("/proc/self/cgroup")
 _CGROUPS = Path("/sys/fs/cgroup")
 _NOBODY = 0
 _GRACE_S = 5.0
@@ -27,7 +28,7 @@ _ECHO = "import os\nwhile octets := os.read(0, 1): os.write(1, octets)"
 
 
 class CannotKeepAwake(BssError):
-    """The system does not let a process compute at idle priority on a core of its choice."""
+    """The system does not let a process compute at idle priority on a core of its choice, or only at others' cost."""
 
     code = "cannot_keep_awake"
 
@@ -69,7 +70,8 @@ def round_trip(cores: Sequence[int], times: int = _TIMES) -> RoundTrip:
 
 def keep_awake(cores: Sequence[int], announce: Announce) -> None:
     """Keep these cores awake until SIGTERM or SIGINT; who else wants one has it at once. Raises CannotKeepAwake."""
-    if (group := group_that_competes(Path("/proc/self/cgroup").read_text(), _CGROUPS)) is not None:
+    memberships = _MEMBERSHIPS.read_text() if _MEMBERSHIPS.is_file() else ""
+    if (group := group_that_competes(memberships, _CGROUPS)) is not None:
         raise CannotKeepAwake(
             f"the control group {group} has its share of the processors like any other, so keeping them awake here "
             "would take turns from the others; run it in an idle one (systemd: a unit with CPUWeight=idle)"

@@ -32,6 +32,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if not hasattr(os, "sched_setaffinity"):
+            raise CommandError("this system does not let a process choose its core")
         try:
             cores = cores_from_text(options["cores"]) or tuple(sorted(os.sched_getaffinity(0)))
         except BssError as error:
