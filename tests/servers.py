@@ -14,6 +14,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def find_program(*names: str) -> str:
     raise ServerFailed(f"{' or '.join(names)} was not found; ./run test installs it (as root)")
 
 
-class Server:
+class Server(ABC):
     """A server process in a folder of its own. Sub-classes say how to start it and when it answers."""
 
     name = "server"
@@ -54,12 +55,13 @@ class Server:
         self.port = 0
         self.process: subprocess.Popen[bytes] | None = None
 
+    @abstractmethod
     def command(self) -> list[str]:
-        raise NotImplementedError
+        """What starts the server, with its arguments."""
 
+    @abstractmethod
     def probe(self) -> None:
         """Talk to the server once; raises when it does not answer yet."""
-        raise NotImplementedError
 
     @property
     def log_path(self) -> Path:

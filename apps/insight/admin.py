@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABCMeta, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -9,6 +10,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Max, Min, QuerySet, Sum
+from django.forms.widgets import MediaDefiningClass
 from django.http import HttpRequest, HttpResponse
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import display
@@ -27,7 +29,11 @@ MOST_SETS = 8
 KINDS = {ONLINE_USAGE: "Usage in real time", "top_up": "Top-up", "usage": "Usage of records"}
 
 
-class ChartsAbove(ReadOnlyAdmin):
+class _AbstractAdmin(ABCMeta, MediaDefiningClass):
+    """An admin that cannot be registered before it has everything it promises."""
+
+
+class ChartsAbove(ReadOnlyAdmin, metaclass=_AbstractAdmin):
     """A list of sums by day with facts and charts of the newest month that the filters leave."""
 
     list_before_template = "admin/backoffice/charts.html"
@@ -36,11 +42,13 @@ class ChartsAbove(ReadOnlyAdmin):
     class Media:
         js = ("unfold/js/chart/chart.js",)
 
+    @abstractmethod
     def charts(self, rows: QuerySet, days: list[date]) -> list[dict[str, Any]]:
-        raise NotImplementedError
+        """Charts of the rows, which are of these days."""
 
+    @abstractmethod
     def facts(self, rows: QuerySet, days: list[date]) -> list[Fact]:
-        raise NotImplementedError
+        """What the rows, which are of these days, come to."""
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         response = super().changelist_view(request, extra_context)

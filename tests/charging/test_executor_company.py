@@ -59,6 +59,11 @@ class Office:
     def begun(self, *sizes: int) -> None:
         eventually(lambda: self.engine.sizes == [*sizes], f"batches of {sizes}")
 
+    def begins(self, *sizes: int) -> None:
+        """As many requests come as the last of these batches holds, and it is begun."""
+        self.ask(sizes[-1])
+        self.begun(*sizes)
+
     def open_all(self) -> None:
         for gate in self.engine.gates:
             gate.set()
@@ -86,15 +91,13 @@ def office() -> Iterator[Office]:
 
 
 def test_a_lone_request_is_taken_at_once(office: Office, patient: None) -> None:
-    office.ask(1)
-    office.begun(1)
+    office.begins(1)
 
 
 def test_a_batch_beside_one_in_flight_is_begun_with_six_and_a_third_with_twelve(
     office: Office, patient: None
 ) -> None:
-    office.ask(1)
-    office.begun(1)
+    office.begins(1)
     office.ask(5)
     assert office.executor.queued == 5
     office.ask(1)
@@ -106,31 +109,24 @@ def test_a_batch_beside_one_in_flight_is_begun_with_six_and_a_third_with_twelve(
 
 
 def test_what_waits_is_taken_when_the_batch_in_flight_ends(office: Office, patient: None) -> None:
-    office.ask(1)
-    office.begun(1)
+    office.begins(1)
     office.ask(3)
     office.engine.gates[0].set()
     office.begun(1, 3)
 
 
 def test_nobody_waits_long_for_a_batch_that_hangs(office: Office) -> None:
-    office.ask(1)
-    office.begun(1)
-    office.ask(1)
-    office.begun(1, 1)
-    office.ask(1)
-    office.begun(1, 1, 1)
+    office.begins(1)
+    office.begins(1, 1)
+    office.begins(1, 1, 1)
 
 
 def test_a_full_batch_needs_no_more_company(patient: None) -> None:
     office = Office(batch_size=2)
     with office.executor:
-        office.ask(1)
-        office.begun(1)
-        office.ask(2)
-        office.begun(1, 2)
-        office.ask(2)
-        office.begun(1, 2, 2)
+        office.begins(1)
+        office.begins(1, 2)
+        office.begins(1, 2, 2)
         office.answered()
 
 
@@ -147,8 +143,7 @@ def test_requests_of_a_subscriber_in_hand_wait_and_keep_nobody_else_waiting(offi
 def test_what_is_left_of_a_large_heap_is_taken_by_the_next_writer(patient: None) -> None:
     office = Office(batch_size=4)
     with office.executor:
-        office.ask(1)
-        office.begun(1)
+        office.begins(1)
         waiting = threading.Event()
         sink = _Sink(10, waiting)
         asked = [
@@ -177,8 +172,7 @@ class _Sink:
 def test_what_waits_for_company_is_charged_before_the_executor_stops(patient: None) -> None:
     office = Office()
     office.executor.start()
-    office.ask(1)
-    office.begun(1)
+    office.begins(1)
     office.ask(3)
     ended = threading.Thread(target=office.executor.stop)
     ended.start()
