@@ -5,11 +5,19 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 
-from apps.charging.services import lines
+from apps.charging.models import Payer
+from apps.charging.services import line_rows, lines
+from apps.charging.services.line_rows import lines_of_rows, read_line_rows
 from apps.charging.services.lines import Directory, Number
-from apps.subscribers.models import PlanAssignment, ResourceAssignment
+from apps.charging.services.remembered import ASKED_LATELY_S
+from apps.charging.services.terms import Terms
+from apps.charging.services.usage import lines_of
+from apps.rating.models import PricePlanService
+from apps.subscribers.models import BundleAssignment, PlanAssignment, ResourceAssignment
 from tests.charging.stored import NOW, make_prepaid, msisdn
+from tests.factories import make_bundle
 
 pytestmark = pytest.mark.django_db
 REMEMBERED_S = 20
@@ -48,6 +56,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[list[object]]:
         return select_in(sql, values)
 
     monkeypatch.setattr(lines, "select_in", watched)
+    monkeypatch.setattr(line_rows, "select_in", watched)
     return asked
 
 
@@ -71,12 +80,31 @@ def test_what_is_in_use_is_read_ahead_so_that_no_request_has_to(
         asked.clear()
 
 
-def test_what_nobody_asks_for_is_not_read_ahead(directory: Directory, clock: Clock) -> None:
+def test_what_nobody_has_asked_for_in_a_while_is_not_read_ahead(directory: Directory, clock: Clock) -> None:
     make_prepaid()
     look_up(directory, number())
-    look_up(directory, number())
-    clock.now += REMEMBERED_S * 0.8
+    read_ahead = 0
+    for _ in range(100):
+        clock.now += REMEMBERED_S * 0.8
+        read_ahead += directory.refresh(NOW)
+    most = 2 * ASKED_LATELY_S / (REMEMBERED_S * 0.8)
+    assert 2 <= read_ahead <= 2 * (most + 1)
     assert directory.refresh(NOW) == 0
+
+
+def test_what_is_asked_for_now_and_then_is_read_ahead_in_between(
+    directory: Directory, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_prepaid()
+    look_up(directory, number())
+    for _ in range(5):
+        for _ in range(10):
+            clock.now += REMEMBERED_S * 0.8
+            directory.refresh(NOW)
+        with monkeypatch.context() as watching:
+            asked = reads(watching)
+            look_up(directory, number())
+            assert asked == []
 
 
 def test_without_reading_ahead_it_is_read_when_it_is_too_old(
@@ -110,8 +138,8 @@ def test_what_is_forgotten_while_it_is_read_ahead_is_not_remembered_as_it_was(
     look_up(directory, number())
     read_lines = directory._read_lines
 
-    def changed_meanwhile(ids, now):  # type: ignore[no-untyped-def]
-        found = read_lines(ids, now)
+    def changed_meanwhile(*arguments):  # type: ignore[no-untyped-def]
+        found = read_lines(*arguments)
         PlanAssignment.objects.filter(subscriber=line).update(end=NOW - timedelta(days=40))
         directory.forget_lines([line.pk])
         return found
@@ -134,3 +162,57 @@ def test_many_are_read_ahead_in_portions(
     asked = reads(monkeypatch)
     assert directory.refresh(NOW) == 10
     assert sorted(len(keys) for keys in asked) == [1, 1, 2, 2, 2, 2]
+
+
+def test_a_line_that_is_as_it_was_is_not_made_again(directory: Directory, clock: Clock) -> None:
+    same, other = make_prepaid(1), make_prepaid(2)
+    before = directory.lines([same.pk, other.pk], NOW)
+    PlanAssignment.objects.filter(subscriber=other).update(end=NOW - timedelta(days=40))
+    clock.now += REMEMBERED_S * 0.8
+    assert directory.refresh(NOW) == 2
+    after = directory.lines([same.pk, other.pk], NOW)
+    assert after[same.pk] is before[same.pk]
+    assert after[other.pk].plans == ()
+
+
+def test_what_a_plan_grants_is_read_again_although_the_lines_are_as_they_were(
+    directory: Directory, clock: Clock
+) -> None:
+    line = make_prepaid()
+    assert directory.lines([line.pk], NOW)[line.pk].plans[0].grants == {}
+    PricePlanService.objects.filter(service__code="sms").update(free_units=30)
+    clock.now += REMEMBERED_S * 0.8
+    directory.refresh(NOW)
+    assert [grant.units for grant in directory.lines([line.pk], NOW)[line.pk].plans[0].grants["sms"]] == [30]
+
+
+def test_a_subscriber_who_gets_an_account_later_has_a_line_then(directory: Directory, clock: Clock) -> None:
+    line = make_prepaid()
+    payer = Payer.objects.get(subscriber=line)
+    payer.delete()
+    assert directory.lines([line.pk], NOW) == {}
+    Payer.objects.create(subscriber=line, account=payer.account)
+    clock.now += REMEMBERED_S * 0.8
+    directory.refresh(NOW)
+    assert directory.lines([line.pk], NOW)[line.pk].account_id == payer.account_id
+
+
+@pytest.mark.parametrize("bundles", [0, 1, 3, 40], ids=lambda count: f"{count} bundles")
+def test_a_line_of_a_row_is_the_line_that_files_are_charged_on(bundles: int) -> None:
+    line, other = make_prepaid(1), make_prepaid(2)
+    bundle = make_bundle("B", sms=5)
+    for number_ in range(bundles):
+        begin = NOW - timedelta(days=20, hours=number_)
+        end = None if number_ % 2 else NOW + timedelta(microseconds=number_)
+        BundleAssignment.objects.create(subscriber=line, bundle=bundle, start=begin, end=end)
+    first, last = NOW - timedelta(days=32), NOW + timedelta(days=1)
+    if connection.vendor == "mysql":
+        with connection.cursor() as cursor:
+            # What MySQL 8 does unless it is told otherwise.
+            cursor.execute("SET SESSION group_concat_max_len = 1024")
+    rows = read_line_rows([line.pk, other.pk], first, last)
+    accounts = {pk: row.account_id for pk, row in rows.items()}
+    wanted = lines_of(sorted(accounts), accounts, first, last)
+    assert lines_of_rows(rows.values(), first, last, Terms.nothing()) == wanted
+    assert len(wanted[line.pk].bundles) == bundles
+    assert rows[line.pk].is_whole == (bundles < 40)

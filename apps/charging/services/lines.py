@@ -5,36 +5,36 @@ What may not be late (whether the subscriber is barred, what the account holds) 
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import connection
 
-from apps.charging.domain.balances import Group
-from apps.charging.domain.requests import FinalUnit, FinalUnitAction
-from apps.charging.domain.state import QuotaPolicy as Policy
 from apps.charging.domain.state import World
-from apps.charging.domain.usage_book import Line, ServiceInfo
-from apps.charging.models import Balance, QuotaPolicy, SharedGroup, SharedGroupTerms
+from apps.charging.domain.usage_book import Line
+from apps.charging.services.line_rows import LineRow, lines_of_rows, read_line_rows
+from apps.charging.services.remembered import Remembered
 from apps.charging.services.rows import instant_text
-from apps.charging.services.triggers import read_trigger_book
-from apps.charging.services.usage import Terms, lines_of
-from apps.rating.models import Service, Tenant
+from apps.charging.services.terms import Terms
+from apps.charging.services.world import Sharing, Tenants, read_world
 from apps.storage.reads import select_in
 from apps.subscribers.models import Resource
 
 SESSIONS_AT_MOST = timedelta(days=32)
 """Price plans that ended longer ago than this are not looked up: no session is that old."""
-_MOST_REMEMBERED = 200_000
 # The part of its time after which what is used is read ahead; the rest is for doing so.
 _AHEAD = 0.75
 # Computing for one statement's rows keeps the interpreter from requests that wait.
 _REFRESHED_AT_ONCE = 100
+
+Item = TypeVar("Item")
+HeldNumber = tuple[float, int | None]
+"""When it was read, and whose it is."""
+HeldLine = tuple[float, Line | None, LineRow | None, Terms]
+"""When it was read, the line, and the row and the terms that it was made of."""
 
 
 class Number(NamedTuple):
@@ -42,25 +42,6 @@ class Number(NamedTuple):
 
     kind: str
     value: str
-
-
-Tenants = dict[int, tuple[str, ZoneInfo]]
-Item = TypeVar("Item")
-
-
-class Sharing(NamedTuple):
-    """Shared groups: by account those it is in, by group its accounts."""
-
-    groups_of: dict[int, frozenset[int]]
-    accounts_of: dict[int, frozenset[int]]
-
-    def together(self, account_ids: Iterable[int]) -> set[int]:
-        """These accounts and all that share a balance with one of them."""
-        found = set(account_ids)
-        for account_id in list(found):
-            for group_id in self.groups_of.get(account_id, ()):
-                found |= self.accounts_of[group_id]
-        return found
 
 
 class Directory:
@@ -72,120 +53,92 @@ class Directory:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._lock = threading.Lock()
-        self._numbers: dict[Number, tuple[float, int | None]] = {}
-        self._lines: dict[int, tuple[float, Line | None]] = {}
+        self._numbers: Remembered[Number, HeldNumber] = Remembered()
+        self._lines: Remembered[int, HeldLine] = Remembered()
         self._world: tuple[float, World, Sharing, Tenants] | None = None
         self._terms: tuple[float, Terms] | None = None
-        self._numbers_due: dict[Number, tuple[float, int | None]] = {}
-        self._lines_due: dict[int, tuple[float, Line | None]] = {}
 
     def forget(self) -> None:
         """Read everything anew from now on; for the process that has just changed something."""
-        with self._lock:
-            self._numbers.clear()
-            self._lines.clear()
-            self._world = None
-            self._terms = None
+        self._numbers.forget()
+        self._lines.forget()
+        self._world = None
+        self._terms = None
 
     def forget_lines(self, subscriber_ids: Iterable[int]) -> None:
         """Read these subscribers' plans anew: somebody has just changed them."""
-        with self._lock:
-            for subscriber_id in subscriber_ids:
-                self._lines.pop(subscriber_id, None)
+        self._lines.forget(list(subscriber_ids))
 
     def refresh(self, now: datetime) -> int:
-        """Read anew what was used and is nearly too old; how many numbers and lines that were.
+        """Read anew what is in use and nearly too old; how many numbers and lines that were.
 
         For a thread of its own. What is forgotten meanwhile stays forgotten.
         """
-        numbers, self._numbers_due = self._numbers_due, {}
-        lines, self._lines_due = self._lines_due, {}
-        began = self._clock()
+        began, soon = self._clock(), self._soon()
+        numbers = self._numbers.due(began, soon)
         for some in _portions(list(numbers)):
             stamp = self._clock()
             owners = self._read_numbers(some, now + timedelta(seconds=stamp - began))
-            with self._lock:
-                for number in some:
-                    if self._numbers.get(number) is numbers[number]:
-                        self._numbers[number] = (stamp, owners.get(number))
-        world, stamp = self._world, self._clock()
-        if world is not None and world[0] < self._soon():
-            fresh_world = (stamp, *_read_world())
-            with self._lock:
-                if self._world is world:
-                    self._world = fresh_world
-        terms = self._terms
-        if terms is not None and terms[0] < self._soon():
-            self._terms = None
+            self._numbers.renew({number: (stamp, owners.get(number)) for number in some}, numbers, stamp)
+        self._refresh_world(soon)
+        terms = self._terms_since(soon)
+        lines = self._lines.due(began, soon)
         for ids in _portions(list(lines)):
             stamp = self._clock()
-            found = self._read_lines(ids, now + timedelta(seconds=stamp - began))
-            with self._lock:
-                for subscriber_id in ids:
-                    if self._lines.get(subscriber_id) is lines[subscriber_id]:
-                        self._lines[subscriber_id] = (stamp, found.get(subscriber_id))
+            fresh = self._read_lines(ids, now + timedelta(seconds=stamp - began), stamp, terms, lines)
+            self._lines.renew(fresh, lines, stamp)
         return len(numbers) + len(lines)
 
     def subscribers(self, numbers: Collection[Number], now: datetime) -> dict[Number, int | None]:
         """The subscriber who has each number now, or None."""
-        oldest, soon = self._oldest(), self._soon()
-        found: dict[Number, int | None] = {}
-        missing = []
-        for number in numbers:
-            known = self._numbers.get(number)
-            if known is None or known[0] < oldest:
-                missing.append(number)
-                continue
-            found[number] = known[1]
-            if known[0] < soon:
-                self._numbers_due[number] = known
+        oldest = self._oldest()
+        known, missing = self._numbers.look_up(numbers, oldest)
+        found = {number: held[1] for number, held in known.items()}
         if missing:
-            read = self._read_numbers(missing, now)
             stamp = self._clock()
-            self._make_room(self._numbers)
+            owners = self._read_numbers(missing, now)
             for number in missing:
-                found[number] = read.get(number)
-                self._numbers[number] = (stamp, found[number])
+                found[number] = owners.get(number)
+            self._numbers.keep({number: (stamp, owners.get(number)) for number in missing}, stamp, oldest)
         return found
 
     def lines(self, subscriber_ids: Collection[int], now: datetime) -> dict[int, Line]:
         """The lines of these subscribers; those without an account are absent."""
-        oldest, soon = self._oldest(), self._soon()
-        found: dict[int, Line] = {}
-        missing = []
-        for subscriber_id in subscriber_ids:
-            known = self._lines.get(subscriber_id)
-            if known is None or known[0] < oldest:
-                missing.append(subscriber_id)
-                continue
-            if known[1] is not None:
-                found[subscriber_id] = known[1]
-            if known[0] < soon:
-                self._lines_due[subscriber_id] = known
+        oldest = self._oldest()
+        known, missing = self._lines.look_up(subscriber_ids, oldest)
         if missing:
-            read = self._read_lines(missing, now)
             stamp = self._clock()
-            self._make_room(self._lines)
-            for subscriber_id in missing:
-                line = read.get(subscriber_id)
-                self._lines[subscriber_id] = (stamp, line)
-                if line is not None:
-                    found[subscriber_id] = line
-        return found
+            read = self._read_lines(missing, now, stamp, self._terms_since(oldest), {})
+            self._lines.keep(read, stamp, oldest)
+            known.update(read)
+        return {subscriber_id: held[1] for subscriber_id, held in known.items() if held[1] is not None}
 
     def world(self) -> tuple[World, Sharing, Tenants]:
         """Services, policies, shared groups and triggers; who shares what; code and time zone of tenants by id."""
         known = self._world
         if known is None or known[0] < self._oldest():
-            known = self._world = (self._clock(), *_read_world())
+            known = self._world = (self._clock(), *read_world())
         return known[1:]
 
-    def _known_terms(self) -> Terms:
-        known = self._terms
-        if known is None or known[0] < self._oldest():
-            known = self._terms = (self._clock(), Terms.nothing())
-        return known[1]
+    def _refresh_world(self, soon: float) -> None:
+        known, stamp = self._world, self._clock()
+        if known is not None and known[0] < soon:
+            fresh = (stamp, *read_world())
+            if self._world is known:
+                self._world = fresh
+
+    def _terms_since(self, oldest: float) -> Terms:
+        """The terms as they were at ``oldest`` or later, the same object for as long as nothing in them has changed."""
+        known, stamp = self._terms, self._clock()
+        if known is not None and known[0] >= oldest:
+            return known[1]
+        terms = Terms.nothing() if known is None else known[1].read_again()
+        if self._terms is known:
+            self._terms = (stamp, terms)
+            if known is not None and terms is not known[1]:
+                # Some lines grant what they should not any more.
+                self._lines.forget()
+        return terms
 
     def _oldest(self) -> float:
         return self._clock() - float(settings.CHARGING_DIRECTORY_REFRESH_S)
@@ -193,23 +146,30 @@ class Directory:
     def _soon(self) -> float:
         return self._clock() - float(settings.CHARGING_DIRECTORY_REFRESH_S) * _AHEAD
 
-    def _make_room(
-        self, remembered: dict[Number, tuple[float, int | None]] | dict[int, tuple[float, Line | None]]
-    ) -> None:
-        if len(remembered) > _MOST_REMEMBERED:
-            remembered.clear()
-            self._numbers_due.clear()
-            self._lines_due.clear()
-
-    def _read_lines(self, subscriber_ids: Collection[int], now: datetime) -> dict[int, Line]:
-        accounts = dict(
-            select_in(
-                "SELECT subscriber_id, account_id FROM charging_payer WHERE subscriber_id IN ({values})",
-                subscriber_ids,
-            )
-        )
-        since, until = now - SESSIONS_AT_MOST, now + timedelta(days=1)
-        return lines_of(sorted(accounts), accounts, since, until, self._known_terms())
+    @staticmethod
+    def _read_lines(
+        subscriber_ids: Collection[int],
+        now: datetime,
+        stamp: float,
+        terms: Terms,
+        former: Mapping[int, HeldLine],
+    ) -> dict[int, HeldLine]:
+        """The lines as they are now; made anew unless they were made of the same row and terms."""
+        first, last = now - SESSIONS_AT_MOST, now + timedelta(days=1)
+        rows = read_line_rows(subscriber_ids, first, last)
+        found: dict[int, HeldLine] = {}
+        changed = []
+        for subscriber_id in subscriber_ids:
+            row, held = rows.get(subscriber_id), former.get(subscriber_id)
+            if row is None:
+                found[subscriber_id] = (stamp, None, None, terms)
+            elif held is not None and held[3] is terms and held[2] == row and row.is_whole:
+                found[subscriber_id] = (stamp, held[1], row, terms)
+            else:
+                changed.append(row)
+        for subscriber_id, line in lines_of_rows(changed, first, last, terms).items():
+            found[subscriber_id] = (stamp, line, rows[subscriber_id], terms)
+        return found
 
     @staticmethod
     def _read_numbers(numbers: list[Number], now: datetime) -> dict[Number, int]:
@@ -235,52 +195,3 @@ def _portions(items: list[Item]) -> Iterator[list[Item]]:
 
 def _quoted_end() -> str:
     return str(connection.ops.quote_name("end"))
-
-
-def _read_world() -> tuple[World, Sharing, Tenants]:
-    services = {
-        code: ServiceInfo(service_id, category, type_of_record)
-        for service_id, code, category, type_of_record in Service.objects.values_list(
-            "id", "code", "category", "type_of_record"
-        )
-    }
-    policies = {
-        (policy.service.code, policy.price_plan_id or 0): _policy(policy)
-        for policy in QuotaPolicy.objects.select_related("service").order_by("pk")
-    }
-    terms: dict[int, dict[int, tuple[str, str]]] = {
-        pk: {} for pk in SharedGroup.objects.values_list("pk", flat=True)
-    }
-    for row in SharedGroupTerms.objects.all():
-        terms[row.group_id][row.account_id or 0] = (row.strategy, row.rating_subject)
-    groups_of: dict[int, set[int]] = {}
-    accounts_of: dict[int, set[int]] = {}
-    if terms:
-        for group_id, account_id in Balance.groups.through.objects.values_list(
-            "sharedgroup_id", "balance__account_id"
-        ):
-            groups_of.setdefault(account_id, set()).add(group_id)
-            accounts_of.setdefault(group_id, set()).add(account_id)
-    shared = {pk: Group(pk, by_account) for pk, by_account in terms.items()}
-    world = World(services, policies, shared, read_trigger_book())
-    sharing = Sharing(
-        {account_id: frozenset(groups) for account_id, groups in groups_of.items()},
-        {group_id: frozenset(accounts) for group_id, accounts in accounts_of.items()},
-    )
-    tenants = {
-        tenant_id: (code, ZoneInfo(time_zone))
-        for tenant_id, code, time_zone in Tenant.objects.values_list("id", "code", "time_zone")
-    }
-    return world, sharing, tenants
-
-
-def _policy(row: QuotaPolicy) -> Policy:
-    filters = tuple(rule.strip() for rule in row.filters.split(";") if rule.strip())
-    return Policy(
-        row.default_units,
-        row.max_units,
-        row.validity_s,
-        row.quota_holding_s,
-        row.threshold_percent,
-        FinalUnit(FinalUnitAction(row.final_action), row.redirect_address, filters),
-    )

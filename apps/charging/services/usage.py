@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
-from zoneinfo import ZoneInfo
 
 from django.db import connection
 
@@ -14,18 +13,16 @@ from apps.charging.domain.usage_book import (
     NO_END,
     BundlePeriod,
     CounterKey,
-    Grant,
     Holding,
     Line,
     PlanPeriod,
     ServiceInfo,
     UsageBook,
-    in_order_of_use,
 )
 from apps.charging.models import Account, AllowanceCounter, LedgerEntry
 from apps.charging.services.ledger import Movement, post_movements
-from apps.kernel.periods import local_midnight
-from apps.rating.models import BundleService, PricePlan, PricePlanService, Service, Tenant
+from apps.charging.services.terms import Terms
+from apps.rating.models import Service
 from apps.storage.bulk import insert_rows
 from apps.storage.reads import select_in
 from apps.storage.upserts import update_few
@@ -92,7 +89,7 @@ def _read_holdings(msisdns: Collection[str], first: datetime, last: datetime, *,
         if line is not None:
             holdings[msisdn].append(Holding(start, end or NO_END, line))
     return KnownHoldings(
-        subscriber_ids, accounts, {msisdn: _in_order(periods) for msisdn, periods in holdings.items()}
+        subscriber_ids, accounts, {msisdn: in_order(periods) for msisdn, periods in holdings.items()}
     )
 
 
@@ -161,18 +158,6 @@ def _payers(subscriber_ids: list[int], *, lock: bool) -> dict[int, int]:
     )
 
 
-class Terms(NamedTuple):
-    """What is read once: of a plan its subject, expiry and free units, of a bundle these, of a tenant code and zone."""
-
-    plans: dict[int, tuple[str, datetime, dict[str, tuple[Grant, ...]]]]
-    bundles: dict[int, dict[str, tuple[Grant, ...]]]
-    tenants: dict[int, tuple[str, ZoneInfo]]
-
-    @classmethod
-    def nothing(cls) -> Terms:
-        return cls({}, {}, {})
-
-
 def lines_of(
     subscriber_ids: list[int],
     accounts: Mapping[int, int],
@@ -190,9 +175,7 @@ def lines_of(
     rows = select_in(
         "SELECT id, mode, tenant_id FROM charging_account WHERE id IN ({values})", set(accounts.values())
     )
-    if not known.tenants.keys() >= {tenant_id for _, _, tenant_id in rows}:
-        for tenant_id, code, time_zone in Tenant.objects.values_list("pk", "code", "time_zone"):
-            known.tenants[tenant_id] = (code, ZoneInfo(time_zone))
+    known.learn_tenants({tenant_id for _, _, tenant_id in rows})
     owners = {
         account_id: (mode == Account.Mode.PREPAID, *known.tenants[tenant_id])
         for account_id, mode, tenant_id in rows
@@ -202,76 +185,39 @@ def lines_of(
             subscriber_id,
             account_id,
             *owners[account_id],
-            _in_order(plans.get(subscriber_id, ())),
-            _in_order(bundles.get(subscriber_id, ())),
+            in_order(plans.get(subscriber_id, ())),
+            in_order(bundles.get(subscriber_id, ())),
         )
         for subscriber_id, account_id in accounts.items()
         if account_id in owners
     }
 
 
-def _in_order(periods: Sequence[Period]) -> tuple[Period, ...]:
+def in_order(periods: Sequence[Period]) -> tuple[Period, ...]:
+    """The periods as they begin."""
     return tuple(periods) if len(periods) < 2 else tuple(sorted(periods, key=_start))
 
 
 def _plan_periods(
-    subscriber_ids: Collection[int], first: datetime, last: datetime, known: Terms
+    subscriber_ids: Collection[int], first: datetime, last: datetime, terms: Terms
 ) -> dict[int, list[PlanPeriod]]:
-    terms = known.plans
     rows = plan_periods(subscriber_ids, first, last)
-    _add_plan_terms(terms, {plan_id for _, plan_id, _, _ in rows} - terms.keys())
+    terms.learn_plans({plan_id for _, plan_id, _, _ in rows})
     periods: dict[int, list[PlanPeriod]] = defaultdict(list)
     for subscriber_id, plan_id, start, end in rows:
-        subject, expires, grants = terms[plan_id]
-        ends = expires if end is None or end > expires else end
-        periods[subscriber_id].append(PlanPeriod(start, ends, plan_id, subject, grants))
+        periods[subscriber_id].append(terms.plan_period(plan_id, start, end))
     return periods
-
-
-def _add_plan_terms(
-    terms: dict[int, tuple[str, datetime, dict[str, tuple[Grant, ...]]]], plan_ids: set[int]
-) -> None:
-    if not plan_ids:
-        return
-    grants = _grants(PricePlanService.objects.filter(price_plan_id__in=plan_ids), "price_plan_id", "plan")
-    for plan in PricePlan.objects.filter(pk__in=plan_ids).select_related("tenant"):
-        expires = local_midnight(plan.expiration_date, plan.tenant.zone) if plan.expiration_date else NO_END
-        terms[plan.pk] = (f"*plan:{plan.code}", expires, grants.get(plan.pk, {}))
 
 
 def _bundle_periods(
-    subscriber_ids: Collection[int], first: datetime, last: datetime, known: Terms
+    subscriber_ids: Collection[int], first: datetime, last: datetime, terms: Terms
 ) -> dict[int, list[BundlePeriod]]:
-    grants = known.bundles
     rows = bundle_periods(subscriber_ids, first, last)
-    missing = {bundle_id for _, bundle_id, _, _ in rows} - grants.keys()
-    if missing:
-        grants.update(_grants(BundleService.objects.filter(bundle_id__in=missing), "bundle_id", "bundle"))
-        for bundle_id in missing:
-            grants.setdefault(bundle_id, {})
+    terms.learn_bundles({bundle_id for _, bundle_id, _, _ in rows})
     periods: dict[int, list[BundlePeriod]] = defaultdict(list)
     for subscriber_id, bundle_id, start, end in rows:
-        periods[subscriber_id].append(BundlePeriod(start, end or NO_END, grants[bundle_id]))
+        periods[subscriber_id].append(terms.bundle_period(bundle_id, start, end))
     return periods
-
-
-def _grants(rows, owner_field: str, origin: str) -> dict[int, dict[str, tuple[Grant, ...]]]:
-    found: dict[int, dict[str, list[Grant]]] = defaultdict(lambda: defaultdict(list))
-    for row in rows.exclude(free_units=0).select_related("service"):
-        owner_id = getattr(row, owner_field)
-        names = [name.strip() for name in row.free_destinations.split(";") if name.strip()]
-        found[owner_id][row.service.code].append(
-            Grant(
-                origin=f"{origin}:{owner_id}",
-                units=row.free_units if row.free_units < 0 else row.free_units * row.service.unit_size,
-                included=frozenset(name for name in names if not name.startswith("!")),
-                excluded=frozenset(name[1:] for name in names if name.startswith("!")),
-            )
-        )
-    return {
-        owner_id: {code: in_order_of_use(grants) for code, grants in services.items()}
-        for owner_id, services in found.items()
-    }
 
 
 def _counters(

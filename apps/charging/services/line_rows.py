@@ -1,0 +1,98 @@
+"""Lines by one statement: a row each, which makes the line, and shows later whether it is as it was.
+
+Where a row is as it was, so is the line: comparing costs a tenth of making it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db import connection
+
+from apps.charging.domain.usage_book import Line
+from apps.charging.models import Account
+from apps.charging.services.terms import Terms
+from apps.charging.services.usage import in_order, lines_of
+from apps.storage.bulk import database_instant
+from apps.storage.reads import instant_read, select_in
+
+# MySQL cuts what it concatenates after this many octets, unless it is told otherwise.
+_MAY_BE_CUT = 1_024
+
+
+class LineRow(NamedTuple):
+    """Who pays for a subscriber, and the assignments within the time asked for: ``plan;start;end`` each, split by |."""
+
+    subscriber_id: int
+    account_id: int
+    mode: str
+    tenant_id: int
+    plans: str | None
+    bundles: str | None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing can be missing from it."""
+        return len(self.plans or "") < _MAY_BE_CUT > len(self.bundles or "")
+
+
+def read_line_rows(subscriber_ids: Collection[int], first: datetime, last: datetime) -> dict[int, LineRow]:
+    """The rows of those of the subscribers who have an account, with what is valid within ``[first, last]``."""
+    within = (
+        f"held.subscriber_id = payer.subscriber_id AND held.start <= '{database_instant(last)}'"
+        f" AND (held.`end` IS NULL OR held.`end` > '{database_instant(first)}')"
+    )
+    rows = select_in(
+        "SELECT payer.subscriber_id, payer.account_id, account.mode, account.tenant_id,"
+        f" (SELECT {_assignments('price_plan_id')} FROM subscribers_planassignment held WHERE {within}),"
+        f" (SELECT {_assignments('bundle_id')} FROM subscribers_bundleassignment held WHERE {within})"
+        " FROM charging_payer payer JOIN charging_account account ON account.id = payer.account_id"
+        " WHERE payer.subscriber_id IN ({values})",
+        subscriber_ids,
+    )
+    return {row[0]: LineRow._make(row) for row in rows}
+
+
+def _assignments(column: str) -> str:
+    if connection.vendor == "mysql":
+        return f"GROUP_CONCAT(held.{column}, ';', held.start, ';', COALESCE(held.`end`, '') SEPARATOR '|')"
+    return f"group_concat(held.{column} || ';' || held.start || ';' || COALESCE(held.`end`, ''), '|')"
+
+
+def lines_of_rows(rows: Iterable[LineRow], first: datetime, last: datetime, terms: Terms) -> dict[int, Line]:
+    """The lines that the rows make; what they grant is learned where ``terms`` do not know it."""
+    lines: dict[int, Line] = {}
+    cut: dict[int, int] = {}
+    parsed = []
+    for row in rows:
+        if row.is_whole:
+            parsed.append((row, _periods(row.plans), _periods(row.bundles)))
+        else:
+            cut[row.subscriber_id] = row.account_id
+    terms.learn_plans({plan_id for _, plans, _ in parsed for plan_id, _, _ in plans})
+    terms.learn_bundles({bundle_id for _, _, bundles in parsed for bundle_id, _, _ in bundles})
+    terms.learn_tenants({row.tenant_id for row, _, _ in parsed})
+    for row, plans, bundles in parsed:
+        lines[row.subscriber_id] = Line(
+            row.subscriber_id,
+            row.account_id,
+            row.mode == Account.Mode.PREPAID,
+            *terms.tenants[row.tenant_id],
+            in_order([terms.plan_period(*period) for period in plans]),
+            in_order([terms.bundle_period(*period) for period in bundles]),
+        )
+    if cut:
+        lines.update(lines_of(sorted(cut), cut, first, last, terms))
+    return lines
+
+
+def _periods(text: str | None) -> list[tuple[int, datetime, datetime | None]]:
+    if not text:
+        return []
+    periods = []
+    for part in text.split("|"):
+        other_id, start, end = part.split(";")
+        periods.append((int(other_id), instant_read(start), instant_read(end) if end else None))
+    return periods
