@@ -32,6 +32,7 @@ import json
 import os
 import platform
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -113,8 +114,14 @@ def run_in_process(name: str, database: str, url: str, scale: float) -> list[Mea
             str(result),
         ]
         command = [sys.executable, "-m", "benchmarks.run", *one]
-        done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, check=False)
-        if done.returncode != 0 or not result.exists():
+        with subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL) as process:
+            try:
+                failed = process.wait() != 0
+            except BaseException:
+                # It stops its servers, and puts back what it changed in the system.
+                process.terminate()
+                raise
+        if failed or not result.exists():
             return None
         return [Measurement(**fields) for fields in json.loads(result.read_text())]
 
@@ -253,6 +260,7 @@ def main() -> int:
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--result", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if options.scale <= 0:
         parser.error("--scale must be more than 0")
     database = "" if options.database == "none" else options.database
