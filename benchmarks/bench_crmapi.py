@@ -42,8 +42,8 @@ def main(setup: Setup) -> list[Measurement]:
     count, calls, vouchers = (setup.scaled(figure, 200) for figure in (SUBSCRIBERS, CALLS, VOUCHERS))
     setup.progress(f"making {count:,} subscribers")
     make_subscribers(count)
-    from apps.crmapi.pb import crm_pb2 as crm
-    from apps.crmapi.services.clients import platform_token
+    from apps.crm.services.clients import platform_token
+    from apps.crmapi.grpc.pb import crm_pb2 as crm
     from apps.subscribers.models import Subscriber
 
     now = datetime.now(UTC)
@@ -214,7 +214,7 @@ def _load(
 def _stream(address: str, ca: Path) -> tuple[float, int]:
     import grpc
 
-    from apps.crmapi.pb import crm_pb2 as crm
+    from apps.crmapi.grpc.pb import crm_pb2 as crm
     from tests.crmapi.rpc.stub import CrmStub
 
     metadata = (("authorization", f"Bearer {os.environ['BENCH_TOKEN']}"),)
@@ -227,7 +227,7 @@ def _stream(address: str, ca: Path) -> tuple[float, int]:
 
 def _redemptions(count: int, msisdns: Sequence[str]) -> list[bytes]:
     from apps.charging.services.vouchers import NewBatch, generate_batch
-    from apps.crmapi.pb import crm_pb2 as crm
+    from apps.crmapi.grpc.pb import crm_pb2 as crm
     from apps.rating.models import Tenant
 
     now = datetime.now(UTC)

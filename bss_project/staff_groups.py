@@ -16,7 +16,7 @@ ROOMS = (
     "billing",
     "invoicing",
     "diameter",
-    "crmapi",
+    "crm",
 )
 
 

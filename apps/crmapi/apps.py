@@ -1,4 +1,4 @@
-"""The crmapi room: the CRM over gRPC, and REST for everybody else."""
+"""The crmapi room: the doors through which programs reach the product, gRPC and REST."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ from django.apps import AppConfig
 class CrmApiConfig(AppConfig):
     name = "apps.crmapi"
     label = "crmapi"
-    verbose_name = "CRM and REST"
+    verbose_name = "gRPC and REST"

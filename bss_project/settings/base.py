@@ -57,6 +57,7 @@ INSTALLED_APPS = [
     "apps.billing",
     "apps.invoicing",
     "apps.diameter",
+    "apps.crm",
     "apps.crmapi",
     "bss_project",
 ]

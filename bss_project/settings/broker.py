@@ -91,7 +91,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"queue": "maintenance", "expires": 60.0},
     },
     "forget-old-api-records": {
-        "task": "apps.crmapi.tasks.forget_old_records",
+        "task": "apps.crm.tasks.forget_old_records",
         "schedule": 3600.0,
         "options": {"queue": "maintenance", "expires": 3600.0},
     },

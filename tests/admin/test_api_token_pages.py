@@ -10,20 +10,20 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from apps.crmapi.domain.errors import Unauthenticated
-from apps.crmapi.models import ApiToken
-from apps.crmapi.services.api_tokens import caller_of_api_token, create_api_token
+from apps.crm.domain.errors import Unauthenticated
+from apps.crm.models import ApiToken
+from apps.crm.services.api_tokens import caller_of_api_token, create_api_token
 from apps.kernel.clock import utc_now
 from tests.charging.stored import make_prepaid, msisdn
 from tests.factories import make_tenant
 
 pytestmark = pytest.mark.django_db
-LIST = "admin:crmapi_apitoken_changelist"
+LIST = "admin:crm_apitoken_changelist"
 
 
 def make(client: Client, **data: object):
     form = {"tenant": make_tenant().pk, "name": "shop", "roles": "crm_agent billing", "days": "30", **data}
-    return client.post(reverse("admin:crmapi_apitoken_do_list", args=("make",)), form)
+    return client.post(reverse("admin:crm_apitoken_do_list", args=("make",)), form)
 
 
 def token_on(page) -> str:
@@ -41,7 +41,7 @@ def test_a_token_is_shown_once_counts_and_is_kept_as_a_hash(admin_client):
     row = ApiToken.objects.get()
     assert row.created_by == "admin"
     assert timedelta(days=29) < row.expires_at - utc_now() <= timedelta(days=30)
-    for shown in (reverse(LIST), reverse("admin:crmapi_apitoken_change", args=(row.pk,))):
+    for shown in (reverse(LIST), reverse("admin:crm_apitoken_change", args=(row.pk,))):
         answer = admin_client.get(shown)
         assert answer.status_code == 200
         assert token not in answer.content.decode()
@@ -77,7 +77,7 @@ def test_a_token_that_is_revoked_is_refused_and_told_apart_in_the_list(admin_cli
     lived = create_api_token("default", "old", ["billing"], now=now - timedelta(9), lifetime=timedelta(8))
     taken = create_api_token("default", "stolen", ["billing"], now=now, lifetime=timedelta(8))
     counts = create_api_token("default", "good", ["billing"], now=now, lifetime=timedelta(8))
-    answer = admin_client.post(reverse("admin:crmapi_apitoken_do", args=(taken.id, "revoke")), follow=True)
+    answer = admin_client.post(reverse("admin:crm_apitoken_do", args=(taken.id, "revoke")), follow=True)
     assert "refused from now on" in answer.content.decode()
     with pytest.raises(Unauthenticated, match="revoked"):
         caller_of_api_token(taken.token, utc_now())
@@ -94,6 +94,6 @@ def test_who_may_only_look_makes_and_revokes_none(client):
     client.force_login(auditor)
     assert client.get(reverse(LIST)).status_code == 200
     assert make(client).status_code == 403
-    revoke = reverse("admin:crmapi_apitoken_do", args=(issued.id, "revoke"))
+    revoke = reverse("admin:crm_apitoken_do", args=(issued.id, "revoke"))
     assert client.post(revoke).status_code == 403
     assert ApiToken.objects.get().revoked_at is None

@@ -40,7 +40,7 @@ from apps.charging.models import (
 from apps.charging.services.barring import bar_account
 from apps.charging.services.ledger import post
 from apps.charging.services.vouchers import NewBatch, change_vouchers, generate_batch
-from apps.crmapi.services.api_tokens import create_api_token
+from apps.crm.services.api_tokens import create_api_token
 from apps.insight.services.collecting import collect_statistics
 from apps.invoicing.models import BillDocument
 from apps.kernel.clock import utc_now

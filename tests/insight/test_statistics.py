@@ -13,8 +13,8 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.charging.models import Account, LedgerEntry
 from apps.charging.services.ledger import post
-from apps.crmapi.selectors.reference import get_statistics
-from apps.crmapi.selectors.tenants import forget_tenants
+from apps.crm.selectors.reference import get_statistics
+from apps.crm.selectors.tenants import forget_tenants
 from apps.insight.domain.days import QUARTER_S, day_of_quarter, days_to_look_at
 from apps.insight.models import MoneyDay, SubscriberDay, UsageDay
 from apps.insight.services import collecting

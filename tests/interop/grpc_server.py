@@ -12,8 +12,8 @@ from typing import Any
 
 from django.conf import settings
 
-from apps.crmapi.server.certificates import development_certificate
-from apps.crmapi.services.clients import platform_token
+from apps.crm.services.clients import platform_token
+from apps.crmapi.grpc.server.certificates import development_certificate
 from apps.kernel.clock import utc_now
 from tests import python_processes
 from tests.interop.diameter.processes import START_TIMEOUT_S, RunningServer

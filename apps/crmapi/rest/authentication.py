@@ -8,10 +8,10 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from apps.crmapi.domain.errors import Unauthenticated
+from apps.crm.domain.errors import Unauthenticated
+from apps.crm.services.api_tokens import caller_of_api_token, is_api_token
+from apps.crm.services.authentication import bearer_token, shared_authenticator
 from apps.crmapi.rest.throttling import count_refused_token
-from apps.crmapi.services.api_tokens import caller_of_api_token, is_api_token
-from apps.crmapi.services.authentication import bearer_token, shared_authenticator
 from apps.kernel.clock import utc_now
 
 REALM = 'Bearer realm="api"'

@@ -11,12 +11,12 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.crmapi.domain.access import Caller
-from apps.crmapi.domain.errors import Forbidden
+from apps.crm.domain.access import Caller
+from apps.crm.domain.errors import Forbidden
+from apps.crm.services.calls import Call as AuditedCall
+from apps.crm.services.calls import Done, perform, record_done, record_refusal
+from apps.crm.services.idempotency import MOST_KEY_LENGTH, Answer, check_key
 from apps.crmapi.rest.throttling import remote_address
-from apps.crmapi.services.calls import Call as AuditedCall
-from apps.crmapi.services.calls import Done, perform, record_done, record_refusal
-from apps.crmapi.services.idempotency import MOST_KEY_LENGTH, Answer, check_key
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError, InvalidInput
 

@@ -12,8 +12,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.crmapi.domain.access import Caller, demand
-from apps.crmapi.domain.errors import Forbidden
+from apps.crm.domain.access import Caller, demand
+from apps.crm.domain.errors import Forbidden
 from apps.crmapi.rest.changes import carry_out, read_key, record_forbidden
 from apps.crmapi.rest.operations import OWN, STAFF, Call, Operation
 from apps.crmapi.rest.throttling import count_call

@@ -20,7 +20,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.crmapi.domain.access import Caller
+from apps.crm.domain.access import Caller
 from apps.crmapi.rest.changes import HEADER, KEY_HEADER_SHAPE
 from apps.crmapi.rest.problems import MEDIA_TYPE
 

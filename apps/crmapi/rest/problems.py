@@ -17,7 +17,7 @@ from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from apps.crmapi.domain.errors import Forbidden, TooManyRequests, Unauthenticated
+from apps.crm.domain.errors import Forbidden, TooManyRequests, Unauthenticated
 from apps.kernel.errors import BssError, Conflict, InvalidInput, InvalidInputs, NotFound
 from apps.rating.domain.errors import RatingError
 

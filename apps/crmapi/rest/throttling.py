@@ -10,8 +10,8 @@ from typing import Any
 from django.conf import settings
 from rest_framework.request import Request
 
-from apps.crmapi.domain.access import Caller
-from apps.crmapi.services.rate_limits import RateLimiter
+from apps.crm.domain.access import Caller
+from apps.crm.services.rate_limits import RateLimiter
 
 _limiter = RateLimiter()
 _refusals = RateLimiter()

@@ -10,11 +10,11 @@ import jwt
 import pytest
 from django.core.management import CommandError, call_command
 
-from apps.crmapi.models import ApiCall, ApiClient
+from apps.crm.models import ApiCall, ApiClient
+from apps.crm.services.api_tokens import create_api_token
+from apps.crm.services.authentication import forget_shared_authenticator
+from apps.crm.services.clients import create_client, create_key
 from apps.crmapi.rest.throttling import forget_rates
-from apps.crmapi.services.api_tokens import create_api_token
-from apps.crmapi.services.authentication import forget_shared_authenticator
-from apps.crmapi.services.clients import create_client, create_key
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import InvalidInput, NotFound
 from tests.crmapi.rest.world import PDF, Api, World, make_rest_world

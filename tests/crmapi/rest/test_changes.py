@@ -7,7 +7,7 @@ import json
 import pytest
 
 from apps.charging.models import Account, Balance, LedgerEntry, RedemptionGuard, VoucherBatch
-from apps.crmapi.models import ApiCall, ApiToken, StoredAnswer
+from apps.crm.models import ApiCall, ApiToken, StoredAnswer
 from apps.subscribers.models import Subscriber
 from tests.crmapi.rest.world import World, make_rest_world
 

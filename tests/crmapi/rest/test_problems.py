@@ -14,7 +14,7 @@ from rest_framework import exceptions
 
 from apps.charging.services.executor import ChargingUnavailable
 from apps.charging.services.voucher_redemption import RedemptionRefused
-from apps.crmapi.domain.errors import Forbidden, TooManyRequests, Unauthenticated
+from apps.crm.domain.errors import Forbidden, TooManyRequests, Unauthenticated
 from apps.crmapi.rest.fields import AmountField, InstantField, RequestBody, StrictInteger, StrictText
 from apps.crmapi.rest.problems import MEDIA_TYPE, exception_handler
 from apps.kernel.errors import BssError, Conflict, InvalidInput, InvalidInputs, NotFound, Problem

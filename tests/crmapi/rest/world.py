@@ -18,11 +18,11 @@ from apps.billing.models import Activity, Bill, BillCycle, Notification
 from apps.charging.models import Account, Balance, RedemptionGuard, Voucher, VoucherBatch
 from apps.charging.services.executor import forget_directory
 from apps.charging.services.vouchers import NewBatch, generate_batch
+from apps.crm.selectors.reference import forget_reference_data
+from apps.crm.selectors.tenants import forget_tenants
+from apps.crm.services.authentication import forget_shared_authenticator
+from apps.crm.services.clients import platform_token
 from apps.crmapi.rest.throttling import forget_rates
-from apps.crmapi.selectors.reference import forget_reference_data
-from apps.crmapi.selectors.tenants import forget_tenants
-from apps.crmapi.services.authentication import forget_shared_authenticator
-from apps.crmapi.services.clients import platform_token
 from apps.invoicing.models import BillDocument
 from apps.kernel.clock import utc_now
 from apps.mediation.models import SuspendedRecord

@@ -12,15 +12,15 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
 
-from apps.crmapi.pb import crm_pb2
-from apps.crmapi.server.admission import Admission, NotAllowed
-from apps.crmapi.server.dispatch import answer, messages, next_portion
-from apps.crmapi.server.errors import refusal
-from apps.crmapi.servicers.rpc import Kind, Rpc
-from apps.crmapi.servicers.table import RPCS
-from apps.crmapi.services.authentication import Authenticator
-from apps.crmapi.services.clients import platform_token
-from apps.crmapi.services.rate_limits import RateLimiter
+from apps.crm.services.authentication import Authenticator
+from apps.crm.services.clients import platform_token
+from apps.crm.services.rate_limits import RateLimiter
+from apps.crmapi.grpc.pb import crm_pb2
+from apps.crmapi.grpc.server.admission import Admission, NotAllowed
+from apps.crmapi.grpc.server.dispatch import answer, messages, next_portion
+from apps.crmapi.grpc.server.errors import refusal
+from apps.crmapi.grpc.servicers.rpc import Kind, Rpc
+from apps.crmapi.grpc.servicers.table import RPCS
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 
-from apps.crmapi.pb import crm_pb2 as crm
+from apps.crmapi.grpc.pb import crm_pb2 as crm
 from apps.mediation.pb import billing_pb2 as billing
 
 # The names of the world's things: the tenant's own, or another tenant's.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import grpc
 
-from apps.crmapi.services.clients import platform_token
+from apps.crm.services.clients import platform_token
 from apps.kernel.clock import utc_now
 from apps.mediation.pb import billing_pb2 as billing
 from tests import python_processes

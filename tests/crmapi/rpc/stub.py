@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 from google.protobuf.message_factory import GetMessageClass
 
-from apps.crmapi.pb import crm_pb2
+from apps.crmapi.grpc.pb import crm_pb2
 
 SERVICE = crm_pb2.DESCRIPTOR.services_by_name["CRMService"]
 

@@ -12,16 +12,16 @@ from django.test import Client
 from structlog.testing import capture_logs
 
 from apps.charging.models import LedgerEntry, Voucher
-from apps.crmapi.domain.access import Caller
-from apps.crmapi.domain.errors import TooManyRequests, Unauthenticated
-from apps.crmapi.domain.tokens import SigningKey, issue_token
-from apps.crmapi.models import ApiCall, ApiClient, RevokedToken, StoredAnswer
-from apps.crmapi.pb import crm_pb2 as crm
-from apps.crmapi.servicers import subscribers as subscriber_rpcs
-from apps.crmapi.services.authentication import Authenticator, token_rules
-from apps.crmapi.services.clients import create_client, create_key, platform_token, retire_key, revoke_token
-from apps.crmapi.services.rate_limits import RateLimiter
-from apps.crmapi.tasks import forget_old_records
+from apps.crm.domain.access import Caller
+from apps.crm.domain.errors import TooManyRequests, Unauthenticated
+from apps.crm.domain.tokens import SigningKey, issue_token
+from apps.crm.models import ApiCall, ApiClient, RevokedToken, StoredAnswer
+from apps.crm.services.authentication import Authenticator, token_rules
+from apps.crm.services.clients import create_client, create_key, platform_token, retire_key, revoke_token
+from apps.crm.services.rate_limits import RateLimiter
+from apps.crm.tasks import forget_old_records
+from apps.crmapi.grpc.pb import crm_pb2 as crm
+from apps.crmapi.grpc.servicers import subscribers as subscriber_rpcs
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import Conflict, InvalidInput, InvalidInputs, NotFound
 from apps.mediation.pb import billing_pb2 as billing
@@ -93,7 +93,7 @@ def test_a_client_speaks_for_its_tenant_and_roles_until_its_key_is_retired():
     with pytest.raises(Unauthenticated):
         authenticator.caller(signed(second, second_secret), now)
     # What is kept of a key is not the key.
-    from apps.crmapi.models import ApiKey
+    from apps.crm.models import ApiKey
 
     assert all(secret not in row.sealed_secret for row in ApiKey.objects.all())
 
@@ -313,7 +313,7 @@ def test_pins_are_seen_once_and_a_redemption_that_is_repeated_credits_once():
 
 def test_a_transaction_that_lost_a_deadlock_is_begun_again(monkeypatch):
     """Outside of the test's own transaction that would be the database's doing; here a use case plays it."""
-    from apps.crmapi.server import dispatch
+    from apps.crmapi.grpc.server import dispatch
 
     tries = []
 
@@ -389,12 +389,12 @@ def test_the_admin_shows_clients_and_calls_and_changes_no_record(admin_client: C
     kid, secret = create_key("crm2", now)
     Desk().ask("CreateSubscriber", new())
     call = ApiCall.objects.get()
-    page = admin_client.get(f"/admin/crmapi/apiclient/{ApiClient.objects.get().pk}/change/").content.decode()
+    page = admin_client.get(f"/admin/crm/apiclient/{ApiClient.objects.get().pk}/change/").content.decode()
     assert kid in page
     assert secret not in page
-    listed = admin_client.get("/admin/crmapi/apicall/").content.decode()
+    listed = admin_client.get("/admin/crm/apicall/").content.decode()
     assert "CreateSubscriber" in listed
-    assert admin_client.post(f"/admin/crmapi/apicall/{call.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert admin_client.post(f"/admin/crm/apicall/{call.pk}/delete/", {"post": "yes"}).status_code == 403
     assert ApiCall.objects.filter(pk=call.pk).exists()
 
 

@@ -12,7 +12,7 @@ from google.protobuf.message_factory import GetMessageClass
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from apps.crmapi.servicers.table import RPCS
+from apps.crmapi.grpc.servicers.table import RPCS
 from tests.crmapi.rest.world import World
 from tests.crmapi.rpc.calling import RPC_OF, Desk, Refused, desk
 from tests.crmapi.rpc.cases import CASES

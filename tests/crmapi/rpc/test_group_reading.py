@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from apps.crmapi.server.errors import Unavailable
-from apps.crmapi.server.group_reading import GroupReader
-from apps.crmapi.server.threads import DatabaseThreads
+from apps.crmapi.grpc.server.errors import Unavailable
+from apps.crmapi.grpc.server.group_reading import GroupReader
+from apps.crmapi.grpc.server.threads import DatabaseThreads
 
 
 class Reading:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import grpc
 import pytest
 
-from apps.crmapi.domain.access import PERMISSION_OF_RPC, ROLES, ROLES_WITH
-from apps.crmapi.models import ApiCall
-from apps.crmapi.servicers.rpc import Kind
-from apps.crmapi.servicers.table import RPCS
+from apps.crm.domain.access import PERMISSION_OF_RPC, ROLES, ROLES_WITH
+from apps.crm.models import ApiCall
+from apps.crmapi.grpc.servicers.rpc import Kind
+from apps.crmapi.grpc.servicers.table import RPCS
 from tests.crmapi.rest.world import World
 from tests.crmapi.rpc.calling import METHODS, RPC_OF, Desk, Refused, desk
 from tests.crmapi.rpc.cases import CASES
@@ -128,8 +128,8 @@ def test_each_role_may_call_just_what_the_matrix_says(world):
 
 
 def _without_roles() -> Desk:
-    from apps.crmapi.domain.tokens import issue_token
-    from apps.crmapi.services.authentication import platform_keys, token_rules
+    from apps.crm.domain.tokens import issue_token
+    from apps.crm.services.authentication import platform_keys, token_rules
     from apps.kernel.clock import utc_now
 
     key = next(iter(platform_keys().values()))

@@ -18,13 +18,13 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_status import rpc_status
 
 from apps.charging.models import Account, LedgerEntry, Payer
-from apps.crmapi.models import ApiCall, StoredAnswer
-from apps.crmapi.pb import __file__ as package
-from apps.crmapi.pb import crm_pb2 as crm
-from apps.crmapi.pb.__main__ import generate
-from apps.crmapi.server.certificates import development_certificate
-from apps.crmapi.servicers.rpc import Kind
-from apps.crmapi.servicers.table import RPCS, SERVICE
+from apps.crm.models import ApiCall, StoredAnswer
+from apps.crmapi.grpc.pb import __file__ as package
+from apps.crmapi.grpc.pb import crm_pb2 as crm
+from apps.crmapi.grpc.pb.__main__ import generate
+from apps.crmapi.grpc.server.certificates import development_certificate
+from apps.crmapi.grpc.servicers.rpc import Kind
+from apps.crmapi.grpc.servicers.table import RPCS, SERVICE
 from apps.kernel.clock import utc_now
 from apps.rating.models import PricePlan
 from apps.rating.services.publishing import publish
@@ -48,7 +48,7 @@ def test_the_generated_code_is_up_to_date(tmp_path: Path):
     assert names == ["crm_pb2.py", "crm_pb2.pyi"]
     for name in names:
         assert Path(package).with_name(name).read_text() == (tmp_path / name).read_text(), (
-            f"{name} is not that of proto/crm.proto; run: .venv/bin/python -m apps.crmapi.pb"
+            f"{name} is not that of proto/crm.proto; run: .venv/bin/python -m apps.crmapi.grpc.pb"
         )
 
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.crmapi.domain.access import ADMIN, CRM_AGENT, ROLES, Caller, demand, demand_own
-from apps.crmapi.domain.errors import Forbidden, Unauthenticated
-from apps.crmapi.domain.rate_limit import Bucket, take
-from apps.crmapi.domain.tokens import SigningKey, TokenRules, issue_token, read_token
+from apps.crm.domain.access import ADMIN, CRM_AGENT, ROLES, Caller, demand, demand_own
+from apps.crm.domain.errors import Forbidden, Unauthenticated
+from apps.crm.domain.rate_limit import Bucket, take
+from apps.crm.domain.tokens import SigningKey, TokenRules, issue_token, read_token
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 RULES = TokenRules("bss", "bss-api", leeway_s=30, max_lifetime_s=86_400, max_octets=2_000)
@@ -162,7 +162,7 @@ def caller(*roles: str, subscriber_id: int | None = None) -> Caller:
 
 
 def test_an_administrator_may_everything_and_an_auditor_changes_nothing():
-    from apps.crmapi.domain.access import PERMISSIONS
+    from apps.crm.domain.access import PERMISSIONS
 
     for permission in PERMISSIONS:
         demand(caller(ADMIN), permission)

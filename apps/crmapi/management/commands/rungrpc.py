@@ -9,8 +9,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from apps.crmapi.server.configuration import from_settings
-from apps.crmapi.server.run import as_child, run_processes, run_server
+from apps.crmapi.grpc.server.configuration import from_settings
+from apps.crmapi.grpc.server.run import as_child, run_processes, run_server
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError
 

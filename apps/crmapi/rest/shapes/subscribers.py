@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from apps.crmapi.domain.subscribers import (
+from apps.crm.domain.subscribers import (
     Address,
     Card,
     CustomerDetails,

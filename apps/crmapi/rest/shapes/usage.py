@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from apps.crmapi.domain.usage import PriceEnquiry
+from apps.crm.domain.usage import PriceEnquiry
 from apps.crmapi.rest.fields import (
     InstantField,
     MoneyField,

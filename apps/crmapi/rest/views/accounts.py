@@ -7,6 +7,8 @@ from typing import Any
 
 from rest_framework.response import Response
 
+from apps.crm.selectors.accounts import balances, get_account, get_balance, ledger, list_accounts
+from apps.crm.services.money import LONGEST_KEY, adjust_balance, top_up
 from apps.crmapi.rest import examples
 from apps.crmapi.rest.door import Door
 from apps.crmapi.rest.operations import Call, operation, page_shape
@@ -22,8 +24,6 @@ from apps.crmapi.rest.shapes.accounts import (
     MovedShape,
     TopUpBody,
 )
-from apps.crmapi.selectors.accounts import balances, get_account, get_balance, ledger, list_accounts
-from apps.crmapi.services.money import LONGEST_KEY, adjust_balance, top_up
 from apps.kernel.errors import NotFound
 
 TAG = "Accounts"

@@ -9,7 +9,10 @@ from django.http import FileResponse, HttpResponseBase
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.response import Response
 
-from apps.crmapi.domain.bills import BillFile
+from apps.crm.domain.bills import BillFile
+from apps.crm.selectors.bill_runs import runs_of_activity
+from apps.crm.selectors.bills import bill_file, get_activity, get_bill, list_activities, list_bills
+from apps.crm.services.billing import execute_bill_cycle, execute_billing, record_payment, reformat_bill
 from apps.crmapi.rest import examples
 from apps.crmapi.rest.door import Door
 from apps.crmapi.rest.operations import PDF, Call, operation, page_shape
@@ -29,9 +32,6 @@ from apps.crmapi.rest.shapes.bills import (
     number_of,
 )
 from apps.crmapi.rest.shapes.choices import ACTIVITY_STATUSES, ACTIVITY_TYPES
-from apps.crmapi.selectors.bill_runs import runs_of_activity
-from apps.crmapi.selectors.bills import bill_file, get_activity, get_bill, list_activities, list_bills
-from apps.crmapi.services.billing import execute_bill_cycle, execute_billing, record_payment, reformat_bill
 from apps.kernel.errors import Conflict
 
 TAG = "Bills"

@@ -9,6 +9,11 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
 from apps.charging.models import Account
+from apps.crm.selectors.accounts import balances
+from apps.crm.selectors.bills import bill_file, get_bill
+from apps.crm.selectors.subscribers import get_subscriber
+from apps.crm.selectors.usage import price_enquiry, usage_data
+from apps.crm.services.money import subscriber_account
 from apps.crmapi.rest import examples
 from apps.crmapi.rest.door import Door
 from apps.crmapi.rest.operations import OWN, PDF, Call, operation, page_shape
@@ -30,11 +35,6 @@ from apps.crmapi.rest.views.bills import ID as BILL_ID
 from apps.crmapi.rest.views.bills import PdfRenderer, bills_page, pdf_answer
 from apps.crmapi.rest.views.usage import records_page
 from apps.crmapi.rest.views.vouchers import redeem_once
-from apps.crmapi.selectors.accounts import balances
-from apps.crmapi.selectors.bills import bill_file, get_bill
-from apps.crmapi.selectors.subscribers import get_subscriber
-from apps.crmapi.selectors.usage import price_enquiry, usage_data
-from apps.crmapi.services.money import subscriber_account
 
 TAG = "Me"
 

@@ -6,6 +6,11 @@ from typing import Any
 
 from rest_framework.response import Response
 
+from apps.crm.selectors.audit import list_calls
+from apps.crm.selectors.bills import get_suspended, list_notifications, list_suspense
+from apps.crm.selectors.reference import get_statistics
+from apps.crm.services.billing import acknowledge_notification
+from apps.crm.services.suspense import correct_suspended, discard_suspended, recycle_suspended
 from apps.crmapi.rest.door import Door
 from apps.crmapi.rest.operations import Call, operation, page_shape
 from apps.crmapi.rest.pagination import NEWEST, page_of
@@ -23,11 +28,6 @@ from apps.crmapi.rest.shapes.operations import (
     SuspendedShape,
     SuspenseQuery,
 )
-from apps.crmapi.selectors.audit import list_calls
-from apps.crmapi.selectors.bills import get_suspended, list_notifications, list_suspense
-from apps.crmapi.selectors.reference import get_statistics
-from apps.crmapi.services.billing import acknowledge_notification
-from apps.crmapi.services.suspense import correct_suspended, discard_suspended, recycle_suspended
 
 SUSPENSE = "Suspense"
 TAG = "Operations"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from apps.crm.selectors.reference import get_bundle, get_price_plan, reference_data
 from apps.crmapi.rest.door import Door
 from apps.crmapi.rest.operations import EVERYBODY, Call, operation
 from apps.crmapi.rest.shapes.reference import (
@@ -14,7 +15,6 @@ from apps.crmapi.rest.shapes.reference import (
     ReferenceShape,
     ServiceShape,
 )
-from apps.crmapi.selectors.reference import get_bundle, get_price_plan, reference_data
 
 TAG = "Reference"
 NEEDED = "reference.read"

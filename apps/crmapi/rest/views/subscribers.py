@@ -6,7 +6,16 @@ from typing import Any
 
 from rest_framework.response import Response
 
-from apps.crmapi.domain.subscribers import SubscriberFilter
+from apps.crm.domain.subscribers import SubscriberFilter
+from apps.crm.selectors.subscribers import free_resources, get_subscriber, list_subscribers
+from apps.crm.services.api_tokens import issue_self_care_token, revoke_api_tokens
+from apps.crm.services.subscribers import (
+    create_subscriber,
+    modify_subscriber,
+    reactivate_subscriber,
+    suspend_subscriber,
+    terminate_subscriber,
+)
 from apps.crmapi.rest import examples
 from apps.crmapi.rest.door import Door
 from apps.crmapi.rest.operations import Call, operation, page_shape
@@ -24,15 +33,6 @@ from apps.crmapi.rest.shapes.subscribers import (
     subscriber_change,
 )
 from apps.crmapi.rest.shapes.tokens import IssuedTokenShape, NewTokenBody, RevokedShape
-from apps.crmapi.selectors.subscribers import free_resources, get_subscriber, list_subscribers
-from apps.crmapi.services.api_tokens import issue_self_care_token, revoke_api_tokens
-from apps.crmapi.services.subscribers import (
-    create_subscriber,
-    modify_subscriber,
-    reactivate_subscriber,
-    suspend_subscriber,
-    terminate_subscriber,
-)
 from apps.kernel.errors import NotFound
 
 TAG = "Subscribers"

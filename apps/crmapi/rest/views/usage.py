@@ -7,6 +7,7 @@ from typing import Any
 
 from rest_framework.response import Response
 
+from apps.crm.selectors.usage import price_enquiry, usage_data, usage_page
 from apps.crmapi.rest import examples
 from apps.crmapi.rest.door import Door
 from apps.crmapi.rest.operations import Call, operation, page_shape
@@ -20,7 +21,6 @@ from apps.crmapi.rest.shapes.usage import (
     UsageRecordShape,
     price_enquiry_of,
 )
-from apps.crmapi.selectors.usage import price_enquiry, usage_data, usage_page
 
 TAG = "Usage"
 ID = {"subscriber_id": "The subscriber's id."}

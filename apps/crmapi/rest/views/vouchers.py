@@ -12,6 +12,8 @@ from apps.charging.models import Account, RedemptionGuard
 from apps.charging.selectors import VoucherFilter, select_voucher, select_vouchers
 from apps.charging.services.voucher_redemption import Redemption, lift_lock, redeem
 from apps.charging.services.vouchers import LONGEST_KEY, NewBatch, change_vouchers, generate_batch
+from apps.crm.selectors.accounts import get_account
+from apps.crm.selectors.voucher_batches import get_batch, list_batches
 from apps.crmapi.rest import examples
 from apps.crmapi.rest.changes import REPLAYED, recorded
 from apps.crmapi.rest.door import Door
@@ -31,8 +33,6 @@ from apps.crmapi.rest.shapes.vouchers import (
     VoucherQuery,
     VoucherShape,
 )
-from apps.crmapi.selectors.accounts import get_account
-from apps.crmapi.selectors.voucher_batches import get_batch, list_batches
 from apps.kernel.errors import InvalidInput, NotFound
 from apps.rating.models import Tenant
 

@@ -1,0 +1,11 @@
+"""The crm room: who may call from outside, what a call leaves behind, and the use cases that the doors offer."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class CrmConfig(AppConfig):
+    name = "apps.crm"
+    label = "crm"
+    verbose_name = "CRM"

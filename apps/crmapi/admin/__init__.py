@@ -1,5 +1,0 @@
-"""Pages of the CRM's doors; importing them registers them."""
-
-from apps.crmapi.admin import calls, clients, tokens
-
-__all__ = ["calls", "clients", "tokens"]

@@ -1,0 +1,180 @@
+"""Running the server: one process with its event loop and database threads, or several behind one port."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+
+import grpc
+import structlog
+import uvloop
+from django.db import connection
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import SERVICE_NAME as HEALTH_SERVICE
+from grpc_health.v1.health import aio as health_aio
+from grpc_reflection.v1alpha import reflection
+
+from apps.crm.services.authentication import Authenticator
+from apps.crm.services.rate_limits import RateLimiter
+from apps.crmapi.grpc.server.admission import Admission
+from apps.crmapi.grpc.server.configuration import ServerConfiguration
+from apps.crmapi.grpc.server.door import Door
+from apps.crmapi.grpc.server.group_reading import GROUPS_AT_ONCE
+from apps.crmapi.grpc.server.threads import DatabaseThreads
+from apps.crmapi.grpc.servicers.table import SERVICE
+from apps.serving.ports import held_port
+from apps.serving.process import EndOfService, settle_memory
+from apps.serving.processes import Announce, keep_running
+
+log = structlog.get_logger(__name__)
+
+HEALTH_CHECK_S = 5.0
+# Beyond the time for draining, before a process is killed.
+CHILD_GRACE_S = 15.0
+MAX_METADATA_OCTETS = 16 * 1024
+# How long a thread may keep the interpreter from others, seconds: database threads compute, the loop should not wait.
+SWITCH_INTERVAL_S = 0.0005
+
+
+class CrmServer:
+    """The server of one process: started, serving, drained."""
+
+    def __init__(self, configuration: ServerConfiguration) -> None:
+        self.configuration = configuration
+        self.threads = DatabaseThreads(configuration.threads)
+        # Of their own: what they keep at hand, and the database for them, stays the same from group to group.
+        self.readers = DatabaseThreads(GROUPS_AT_ONCE, "grpc-readers")
+        self.port = 0
+        self._health = health_aio.HealthServicer()
+        self._server = grpc.aio.server(
+            options=[
+                ("grpc.max_receive_message_length", configuration.max_message_octets),
+                ("grpc.max_send_message_length", configuration.max_message_octets),
+                ("grpc.max_metadata_size", MAX_METADATA_OCTETS),
+                ("grpc.absolute_max_metadata_size", MAX_METADATA_OCTETS),
+                ("grpc.so_reuseport", 1 if configuration.reuse_port else 0),
+                # A client that went away without a word is noticed, and may ask as often.
+                ("grpc.keepalive_time_ms", 60_000),
+                ("grpc.keepalive_timeout_ms", 20_000),
+                ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+            ],
+            maximum_concurrent_rpcs=configuration.max_calls,
+        )
+        door = Door(
+            Admission(Authenticator(), RateLimiter()),
+            self.threads,
+            self.readers,
+            configuration.max_call_s,
+            configuration.max_stream_s,
+        )
+        self._server.add_generic_rpc_handlers((door.handlers(),))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        if configuration.reflection:
+            reflection.enable_server_reflection(
+                (SERVICE, HEALTH_SERVICE, reflection.SERVICE_NAME), self._server
+            )
+        self._watch: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Listen; ``port`` is then the real one. Raises OSError where the port is taken."""
+        configuration = self.configuration
+        host = f"[{configuration.bind}]" if ":" in configuration.bind else configuration.bind
+        address = f"{host}:{configuration.port}"
+        try:
+            if configuration.credentials is None:
+                self.port = self._server.add_insecure_port(address)
+            else:
+                self.port = self._server.add_secure_port(address, configuration.credentials)
+        except RuntimeError as error:
+            raise OSError(
+                f"cannot listen at {address}: it is in use, or no address of this machine"
+            ) from error
+        await self._server.start()
+        await self._say_health()
+        self._watch = asyncio.create_task(self._watch_health())
+
+    async def stop(self) -> None:
+        """Take no more calls, let those in flight end for as long as may be, then let go of the database."""
+        if self._watch is not None:
+            self._watch.cancel()
+        await self._health.enter_graceful_shutdown()
+        await self._server.stop(self.configuration.drain_s)
+        await asyncio.to_thread(self.stop_threads)
+
+    def stop_threads(self) -> None:
+        """Wait for what they are doing, and close their connections."""
+        self.threads.stop()
+        self.readers.stop()
+
+    async def _watch_health(self) -> None:
+        while True:
+            await asyncio.sleep(HEALTH_CHECK_S)
+            await self._say_health()
+
+    async def _say_health(self) -> None:
+        try:
+            await asyncio.wait_for(
+                asyncio.wrap_future(self.threads.submit(_database_answers)), HEALTH_CHECK_S
+            )
+            status = health_pb2.HealthCheckResponse.SERVING
+        except Exception as error:
+            log.error("health_check_failed", error=str(error)[:300])
+            status = health_pb2.HealthCheckResponse.NOT_SERVING
+        for service in ("", SERVICE):
+            await self._health.set(service, status)
+
+
+def _database_answers() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        cursor.fetchone()
+
+
+def run_server(configuration: ServerConfiguration, announce: Announce, parent_pid: int | None = None) -> None:
+    """Serve in this process until SIGTERM or SIGINT, or until the parent is gone; then drain.
+
+    Raises OSError where the port is taken.
+    """
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    uvloop.run(_serve(configuration, announce, parent_pid))
+
+
+async def _serve(configuration: ServerConfiguration, announce: Announce, parent_pid: int | None) -> None:
+    end = EndOfService(parent_pid)
+    server = CrmServer(configuration)
+    try:
+        await server.start()
+    except OSError:
+        server.stop_threads()
+        raise
+    announce(
+        f"gRPC: listening at {configuration.bind}:{server.port} ({configuration.transport}), process {os.getpid()}"
+    )
+    if configuration.trust is not None and parent_pid is None:
+        announce(f"gRPC: clients trust it by {configuration.trust} (a certificate for development)")
+    settle_memory()
+    await end.wait()
+    announce("gRPC: draining")
+    await server.stop()
+
+
+def run_processes(
+    configuration: ServerConfiguration, count: int, arguments: Sequence[str], announce: Announce
+) -> None:
+    """Keep ``count`` server processes running behind one port until SIGTERM or SIGINT.
+
+    ``arguments`` start one of them (``manage.py rungrpc …``); one that dies is started again.
+    """
+    if configuration.trust is not None:
+        announce(f"gRPC: clients trust it by {configuration.trust} (a certificate for development)")
+    with held_port(configuration.bind, configuration.port) as port:
+        command = [sys.executable, *arguments, "--child-of", str(os.getpid()), "--port", str(port)]
+        keep_running([command] * count, "gRPC", configuration.drain_s + CHILD_GRACE_S, announce)
+
+
+def as_child(configuration: ServerConfiguration) -> ServerConfiguration:
+    """The same for one of several processes."""
+    return replace(configuration, reuse_port=True)

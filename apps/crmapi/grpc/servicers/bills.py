@@ -1,0 +1,190 @@
+"""RPCs about bills, billing on demand and what is queued."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.conf import settings
+
+from apps.crm.domain.bills import ActivityView, BillView
+from apps.crm.selectors import bills as reads
+from apps.crm.services import billing as changes
+from apps.crmapi.grpc.pb import crm_pb2
+from apps.crmapi.grpc.servicers.rpc import Outcome, RpcCall
+from apps.crmapi.grpc.servicers.subscriber_messages import enum_name
+from apps.crmapi.grpc.servicers.subscribers import acknowledged
+from apps.crmapi.grpc.servicers.values import (
+    not_negative,
+    own_subscriber_id,
+    seconds,
+    units,
+)
+from apps.kernel.errors import Conflict, InvalidInput
+from apps.mediation.pb import billing_pb2
+
+STATUS_OF = {
+    "new": billing_pb2.BILL_STATUS_NEW,
+    "unpaid": billing_pb2.BILL_STATUS_UNPAID,
+    "paid": billing_pb2.BILL_STATUS_PAID,
+}
+STATUS_NAMES = {number: name for name, number in STATUS_OF.items()} | {0: ""}
+
+
+def get_subscriber_bill(
+    call: RpcCall, request: crm_pb2.GetSubscriberBillRequest
+) -> crm_pb2.GetSubscriberBillResponse:
+    not_negative(request.bill_id, "bill_id")
+    own = call.caller.subscriber_id or 0
+    if request.bill_id:
+        if request.id or request.msisdn or request.year or request.month:
+            raise InvalidInput("give a bill's id, or a subscriber and a month, not both", where="bill_id")
+        bill = reads.get_bill(call.tenant, request.bill_id, subscriber_id=own)
+    else:
+        bill = reads.subscriber_bill(
+            call.tenant,
+            own_subscriber_id(call, request.id, request.msisdn),
+            year=not_negative(request.year, "year"),
+            month=not_negative(request.month, "month"),
+        )
+    answer = crm_pb2.GetSubscriberBillResponse(bill=bill_message(bill))
+    if request.with_document:
+        file = reads.bill_file(call.tenant, bill.id, subscriber_id=own)
+        if file.size_octets + answer.ByteSize() > settings.GRPC_MAX_MESSAGE_OCTETS - 65_536:
+            raise Conflict(
+                f"the document has {file.size_octets:,} octets, more than fit into a message; fetch it over REST",
+                code="document_too_large",
+            )
+        try:
+            answer.document = file.read()
+        except OSError:
+            raise Conflict(
+                f"the document of bill {bill.number} is no longer where it was; have it issued again (ReformatBill)",
+                code="no_document",
+            ) from None
+        answer.file_name = file.file_name
+    return answer
+
+
+def get_subscriber_bills(
+    call: RpcCall, request: crm_pb2.GetSubscriberBillsRequest
+) -> Iterator[billing_pb2.Bill]:
+    found = reads.list_bills(
+        call.tenant,
+        subscriber_id=own_subscriber_id(call, request.id, request.msisdn),
+        status=enum_name(STATUS_NAMES, request.status, "status"),
+        before_id=not_negative(request.before_id, "before_id"),
+        limit=not_negative(request.limit, "limit"),
+    )
+    return map(bill_message, found)
+
+
+def execute_billing(call: RpcCall, request: crm_pb2.ExecuteBillingRequest) -> Outcome:
+    activity = _queued(call, request)
+    return Outcome(activity_message(activity), f"activity {activity.id}")
+
+
+def generate_bill(call: RpcCall, request: crm_pb2.ExecuteBillingRequest) -> Outcome:
+    activity = _queued(call, request)
+    return Outcome(
+        acknowledged(f"the bill is queued as activity {activity.id}", activity.id), f"activity {activity.id}"
+    )
+
+
+def _queued(call: RpcCall, request: crm_pb2.ExecuteBillingRequest) -> ActivityView:
+    return changes.execute_billing(
+        call.tenant,
+        now=call.now,
+        msisdn=request.msisdn,
+        subscriber_id=not_negative(request.id, "id"),
+        year=not_negative(request.year, "year"),
+        month=not_negative(request.month, "month"),
+        by=call.by,
+    )
+
+
+def execute_bill_cycle(call: RpcCall, request: crm_pb2.ExecuteBillCycleRequest) -> Outcome:
+    activity = changes.execute_bill_cycle(
+        call.tenant,
+        not_negative(request.bill_cycle, "bill_cycle"),
+        now=call.now,
+        year=not_negative(request.year, "year"),
+        month=not_negative(request.month, "month"),
+        by=call.by,
+    )
+    return Outcome(activity_message(activity), f"activity {activity.id}")
+
+
+def reformat_bill(call: RpcCall, request: crm_pb2.ReformatBillRequest) -> Outcome:
+    bill = changes.reformat_bill(
+        call.tenant, not_negative(request.bill_id, "bill_id"), now=call.now, reason=request.reason, by=call.by
+    )
+    return Outcome(bill_message(bill), f"bill {bill.id}")
+
+
+def bill_message(bill: BillView) -> billing_pb2.Bill:
+    return billing_pb2.Bill(
+        id=bill.id,
+        number=bill.number,
+        kind=bill.kind,
+        status=STATUS_OF[bill.status],
+        account_id=bill.account_id,
+        account_number=bill.account_number,
+        bill_cycle=bill.cycle,
+        period_start=seconds(bill.period_start),
+        period_end=seconds(bill.period_end),
+        year=bill.year,
+        month=bill.month,
+        issued_on=bill.issued_on.isoformat(),
+        due_on=bill.due_on.isoformat() if bill.due_on else "",
+        currency=bill.currency,
+        total=units(bill.total_micros),
+        total_micros=bill.total_micros,
+        recurring_micros=bill.recurring_micros,
+        usage_micros=bill.usage_micros,
+        one_off_micros=bill.one_off_micros,
+        discount_micros=bill.discount_micros,
+        tax_micros=bill.tax_micros,
+        rounding_micros=bill.rounding_micros,
+        paid_micros=bill.paid_micros,
+        opening_balance_micros=bill.opening_balance_micros or 0,
+        closing_balance_micros=bill.closing_balance_micros or 0,
+        has_document=bill.has_document,
+        created_at=seconds(bill.created_at),
+        lines=[
+            billing_pb2.BillLine(
+                number=line.number,
+                kind=line.kind,
+                description=line.description,
+                subscriber_id=line.subscriber_id,
+                service=line.service,
+                destination=line.destination,
+                records=line.records,
+                usage=line.usage,
+                free_usage=line.free_usage,
+                amount=units(line.amount_micros),
+                amount_micros=line.amount_micros,
+            )
+            for line in bill.lines
+        ],
+    )
+
+
+def activity_message(activity: ActivityView) -> billing_pb2.Activity:
+    return billing_pb2.Activity(
+        id=activity.id,
+        type=activity.type,
+        param=activity.param,
+        param2=activity.param2,
+        param3=activity.param3,
+        param4=activity.param4,
+        param5=activity.param5,
+        param6=activity.param6,
+        status=activity.status,
+        error=activity.error,
+        result=activity.result,
+        bill_cycle=activity.cycle,
+        queued_by=activity.queued_by,
+        queued_at=seconds(activity.queued_at),
+        started_at=seconds(activity.started_at),
+        finished_at=seconds(activity.finished_at),
+    )

@@ -1,0 +1,143 @@
+"""Which fields a change of a subscriber names, by its mask or by what is not empty."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from apps.crm.domain.subscribers import SubscriberChange
+from apps.crmapi.grpc.pb import crm_pb2
+from apps.crmapi.grpc.servicers.subscriber_messages import card_of
+from apps.crmapi.grpc.servicers.values import instant_of, not_negative, texts
+from apps.kernel.errors import BssError, InvalidInput, InvalidInputs, Problem
+from apps.mediation.pb import billing_pb2
+
+# Path in the message → field of SubscriberChange.
+FIELDS = {
+    "name": "name",
+    "customer.name": "customer_name",
+    "customer.kind": "customer_kind",
+    "customer.email": "email",
+    "customer.phone": "phone",
+    "customer.tax_number": "tax_number",
+    "customer.locale": "locale",
+    "address.street": "street",
+    "address.address_line2": "address_line2",
+    "address.postcode": "postcode",
+    "address.city": "city",
+    "address.region": "region",
+    "address.country": "country",
+    "price_plan_id": "price_plan_id",
+    "price_plan": "price_plan",
+    "bill_cycle": "cycle",
+    "resource.msisdn": "msisdn",
+    "resource.imsi": "imsi",
+    "resource.handset": "handset",
+}
+# A path that names a whole message names all of its fields.
+GROUPS = ("customer", "address", "resource")
+NUMBERS = frozenset({"price_plan_id", "bill_cycle"})
+
+
+# Where use cases place what is wrong → path in the message.
+PLACES = {field: path for path, field in FIELDS.items()} | {
+    "start": "activated_at",
+    "opening_balance_micros": "balance.amount_micros",
+    "remove_card": "card",
+}
+
+
+@contextmanager
+def placed_in_message() -> Iterator[None]:
+    """Errors of use cases name the message's fields instead of the use case's."""
+    try:
+        yield
+    except InvalidInputs as error:
+        raise InvalidInputs(
+            [Problem(PLACES.get(one.where, one.where), one.message, one.code) for one in error.problems]
+        ) from None
+    except BssError as error:
+        error.where = PLACES.get(error.where, error.where)
+        raise
+
+
+def subscriber_change(request: crm_pb2.ModifySubscriberRequest) -> SubscriberChange:
+    """What a ModifySubscriber call changes; raises InvalidInputs for paths that cannot be changed."""
+    message = request.subscriber
+    paths, problems = _paths(request)
+    given: dict[str, Any] = {}
+    for path in paths:
+        if path == "card":
+            given["card"] = card_of(message)
+            # Named by the mask and empty: it is taken away.
+            given["remove_card"] = given["card"] is None
+            continue
+        value = _value(message, path)
+        if path in NUMBERS and value <= 0:
+            problems.append(Problem(path, "this cannot be emptied: give the new one"))
+            continue
+        given[FIELDS[path]] = value
+    if problems:
+        raise InvalidInputs(problems)
+    return SubscriberChange(
+        **given,
+        plan_from=instant_of(request.plan_from, "plan_from"),
+        add_bundles=texts(request.add_bundles),
+        end_bundles=texts(request.end_bundles),
+        bundles_from=instant_of(request.bundles_from, "bundles_from"),
+    )
+
+
+def older_change(message: billing_pb2.Subscriber) -> SubscriberChange:
+    """What an UpdateSubscriber call (the older name) changes: all that is not empty, its number being its name.
+
+    An older client sends the whole subscriber back: the MSISDN names it where there is no id.
+    """
+    request = crm_pb2.ModifySubscriberRequest(subscriber=message)
+    not_negative(message.id, "id")
+    if not message.id:
+        request.subscriber.resource.msisdn = ""
+    return subscriber_change(request)
+
+
+def _paths(request: crm_pb2.ModifySubscriberRequest) -> tuple[list[str], list[Problem]]:
+    if not request.HasField("update_mask") or not request.update_mask.paths:
+        found = [path for path in FIELDS if _value(request.subscriber, path)]
+        if card_of(request.subscriber) is not None:
+            found.append("card")
+        # The answer of a read, sent back with changes, carries the plan twice; the id decides.
+        if "price_plan_id" in found and "price_plan" in found:
+            found.remove("price_plan")
+        return found, []
+    paths: list[str] = []
+    problems = []
+    for path in request.update_mask.paths:
+        if path in GROUPS:
+            paths += [known for known in FIELDS if known.startswith(f"{path}.")]
+        elif path in FIELDS or path == "card":
+            paths.append(path)
+        else:
+            problems.append(
+                Problem(
+                    "update_mask",
+                    f"“{path[:60]}” cannot be changed; there are {', '.join((*GROUPS, 'card', *FIELDS))}",
+                )
+            )
+    return list(dict.fromkeys(paths)), problems
+
+
+def _value(message: Any, path: str) -> Any:
+    for part in path.split("."):
+        message = getattr(message, part)
+    return message
+
+
+def names_somebody(request: crm_pb2.ModifySubscriberRequest) -> tuple[int, str]:
+    """The id or MSISDN that a change is for; raises InvalidInput where neither is given."""
+    not_negative(request.subscriber.id, "subscriber.id")
+    if bool(request.subscriber.id) == bool(request.msisdn):
+        raise InvalidInput(
+            "name the subscriber by subscriber.id or by msisdn, one of them", where="subscriber.id"
+        )
+    return request.subscriber.id, request.msisdn

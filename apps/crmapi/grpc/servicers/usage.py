@@ -1,0 +1,88 @@
+"""RPCs about what subscribers used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from apps.crm.domain.usage import UsageRecord
+from apps.crm.selectors.usage import subscriber_usage, usage_data
+from apps.crmapi.grpc.pb import crm_pb2
+from apps.crmapi.grpc.servicers.rpc import RpcCall
+from apps.crmapi.grpc.servicers.values import instant_of, not_negative, own_subscriber_id, seconds, units
+from apps.mediation.pb import billing_pb2
+
+
+def get_subscriber_usage(
+    call: RpcCall, request: crm_pb2.GetSubscriberUsageRequest
+) -> Iterator[billing_pb2.RatedUsage]:
+    found = subscriber_usage(
+        call.tenant,
+        own_subscriber_id(call, request.id, request.msisdn),
+        now=call.now,
+        start=instant_of(request.start, "start"),
+        end=instant_of(request.end, "end"),
+        service=request.service,
+        limit=not_negative(request.limit, "limit"),
+    )
+    return map(usage_message, found)
+
+
+def usage_message(record: UsageRecord) -> billing_pb2.RatedUsage:
+    return billing_pb2.RatedUsage(
+        id=record.id,
+        subscriber_id=record.subscriber_id,
+        service=record.service,
+        type_of_record=record.type_of_record,
+        start=seconds(record.start),
+        other_party=record.other_party,
+        destination=record.destination,
+        usage=record.usage,
+        free_usage=record.free_usage,
+        billed_usage=record.billed_usage,
+        cost=units(record.cost_micros),
+        cost_micros=record.cost_micros,
+        currency=record.currency,
+        price_plan=record.price_plan,
+    )
+
+
+def get_usage_data(call: RpcCall, request: crm_pb2.GetUsageDataRequest) -> crm_pb2.UsageData:
+    data = usage_data(
+        call.tenant,
+        own_subscriber_id(call, request.id, request.msisdn),
+        now=call.now,
+        year=not_negative(request.year, "year"),
+        month=not_negative(request.month, "month"),
+    )
+    return crm_pb2.UsageData(
+        subscriber_id=data.subscriber_id,
+        year=data.year,
+        month=data.month,
+        currency=data.currency,
+        free_units=[
+            billing_pb2.FreeUnits(
+                service=free.service,
+                type_of_record=free.type_of_record,
+                origin=free.origin,
+                product=free.product,
+                granted=free.granted,
+                used=free.used,
+                left=free.left,
+                unit_size=free.unit_size,
+                unit_label=free.unit_label,
+                destinations=free.destinations,
+            )
+            for free in data.free_units
+        ],
+        services=[
+            billing_pb2.ServiceUsage(
+                service=used.service,
+                type_of_record=used.type_of_record,
+                records=used.records,
+                usage=used.usage,
+                free_usage=used.free_usage,
+                cost_micros=used.cost_micros,
+            )
+            for used in data.services
+        ],
+    )
