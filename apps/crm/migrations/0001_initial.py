@@ -6,14 +6,16 @@ import simple_history.models
 from django.conf import settings
 from django.db import migrations, models
 
+from apps.storage.initial_migration import InitialMigration
 
-class Migration(migrations.Migration):
+
+class Migration(InitialMigration):
 
     initial = True
 
     dependencies = [
-        ('rating', '0002_tariff_rows'),
-        ('subscribers', '0002_cards_and_numbers'),
+        ('rating', '0001_initial'),
+        ('subscribers', '0001_initial'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
