@@ -135,7 +135,7 @@ class ClosedLoop:
         return Run(requests, seconds, sorted(latencies))
 
     def _send(self, executor, client: _Client) -> None:
-        from apps.charging.domain.requests import ChargingRequest
+        from apps.charging.domain.requests import OnlineRequest
 
         operations = self.operations
         if client.step == 0:
@@ -146,7 +146,7 @@ class ClosedLoop:
             if self.random.random() < 0.25:
                 operation, items = operations.EVENT, self.sms
             else:
-                operation, items, client.step = operations.RESERVE, self.ask, 1
+                operation, items, client.step = operations.INITIATE, self.ask, 1
         elif client.step < 3:
             operation, items, client.step = operations.UPDATE, self.report, client.step + 1
         else:
@@ -154,11 +154,8 @@ class ClosedLoop:
         number, client.number = client.number, client.number + 1
         now = datetime.now(UTC)
         client.sent_at = time.perf_counter()
-        executor.put(
-            ChargingRequest(operation, client.session, number, now, client.msisdn, "", items, 0, "bench"),
-            self,
-            client,
-        )
+        request = OnlineRequest(operation, client.session, number, now, client.msisdn, "", items, 0, "bench")
+        executor.submit([(request, client)], self)
 
 
 def _msisdn(number: int) -> str:

@@ -11,7 +11,7 @@ from django.utils.dateparse import parse_date
 from apps.billing.domain.values import OTHER_DEBITS, PAID_FROM_BALANCE
 from apps.billing.models import Bill, BillLine, TaxRule
 from apps.billing.selectors.preview import preview_account
-from apps.charging.domain.requests import ChargingRequest, Operation, RequestItem, Result
+from apps.charging.domain.requests import OnlineRequest, Operation, RequestItem, Result
 from apps.charging.models import Balance, LedgerEntry
 from apps.charging.services.audit import differences
 from apps.charging.services.executor import charge_now, forget_directory
@@ -44,7 +44,7 @@ def pay(cents: int, when: datetime, service: str = "sms", *, back: bool = False)
     operation = Operation.REFUND if back else Operation.EVENT
     item = RequestItem(service, money_micros=cents * 10_000, money_currency="EUR")
     number = next(_numbers)
-    request = ChargingRequest(operation, f"shop;{number}", 0, when, msisdn=msisdn(), items=(item,))
+    request = OnlineRequest(operation, f"shop;{number}", 0, when, msisdn=msisdn(), items=(item,))
     answer = charge_now(request, when)
     assert answer.result is Result.SUCCESS, answer
     assert answer.items[0].result is Result.SUCCESS, answer

@@ -25,12 +25,13 @@ def setup(balance_micros: int = OPENING_MICROS) -> None:
 def run(name: str, count: int, log: Path) -> None:
     """Sessions of four requests and SMS, taking turns; a line an answer: identity, result, cost, replayed."""
     from apps.charging.services.executor import BatchExecutor
+    from tests.charging.stored import submit
 
     with log.open("a", buffering=1) as lines, BatchExecutor() as executor:
         waiting = []
         for number in range(count):
             request = request_of(name, number)
-            waiting.append((request, executor.submit(request)))
+            waiting.append((request, submit(executor, request)))
             if len(waiting) >= 64:
                 _note(lines, *waiting.pop(0))
         for request, future in waiting:
@@ -39,7 +40,7 @@ def run(name: str, count: int, log: Path) -> None:
 
 def request_of(name: str, number: int):  # type: ignore[no-untyped-def]
     """The request number ``number`` of the run ``name``, always the same."""
-    from apps.charging.domain.requests import ChargingRequest, Operation
+    from apps.charging.domain.requests import OnlineRequest, Operation
     from apps.kernel.clock import utc_now
     from tests.charging.online import MIB, item
     from tests.charging.stored import msisdn
@@ -47,16 +48,16 @@ def request_of(name: str, number: int):  # type: ignore[no-untyped-def]
     round_, step = divmod(number, 5)
     of = msisdn(round_ % ACCOUNTS + 1)
     if step == 4:
-        return ChargingRequest(
+        return OnlineRequest(
             Operation.EVENT, f"{name};sms;{round_}", 0, utc_now(), of, items=(item("sms", 1),)
         )
     operation, items = (
-        (Operation.RESERVE, item("data", 3 * MIB)),
+        (Operation.INITIATE, item("data", 3 * MIB)),
         (Operation.UPDATE, item("data", 3 * MIB, 2 * MIB)),
         (Operation.UPDATE, item("data", 3 * MIB, 3 * MIB)),
         (Operation.TERMINATE, item("data", None, 1 * MIB)),
     )[step]
-    return ChargingRequest(operation, f"{name};data;{round_}", step, utc_now(), of, items=(items,))
+    return OnlineRequest(operation, f"{name};data;{round_}", step, utc_now(), of, items=(items,))
 
 
 def _note(lines, request, future) -> None:  # type: ignore[no-untyped-def]

@@ -11,7 +11,7 @@ from apps.charging.domain.charge import charge, charge_generally
 from apps.charging.domain.requests import (
     BalanceOrder,
     ChargingAnswer,
-    ChargingRequest,
+    OnlineRequest,
     Operation,
     RequestItem,
     Result,
@@ -197,7 +197,7 @@ class Desk:
         self.fresh_id = FIRST_NEW_ID
         self.now = NOON
 
-    def ask(self, request: ChargingRequest, now: datetime | None = None) -> ChargingAnswer:
+    def ask(self, request: OnlineRequest, now: datetime | None = None) -> ChargingAnswer:
         key = (request.session_id, request.sub_session)
         state = State(
             self.world,
@@ -233,7 +233,7 @@ class Desk:
     ) -> ChargingAnswer:
         moment = at or self.now
         return self.ask(
-            ChargingRequest(operation, session, number, moment, "4915", items=items, order=order), moment
+            OnlineRequest(operation, session, number, moment, "4915", items=items, order=order), moment
         )
 
     def value(self, balance_id: int = 1) -> int:
@@ -277,9 +277,9 @@ def call(
     """A session that reports ``pieces`` one after the other; what it cost. Voice lets the time pass."""
     began = desk.now
     asked = item(service, sum(pieces) or 1, destination=destination)
-    if desk.send(Operation.RESERVE, asked, session=session, at=began).result is not Result.SUCCESS:
+    if desk.send(Operation.INITIATE, asked, session=session, at=began).result is not Result.SUCCESS:
         # It goes on without a quota, so that what was used is reported all the same.
-        desk.send(Operation.RESERVE, session=session, at=began)
+        desk.send(Operation.INITIATE, session=session, at=began)
     passed = 0
     for number, piece in enumerate(pieces[:-1], 1):
         passed += piece

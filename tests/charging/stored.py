@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from concurrent.futures import Future
 from datetime import UTC, datetime
 
 from django.db.models import Sum
@@ -11,7 +12,7 @@ from django.db.models import Sum
 from apps.charging.domain.requests import (
     BalanceOrder,
     ChargingAnswer,
-    ChargingRequest,
+    OnlineRequest,
     Operation,
     RequestItem,
 )
@@ -25,7 +26,7 @@ from apps.charging.models import (
     Reservation,
 )
 from apps.charging.services import executor
-from apps.charging.services.executor import forget_directory
+from apps.charging.services.executor import BatchExecutor, ChargingUnavailable, Reply, forget_directory
 from apps.rating.services.publishing import publish
 from apps.subscribers.models import Subscriber
 from tests.factories import make_plan, make_subscriber
@@ -65,17 +66,33 @@ def request(
     of: int = 1,
     at: datetime = NOW,
     **more: object,
-) -> ChargingRequest:
-    return ChargingRequest(operation, session, number, at, msisdn(of), items=items, **more)  # type: ignore[arg-type]
+) -> OnlineRequest:
+    return OnlineRequest(operation, session, number, at, msisdn(of), items=items, **more)  # type: ignore[arg-type]
 
 
-def charge_now(asked: ChargingRequest) -> ChargingAnswer:
+def charge_now(asked: OnlineRequest) -> ChargingAnswer:
     """Charge at the request's own time."""
     return executor.charge_now(asked, asked.at)
 
 
-def charge_all(asked: Sequence[ChargingRequest]) -> list[ChargingAnswer]:
+def charge_all(asked: Sequence[OnlineRequest]) -> list[ChargingAnswer]:
     return executor.charge_all(asked, asked[0].at)
+
+
+class _Futures:
+    def deliver(self, replies: Sequence[tuple[Future[ChargingAnswer], Reply]]) -> None:
+        for future, reply in replies:
+            if isinstance(reply, ChargingUnavailable):
+                future.set_exception(reply)
+            else:
+                future.set_result(reply)
+
+
+def submit(to: BatchExecutor, asked: OnlineRequest) -> Future[ChargingAnswer]:
+    """Queue a request; the future has its answer, or raises ChargingUnavailable."""
+    future: Future[ChargingAnswer] = Future()
+    to.submit([(asked, future)], _Futures())
+    return future
 
 
 def account_of(number: int = 1) -> Account:

@@ -24,9 +24,9 @@ def busy() -> None:
     charge_all(
         [
             request(Operation.TOP_UP, session="x", order=order(100, tag="bonus", kind="voice")),
-            request(Operation.RESERVE, item(asked=30), item("data", 9 * MIB), session="open"),
+            request(Operation.INITIATE, item(asked=30), item("data", 9 * MIB), session="open"),
             request(Operation.EVENT, item("sms", 5), session="sms"),
-            request(Operation.RESERVE, item("data", 9 * MIB), session="closed", of=2),
+            request(Operation.INITIATE, item("data", 9 * MIB), session="closed", of=2),
             request(Operation.TERMINATE, item("data", None, 8 * MIB), session="closed", number=1, of=2),
         ]
     )

@@ -43,7 +43,9 @@ pytestmark = pytest.mark.django_db
 
 def test_a_session_is_stored_from_its_first_request_to_its_last() -> None:
     make_prepaid()
-    answer = charge_now(request(Operation.RESERVE, item("data", 10 * MIB, rating_group=7), peer="gw.example"))
+    answer = charge_now(
+        request(Operation.INITIATE, item("data", 10 * MIB, rating_group=7), peer="gw.example")
+    )
     assert (answer.result, answer.items[0].granted, answer.balance_micros) == (
         Result.SUCCESS,
         10 * MIB,
@@ -73,7 +75,7 @@ def test_a_session_is_stored_from_its_first_request_to_its_last() -> None:
 
 def test_a_session_needs_its_number_in_the_first_request_only() -> None:
     make_prepaid()
-    charge_now(request(Operation.RESERVE, item(asked=60)))
+    charge_now(request(Operation.INITIATE, item(asked=60)))
     answer = charge_now(request(Operation.TERMINATE, item(used=30), number=1)._replace(msisdn=""))
     assert answer.cost_micros == 60_000
 
@@ -122,7 +124,7 @@ def test_a_question_is_answered_anew_each_time() -> None:
 def test_requests_of_one_batch_see_each_other() -> None:
     make_prepaid(balance_micros=100_000)
     answers = charge_all(
-        [request(Operation.RESERVE, item("data", 8 * MIB), session=f"s{number}") for number in range(3)]
+        [request(Operation.INITIATE, item("data", 8 * MIB), session=f"s{number}") for number in range(3)]
     )
     assert [answer.items[0].granted for answer in answers] == [8 * MIB, 2 * MIB, 0]
     assert_books_are_right()
@@ -132,7 +134,7 @@ def test_a_whole_session_fits_into_one_batch() -> None:
     make_prepaid()
     answers = charge_all(
         [
-            request(Operation.RESERVE, item(asked=60)),
+            request(Operation.INITIATE, item(asked=60)),
             request(Operation.UPDATE, item(asked=60, used=60), number=1),
             request(Operation.TERMINATE, item(used=10), number=2),
         ]
@@ -182,7 +184,7 @@ def test_free_units_are_counted_and_held_in_the_database() -> None:
     make_prepaid(plan=plan.code, bundles=(make_bundle(sms=1).code,))
     charge_now(request(Operation.EVENT, item("sms", 5)))
     assert default_balance().amount_micros == 950_000
-    charge_now(request(Operation.RESERVE, item("data", 2 * MIB), session="d"))
+    charge_now(request(Operation.INITIATE, item("data", 2 * MIB), session="d"))
     counter = AllowanceCounter.objects.get(service__code="data")
     assert (counter.used, counter.reserved) == (0, 2 * MIB)
     charge_now(request(Operation.TERMINATE, item("data", None, MIB), session="d", number=1))
@@ -226,7 +228,7 @@ def test_a_balance_of_units_is_made_and_used() -> None:
         expires,
     )
     charge_all(
-        [request(Operation.RESERVE, item(asked=60)), request(Operation.TERMINATE, item(used=45), number=1)]
+        [request(Operation.INITIATE, item(asked=60)), request(Operation.TERMINATE, item(used=45), number=1)]
     )
     bonus.refresh_from_db()
     assert (bonus.units, bonus.reserved_units, default_balance().amount_micros) == (55, 0, 1_000_000)
@@ -238,7 +240,7 @@ def test_a_balance_is_made_and_spent_within_one_batch() -> None:
     charge_all(
         [
             request(Operation.TOP_UP, session="x", order=order(100, tag="bonus", kind="voice")),
-            request(Operation.RESERVE, item(asked=60)),
+            request(Operation.INITIATE, item(asked=60)),
         ]
     )
     assert Reservation.objects.get().holder_id == Balance.objects.get(tag="bonus").pk
@@ -291,7 +293,7 @@ def test_accounts_of_a_shared_group_spend_together() -> None:
         Balance.objects.get(account=account_of(number), tag="family").groups.add(group)
     forget_directory()
     charge_all(
-        [request(Operation.RESERVE, item(asked=150)), request(Operation.TERMINATE, item(used=150), number=1)]
+        [request(Operation.INITIATE, item(asked=150)), request(Operation.TERMINATE, item(used=150), number=1)]
     )
     assert list(Balance.objects.filter(tag="family").order_by("pk").values_list("units", flat=True)) == [
         0,
@@ -317,7 +319,7 @@ def test_a_quota_policy_decides_size_validity_and_the_last_action() -> None:
     forget_directory()
     from apps.charging.domain.requests import SERVER_DECIDES, RequestItem
 
-    (got,) = charge_now(request(Operation.RESERVE, RequestItem("data", requested=SERVER_DECIDES))).items
+    (got,) = charge_now(request(Operation.INITIATE, RequestItem("data", requested=SERVER_DECIDES))).items
     assert (got.granted, got.validity_s, got.quota_holding_s, got.final) == (3 * MIB, 45, 0, None)
     assert ChargingSession.objects.get().expires_at - ChargingSession.objects.get().updated_at == timedelta(
         seconds=90
@@ -372,7 +374,7 @@ def test_postpaid_sessions_are_followed_without_a_debit() -> None:
     forget_directory()
     charge_all(
         [
-            request(Operation.RESERVE, item("data", 900 * MIB)),
+            request(Operation.INITIATE, item("data", 900 * MIB)),
             request(Operation.TERMINATE, item("data", None, 900 * MIB), number=1),
         ]
     )
@@ -383,7 +385,7 @@ def test_postpaid_sessions_are_followed_without_a_debit() -> None:
 def test_a_report_of_absurd_size_is_refused_or_kept_and_harms_nobody_else() -> None:
     make_prepaid(1)
     make_prepaid(2)
-    charge_all([request(Operation.RESERVE, item(asked=60), session=name) for name in ("a", "b", "c")])
+    charge_all([request(Operation.INITIATE, item(asked=60), session=name) for name in ("a", "b", "c")])
     answers = charge_all(
         [
             request(Operation.TERMINATE, item("data", None, 1 << 62), session="a", number=1),

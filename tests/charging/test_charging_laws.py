@@ -125,7 +125,7 @@ def test_a_session_costs_the_same_however_it_is_split(
 
 @given(desks(), st.integers(1, 400), DESTINATIONS)
 def test_what_was_granted_can_be_used_without_a_debt(desk: Desk, asked: int, destination: str) -> None:
-    answer = desk.send(Operation.RESERVE, item(asked=asked, destination=destination))
+    answer = desk.send(Operation.INITIATE, item(asked=asked, destination=destination))
     granted = answer.items[0].granted or 0
     if answer.result is not Result.SUCCESS:
         return
@@ -138,7 +138,7 @@ def test_what_was_granted_can_be_used_without_a_debt(desk: Desk, asked: int, des
 @given(desks(), st.integers(1, 400), DESTINATIONS)
 def test_the_maximum_usage_is_what_a_reservation_grants(desk: Desk, asked: int, destination: str) -> None:
     told = desk.send(Operation.MAX_USAGE, item(asked=asked, destination=destination), session="s")
-    granted = desk.send(Operation.RESERVE, item(asked=asked, destination=destination), session="s")
+    granted = desk.send(Operation.INITIATE, item(asked=asked, destination=destination), session="s")
     enough = desk.send(Operation.CHECK_BALANCE, item(asked=1, destination=destination), session="s").enough
     assert told.items[0].granted == granted.items[0].granted
     if granted.items[0].granted == 0:
@@ -154,7 +154,7 @@ def steps(draw: st.DrawFn) -> tuple[str, str, str, int, int, int]:
         draw(
             st.sampled_from(
                 [
-                    "reserve",
+                    "initiate",
                     "update",
                     "update",
                     "terminate",
@@ -219,7 +219,7 @@ def test_any_history_keeps_the_books_right(
                 item(
                     service,
                     asked if operation != "terminate" else None,
-                    used if operation != "reserve" else None,
+                    used if operation != "initiate" else None,
                 ),
             )
         desk.send(Operation(operation), *things, number=number, session=session, at=now, order=order)

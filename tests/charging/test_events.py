@@ -158,7 +158,7 @@ def test_an_adjustment_never_takes_a_balance_below_zero_without_leave(
 
 def test_an_adjustment_leaves_what_a_session_holds() -> None:
     desk = Desk(money(100_000))
-    desk.send(Operation.RESERVE, item(asked=60))
+    desk.send(Operation.INITIATE, item(asked=60))
     assert (
         desk.send(Operation.ADJUST, order=order(-50_000), session="b").result is Result.CREDIT_LIMIT_REACHED
     )

@@ -1,8 +1,7 @@
-"""The batch executor: batches, order, threads, event loops, and two processes on one account."""
+"""The batch executor: batches, order, threads, and two processes on one account."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 from pathlib import Path
@@ -15,12 +14,11 @@ from django.db import OperationalError, connection
 from apps.charging.domain.requests import Operation, Result
 from apps.charging.models import Balance, LedgerEntry, Reservation, StoredAnswer
 from apps.charging.services import executor as executors
-from apps.charging.services.event_loop import LoopExecutor
 from apps.charging.services.executor import BatchExecutor, ChargingUnavailable
 from tests import python_processes
 from tests.charging import hammer
 from tests.charging.online import MIB, item
-from tests.charging.stored import NOW, default_balance, make_prepaid, request
+from tests.charging.stored import NOW, default_balance, make_prepaid, request, submit
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -40,7 +38,7 @@ def test_many_requests_are_charged_once_each_in_few_transactions(monkeypatch: py
     real = executors.execute
     monkeypatch.setattr(executors, "execute", lambda *a: (sizes.append(len(a[0])), real(*a))[1])
     with new_executor() as executor:
-        futures = [executor.submit(sms(number, number % 3 + 1)) for number in range(300)]
+        futures = [submit(executor, sms(number, number % 3 + 1)) for number in range(300)]
         answers = [future.result() for future in futures]
     assert {answer.result for answer in answers} == {Result.SUCCESS}
     assert LedgerEntry.objects.filter(kind="usage").count() == StoredAnswer.objects.count() == 300
@@ -63,7 +61,7 @@ def test_stopping_without_a_database_is_patient_once_and_not_for_each_request(
     monkeypatch.setattr(executors, "execute", gone)
     executor = new_executor(batch_size=1, writers=1)
     executor.start()
-    futures = [executor.submit(sms(number)) for number in range(60)]
+    futures = [submit(executor, sms(number)) for number in range(60)]
     executor.stop()
     assert all(isinstance(future.exception(), ChargingUnavailable) for future in futures)
     assert len(tried) < 2 * len(futures)
@@ -72,12 +70,12 @@ def test_stopping_without_a_database_is_patient_once_and_not_for_each_request(
 def test_requests_of_one_subscriber_are_charged_in_order() -> None:
     make_prepaid(balance_micros=10_000_000)
     with new_executor(batch_size=2) as executor:
-        futures = [executor.submit(request(Operation.RESERVE, item("data", 5 * MIB)))]
+        futures = [submit(executor, request(Operation.INITIATE, item("data", 5 * MIB)))]
         futures += [
-            executor.submit(request(Operation.UPDATE, item("data", 5 * MIB, 5 * MIB), number=number))
+            submit(executor, request(Operation.UPDATE, item("data", 5 * MIB, 5 * MIB), number=number))
             for number in range(1, 12)
         ]
-        futures.append(executor.submit(request(Operation.TERMINATE, item("data", None, 1), number=12)))
+        futures.append(submit(executor, request(Operation.TERMINATE, item("data", None, 1), number=12)))
         costs = [future.result().cost_micros for future in futures]
     assert costs == [0, *[50_000] * 11, 10_000]
     assert not Reservation.objects.exists()
@@ -91,7 +89,7 @@ def test_one_executor_never_overdraws_an_account_that_many_threads_spend() -> No
         def spend(name: int) -> None:
             for number in range(15):
                 asked = request(Operation.EVENT, item("sms", 1), session=f"{name}-{number}")
-                results.append(executor.submit(asked).result().result)
+                results.append(submit(executor, asked).result().result)
 
         threads = [threading.Thread(target=spend, args=(name,)) for name in range(4)]
         for thread in threads:
@@ -103,27 +101,15 @@ def test_one_executor_never_overdraws_an_account_that_many_threads_spend() -> No
     assert default_balance().amount_micros == 0
 
 
-def test_an_event_loop_gets_its_answers() -> None:
-    make_prepaid()
-
-    async def ask() -> list[int]:
-        with new_executor() as executor:
-            charging = LoopExecutor(executor, asyncio.get_running_loop())
-            answers = await asyncio.gather(*(charging.charge(sms(number)) for number in range(5)))
-            return [answer.cost_micros for answer in answers]
-
-    assert asyncio.run(ask()) == [50_000] * 5
-
-
 def test_what_has_queued_is_charged_before_the_executor_stops() -> None:
     make_prepaid(balance_micros=10_000_000)
     executor = new_executor()
     executor.start()
-    futures = [executor.submit(sms(number)) for number in range(100)]
+    futures = [submit(executor, sms(number)) for number in range(100)]
     executor.stop()
     assert all(future.done() for future in futures)
     with pytest.raises(ChargingUnavailable):
-        executor.submit(sms(1))
+        submit(executor, sms(1))
 
 
 def test_a_lost_connection_is_opened_again_and_the_batch_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,7 +123,7 @@ def test_a_lost_connection_is_opened_again_and_the_batch_repeated(monkeypatch: p
 
     monkeypatch.setattr(executors, "execute", failing)
     with new_executor() as executor:
-        assert executor.submit(sms(1)).result().result is Result.SUCCESS
+        assert submit(executor, sms(1)).result().result is Result.SUCCESS
     assert failures == []
 
 
@@ -150,7 +136,7 @@ def test_a_database_that_stays_away_is_said_so(monkeypatch: pytest.MonkeyPatch, 
 
     monkeypatch.setattr(executors, "execute", failing)
     with new_executor() as executor, pytest.raises(ChargingUnavailable):
-        executor.submit(sms(1)).result()
+        submit(executor, sms(1)).result()
 
 
 def test_a_batch_that_the_database_refuses_is_carried_out_without_the_culprit(
@@ -167,7 +153,7 @@ def test_a_batch_that_the_database_refuses_is_carried_out_without_the_culprit(
 
     monkeypatch.setattr(executors, "execute", refusing)
     with new_executor(batch_size=64) as executor:
-        futures = [executor.submit(sms(number)) for number in range(20)]
+        futures = [submit(executor, sms(number)) for number in range(20)]
         results = [future.result().result for future in futures]
     assert results.count(Result.SUCCESS) == 19
     assert results[7] is Result.UNABLE_TO_COMPLY
@@ -213,7 +199,7 @@ def test_a_long_transaction_that_refers_to_an_account_is_not_in_the_way() -> Non
             # What a foreign key does while its row is not committed.
             cursor.execute("SELECT id FROM charging_account LOCK IN SHARE MODE")
         with new_executor() as executor:
-            assert executor.submit(sms(1)).result(timeout=20).result is Result.SUCCESS
+            assert submit(executor, sms(1)).result(timeout=20).result is Result.SUCCESS
     finally:
         other.rollback()
         other.close()

@@ -9,11 +9,11 @@ from datetime import datetime
 
 import pytest
 
-from apps.charging.domain.requests import ChargingAnswer, ChargingRequest, Operation, Result
+from apps.charging.domain.requests import ChargingAnswer, OnlineRequest, Operation, Result
 from apps.charging.services import executor as executors
 from apps.charging.services.executor import BatchExecutor, Reply
 from tests.charging.online import item
-from tests.charging.stored import NOW, request
+from tests.charging.stored import NOW, request, submit
 from tests.patience import eventually
 
 LONG_S = 3600.0
@@ -28,7 +28,7 @@ class GatedEngine:
         self.gates: list[threading.Event] = []
         self.last_moment = 0.0
 
-    def run(self, requests: Sequence[ChargingRequest], now: datetime, own_thread: bool) -> list[Reply]:
+    def run(self, requests: Sequence[OnlineRequest], now: datetime, own_thread: bool) -> list[Reply]:
         gate = threading.Event()
         self.gates.append(gate)
         self.batches.append([request.msisdn or "" for request in requests])
@@ -54,7 +54,7 @@ class Office:
         for _ in range(count):
             number = len(self.futures) + 1
             asked = request(Operation.EVENT, item("sms", 1), session=f"sms-{number}", of=of or number)
-            self.futures.append(self.executor.submit(asked))
+            self.futures.append(submit(self.executor, asked))
 
     def begun(self, *sizes: int) -> None:
         eventually(lambda: self.engine.sizes == [*sizes], f"batches of {sizes}")
@@ -149,7 +149,7 @@ def test_what_is_left_of_a_large_heap_is_taken_by_the_next_writer(patient: None)
         asked = [
             (request(Operation.EVENT, item("sms", 1), session=f"s{n}", of=100 + n), n) for n in range(10)
         ]
-        office.executor.put_all(asked, sink)
+        office.executor.submit(asked, sink)
         office.begun(1, 4, 4)
         office.open_all()
         office.begun(1, 4, 4, 2)

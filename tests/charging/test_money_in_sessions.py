@@ -41,7 +41,7 @@ def grant(answer: ChargingAnswer) -> tuple[int | None, bool]:
 
 def test_an_amount_is_held_debited_and_the_rest_given_back():
     desk = Desk(money(100_000))
-    assert grant(desk.send(Operation.RESERVE, asks(60_000))) == (60_000, False)
+    assert grant(desk.send(Operation.INITIATE, asks(60_000))) == (60_000, False)
     assert (desk.value(), desk.reserved()) == (100_000, 60_000)
 
     answer = desk.send(Operation.UPDATE, asks(60_000, 45_000), number=1)
@@ -57,7 +57,7 @@ def test_an_amount_is_held_debited_and_the_rest_given_back():
 def test_nothing_left_is_a_grant_of_nothing_with_the_final_action():
     policy = QuotaPolicy(1, validity_s=60, final=FinalUnit(FinalUnitAction.REDIRECT, "http://pay.example"))
     desk = Desk(money(0), policies={("voice", 1): policy})
-    answer = desk.send(Operation.RESERVE, asks(1, service="voice"))
+    answer = desk.send(Operation.INITIATE, asks(1, service="voice"))
 
     assert answer.result is Result.CREDIT_LIMIT_REACHED
     assert (answer.items[0].granted, answer.items[0].final) == (0, policy.final)
@@ -65,7 +65,7 @@ def test_nothing_left_is_a_grant_of_nothing_with_the_final_action():
 
 def test_used_money_that_nobody_has_is_unpaid_and_never_below_zero():
     desk = Desk(money(10_000))
-    desk.send(Operation.RESERVE, asks(10_000))
+    desk.send(Operation.INITIATE, asks(10_000))
     answer = desk.send(Operation.TERMINATE, asks(None, 12_000), number=1)
 
     assert (answer.items[0].cost_micros, answer.items[0].unpaid_micros) == (10_000, 2_000)
@@ -75,7 +75,7 @@ def test_used_money_that_nobody_has_is_unpaid_and_never_below_zero():
 @pytest.mark.parametrize("terms", [{"allow_negative": True}, {"line": make_line(prepaid=False)}])
 def test_who_may_owe_gets_all_and_owes_what_was_used(terms):
     desk = Desk(money(0), **terms)
-    assert grant(desk.send(Operation.RESERVE, asks(70_000))) == (70_000, False)
+    assert grant(desk.send(Operation.INITIATE, asks(70_000))) == (70_000, False)
     desk.send(Operation.TERMINATE, asks(None, 30_000), number=1)
 
     assert (desk.value(), desk.reserved()) == (-30_000, 0)
@@ -83,18 +83,18 @@ def test_who_may_owe_gets_all_and_owes_what_was_used(terms):
 
 def test_another_currency_than_the_accounts_is_refused_and_debits_nothing():
     desk = Desk(money(10_000))
-    answer = desk.send(Operation.RESERVE, asks(10, currency="USD"))
+    answer = desk.send(Operation.INITIATE, asks(10, currency="USD"))
     assert (answer.result, answer.items[0].reason) == (Result.RATING_FAILED, "currency_differs")
 
-    desk.send(Operation.RESERVE, asks(10, currency="EUR"))
+    desk.send(Operation.INITIATE, asks(10, currency="EUR"))
     answer = desk.send(Operation.UPDATE, asks(None, 10, currency="USD"), number=1)
     assert (answer.items[0].result, desk.value(), desk.reserved()) == (Result.RATING_FAILED, 10_000, 0)
 
 
 def test_less_than_nothing_is_refused():
     desk = Desk(money(10_000))
-    assert desk.send(Operation.RESERVE, asks(-1)).items[0].reason == "negative_amount"
-    desk.send(Operation.RESERVE, asks(10))
+    assert desk.send(Operation.INITIATE, asks(-1)).items[0].reason == "negative_amount"
+    desk.send(Operation.INITIATE, asks(10))
     assert desk.send(Operation.UPDATE, asks(None, -5), number=1).items[0].reason == "negative_amount"
     assert desk.value() == 10_000
 
@@ -102,17 +102,17 @@ def test_less_than_nothing_is_refused():
 def test_seconds_beside_money_are_rated_only_where_seconds_were_granted():
     desk = Desk(money(1_000_000))
     both = asks(None, 20_000, service="voice")._replace(used=item(used=60).used)
-    desk.send(Operation.RESERVE, asks(50_000, service="voice"), session="money")
+    desk.send(Operation.INITIATE, asks(50_000, service="voice"), session="money")
     assert desk.send(Operation.TERMINATE, both, number=1, session="money").cost_micros == 20_000
 
-    desk.send(Operation.RESERVE, item(asked=60, rating_group=1), session="time")
+    desk.send(Operation.INITIATE, item(asked=60, rating_group=1), session="time")
     at = NOON + timedelta(minutes=1)
     assert desk.send(Operation.TERMINATE, both, number=1, session="time", at=at).cost_micros == 60_000
 
 
 def test_a_quota_may_go_from_money_to_units_and_back():
     desk = Desk(money(1_000_000))
-    desk.send(Operation.RESERVE, asks(50_000, service="sms"))
+    desk.send(Operation.INITIATE, asks(50_000, service="sms"))
     to_units = asks(None, 20_000, service="sms")._replace(requested=units_of("sms", 3))
     answer = desk.send(Operation.UPDATE, to_units, number=1)
     assert (answer.cost_micros, answer.items[0].granted, answer.items[0].type_of_record) == (20_000, 3, "sms")
@@ -126,7 +126,7 @@ def test_a_quota_may_go_from_money_to_units_and_back():
 
 def test_a_report_in_money_after_the_session_expired_is_debited():
     desk = Desk(money(100_000))
-    desk.send(Operation.RESERVE, asks(60_000))
+    desk.send(Operation.INITIATE, asks(60_000))
     late = NOON + timedelta(hours=1)
     desk.send(Operation.EXPIRE, at=late)
     answer = desk.send(Operation.UPDATE, asks(60_000, 40_000), number=1, at=late)
@@ -141,7 +141,7 @@ def test_a_report_in_money_after_the_session_expired_is_debited():
 )
 def test_what_is_debited_is_what_was_used_as_far_as_there_is_money(balance, steps):
     desk = Desk(money(balance))
-    desk.send(Operation.RESERVE, asks(steps[0][0]))
+    desk.send(Operation.INITIATE, asks(steps[0][0]))
     if not desk.sessions:
         return
     used_in_all = 0

@@ -170,7 +170,7 @@ def test_free_units_first_means_no_connect_fee() -> None:
 
 def test_a_session_without_usage_costs_nothing_the_connect_fee_included() -> None:
     desk = Desk(money(10**6), rater=make_rater(connect_fee="0.10"))
-    desk.send(Operation.RESERVE, item(asked=60))
+    desk.send(Operation.INITIATE, item(asked=60))
     assert desk.reserved() == 160_000
     desk.send(Operation.TERMINATE, item(used=0), number=1)
     assert (desk.value(), desk.reserved(), desk.entries) == (10**6, 0, [])
@@ -179,7 +179,7 @@ def test_a_session_without_usage_costs_nothing_the_connect_fee_included() -> Non
 @pytest.mark.parametrize("left", [100, 0])
 def test_a_blocker_stops_the_chain_whether_or_not_it_has_anything_left(left: int) -> None:
     desk = Desk(money(10**6), units(2, "voice", left, weight=5, blocker=True), units(3, "voice", 500))
-    answer = desk.send(Operation.RESERVE, item(asked=300))
+    answer = desk.send(Operation.INITIATE, item(asked=300))
     assert answer.items[0].granted == left
     assert answer.items[0].final is not None
     assert desk.reserved(1) == desk.reserved(3) == 0
@@ -187,7 +187,7 @@ def test_a_blocker_stops_the_chain_whether_or_not_it_has_anything_left(left: int
 
 def test_a_blocker_of_money_keeps_the_default_balance_out() -> None:
     desk = Desk(money(10**6), units(2, "monetary", 20_000, weight=5, blocker=True))
-    assert desk.send(Operation.RESERVE, item(asked=60)).items[0].granted == 20
+    assert desk.send(Operation.INITIATE, item(asked=60)).items[0].granted == 20
 
 
 @pytest.mark.parametrize("pieces", [(78,), (1, 77), (76, 2), (77, 1)])
@@ -201,14 +201,14 @@ def test_usage_that_a_blocker_stops_pays_back_no_debt(pieces: tuple[int, ...]) -
 
 def test_a_balance_below_zero_takes_nothing_from_what_others_hold() -> None:
     desk = Desk(money(-50_000, overdraft=50_000), units(2, "monetary", 30_000))
-    assert desk.send(Operation.RESERVE, item(asked=60)).items[0].granted == 30
+    assert desk.send(Operation.INITIATE, item(asked=60)).items[0].granted == 30
 
 
 def test_units_at_a_price_that_were_passed_over_are_tried_again_once_there_are_more() -> None:
     minutes = [RateSlot(0, "0", "0", 60, 60)]
     rater = make_rater(subjects={"minutes": minutes})
     desk = Desk(money(10**6), units(2, "voice", 90, rating_subject="minutes"), rater=rater)
-    desk.send(Operation.RESERVE, item(asked=60))
+    desk.send(Operation.INITIATE, item(asked=60))
     desk.send(Operation.UPDATE, item(asked=60, used=100), number=1, at=NOON + timedelta(seconds=100))
     assert taken(desk) == {1: 40_000, 2: 60}
     assert desk.sessions["s", 0].meters[0].passed[0][:3] == (2, 30, 10**6)
@@ -223,7 +223,7 @@ def test_units_at_a_price_that_were_passed_over_are_tried_again_when_they_cost_l
         subjects={"timed": [RateSlot(0, "0", "0.06", 60, 1)]}, timed_subjects={"timed": free_from_one}
     )
     desk = Desk(money(500), units(2, "voice", 100, rating_subject="timed"), rater=rater)
-    desk.send(Operation.RESERVE)
+    desk.send(Operation.INITIATE)
     desk.send(Operation.UPDATE, item(asked=50, used=3_599), number=1, at=NOON + timedelta(seconds=3_599))
     assert desk.sessions["s", 0].meters[0].passed
     answer = desk.send(Operation.UPDATE, item(asked=50, used=1), number=2, at=NOON + timedelta(hours=1))
@@ -270,8 +270,8 @@ def test_unlimited_free_units_go_first_and_cost_nothing() -> None:
 
 def test_free_units_of_two_sessions_at_once_are_not_granted_twice() -> None:
     desk = Desk(line=make_line(grants={"data": (Grant("plan:1", 10 * MIB, frozenset(), frozenset()),)}))
-    first = desk.send(Operation.RESERVE, item("data", 8 * MIB), session="a")
-    second = desk.send(Operation.RESERVE, item("data", 8 * MIB), session="b")
+    first = desk.send(Operation.INITIATE, item("data", 8 * MIB), session="a")
+    second = desk.send(Operation.INITIATE, item("data", 8 * MIB), session="b")
     assert [first.items[0].granted, second.items[0].granted] == [8 * MIB, 2 * MIB]
 
 
@@ -330,12 +330,12 @@ def test_mine_random_takes_my_own_first_and_is_the_default() -> None:
 
 def test_a_shortfall_goes_to_the_default_balance_only_where_it_may_become_negative() -> None:
     desk = Desk(money(10_000), units(2, "monetary", 5_000), allow_negative=True)
-    answer = desk.send(Operation.RESERVE, item(asked=6_000))
+    answer = desk.send(Operation.INITIATE, item(asked=6_000))
     assert answer.items[0].granted == 6_000
     desk.send(Operation.TERMINATE, item(used=6_000), number=1, at=NOON + timedelta(seconds=6_000))
     assert desk.value() == 10_000 + 5_000 - 6_000_000
     assert desk.value(2) == 0
-    assert Desk(money(10_000)).send(Operation.RESERVE, item(asked=6_000)).items[0].granted == 10
+    assert Desk(money(10_000)).send(Operation.INITIATE, item(asked=6_000)).items[0].granted == 10
 
 
 def test_a_default_balance_comes_into_being_where_it_may_become_negative() -> None:

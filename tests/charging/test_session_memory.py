@@ -15,9 +15,9 @@ from apps.charging.domain.answers import answer_from_text, answer_to_text
 from apps.charging.domain.requests import (
     AnswerItem,
     ChargingAnswer,
-    ChargingRequest,
     FinalUnit,
     FinalUnitAction,
+    OnlineRequest,
     Operation,
     Result,
 )
@@ -42,7 +42,7 @@ def data(asked_mib: int | None, used_mib: int = 0, group: int = 7):  # type: ign
 def test_two_processes_may_take_turns_at_one_session() -> None:
     make_prepaid()
     here, there = Engine(), Engine()
-    opening = request(Operation.RESERVE, data(10), session=AWKWARD)
+    opening = request(Operation.INITIATE, data(10), session=AWKWARD)
     for number, (engine, asked) in enumerate(
         [
             (here, opening),
@@ -63,7 +63,7 @@ def test_two_processes_may_take_turns_at_one_session() -> None:
     assert not len(here.memory)
 
 
-def by_its_own_thread(engine: Engine, *asked: ChargingRequest) -> list[ChargingAnswer]:
+def by_its_own_thread(engine: Engine, *asked: OnlineRequest) -> list[ChargingAnswer]:
     """The answers of an engine whose thread does nothing else: it looks for those only that are said to be there."""
 
     def charge() -> list[Reply]:
@@ -87,7 +87,7 @@ SAYS_SO = pytest.mark.parametrize(
 def test_a_repeat_is_answered_alike_by_a_process_that_missed_the_first(says_so: bool) -> None:
     make_prepaid()
     here, there = Engine(), Engine()
-    by_its_own_thread(here, request(Operation.RESERVE, data(10)))
+    by_its_own_thread(here, request(Operation.INITIATE, data(10)))
     asked = request(Operation.UPDATE, data(20, 8), number=1)
     (first,) = by_its_own_thread(there, asked)
     by_its_own_thread(there, request(Operation.UPDATE, data(20, 8), number=2))
@@ -129,7 +129,7 @@ def test_a_repeat_is_answered_alike_after_the_number_was_given_up(says_so: bool)
 def test_the_repeat_of_a_sessions_end_is_answered_alike(says_so: bool) -> None:
     make_prepaid()
     engine = Engine()
-    by_its_own_thread(engine, request(Operation.RESERVE, data(10)))
+    by_its_own_thread(engine, request(Operation.INITIATE, data(10)))
     ending = request(Operation.TERMINATE, data(None, 4), number=1)
     (first,) = by_its_own_thread(engine, ending)
     (again,) = by_its_own_thread(engine, ending._replace(repeated=says_so))
@@ -143,7 +143,7 @@ def test_the_repeat_of_a_sessions_end_is_answered_alike(says_so: bool) -> None:
 def test_a_request_that_comes_after_a_later_one_is_charged_and_repeated_alike(says_so: bool) -> None:
     make_prepaid()
     engine = Engine()
-    by_its_own_thread(engine, request(Operation.RESERVE, data(10)))
+    by_its_own_thread(engine, request(Operation.INITIATE, data(10)))
     by_its_own_thread(engine, request(Operation.UPDATE, data(20, 8), number=2))
     overtaken = request(Operation.UPDATE, data(20, 3), number=1)
     (first,) = by_its_own_thread(engine, overtaken)
@@ -158,12 +158,12 @@ def test_a_request_that_comes_after_a_later_one_is_charged_and_repeated_alike(sa
 @pytest.mark.parametrize("first", ["an update that overtakes", "an event under its id", "a second opening"])
 def test_what_was_answered_without_the_session_is_answered_alike_within_it(first: str, says_so: bool) -> None:
     make_prepaid()
-    engine, opening = Engine(), request(Operation.RESERVE, data(10))
+    engine, opening = Engine(), request(Operation.INITIATE, data(10))
     update = request(Operation.UPDATE, data(20, 8), number=1)
     earlier = {
         "an update that overtakes": update,
         "an event under its id": request(Operation.EVENT, item("sms", 1), number=1),
-        "a second opening": request(Operation.RESERVE, data(10), number=1),
+        "a second opening": request(Operation.INITIATE, data(10), number=1),
     }[first]
     order = [opening, earlier] if first == "a second opening" else [earlier, opening]
     given = {asked.number: by_its_own_thread(engine, asked)[0] for asked in order}
@@ -178,7 +178,7 @@ def test_what_was_answered_without_the_session_is_answered_alike_within_it(first
 def test_what_was_rolled_back_is_not_remembered() -> None:
     make_prepaid()
     engine = Engine()
-    engine.run([request(Operation.RESERVE, data(10))], NOW)
+    engine.run([request(Operation.INITIATE, data(10))], NOW)
     with transaction.atomic():
         engine.run([request(Operation.UPDATE, data(50, 9), number=1)], NOW)
         transaction.set_rollback(True)
@@ -191,7 +191,7 @@ def test_what_was_rolled_back_is_not_remembered() -> None:
 def test_what_is_held_as_before_is_not_written_again_and_stays_held() -> None:
     make_prepaid()
     engine = Engine()
-    engine.run([request(Operation.RESERVE, data(10))], NOW)
+    engine.run([request(Operation.INITIATE, data(10))], NOW)
     (row,) = Reservation.objects.all()
     engine.run([request(Operation.UPDATE, data(10, 10), number=1)], NOW)
     assert Reservation.objects.get() == row

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 def spend_in_january() -> None:
     make_prepaid(start=at(1, 1), balance_micros=1_000_000)
-    charge_now(request(Operation.RESERVE, item("data", 5 * MIB), at=at(1, 10)))
+    charge_now(request(Operation.INITIATE, item("data", 5 * MIB), at=at(1, 10)))
     later = at(1, 10) + timedelta(minutes=5)
     charge_now(request(Operation.UPDATE, item("data", 5 * MIB, 5 * MIB), number=1, at=later))
     charge_now(request(Operation.TERMINATE, item("data", None, 2 * MIB), number=2, at=later))

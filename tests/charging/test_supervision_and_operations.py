@@ -29,8 +29,8 @@ pytestmark = pytest.mark.django_db
 
 def test_silent_sessions_are_ended_and_others_left_alone() -> None:
     make_prepaid()
-    charge_now(request(Operation.RESERVE, item(asked=60), session="silent"))
-    charge_now(request(Operation.RESERVE, item(asked=60), session="talking"))
+    charge_now(request(Operation.INITIATE, item(asked=60), session="silent"))
+    charge_now(request(Operation.INITIATE, item(asked=60), session="talking"))
     later = NOW + timedelta(seconds=1_199)
     charge_now(request(Operation.UPDATE, item(asked=60, used=60), session="talking", number=1, at=later))
     assert end_silent_sessions(later) == 0
@@ -44,7 +44,7 @@ def test_silent_sessions_are_ended_and_others_left_alone() -> None:
 
 def test_a_session_that_went_on_is_ended_when_it_has_been_silent_since() -> None:
     make_prepaid()
-    charge_now(request(Operation.RESERVE, item(asked=60)))
+    charge_now(request(Operation.INITIATE, item(asked=60)))
     end = NOW + timedelta(seconds=1_200)
     reported = end - timedelta(seconds=1)
     charge_now(request(Operation.UPDATE, item(asked=60, used=60), number=1, at=reported))
@@ -57,7 +57,7 @@ def test_a_session_that_went_on_is_ended_when_it_has_been_silent_since() -> None
 
 def test_a_grant_that_is_valid_for_less_time_ends_its_session_earlier() -> None:
     make_prepaid()
-    charge_now(request(Operation.RESERVE, item(asked=60)))
+    charge_now(request(Operation.INITIATE, item(asked=60)))
     service = Service.objects.get(code="voice")
     QuotaPolicy.objects.create(service=service, default_units=60, validity_s=30)
     forget_directory()
@@ -68,7 +68,7 @@ def test_a_grant_that_is_valid_for_less_time_ends_its_session_earlier() -> None:
 
 def test_a_report_that_arrives_after_the_end_is_debited_once() -> None:
     make_prepaid()
-    charge_now(request(Operation.RESERVE, item(asked=60)))
+    charge_now(request(Operation.INITIATE, item(asked=60)))
     end_silent_sessions(NOW + timedelta(hours=1))
     late = request(Operation.TERMINATE, item(used=60), number=1, at=NOW + timedelta(hours=1))
     first, second = charge_now(late), charge_now(late)
@@ -79,7 +79,7 @@ def test_a_report_that_arrives_after_the_end_is_debited_once() -> None:
 
 def test_the_operator_ends_a_session() -> None:
     make_prepaid()
-    charge_now(request(Operation.RESERVE, item(asked=60)))
+    charge_now(request(Operation.INITIATE, item(asked=60)))
     release_session(ChargingSession.objects.get().pk, NOW)
     assert ChargingSession.objects.get().status == "released"
     assert default_balance().reserved_micros == 0
@@ -89,8 +89,8 @@ def test_the_operator_ends_a_session() -> None:
 
 def test_old_answers_and_sessions_are_forgotten_and_open_ones_kept() -> None:
     make_prepaid()
-    charge_now(request(Operation.RESERVE, item(asked=60), session="open"))
-    charge_now(request(Operation.RESERVE, item(asked=60), session="closed"))
+    charge_now(request(Operation.INITIATE, item(asked=60), session="open"))
+    charge_now(request(Operation.INITIATE, item(asked=60), session="closed"))
     charge_now(request(Operation.TERMINATE, item(used=6), session="closed", number=1))
     assert forget_old(NOW + timedelta(hours=47)) == (0, 0)
     assert forget_old(NOW + timedelta(hours=49)) == (3, 0)

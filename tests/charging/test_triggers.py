@@ -27,6 +27,7 @@ from tests.charging.stored import (
     default_balance,
     make_prepaid,
     request,
+    submit,
 )
 
 pytestmark = pytest.mark.django_db
@@ -186,7 +187,7 @@ def test_spending_too_fast_bars_the_account_and_money_still_comes_in():
 def test_what_a_session_of_a_barred_account_still_reports_is_debited():
     make_prepaid(balance_micros=1_000_000)
     ask = RequestItem("data", "", Units(total_octets=10 * 1024**2), rating_group=1)
-    assert charge_now(request(Operation.RESERVE, ask)).result is Result.SUCCESS
+    assert charge_now(request(Operation.INITIATE, ask)).result is Result.SUCCESS
     bar_account(account_of(), "other", NOW, by="ada")
     used = ask._replace(used=(UsedUnits(Units(total_octets=1024**2)),))
     answer = charge_now(request(Operation.UPDATE, used, number=1))
@@ -290,7 +291,7 @@ def test_what_fires_in_a_charging_thread_is_committed_with_what_it_saw():
     make_prepaid(balance_micros=2_000_000)
     make_trigger("spent", 100_000, name="fast", window_s=3_600, action="bar")
     with BatchExecutor(clock=lambda: NOW) as executor:
-        answers = [executor.submit(sms(number=number)).result() for number in range(5)]
+        answers = [submit(executor, sms(number=number)).result() for number in range(5)]
 
     assert [answer.result for answer in answers] == [Result.SUCCESS] * 3 + [Result.BARRED] * 2
     assert AccountBar.objects.get().reason == AccountBar.Reason.FRAUD

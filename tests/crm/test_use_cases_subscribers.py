@@ -11,7 +11,7 @@ from django.db import connection
 from apps.billing.models import Activity, Bill
 from apps.billing.services.activities import activities_to_send
 from apps.billing.services.execution import run_activity
-from apps.charging.domain.requests import ChargingRequest, Operation, RequestItem, Result, Units
+from apps.charging.domain.requests import OnlineRequest, Operation, RequestItem, Result, Units
 from apps.charging.models import Account, Balance, LedgerEntry
 from apps.charging.services.executor import charge_now
 from apps.charging.services.operations import adjust, top_up
@@ -202,10 +202,10 @@ def test_a_new_number_takes_the_place_of_the_old_which_rests():
         get_subscriber("default", msisdn=made.msisdn, now=LATER)
 
 
-def data_request(number: int, msisdn: str = "491555000001") -> ChargingRequest:
+def data_request(number: int, msisdn: str = "491555000001") -> OnlineRequest:
     item = RequestItem("data", "", Units(total_octets=1_000), rating_group=10)
-    return ChargingRequest(
-        Operation.RESERVE if number == 0 else Operation.UPDATE,
+    return OnlineRequest(
+        Operation.INITIATE if number == 0 else Operation.UPDATE,
         "pgw.test;1",
         number,
         NOW,

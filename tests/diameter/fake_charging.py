@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from apps.charging.domain.requests import AnswerItem, ChargingAnswer, ChargingRequest, Operation, Result
+from apps.charging.domain.requests import AnswerItem, ChargingAnswer, OnlineRequest, Operation, Result
 from apps.charging.services.executor import Reply, Sink
 
-Rule = Callable[[ChargingRequest], Reply]
+Rule = Callable[[OnlineRequest], Reply]
 
 
-def generous(request: ChargingRequest) -> ChargingAnswer:
+def generous(request: OnlineRequest) -> ChargingAnswer:
     """Grant what is asked; a million octets where the server decides."""
     items = tuple(
         AnswerItem(
@@ -35,12 +35,12 @@ class FakeCharging:
 
     def __init__(self, rule: Rule = generous) -> None:
         self.rule = rule
-        self.requests: list[ChargingRequest] = []
+        self.requests: list[OnlineRequest] = []
         self._pool = ThreadPoolExecutor(max_workers=1)
         self._open = threading.Event()
         self._open.set()
 
-    def put_all(self, requests: Sequence[tuple[ChargingRequest, Any]], sink: Sink) -> None:
+    def submit(self, requests: Sequence[tuple[OnlineRequest, Any]], sink: Sink[Any]) -> None:
         for request, token in requests:
             self.requests.append(request)
             self._pool.submit(self._charge, request, sink, token)
@@ -55,6 +55,6 @@ class FakeCharging:
         self.release()
         self._pool.shutdown()
 
-    def _charge(self, request: ChargingRequest, sink: Sink, token: Any) -> None:
+    def _charge(self, request: OnlineRequest, sink: Sink[Any], token: Any) -> None:
         self._open.wait()
         sink.deliver([(token, self.rule(request))])

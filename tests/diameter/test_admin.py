@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from apps.charging.domain.requests import ChargingRequest, Operation, RequestItem, Units
+from apps.charging.domain.requests import OnlineRequest, Operation, RequestItem, Units
 from apps.charging.models import ChargingSession
 from apps.charging.services.executor import charge_now
 from apps.diameter.models import AnswerCount, Connection, Peer, ServerProcess, ServiceRule, SessionOrder
@@ -31,8 +31,8 @@ def client() -> Client:
 def session() -> ChargingSession:
     make_prepaid()
     item = RequestItem("data", "", Units(total_octets=1_000), rating_group=10)
-    request = ChargingRequest(
-        Operation.RESERVE, "pgw.test;1", 0, utc_now(), msisdn=msisdn(), items=(item,), peer="pgw.test"
+    request = OnlineRequest(
+        Operation.INITIATE, "pgw.test;1", 0, utc_now(), msisdn=msisdn(), items=(item,), peer="pgw.test"
     )
     assert charge_now(request, utc_now()).result == "success"
     return ChargingSession.objects.get()

@@ -40,7 +40,7 @@ def test_an_initial_request_with_rating_groups_reserves_for_each():
     )
 
     assert request[:6] == (
-        Operation.RESERVE,
+        Operation.INITIATE,
         SESSION_ID,
         0,
         datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC),

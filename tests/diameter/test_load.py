@@ -203,7 +203,7 @@ def test_gateways_play_sessions_to_their_end_and_count_what_came(pace):
     figures = result.summary()
     assert figures["problems"] == {}
     assert figures["requests"] == len(fake.requests) >= 200
-    opened = {request.session_id for request in fake.requests if request.operation == "reserve"}
+    opened = {request.session_id for request in fake.requests if request.operation == "initiate"}
     closed = {request.session_id for request in fake.requests if request.operation == "terminate"}
     assert opened == closed
     assert {request.peer for request in fake.requests} == {"gateway1.load.test", "gateway2.load.test"}

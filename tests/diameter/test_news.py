@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from apps.charging.domain.requests import BalanceOrder, ChargingRequest, Operation, RequestItem, Units
+from apps.charging.domain.requests import BalanceOrder, OnlineRequest, Operation, RequestItem, Units
 from apps.charging.models import BalanceTrigger, ChargingSession, Payer
 from apps.charging.services.barring import bar_account
 from apps.charging.services.executor import charge_now, forget_directory
@@ -28,8 +28,8 @@ pytestmark = pytest.mark.django_db
 def open_session(number: int = 1, session_id: str = "pgw.test;1", peer: str = "pgw.test") -> ChargingSession:
     item = RequestItem("data", "", Units(total_octets=1_000), rating_group=10)
     answer = charge_now(
-        ChargingRequest(
-            Operation.RESERVE, session_id, 0, utc_now(), msisdn=msisdn(number), items=(item,), peer=peer
+        OnlineRequest(
+            Operation.INITIATE, session_id, 0, utc_now(), msisdn=msisdn(number), items=(item,), peer=peer
         ),
         utc_now(),
     )
@@ -40,7 +40,7 @@ def open_session(number: int = 1, session_id: str = "pgw.test;1", peer: str = "p
 def top_up(subscriber: Subscriber, number: int = 1) -> None:
     account_id = Payer.objects.get(subscriber=subscriber).account_id
     charge_now(
-        ChargingRequest(
+        OnlineRequest(
             Operation.TOP_UP,
             f"top-up;{number}",
             0,
@@ -100,7 +100,7 @@ def test_an_adjustment_in_the_customers_favour_re_authorises_and_one_against_the
     for number, amount in enumerate((-1_000, 1_000)):
         order = BalanceOrder(account_id, amount, "correction")
         charge_now(
-            ChargingRequest(Operation.ADJUST, f"adjustment;{number}", 0, utc_now(), order=order), utc_now()
+            OnlineRequest(Operation.ADJUST, f"adjustment;{number}", 0, utc_now(), order=order), utc_now()
         )
         reader.read(utc_now())
         assert orders() == [("rar", "pgw.test;1")] * number

@@ -49,7 +49,7 @@ def test_a_switch_without_m_bits_under_another_auth_application_id():
 
     request = served(message(272, encode_avps(head) + group))
 
-    assert (request.operation, request.msisdn) == (Operation.RESERVE, "8613200000001")
+    assert (request.operation, request.msisdn) == (Operation.INITIATE, "8613200000001")
     (item,) = request.items
     assert (item.rating_group, item.requested, item.money_micros) == (0, Units(), None)
 

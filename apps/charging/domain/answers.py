@@ -12,9 +12,9 @@ from apps.charging.domain.items import Refusal
 from apps.charging.domain.requests import (
     AnswerItem,
     ChargingAnswer,
-    ChargingRequest,
     FinalUnit,
     FinalUnitAction,
+    OnlineRequest,
     Result,
 )
 from apps.charging.domain.state import State
@@ -48,7 +48,7 @@ def answer_of(state: State, books: Books, items: tuple[AnswerItem, ...], now: da
     )
 
 
-def refuse(state: State, request: ChargingRequest, refusal: Refusal) -> ChargingAnswer:
+def refuse(state: State, request: OnlineRequest, refusal: Refusal) -> ChargingAnswer:
     """The answer that refuses the request as a whole, each item with the same result."""
     account = state.account
     return ChargingAnswer(

@@ -23,7 +23,7 @@ from apps.charging.domain.orders import carry_out
 from apps.charging.domain.quotas import serve_items
 from apps.charging.domain.requests import (
     ChargingAnswer,
-    ChargingRequest,
+    OnlineRequest,
     Operation,
     Result,
 )
@@ -32,7 +32,7 @@ from apps.charging.domain.state import Outcome, State
 from apps.rating.domain import Rater
 
 
-def charge(state: State, request: ChargingRequest, rater: Rater, now: datetime) -> Outcome:
+def charge(state: State, request: OnlineRequest, rater: Rater, now: datetime) -> Outcome:
     """Carry out ``request``; the state afterwards, the answer and the ledger entries.
 
     ``now`` is the server's clock: it drives validity and supervision, and replaces a request's own time where that
@@ -41,7 +41,7 @@ def charge(state: State, request: ChargingRequest, rater: Rater, now: datetime) 
     return charge_quickly(state, request, rater, now) or charge_generally(state, request, rater, now)
 
 
-def charge_generally(state: State, request: ChargingRequest, rater: Rater, now: datetime) -> Outcome:
+def charge_generally(state: State, request: OnlineRequest, rater: Rater, now: datetime) -> Outcome:
     """:func:`charge` by the rules alone, without the express way."""
     books = Books(state, _cause_of(state, request), request.session_id)
     if request.operation in _ORDERS:
@@ -57,7 +57,7 @@ def charge_generally(state: State, request: ChargingRequest, rater: Rater, now: 
         refusal = None
     if refusal is not None:
         return Outcome(state, refuse(state, request, refusal), ())
-    if request.operation is Operation.RESERVE:
+    if request.operation is Operation.INITIATE:
         return _open(state, books, request, rater, now)
     if request.operation in _ENQUIRIES:
         return Outcome(state, enquire(state, books, request, rater, now), ())
@@ -69,22 +69,22 @@ _IN_SESSION = frozenset({Operation.UPDATE, Operation.TERMINATE, Operation.RELEAS
 _ENQUIRIES = frozenset({Operation.CHECK_BALANCE, Operation.PRICE_ENQUIRY, Operation.MAX_USAGE})
 
 
-def _cause_of(state: State, request: ChargingRequest) -> str:
+def _cause_of(state: State, request: OnlineRequest) -> str:
     """What the request's entries are caused by: its session's row and number, or the request's digest."""
     if state.session is not None:
         return f"session:{state.session.row_id}:{request.number}"
-    if request.operation is Operation.RESERVE:
+    if request.operation is Operation.INITIATE:
         return f"session:{state.new_session_row}:{request.number}"
     return f"event:{digest_of(request)}"
 
 
-def digest_of(request: ChargingRequest) -> str:
+def digest_of(request: OnlineRequest) -> str:
     """A key of fixed length for the request's identity; equal for a repeat, and for nothing else."""
     identity = f"{request.session_id}\0{request.sub_session}\0{request.number}"
     return blake2b(identity.encode(), digest_size=16).hexdigest()
 
 
-def session_key(request: ChargingRequest) -> str:
+def session_key(request: OnlineRequest) -> str:
     """A key of fixed length for the request's session (session id and sub-session)."""
     if len(request.session_id) > LONGEST_SESSION_ID:
         return _session_key(request.session_id, request.sub_session)
@@ -112,7 +112,7 @@ def _who(state: State) -> Refusal | None:
     return None
 
 
-def _open(state: State, books: Books, request: ChargingRequest, rater: Rater, now: datetime) -> Outcome:
+def _open(state: State, books: Books, request: OnlineRequest, rater: Rater, now: datetime) -> Outcome:
     assert state.line is not None
     assert state.account is not None
     if state.session is not None:
@@ -150,7 +150,7 @@ def _open(state: State, books: Books, request: ChargingRequest, rater: Rater, no
     return Outcome(books.state_after(session), answer, tuple(books.entries))
 
 
-def _in_session(state: State, books: Books, request: ChargingRequest, rater: Rater, now: datetime) -> Outcome:
+def _in_session(state: State, books: Books, request: OnlineRequest, rater: Rater, now: datetime) -> Outcome:
     session = state.session
     if session is None or state.account is None:
         refusal = Refusal(
@@ -179,7 +179,7 @@ def _in_session(state: State, books: Books, request: ChargingRequest, rater: Rat
 
 
 def _after_the_end(
-    state: State, books: Books, session: Session, request: ChargingRequest, rater: Rater, now: datetime
+    state: State, books: Books, session: Session, request: OnlineRequest, rater: Rater, now: datetime
 ) -> Outcome:
     """A report that comes after the supervision timer ended its session: used units are debited all the same."""
     refusal = Refusal(
@@ -198,7 +198,7 @@ def _after_the_end(
     return Outcome(books.state_after(session), refuse(state, request, refusal), tuple(books.entries))
 
 
-def _touched(session: Session, request: ChargingRequest, answer: ChargingAnswer, now: datetime) -> Session:
+def _touched(session: Session, request: OnlineRequest, answer: ChargingAnswer, now: datetime) -> Session:
     return session._replace(
         updated_at=now,
         expires_at=end_of_supervision(now, answer.validity_s),
@@ -207,7 +207,7 @@ def _touched(session: Session, request: ChargingRequest, answer: ChargingAnswer,
     )
 
 
-def _ended(books: Books, session: Session, status: str, request: ChargingRequest, now: datetime) -> Session:
+def _ended(books: Books, session: Session, status: str, request: OnlineRequest, now: datetime) -> Session:
     for meter in session.meters:
         books.void(meter.holds)
     return session._replace(

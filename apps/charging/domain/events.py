@@ -11,7 +11,7 @@ from apps.charging.domain.money_items import check_currency, debtor_of, money_ta
 from apps.charging.domain.requests import (
     AnswerItem,
     ChargingAnswer,
-    ChargingRequest,
+    OnlineRequest,
     Operation,
     RequestItem,
     Result,
@@ -25,9 +25,7 @@ from apps.rating.domain import Rater
 REFUND = "refund"
 
 
-def charge_event(
-    state: State, books: Books, request: ChargingRequest, rater: Rater, now: datetime
-) -> Outcome:
+def charge_event(state: State, books: Books, request: OnlineRequest, rater: Rater, now: datetime) -> Outcome:
     """Debit or refund each item whole, or not at all."""
     moment = moment_of(request, now)
     answered = []
@@ -48,7 +46,7 @@ def charge_event(
 
 
 def enquire(
-    state: State, books: Books, request: ChargingRequest, rater: Rater, now: datetime
+    state: State, books: Books, request: OnlineRequest, rater: Rater, now: datetime
 ) -> ChargingAnswer:
     """CHECK_BALANCE, PRICE_ENQUIRY and MAX_USAGE: the items' prices, or how much of them would be paid.
 
@@ -152,7 +150,7 @@ def _refund_units(
 def _move_money(
     state: State,
     books: Books,
-    request: ChargingRequest,
+    request: OnlineRequest,
     item: RequestItem,
     index: int,
     outcome: AnswerItem,

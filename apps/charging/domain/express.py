@@ -18,7 +18,7 @@ from apps.charging.domain.money_items import MONEY_RUN
 from apps.charging.domain.requests import (
     AnswerItem,
     ChargingAnswer,
-    ChargingRequest,
+    OnlineRequest,
     Operation,
     Result,
     TariffChange,
@@ -37,7 +37,7 @@ LONGEST_SESSION_ID = 1_000
 _VOICE = TypeOfRecord.VOICE.value
 _MONEY = "monetary"
 # Looking a member of an enumeration up, and calling a NamedTuple's class, cost several times what these do.
-_RESERVE, _UPDATE, _TERMINATE = Operation.RESERVE, Operation.UPDATE, Operation.TERMINATE
+_INITIATE, _UPDATE, _TERMINATE = Operation.INITIATE, Operation.UPDATE, Operation.TERMINATE
 _OPEN, _CLOSED = SessionStatus.OPEN, SessionStatus.CLOSED
 _SUCCESS, _NO_CHANGE = Result.SUCCESS, TariffChange.NONE
 _new: Callable[[type[Any], tuple[object, ...]], Any] = tuple.__new__
@@ -49,7 +49,7 @@ def end_of_supervision(now: datetime, validity_s: int) -> datetime:
     return now + timedelta(seconds=SUPERVISION_FACTOR * (validity_s or DEFAULT_VALIDITY_S))
 
 
-def charge_quickly(state: State, request: ChargingRequest, rater: Rater, now: datetime) -> Outcome | None:
+def charge_quickly(state: State, request: OnlineRequest, rater: Rater, now: datetime) -> Outcome | None:
     """The outcome of a usual request of a session; None for any other."""
     world, line, account, balances, counters, session, barred, other, new_row, fresh_id = state
     if len(request.items) != 1 or len(balances) != 1 or account is None or line is None:
@@ -72,7 +72,7 @@ def charge_quickly(state: State, request: ChargingRequest, rater: Rater, now: da
     ends = operation is _TERMINATE
     holds: tuple[Hold, ...] = ()
     if session is None:
-        if operation is not _RESERVE or item.used or len(request.session_id) > LONGEST_SESSION_ID:
+        if operation is not _INITIATE or item.used or len(request.session_id) > LONGEST_SESSION_ID:
             return None
         row_id = new_row
         destination, started_at, reported_at = item.destination, moment, moment

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from apps.charging.domain.balances import Balance, BalanceKind, Use
 from apps.charging.domain.books import Books
-from apps.charging.domain.requests import ChargingRequest, Result
+from apps.charging.domain.requests import OnlineRequest, Result
 from apps.charging.domain.sessions import Reading
 from apps.charging.domain.spending import Spender
 from apps.charging.domain.state import QuotaPolicy, State
@@ -56,7 +56,7 @@ class Payment(NamedTuple):
         return self.since <= start < self.until
 
 
-def moment_of(request: ChargingRequest, now: datetime) -> datetime:
+def moment_of(request: OnlineRequest, now: datetime) -> datetime:
     """When the request happened: its own time, unless the client's clock is out of its mind."""
     return request.at if abs(request.at - now) <= CLOCK_TOLERANCE else now
 

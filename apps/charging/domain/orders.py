@@ -8,7 +8,7 @@ from apps.charging.domain.answers import answer_of, refuse
 from apps.charging.domain.balances import Balance, BalanceKind
 from apps.charging.domain.books import Books
 from apps.charging.domain.items import Refusal, moment_of
-from apps.charging.domain.requests import BalanceOrder, ChargingRequest, Operation, Result
+from apps.charging.domain.requests import BalanceOrder, OnlineRequest, Operation, Result
 from apps.charging.domain.state import Account, Outcome, State
 
 TRANSFER_BOOK = "transfer"
@@ -16,7 +16,7 @@ TRANSFER_BOOK = "transfer"
 _KINDS = {Operation.TOP_UP: "top_up", Operation.ADJUST: "adjustment"}
 
 
-def carry_out(state: State, books: Books, request: ChargingRequest, now: datetime) -> Outcome:
+def carry_out(state: State, books: Books, request: OnlineRequest, now: datetime) -> Outcome:
     """Carry out TOP_UP, ADJUST or TRANSFER as ``request.order`` says."""
     order = request.order
     refusal = _refusal(state, request, order)
@@ -33,7 +33,7 @@ def carry_out(state: State, books: Books, request: ChargingRequest, now: datetim
     return Outcome(books.state_after(state.session), answer_of(state, books, (), now), tuple(books.entries))
 
 
-def _refusal(state: State, request: ChargingRequest, order: BalanceOrder | None) -> Refusal | None:
+def _refusal(state: State, request: OnlineRequest, order: BalanceOrder | None) -> Refusal | None:
     if order is None:
         return Refusal(
             Result.UNABLE_TO_COMPLY, "no_order", f"{request.operation} needs an order of what to move"

@@ -16,7 +16,7 @@ from apps.charging.domain.money_items import (
 )
 from apps.charging.domain.requests import (
     AnswerItem,
-    ChargingRequest,
+    OnlineRequest,
     Operation,
     RequestItem,
     Result,
@@ -36,7 +36,7 @@ def serve_items(
     state: State,
     books: Books,
     session: Session,
-    request: ChargingRequest,
+    request: OnlineRequest,
     rater: Rater,
     moment: datetime,
     refusal: Refusal | None,

@@ -1,8 +1,8 @@
 """What the charging core is asked and what it answers: the values between it and every door.
 
-A Diameter CCR, a CRM call and an operator's click become a :class:`ChargingRequest`; the
-:class:`ChargingAnswer` goes back the same way. Amounts of money are micro-units, usage counts seconds, octets or
-events, and instants are aware UTC.
+A Diameter CCR, a request of any other session manager, a CRM call and an operator's click become an
+:class:`OnlineRequest`; the :class:`ChargingAnswer` goes back the same way. Amounts of money are micro-units, usage
+counts seconds, octets or events, and instants are aware UTC.
 """
 
 from __future__ import annotations
@@ -15,9 +15,13 @@ from apps.kernel.units import TypeOfRecord
 
 
 class Operation(StrEnum):
-    """What a request asks for. In brackets: the CC-Request-Type and Requested-Action that mean it."""
+    """What a request asks for. In brackets: the CC-Request-Type and Requested-Action of RFC 8506 that mean it.
 
-    RESERVE = "reserve"
+    Session managers ask for INITIATE to MAX_USAGE; TOP_UP, ADJUST and TRANSFER come from the house itself and carry a
+    :class:`BalanceOrder`.
+    """
+
+    INITIATE = "initiate"
     """Open a session and hold quota for its items (INITIAL)."""
     UPDATE = "update"
     """Debit what was used, hold what is asked next (UPDATE)."""
@@ -148,9 +152,9 @@ class BalanceOrder(NamedTuple):
     to_tag: str = "*default"
 
 
-class ChargingRequest(NamedTuple):
-    """One request. (``session_id``, ``sub_session``, ``number``) is its identity: a repeat of it is answered
-    as the first was, and charged once.
+class OnlineRequest(NamedTuple):
+    """One request, the same from every session manager. (``session_id``, ``sub_session``, ``number``) is its identity:
+    a repeat of it is answered as the first was, and charged once.
 
     ``msisdn`` or ``imsi`` names the subscriber (MSISDN first); requests within a session may leave them out.
     ``at`` is when it happened (Event-Timestamp, else the door's clock): it begins the session's usage and

@@ -14,7 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from apps.charging.domain.answers import answer_from_text, answer_to_text
 from apps.charging.domain.balances import Balance
 from apps.charging.domain.charge import charge
-from apps.charging.domain.requests import ChargingAnswer, ChargingRequest
+from apps.charging.domain.requests import ChargingAnswer, OnlineRequest
 from apps.charging.domain.sessions import SessionStatus
 from apps.charging.domain.state import FIRST_NEW_ID, Entry, State
 from apps.charging.services.batch_reading import WITHOUT_A_KEPT_ANSWER, BatchReading, Owner
@@ -35,7 +35,7 @@ class Poisoned(NamedTuple):
 
 
 def execute(
-    requests: Sequence[ChargingRequest],
+    requests: Sequence[OnlineRequest],
     now: datetime,
     directory: Directory,
     rater: Rater,
@@ -88,7 +88,7 @@ class _Batch:
 
     def __init__(
         self,
-        requests: Sequence[ChargingRequest],
+        requests: Sequence[OnlineRequest],
         now: datetime,
         directory: Directory,
         rater: Rater,
@@ -145,7 +145,7 @@ class _Batch:
 
     def _charge(
         self,
-        request: ChargingRequest,
+        request: OnlineRequest,
         digest: str,
         key: str | None,
         account_id: int | None,

@@ -15,7 +15,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from apps.charging.domain.balances import DEFAULT_TAG
 from apps.charging.domain.balances import Balance as BalanceValue
 from apps.charging.domain.charge import digest_of, session_key
-from apps.charging.domain.requests import ChargingRequest, Operation
+from apps.charging.domain.requests import OnlineRequest, Operation
 from apps.charging.domain.sessions import Hold, Session
 from apps.charging.domain.state import Account, Counter
 from apps.charging.domain.usage_book import CounterKey, Line
@@ -34,7 +34,7 @@ from apps.storage.upserts import by_index, select, select_many
 _ENQUIRIES = frozenset({Operation.CHECK_BALANCE, Operation.PRICE_ENQUIRY, Operation.MAX_USAGE})
 _ORDERS = frozenset({Operation.TOP_UP, Operation.ADJUST, Operation.TRANSFER})
 _ENDINGS = frozenset({Operation.RELEASE, Operation.EXPIRE})
-_IN_SESSION = _ENDINGS | {Operation.RESERVE, Operation.UPDATE, Operation.TERMINATE}
+_IN_SESSION = _ENDINGS | {Operation.INITIATE, Operation.UPDATE, Operation.TERMINATE}
 # Questions change nothing, and a session ends once however often it is ended: neither needs a kept answer.
 WITHOUT_A_KEPT_ANSWER = _ENQUIRIES | _ENDINGS
 
@@ -65,7 +65,7 @@ class BatchReading:
 
     def __init__(
         self,
-        requests: Sequence[ChargingRequest],
+        requests: Sequence[OnlineRequest],
         now: datetime,
         directory: Directory,
         memory: SessionMemory,
@@ -99,7 +99,7 @@ class BatchReading:
             known = self.memory.owner(key)
             if known is not None:
                 owners[key] = known
-            elif request.operation is not Operation.RESERVE:
+            elif request.operation is not Operation.INITIATE:
                 unknown.add(key)
         for key, account_id, subscriber_id in self._select(
             "SELECT `key`, account_id, subscriber_id FROM charging_chargingsession WHERE `key` IN ({values})",
@@ -194,7 +194,7 @@ class BatchReading:
             )
         ]
 
-    def _is_not_the_next(self, request: ChargingRequest, key: str | None) -> bool:
+    def _is_not_the_next(self, request: OnlineRequest, key: str | None) -> bool:
         session = self.memory.remembered(key) if key is not None else None
         return session is not None and request.number <= session.last_number
 
@@ -313,14 +313,14 @@ class BatchReading:
         return sql if self.connection.vendor == "mysql" else sql.replace("`", '"')
 
 
-def _numbers_of(request: ChargingRequest) -> list[Number]:
+def _numbers_of(request: OnlineRequest) -> list[Number]:
     numbers = [Number("msisdn", request.msisdn)] if request.msisdn else []
     if request.imsi:
         numbers.append(Number("imsi", request.imsi))
     return numbers
 
 
-def _subscriber_of(request: ChargingRequest, subscribers: Mapping[Number, int | None]) -> int | None:
+def _subscriber_of(request: OnlineRequest, subscribers: Mapping[Number, int | None]) -> int | None:
     """Who has the MSISDN, else who has the IMSI."""
     for number in _numbers_of(request):
         found = subscribers.get(number)

@@ -13,14 +13,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from django.conf import settings
 from django.db import IntegrityError, InterfaceError, OperationalError, connection
 
-from apps.charging.domain.requests import ChargingAnswer, ChargingRequest, Result
+from apps.charging.domain.requests import ChargingAnswer, OnlineRequest, Result
 from apps.charging.services.batch import Poisoned, execute
 from apps.charging.services.lines import Directory
 from apps.charging.services.session_memory import SessionMemory
@@ -53,10 +52,14 @@ class ChargingUnavailable(BssError):
 Reply = ChargingAnswer | ChargingUnavailable
 
 
-class Sink(Protocol):
-    """Where a batch's replies go, all at once, from a writer's thread."""
+Token_contra = TypeVar("Token_contra", contravariant=True)
+Token = TypeVar("Token")
 
-    def deliver(self, replies: Sequence[tuple[Any, Reply]]) -> None: ...
+
+class Sink(Protocol[Token_contra]):
+    """Receives the replies of a batch, each with the caller's token, in one call from a writer's thread."""
+
+    def deliver(self, replies: Sequence[tuple[Token_contra, Reply]]) -> None: ...
 
 
 class Engine:
@@ -74,9 +77,7 @@ class Engine:
         self.directory.forget()
         self.memory.clear()
 
-    def run(
-        self, requests: Sequence[ChargingRequest], now: datetime, own_thread: bool = False
-    ) -> list[Reply]:
+    def run(self, requests: Sequence[OnlineRequest], now: datetime, own_thread: bool = False) -> list[Reply]:
         """The replies to the requests, in their order; every answer is committed.
 
         A request that breaks its batch is found and answered UNABLE_TO_COMPLY by itself. ``own_thread``: this thread
@@ -115,7 +116,7 @@ class Engine:
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
     def _one_by_one(
-        self, requests: Sequence[ChargingRequest], now: datetime, error: Exception, own_thread: bool
+        self, requests: Sequence[OnlineRequest], now: datetime, error: Exception, own_thread: bool
     ) -> list[Reply]:
         if connection.in_atomic_block:
             raise error
@@ -152,8 +153,8 @@ def _is_lost(error: Exception) -> bool:
 
 class _Waiting(NamedTuple):
     party: str
-    request: ChargingRequest
-    sink: Sink
+    request: OnlineRequest
+    sink: Sink[Any]
     token: Any
 
 
@@ -211,12 +212,11 @@ class BatchExecutor:
         """How many requests wait for a writer now."""
         return len(self._queue)
 
-    def put(self, request: ChargingRequest, sink: Sink, token: Any) -> None:
-        """Queue a request; ``sink`` is given (``token``, reply) once it is committed."""
-        self.put_all([(request, token)], sink)
+    def submit(self, requests: Sequence[tuple[OnlineRequest, Token]], sink: Sink[Token]) -> None:
+        """Queue requests, each with the caller's token; ``sink`` gets (token, reply) once each is committed.
 
-    def put_all(self, requests: Sequence[tuple[ChargingRequest, Any]], sink: Sink) -> None:
-        """Queue requests, each with its token, that came together; as :meth:`put` for each."""
+        Returns at once. Raises ChargingUnavailable, and takes none of them, if the executor is stopping.
+        """
         waiting = [
             _Waiting(request.msisdn or request.imsi or request.session_id, request, sink, token)
             for request, token in requests
@@ -232,12 +232,6 @@ class BatchExecutor:
                 return
             self._queue.extend(waiting)
             self._wake.notify()
-
-    def submit(self, request: ChargingRequest) -> Future[ChargingAnswer]:
-        """Queue a request from a thread; the future has its answer, or ChargingUnavailable."""
-        future: Future[ChargingAnswer] = Future()
-        self.put(request, _FUTURES, future)
-        return future
 
     def _write(self) -> None:
         try:
@@ -299,7 +293,7 @@ class BatchExecutor:
 
     @staticmethod
     def _deliver(batch: Sequence[_Waiting], replies: Sequence[Reply]) -> None:
-        by_sink: dict[int, tuple[Sink, list[tuple[Any, Reply]]]] = {}
+        by_sink: dict[int, tuple[Sink[Any], list[tuple[Any, Reply]]]] = {}
         for waiting, reply in zip(batch, replies, strict=True):
             by_sink.setdefault(id(waiting.sink), (waiting.sink, []))[1].append((waiting.token, reply))
         for sink, given in by_sink.values():
@@ -309,22 +303,10 @@ class BatchExecutor:
                 log.exception("answers could not be delivered")
 
 
-class _Futures:
-    def deliver(self, replies: Sequence[tuple[Future[ChargingAnswer], Reply]]) -> None:
-        for future, reply in replies:
-            if not future.set_running_or_notify_cancel():
-                continue
-            if isinstance(reply, ChargingUnavailable):
-                future.set_exception(reply)
-            else:
-                future.set_result(reply)
-
-
-_FUTURES = _Futures()
 _engine = Engine()
 
 
-def charge_now(request: ChargingRequest, now: datetime) -> ChargingAnswer:
+def charge_now(request: OnlineRequest, now: datetime) -> ChargingAnswer:
     """Charge one request in this thread, in a transaction of its own or within the caller's.
 
     Raises ChargingUnavailable where the database does not answer.
@@ -335,7 +317,7 @@ def charge_now(request: ChargingRequest, now: datetime) -> ChargingAnswer:
     return reply
 
 
-def charge_all(requests: Sequence[ChargingRequest], now: datetime) -> list[ChargingAnswer]:
+def charge_all(requests: Sequence[OnlineRequest], now: datetime) -> list[ChargingAnswer]:
     """As :func:`charge_now` for several requests, in one transaction unless one of them breaks it."""
     replies = _engine.run(requests, now) if requests else []
     for reply in replies:

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import transaction
 
 from apps.charging.domain.balances import BalanceKind, free_increment
-from apps.charging.domain.requests import BalanceOrder, ChargingAnswer, ChargingRequest, Operation, Result
+from apps.charging.domain.requests import BalanceOrder, ChargingAnswer, OnlineRequest, Operation, Result
 from apps.charging.models import DEFAULT_BALANCE, Account, Balance, LedgerEntry
 from apps.charging.services.executor import charge_now
 from apps.charging.services.rows import factors_of, timings_of
@@ -121,7 +121,7 @@ TERMS = frozenset(
 
 
 def _carry_out(operation: Operation, order: BalanceOrder, key: str, now: datetime) -> ChargingAnswer:
-    answer = charge_now(ChargingRequest(operation, key, 0, now, order=order), now)
+    answer = charge_now(OnlineRequest(operation, key, 0, now, order=order), now)
     if answer.result is Result.SUCCESS:
         return answer
     if answer.result in (Result.CREDIT_LIMIT_REACHED, Result.BARRED):

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
-from apps.charging.domain.requests import ChargingAnswer, ChargingRequest, Operation
+from apps.charging.domain.requests import ChargingAnswer, OnlineRequest, Operation
 from apps.charging.models import ChargingSession, Reservation, StoredAnswer
 from apps.charging.services.executor import charge_all, charge_now
 from apps.kernel.errors import NotFound
@@ -76,8 +76,8 @@ def forget_old(now: datetime) -> tuple[int, int]:
         sessions += len(old)
 
 
-def _ending(operation: Operation, session_id: str, sub_session: int, now: datetime) -> ChargingRequest:
-    return ChargingRequest(operation, session_id, -1, now, sub_session=sub_session)
+def _ending(operation: Operation, session_id: str, sub_session: int, now: datetime) -> OnlineRequest:
+    return OnlineRequest(operation, session_id, -1, now, sub_session=sub_session)
 
 
 def _delete_answers(before: datetime) -> int:

@@ -25,7 +25,7 @@ from django.db import (
 from django.db.models import F, Sum
 
 from apps.charging.domain.charge import digest_of
-from apps.charging.domain.requests import BalanceOrder, ChargingRequest, Operation, Result
+from apps.charging.domain.requests import BalanceOrder, OnlineRequest, Operation, Result
 from apps.charging.domain.vouchers import (
     NO_FAILURES,
     Guard,
@@ -416,7 +416,7 @@ def found_voucher(row: Sequence[Any]) -> FoundVoucher:
     )
 
 
-def top_up_request(account_id: int, voucher: FoundVoucher, now: datetime) -> ChargingRequest:
+def top_up_request(account_id: int, voucher: FoundVoucher, now: datetime) -> OnlineRequest:
     """The credit of a voucher, whose identity makes sure that it is given once."""
     days = voucher.balance_days
     order = BalanceOrder(
@@ -428,10 +428,10 @@ def top_up_request(account_id: int, voucher: FoundVoucher, now: datetime) -> Cha
         f"Voucher {voucher.serial}",
         now + timedelta(days=days) if days else None,
     )
-    return ChargingRequest(Operation.TOP_UP, f"voucher:{voucher.voucher_id}", 0, now, order=order)
+    return OnlineRequest(Operation.TOP_UP, f"voucher:{voucher.voucher_id}", 0, now, order=order)
 
 
-def cause_of(request: ChargingRequest) -> str:
+def cause_of(request: OnlineRequest) -> str:
     """The cause of a credit's ledger entry."""
     return f"event:{digest_of(request)}:0"
 

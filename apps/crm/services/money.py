@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from apps.charging.domain.charge import digest_of
-from apps.charging.domain.requests import ChargingRequest, Operation
+from apps.charging.domain.requests import OnlineRequest, Operation
 from apps.charging.models import DEFAULT_BALANCE, Account, Balance, LedgerEntry, Payer
 from apps.charging.services import operations
 from apps.crm.domain.accounts import Moved
@@ -108,7 +108,7 @@ def _signed(note: str, by: str) -> str:
 def _cause(account: Account, operation: Operation, key: str) -> str:
     """The cause under which charging enters an order with this key."""
     name = "top-up" if operation is Operation.TOP_UP else "adjustment"
-    request = ChargingRequest(operation, f"{name}:{_full_key(account, key)}", 0, account.opened_at)
+    request = OnlineRequest(operation, f"{name}:{_full_key(account, key)}", 0, account.opened_at)
     return f"event:{digest_of(request)}:0"
 
 

@@ -1,1 +1,1 @@
-"""Between the wire and the charging room: a CCR becomes a ChargingRequest, a ChargingAnswer becomes a CCA. Pure."""
+"""Between the wire and the charging room: a CCR becomes a OnlineRequest, a ChargingAnswer becomes a CCA. Pure."""

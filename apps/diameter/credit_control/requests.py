@@ -9,7 +9,7 @@ from typing import Any
 
 from apps.charging.domain.requests import (
     SERVER_DECIDES,
-    ChargingRequest,
+    OnlineRequest,
     Operation,
     RequestItem,
     TariffChange,
@@ -28,12 +28,12 @@ MSCC = "Multiple-Services-Credit-Control"
 # Thrice as fast as calling the class; the fields are given in their order.
 _new_units: Callable[[type[Units], tuple[int | None, ...]], Units] = tuple.__new__
 _new_item: Callable[[type[RequestItem], tuple[object, ...]], RequestItem] = tuple.__new__
-_new_request: Callable[[type[ChargingRequest], tuple[object, ...]], ChargingRequest] = tuple.__new__
+_new_request: Callable[[type[OnlineRequest], tuple[object, ...]], OnlineRequest] = tuple.__new__
 
 # Plain integers: every request comes by here, and hashing a member of an enumeration costs ten times as much.
 _EVENT = int(CcRequestType.EVENT_REQUEST)
 _OF_SESSIONS = {
-    int(CcRequestType.INITIAL_REQUEST): Operation.RESERVE,
+    int(CcRequestType.INITIAL_REQUEST): Operation.INITIATE,
     int(CcRequestType.UPDATE_REQUEST): Operation.UPDATE,
     int(CcRequestType.TERMINATION_REQUEST): Operation.TERMINATE,
 }
@@ -72,7 +72,7 @@ def charging_request(
     services: ServiceMap,
     now: datetime,
     retransmitted: bool = False,
-) -> ChargingRequest:
+) -> OnlineRequest:
     """The request for the charging room; its items are those of ``groups_of``, in the same order.
 
     ``connected_host`` is the Origin-Host of the connection it came by; ``retransmitted`` its T flag. Raises
@@ -125,7 +125,7 @@ def charging_request(
         None,
         retransmitted,
     )
-    return _new_request(ChargingRequest, request)
+    return _new_request(OnlineRequest, request)
 
 
 @lru_cache(maxsize=1_000)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 
-from apps.charging.domain.requests import ChargingRequest
+from apps.charging.domain.requests import OnlineRequest
 from apps.charging.services.executor import ChargingUnavailable, Reply, Sink
 
 log = structlog.get_logger(__name__)
@@ -19,11 +19,11 @@ Answered = Callable[[Reply], None]
 class ChargingService(Protocol):
     """What charges: :class:`apps.charging.services.executor.BatchExecutor`, or a fake.
 
-    ``put_all`` returns at once; the sink is given each token and its reply from any thread, once, after the commit.
+    ``submit`` returns at once; the sink is given each token and its reply from any thread, once, after the commit.
     Raises ChargingUnavailable, and has taken none of them, where charging is stopping.
     """
 
-    def put_all(self, requests: Sequence[tuple[ChargingRequest, Any]], sink: Sink) -> None: ...
+    def submit(self, requests: Sequence[tuple[OnlineRequest, Answered]], sink: Sink[Answered]) -> None: ...
 
 
 class ChargingLink:
@@ -32,10 +32,10 @@ class ChargingLink:
     def __init__(self, service: ChargingService, loop: asyncio.AbstractEventLoop) -> None:
         self._service = service
         self._loop = loop
-        self._ready: list[tuple[ChargingRequest, Answered]] = []
+        self._ready: list[tuple[OnlineRequest, Answered]] = []
         self.waiting = 0
 
-    def submit(self, request: ChargingRequest, answered: Answered) -> None:
+    def submit(self, request: OnlineRequest, answered: Answered) -> None:
         """Charge; ``answered`` is called in the loop, with ChargingUnavailable where charging is stopping."""
         if not self._ready:
             # What this round of the loop reads goes together: a hand-over costs as much as several requests.
@@ -56,7 +56,7 @@ class ChargingLink:
     def _hand_over(self) -> None:
         ready, self._ready = self._ready, []
         try:
-            self._service.put_all(ready, self)
+            self._service.submit(ready, self)
         except ChargingUnavailable as unavailable:
             self._settle([(answered, unavailable) for _, answered in ready])
 

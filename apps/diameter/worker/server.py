@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 from django.db import OperationalError
 
-from apps.charging.domain.requests import ChargingRequest
+from apps.charging.domain.requests import OnlineRequest
 from apps.charging.services.executor import ChargingUnavailable, Reply
 from apps.diameter.credit_control.answers import credit_control_answer, result_code_of
 from apps.diameter.credit_control.policy import DEFAULT_ANSWER_POLICY
@@ -285,7 +285,7 @@ class DiameterServer:
         self._link.submit(asked, lambda reply: self._answered(transport, request, asked, reply))
 
     def _answered(
-        self, transport: DiameterTransport, request: Request, asked: ChargingRequest, reply: Reply
+        self, transport: DiameterTransport, request: Request, asked: OnlineRequest, reply: Reply
     ) -> None:
         if isinstance(reply, ChargingUnavailable):
             log.error(
