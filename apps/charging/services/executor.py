@@ -8,7 +8,6 @@ beside it when it has company, or has waited for some milliseconds: a batch cost
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import time
 from collections import deque
@@ -26,6 +25,7 @@ from apps.charging.services.session_memory import SessionMemory
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError
 from apps.rating.selectors import current_tariff
+from apps.storage.retry import Attempts, is_rolled_back, may_have_committed
 
 log = logging.getLogger(__name__)
 
@@ -33,11 +33,6 @@ log = logging.getLogger(__name__)
 # the database and this process compute a third less at 2,000 requests a second, and answers come no later.
 _COMPANY = 6
 _WAIT_FOR_COMPANY_S = 0.003
-_FIRST_PAUSE_S = 0.005
-_LONGEST_PAUSE_S = 0.5
-# MySQL: lock wait, deadlock, shutting down, too many connections, cannot connect, gone away, lost, killed, idle.
-_AGAIN = {1205, 1213}
-_LOST = {1040, 1053, 1152, 1927, 2002, 2003, 2006, 2013, 2055, 4031}
 
 
 class ChargingUnavailable(BssError):
@@ -83,8 +78,7 @@ class Engine:
         A request that breaks its batch is found and answered UNABLE_TO_COMPLY by itself. ``own_thread``: this thread
         does nothing but this.
         """
-        deadline = time.monotonic() + float(settings.CHARGING_PATIENCE_S)
-        pause_s = _FIRST_PAUSE_S
+        attempts = Attempts(float(settings.CHARGING_PATIENCE_S))
         # Whoever has a thread for charging only asks for many at once, few of them repeats; the others ask for one.
         look_all_up = not own_thread
         while True:
@@ -99,21 +93,18 @@ class Engine:
                     return self._one_by_one(requests, now, error, own_thread)
                 # Perhaps one of them was answered before although it does not say so.
                 look_all_up = True
-                continue
             except (OperationalError, InterfaceError) as error:
-                if connection.in_atomic_block or not _may_pass(error):
+                lost = may_have_committed(error)
+                if connection.in_atomic_block or not (lost or is_rolled_back(error)):
                     return self._one_by_one(requests, now, error, own_thread)
-                if time.monotonic() > min(deadline, self.last_moment):
-                    log.error("charging gave up: %s", error)
-                    return [ChargingUnavailable(f"the database does not answer: {error}")] * len(requests)
-                if _is_lost(error):
-                    # The commit may have gone through.
+                if lost:
                     look_all_up = True
                     connection.close()
+                if not attempts.wait_after(error, self.last_moment):
+                    log.error("charging gave up: %s", error)
+                    return [ChargingUnavailable(f"the database does not answer: {error}")] * len(requests)
             except Exception as error:
                 return self._one_by_one(requests, now, error, own_thread)
-            time.sleep(pause_s * random.uniform(0.5, 1.0))
-            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
     def _one_by_one(
         self, requests: Sequence[OnlineRequest], now: datetime, error: Exception, own_thread: bool
@@ -140,15 +131,6 @@ def _unable(error: Exception) -> ChargingAnswer:
         reason="internal_error",
         message=f"{type(error).__name__}: the request could not be carried out; the log says more",
     )
-
-
-def _may_pass(error: Exception) -> bool:
-    code = error.args[0] if error.args else None
-    return code in _AGAIN or _is_lost(error) or "database is locked" in str(error)
-
-
-def _is_lost(error: Exception) -> bool:
-    return isinstance(error, InterfaceError) or (bool(error.args) and error.args[0] in _LOST)
 
 
 class _Waiting(NamedTuple):

@@ -5,9 +5,7 @@ Everything of one account goes through the lock on its balances, so that guesses
 
 from __future__ import annotations
 
-import random
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -15,10 +13,6 @@ from uuid import uuid4
 from django.conf import settings
 from django.db import (
     DEFAULT_DB_ALIAS,
-    IntegrityError,
-    InterfaceError,
-    OperationalError,
-    connection,
     connections,
     transaction,
 )
@@ -44,6 +38,7 @@ from apps.charging.services.voucher_keys import key_ring
 from apps.charging.services.vouchers import LONGEST_KEY
 from apps.kernel.errors import BssError, Conflict, InvalidInput, NotFound
 from apps.rating.models import Tenant
+from apps.storage.retry import retrying
 from apps.storage.upserts import by_index, select
 from apps.subscribers.selectors import msisdn_holdings
 from apps.subscribers.services.assignments import assign_bundle
@@ -109,7 +104,10 @@ def redeem(
         raise InvalidInput(f"a caller's name has up to {_LONGEST_SUBJECT} characters", where="caller")
     payer = _account_of(tenant, account, msisdn, now)
     attempt = _Attempt(tenant, payer, msisdn, digits, key or f"own:{uuid4().hex}", caller, now)
-    outcome = _patiently(attempt.run)
+    # What a commit did whose answer was lost is found by the key; a row that another has just made decides then.
+    outcome = retrying(
+        attempt.run, patience_s=float(settings.CHARGING_PATIENCE_S), repeatable=True, conflicts=True
+    )
     if isinstance(outcome, BssError):
         raise outcome
     return outcome
@@ -353,26 +351,6 @@ class _Attempt:
             after = after_failure(before, self.policies[subject], self.now)
             row.failures, row.failed_at, row.locked_at = after
             row.save(update_fields=["failures", "failed_at", "locked_at"])
-
-
-def _patiently(run: Callable[[], Redemption | BssError]) -> Redemption | BssError:
-    """Carry the attempt out, again where the database asks for it; a commit that got through is found by its key."""
-    deadline = time.monotonic() + float(settings.CHARGING_PATIENCE_S)
-    pause_s = 0.005
-    while True:
-        try:
-            return run()
-        except IntegrityError:
-            # Somebody else used the key, or made the row, at this very moment: what is there now decides.
-            if time.monotonic() > deadline:
-                raise
-        except (OperationalError, InterfaceError):
-            if connection.in_atomic_block or time.monotonic() > deadline:
-                raise
-            if not connection.is_usable():
-                connection.close()
-        time.sleep(pause_s * random.uniform(0.5, 1.0))
-        pause_s = min(pause_s * 2, 0.5)
 
 
 def _account_of(tenant: Tenant, account: Account | None, msisdn: str, now: datetime) -> Account:

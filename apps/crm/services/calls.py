@@ -13,7 +13,7 @@ from apps.crm.domain.access import Caller
 from apps.crm.services.audit import Recorded, record_call, record_calls
 from apps.crm.services.idempotency import Answer, do_once
 from apps.kernel.errors import BssError
-from apps.storage.locks import again_after_deadlock
+from apps.storage.retry import retrying
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ def perform(
         return done.answer
 
     try:
-        answer, repeated = again_after_deadlock(
+        answer, repeated = retrying(
             lambda: do_once(
                 call.caller, call.key, call.operation, call.request, call.now, do_and_record, keep
             )

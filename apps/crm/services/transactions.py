@@ -8,7 +8,7 @@ from typing import ParamSpec, TypeVar
 
 from django.db import connection, transaction
 
-from apps.storage.locks import again_after_deadlock
+from apps.storage.retry import retrying
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,6 +26,6 @@ def one_transaction(use_case: Callable[P, R]) -> Callable[P, R]:
             with transaction.atomic():
                 return use_case(*args, **kwargs)
 
-        return whole() if connection.in_atomic_block else again_after_deadlock(whole)
+        return whole() if connection.in_atomic_block else retrying(whole)
 
     return call

@@ -15,7 +15,7 @@ from apps.billing.services.notifications import notify
 from apps.invoicing.domain.attempts import MOST_ATTEMPTS
 from apps.invoicing.models import BillRendering
 from apps.invoicing.services.owners import has_ended, host
-from apps.storage.locks import again_after_deadlock
+from apps.storage.retry import retrying
 
 # Of so many claimants at one moment, each of whom takes what the next was about to, one gets nothing.
 LOOKS = 20
@@ -83,7 +83,7 @@ def claim(owner: str, most: int, now: datetime, choice: Choice = EVERYTHING) -> 
     suffers from it. Claimants at the same moment skip each other's rows (MySQL) or take turns (SQLite).
     """
     for _ in range(LOOKS):
-        claimed = again_after_deadlock(lambda: _claim(owner, most, now, choice))
+        claimed = retrying(lambda: _claim(owner, most, now, choice))
         if claimed is not None:
             return claimed
     return []

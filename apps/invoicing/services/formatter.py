@@ -36,7 +36,7 @@ from apps.invoicing.services.documents import bill_pdf
 from apps.invoicing.services.engines import EngineUnusable, PdfEngine
 from apps.invoicing.services.owners import this_process
 from apps.kernel.errors import BssError, NotFound
-from apps.storage.locks import again_after_deadlock
+from apps.storage.retry import retrying
 
 log = structlog.get_logger(__name__)
 
@@ -84,7 +84,7 @@ def format_batch(
         return _format_claimed(claimed, engine, clock, on_step)
     except (BssError, DatabaseError, OSError, KeyboardInterrupt, SystemExit):
         with suppress(DatabaseError):
-            again_after_deadlock(lambda: claims.release(owner, ids))
+            retrying(lambda: claims.release(owner, ids))
         raise
 
 

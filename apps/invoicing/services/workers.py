@@ -19,10 +19,10 @@ from apps.invoicing.services.claims import EVERYTHING, Choice
 from apps.invoicing.services.documents import pdf_engine
 from apps.invoicing.services.formatter import Clock, Outcome, format_batch
 from apps.kernel.errors import BssError
-from apps.storage.locks import again_after_deadlock, is_about_locks
+from apps.storage.retry import Attempts, is_rolled_back, retrying
 
-# So often a batch may lose against another over locks before its process gives up.
-MOST_BEATEN = 10
+# For so long a batch may lose against others over locks before its process gives up.
+PATIENCE_S = 60.0
 _UNLIMITED = -1
 
 
@@ -38,13 +38,13 @@ def format_bills(
     Raises EngineUnusable before anything is claimed.
     """
     engine = pdf_engine()
-    again_after_deadlock(lambda: claims.release_of_dead(clock()))
+    retrying(lambda: claims.release_of_dead(clock()))
     left = limit
     while (left is None or left > 0) and not stop():
         most = settings.INVOICE_BATCH if left is None else min(left, settings.INVOICE_BATCH)
         # A batch that lost a deadlock has given back what it had claimed.
-        outcome = again_after_deadlock(
-            partial(format_batch, engine, clock, most=most, choice=choice), MOST_BEATEN
+        outcome = retrying(
+            partial(format_batch, engine, clock, most=most, choice=choice), patience_s=PATIENCE_S
         )
         taken = len(outcome.written) + len(outcome.failed)
         if not taken:
@@ -145,9 +145,8 @@ def _work(clock: Clock, quota: Quota, number: int, choice: Choice, results: Any,
         import django
 
         django.setup()
-    beaten = 0
     try:
-        engine = pdf_engine()
+        engine, attempts = pdf_engine(), Attempts(PATIENCE_S)
         while os.getppid() == parent:
             most = quota.take(number, settings.INVOICE_BATCH)
             if not most:
@@ -156,10 +155,10 @@ def _work(clock: Clock, quota: Quota, number: int, choice: Choice, results: Any,
                 outcome = format_batch(engine, clock, most=most, choice=choice)
             except OperationalError as error:
                 quota.give_back(number)
-                beaten += 1
-                if beaten >= MOST_BEATEN or not is_about_locks(error):
+                if not is_rolled_back(error) or not attempts.wait_after(error):
                     raise
                 continue
+            attempts = Attempts(PATIENCE_S)
             taken = len(outcome.written) + len(outcome.failed)
             quota.give_back(number, most - taken)
             if not taken:

@@ -38,9 +38,7 @@ from apps.mediation.services.sources import FileReading
 from apps.mediation.services.steps import OnStep, no_steps
 from apps.rating.selectors import current_tariff
 from apps.storage.bulk import database_instant
-from apps.storage.locks import DEADLOCK, is_about_locks
-
-ATTEMPTS = 5
+from apps.storage.retry import DEADLOCKS, is_rolled_back, retrying
 
 
 class Outcome(StrEnum):
@@ -156,37 +154,37 @@ class _FileLoad:
         destinations = destination_ids(version_id, tariff, dry_run=self.dry_run)
         if not self.dry_run:
             prepare_load_sequence()
-        careful, refusal = contents.repeats, None
-        for attempt in range(ATTEMPTS):
+        careful = contents.repeats
+
+        def load() -> FileOutcome:
+            nonlocal careful
             try:
                 with without_garbage_collection(), transaction.atomic():
                     file_row = self._claim(reading, version_id)
                     batch = self._run_batch(file_row, rater, destinations, contents, careful)
                     if self.dry_run:
                         transaction.set_rollback(True)
-                        break
+                        return self._dry(batch)
                     self._finish(file_row, batch, contents)
-                self.on_step("committed", batch.totals.records, batch.totals.records)
-                return self._done(file_row, batch)
-            except _ClaimedByAnother:
-                return self._outcome(Outcome.BUSY, detail="another loader has just loaded it")
-            except IntegrityError as error:
+            except IntegrityError:
                 # Some record is there already, or another loader has just stored it.
-                careful, refusal = True, error
-            except OperationalError as error:
-                if not is_about_locks(error):
-                    raise
-                if attempt + 1 == ATTEMPTS or error.args[:1] != (DEADLOCK,):
-                    return self._outcome(Outcome.BUSY, detail=f"other work holds what it needs: {error}")
-        else:
-            detail = f"the database took not all of its rows, {ATTEMPTS} times: {refusal}"
+                careful = True
+                raise
+            self.on_step("committed", batch.totals.records, batch.totals.records)
+            return self._done(file_row, batch)
+
+        try:
+            # Without patience: whoever waited for a lock in vain leaves the file to the next look.
+            return retrying(load, patience_s=0, conflicts=True)
+        except _ClaimedByAnother:
+            return self._outcome(Outcome.BUSY, detail="another loader has just loaded it")
+        except IntegrityError as error:
+            detail = f"the database did not take all of its rows, {DEADLOCKS} times: {error}"
             return self._outcome(Outcome.FAILED, detail=detail)
-        return self._outcome(
-            Outcome.LOADED,
-            totals=batch.totals,
-            reasons=dict(batch.reasons),
-            detail="nothing was written (dry run)",
-        )
+        except OperationalError as error:
+            if not is_rolled_back(error):
+                raise
+            return self._outcome(Outcome.BUSY, detail=f"other work holds what it needs: {error}")
 
     def _claim(self, reading: FileReading, version_id: int) -> CdrFile:
         """The file's row, made first: its hash is unique, so a second loader of the same content ends here."""
@@ -262,6 +260,14 @@ class _FileLoad:
         finish_batch(file_row)
 
     # --- Afterwards ---
+
+    def _dry(self, batch: Batch) -> FileOutcome:
+        return self._outcome(
+            Outcome.LOADED,
+            totals=batch.totals,
+            reasons=dict(batch.reasons),
+            detail="nothing was written (dry run)",
+        )
 
     def _done(self, file_row: CdrFile, batch: Batch) -> FileOutcome:
         moved = self._move(settings.CDR_PROCESSED_DIR, "done")

@@ -7,7 +7,6 @@ from datetime import timedelta
 import grpc
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import OperationalError
 from django.test import Client
 from structlog.testing import capture_logs
 
@@ -309,46 +308,6 @@ def test_pins_are_seen_once_and_a_redemption_that_is_repeated_credits_once():
         reasons.append(waiting.value.reason)
     assert (waiting.value.code, waiting.value.reason) == (CODE.RESOURCE_EXHAUSTED, "redemption_wait")
     assert waiting.value.retry_s >= 1
-
-
-def test_a_transaction_that_lost_a_deadlock_is_begun_again(monkeypatch):
-    """Outside of the test's own transaction that would be the database's doing; here a use case plays it."""
-    from apps.crmapi.grpc.server import dispatch
-
-    tries = []
-
-    def work() -> str:
-        tries.append(1)
-        if len(tries) < 3:
-            raise OperationalError(1213, "Deadlock found when trying to get lock")
-        return "done"
-
-    class Outside:
-        in_atomic_block = False
-
-        def close(self) -> None:
-            raise AssertionError("a deadlock leaves the connection as it is")
-
-    monkeypatch.setattr(dispatch, "connection", Outside())
-    monkeypatch.setattr(dispatch, "RETRY_WAIT_S", 0.0)
-    assert dispatch._tried(work, reads=False) == "done"
-    gone = []
-
-    class Lost(Outside):
-        def close(self) -> None:
-            gone.append(1)
-
-    def lost() -> None:
-        raise OperationalError(2013, "Lost connection to MySQL server during query")
-
-    monkeypatch.setattr(dispatch, "connection", Lost())
-    with pytest.raises(OperationalError):
-        dispatch._tried(lost, reads=False)
-    # A change may have been committed: it is not done again by itself. A read is.
-    assert len(gone) == 1
-    with pytest.raises(OperationalError):
-        dispatch._tried(lost, reads=True)
-    assert len(gone) > 3
 
 
 def test_a_fault_of_ours_is_told_without_what_was_in_the_message(monkeypatch, caplog):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
@@ -24,13 +23,9 @@ from apps.crmapi.grpc.servicers.rpc import Kind, Outcome
 from apps.crmapi.grpc.servicers.subscriber_messages import subscriber_message
 from apps.crmapi.grpc.servicers.vouchers import RedeemCall, redeem_vouchers
 from apps.kernel.errors import BssError
+from apps.storage.retry import retrying
 
 log = structlog.get_logger(__name__)
-
-# A transaction that lost a deadlock, or waited too long for a lock, is begun again.
-TRIES = 4
-RETRY_WAIT_S = 0.05
-_DEADLOCK_CODES = frozenset({1205, 1213})
 
 T = TypeVar("T")
 
@@ -40,13 +35,16 @@ def answer(admitted: Admitted, expired: Callable[[], bool] = lambda: False) -> b
     if expired():
         # It waited for a thread longer than its caller did; nothing has been done.
         raise Unavailable("the deadline passed before the call began", code="deadline_exceeded")
-    return _guarded(admitted, lambda: _tried(lambda: _done(admitted), reads=admitted.rpc.kind is Kind.READ))
+    return _guarded(
+        admitted, lambda: retrying(lambda: _done(admitted), repeatable=admitted.rpc.kind is Kind.READ)
+    )
 
 
 def messages(admitted: Admitted) -> Iterator[Message]:
     """The answers of a streamed call. Raises BssError at once for what is wrong with the call itself."""
     found = _guarded(
-        admitted, lambda: _tried(lambda: iter(admitted.rpc.do(admitted.call, admitted.request)), reads=True)
+        admitted,
+        lambda: retrying(lambda: iter(admitted.rpc.do(admitted.call, admitted.request)), repeatable=True),
     )
     _record_read(admitted)
     return found
@@ -61,7 +59,8 @@ def subscribers_found(calls: list[Admitted]) -> FoundSubscribers:
     """What the database holds for many GetSubscriber calls, read together. Raises BssError."""
     keys = [SubscriberKey(call.call.tenant, call.request.id, call.request.msisdn) for call in calls]
     return _guarded(
-        calls[0], lambda: _tried(lambda: get_subscribers(keys, now=calls[-1].call.now), reads=True)
+        calls[0],
+        lambda: retrying(lambda: get_subscribers(keys, now=calls[-1].call.now), repeatable=True),
     )
 
 
@@ -138,27 +137,6 @@ def _as_done(outcome: Outcome) -> Done:
 def _record_read(admitted: Admitted) -> None:
     if settings.API_AUDIT_READS and admitted.rpc.permission in READING:
         record_done(admitted.record())
-
-
-def _tried(work: Callable[[], T], *, reads: bool) -> T:
-    """``work``, begun again where the database undid it for others' sake, or, if it only ``reads``, went away."""
-    for left in reversed(range(TRIES)):
-        try:
-            return work()
-        except (OperationalError, InterfaceError) as error:
-            if left == 0 or connection.in_atomic_block or not _worth_another_try(error, reads):
-                raise
-            time.sleep(RETRY_WAIT_S * (TRIES - left))
-    raise AssertionError("the last try returns or raises")
-
-
-def _worth_another_try(error: Exception, reads: bool) -> bool:
-    number = error.args[0] if error.args else None
-    if number in _DEADLOCK_CODES or "locked" in str(error):
-        return True
-    # A connection that is lost while it commits may have committed: a change is not done again by itself.
-    connection.close()
-    return reads
 
 
 def _guarded(admitted: Admitted, work: Callable[[], T]) -> T:
