@@ -93,10 +93,13 @@ class Books:
     def debit(
         self, takes: Mapping[int, int], at: datetime, piece: str, note: str, overdrawn: int | None = None
     ) -> None:
-        """Take the amounts, each with its entry; only the balance ``overdrawn`` may go below zero by it."""
-        for balance_id, amount in takes.items():
+        """Take the amounts, each with its entry; only the balance ``overdrawn`` may go below zero by it.
+
+        Causes count the takes: a balance may have no id yet that is worth writing down.
+        """
+        for number, (balance_id, amount) in enumerate(takes.items()):
             if amount:
-                cause = f"{self.cause}:{piece}:{balance_id}"
+                cause = f"{self.cause}:{piece}:{number}"
                 self.post(
                     balance_id, -amount, at, USAGE, REVENUE, cause, note, overdraw=balance_id == overdrawn
                 )

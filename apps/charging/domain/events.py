@@ -142,7 +142,7 @@ def _refund_units(
     price = payment.spender.price(payment.subject, meter, 0, amount, 0).cost_micros
     if price and not payment.postpaid:
         balance = books.default_balance(state.account)
-        cause = f"{books.cause}:{index}:{balance.balance_id}"
+        cause = f"{books.cause}:{index}"
         books.post(balance.balance_id, price, moment, REFUND, REVENUE, cause, payment.service)
     return outcome._replace(type_of_record=payment.type_of_record, granted=amount, cost_micros=-price)
 
@@ -164,7 +164,7 @@ def _move_money(
     if request.operation is Operation.REFUND:
         if item.money_micros:
             balance = books.default_balance(state.account)
-            cause = f"{books.cause}:{index}:{balance.balance_id}"
+            cause = f"{books.cause}:{index}"
             books.post(balance.balance_id, item.money_micros, moment, REFUND, REVENUE, cause, item.service)
         return outcome._replace(cost_micros=-item.money_micros)
     takes, paid = money_takes(state, books, item.service, item.money_micros, moment)

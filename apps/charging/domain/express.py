@@ -271,7 +271,7 @@ def charge_quickly(state: State, request: OnlineRequest, rater: Rater, now: date
     )
     entries: tuple[Entry, ...] = ()
     if debited:
-        cause = f"session:{row_id}:{request.number}:0.0:{balance_id}"
+        cause = f"session:{row_id}:{request.number}:0.0:0"
         entry = (balance_id, moment, USAGE, REVENUE, -debited, cause, item.service, row_id)
         entries = (_new(Entry, entry),)
     changed = {balance_id: balance.holding(value, reserved)}

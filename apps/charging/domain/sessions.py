@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, Protocol
@@ -27,6 +28,7 @@ class Hold(NamedTuple):
 
 
 NO_RUN = ""
+FREE_RUN = "*zero:"
 Passed = tuple[int, int, int, int]
 
 
@@ -161,3 +163,18 @@ class Session(NamedTuple):
     @property
     def unpaid_micros(self) -> int:
         return min(sum(meter.unpaid_micros for meter in self.meters), 1 << 62)
+
+
+def with_stored_ids(session: Session, ids: Mapping[int, int]) -> Session:
+    """The session with the ids of rows that are stored now instead of the provisional ones that it names them by."""
+    runs = {f"{FREE_RUN}{provisional}": f"{FREE_RUN}{row_id}" for provisional, row_id in ids.items()}
+    return session._replace(
+        meters=tuple(
+            meter._replace(
+                holds=tuple(Hold(ids.get(hold.balance_id, hold.balance_id), hold.amount) for hold in meter.holds),
+                run=runs.get(meter.run, meter.run),
+                passed=tuple((ids.get(passed[0], passed[0]), *passed[1:]) for passed in meter.passed),
+            )
+            for meter in session.meters
+        )
+    )

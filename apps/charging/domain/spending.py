@@ -25,13 +25,12 @@ from apps.charging.domain.balances import (
     kinds_for,
     next_change,
 )
-from apps.charging.domain.sessions import Passed, Reading
+from apps.charging.domain.sessions import FREE_RUN, Passed, Reading
 from apps.charging.domain.tariff_change import change_of_rates, same_rates
 from apps.rating.domain import RatedUsage, Rater, Usage
 from apps.rating.domain.usage import VOICE
 
 NO_LIMIT = 1 << 61
-_FREE_RUN = "*zero:"
 _NOTHING: Mapping[int, int] = {}
 
 
@@ -80,7 +79,7 @@ class Spender(NamedTuple):
         With ``forced`` the usage has happened: what nothing can pay is unpaid, and a maximum cost stops nothing.
         Raises RatingError where a price is needed and there is none.
         """
-        if self.only is not None and not meter.run.startswith(_FREE_RUN):
+        if self.only is not None and not meter.run.startswith(FREE_RUN):
             draw = self._draw_from_one(self.only, meter, amount, forced)
             if draw is not None:
                 return draw
@@ -198,7 +197,7 @@ class _Drawing:
         while True:
             if self.covered > self.position:
                 paid = min(self.covered, self.amount_end)
-                if self.run.startswith(_FREE_RUN):
+                if self.run.startswith(FREE_RUN):
                     self.free += paid - self.position
                 self.position = paid
             if self.position >= self.amount_end:
@@ -317,7 +316,7 @@ class _Drawing:
             # A hole in the tariff shows instead of being free, as it does for records from files.
             self.spender.price(self.spender.money_of, self.meter, start, end - start, end)
         self._take(balance, increments * terms.price)
-        run = f"{_FREE_RUN}{balance.balance_id}"
+        run = f"{FREE_RUN}{balance.balance_id}"
         run_from = self.run_from if self.run == run else start
         self._reach(end, start + increments * terms.increment, run, run_from)
         self.free += self.position - start

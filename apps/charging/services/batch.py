@@ -18,7 +18,7 @@ from apps.charging.domain.requests import ChargingAnswer, OnlineRequest
 from apps.charging.domain.sessions import SessionStatus
 from apps.charging.domain.state import FIRST_NEW_ID, Entry, State
 from apps.charging.services.batch_reading import WITHOUT_A_KEPT_ANSWER, BatchReading, Owner
-from apps.charging.services.batch_writing import Writing, write
+from apps.charging.services.batch_writing import Writing, store_new_rows, write
 from apps.charging.services.lines import Directory
 from apps.charging.services.session_memory import SessionMemory
 from apps.charging.services.triggers import watch_batch
@@ -111,6 +111,7 @@ class _Batch:
         writing.before, writing.versions = dict(read.sessions), read.versions
         with self.turn:
             results = self._charge_all(whose, stored)
+        store_new_rows(self.connection, writing)
         triggers = read.world.triggers
         if triggers is not None and writing.entries:
             watch_batch(self.connection, triggers, read.accounts, writing.balances, writing.entries, self.now)

@@ -9,12 +9,12 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from apps.charging.domain.balances import Balance
-from apps.charging.domain.sessions import Session
+from apps.charging.domain.sessions import Session, with_stored_ids
 from apps.charging.domain.state import FIRST_NEW_ID, Counter, Entry
 from apps.charging.domain.usage_book import CounterKey
 from apps.charging.services.rows import balance_figures, instant_text, meters_to_text
 from apps.charging.services.session_memory import Mark
-from apps.storage.upserts import Script, insert_few, marks, run, update_few, upsert_few
+from apps.storage.upserts import Script, insert_few, marks, run, select, update_few, upsert_few
 
 
 @dataclass(slots=True)
@@ -37,14 +37,36 @@ class Writing:
     answers: list[tuple[str, str]] = field(default_factory=list)
 
 
+def store_new_rows(connection: BaseDatabaseWrapper, writing: Writing) -> None:
+    """Give new balances and counters their rows, and name them by the ids of these from here on.
+
+    Whatever is remembered after the batch (sessions, what they hold, who paid last) knows the rows' ids only.
+    """
+    ids = _insert_balances(connection, writing) | _insert_counters(connection, writing)
+    if not ids:
+        return
+    writing.balances = {
+        ids.get(balance_id, balance_id): balance._replace(balance_id=ids.get(balance_id, balance_id))
+        for balance_id, balance in writing.balances.items()
+    }
+    writing.counters = {
+        key: counter._replace(counter_id=ids.get(counter.counter_id, counter.counter_id))
+        for key, counter in writing.counters.items()
+    }
+    writing.sessions = {key: with_stored_ids(session, ids) for key, session in writing.sessions.items()}
+    writing.entries = [
+        entry._replace(balance_id=ids.get(entry.balance_id, entry.balance_id)) for entry in writing.entries
+    ]
+
+
 def write(connection: BaseDatabaseWrapper, writing: Writing, now: datetime, commit: bool = False) -> None:
-    """Write it all, and ``commit`` it; ids of new balances and counters are replaced by those of their rows."""
+    """Write it all, and ``commit`` it, once :func:`store_new_rows` has given what is new its rows."""
     script = Script(connection)
-    ids = _write_balances(connection, writing, script)
-    ids.update(_write_counters(connection, writing))
+    _write_balances(connection, writing, script)
+    _write_counters(connection, writing)
     _write_sessions(connection, writing, script)
-    _write_reservations(connection, writing, ids, script)
-    _write_entries(connection, writing, ids, script)
+    _write_reservations(connection, writing, script)
+    _write_entries(connection, writing, script)
     _write_answers(connection, writing, now, script)
     if commit:
         script.commit()
@@ -96,12 +118,11 @@ def _balance_row(balance: Balance) -> tuple[Any, ...]:
 _FIGURES = ("amount_micros", "units", "reserved_micros", "reserved_units", "overdraft_micros")
 
 
-def _write_balances(connection: BaseDatabaseWrapper, writing: Writing, script: Script) -> dict[int, int]:
+def _insert_balances(connection: BaseDatabaseWrapper, writing: Writing) -> dict[int, int]:
+    """Insert the new balances as they are by now; the ids of their rows by the provisional ones."""
     ids: dict[int, int] = {}
-    known = []
     for balance_id, balance in sorted(writing.balances.items()):
         if balance_id < FIRST_NEW_ID:
-            known.append((balance_id, balance))
             continue
         # A new balance is rare: it is made once in the life of an account.
         names = ", ".join(_BALANCE_COLUMNS)
@@ -109,6 +130,15 @@ def _write_balances(connection: BaseDatabaseWrapper, writing: Writing, script: S
         with connection.cursor() as cursor:
             cursor.execute(f"INSERT INTO charging_balance ({names}) VALUES ({marks(row)})", row)
             ids[balance_id] = int(cursor.lastrowid)
+    return ids
+
+
+def _write_balances(connection: BaseDatabaseWrapper, writing: Writing, script: Script) -> None:
+    known = [
+        (balance_id, balance)
+        for balance_id, balance in sorted(writing.balances.items())
+        if balance_id in writing.balances_before
+    ]
     changed = _changed_figures(known, writing.balances_before)
     if changed is not None:
         figures = [(balance_id, balance_figures(balance)) for balance_id, balance in known]
@@ -119,7 +149,7 @@ def _write_balances(connection: BaseDatabaseWrapper, writing: Writing, script: S
             [(balance_id, *[values[place] for place in changed]) for balance_id, values in figures],
             script,
         )
-        return ids
+        return
     upsert_few(
         connection,
         "charging_balance",
@@ -130,7 +160,6 @@ def _write_balances(connection: BaseDatabaseWrapper, writing: Writing, script: S
         forms="iitpiiiiiio",
         script=script,
     )
-    return ids
 
 
 def _changed_figures(known: list[tuple[int, Balance]], before: dict[int, Balance]) -> list[int] | None:
@@ -154,10 +183,36 @@ def _changed_figures(known: list[tuple[int, Balance]], before: dict[int, Balance
 _COUNTER_KEY = ("subscriber_id", "year", "month", "service_id", "origin")
 
 
-def _write_counters(connection: BaseDatabaseWrapper, writing: Writing) -> dict[int, int]:
+def _insert_counters(connection: BaseDatabaseWrapper, writing: Writing) -> dict[int, int]:
+    """Make the rows of new counters, with nothing used; the ids of the rows by the provisional ones.
+
+    Upserted, because a counter of a month long ago has a row that was not read.
+    """
+    new = {key: counter for key, counter in writing.counters.items() if counter.counter_id <= -FIRST_NEW_ID}
+    if not new:
+        return {}
+    columns = (*_COUNTER_KEY, "used")
+    upsert_few(
+        connection,
+        "charging_allowancecounter",
+        columns,
+        [(*key, 0) for key in sorted(new)],
+        key=_COUNTER_KEY,
+        update=("origin",),
+    )
+    rows = select(
+        connection,
+        f"SELECT id, {', '.join(_COUNTER_KEY)} FROM charging_allowancecounter WHERE subscriber_id IN ({{values}})",
+        sorted({key.subscriber_id for key in new}),
+    )
+    ids = {CounterKey(*row[1:]): -row[0] for row in rows}
+    return {counter.counter_id: ids[key] for key, counter in new.items()}
+
+
+def _write_counters(connection: BaseDatabaseWrapper, writing: Writing) -> None:
     """Counters by their natural key. What was used is added to, since files add to the same counters."""
     if not writing.counters:
-        return {}
+        return
     used: dict[int, int] = {}
     for entry in writing.entries:
         if entry.balance_id < 0:
@@ -183,22 +238,6 @@ def _write_counters(connection: BaseDatabaseWrapper, writing: Writing) -> dict[i
         )
     with connection.cursor() as cursor:
         cursor.execute(head + tail, [value for row in rows for value in row])
-    new = {key: counter for key, counter in writing.counters.items() if counter.counter_id <= -FIRST_NEW_ID}
-    if not new:
-        return {}
-    subscriber_ids = sorted({key.subscriber_id for key in new})
-    ids: dict[int, int] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT id, {', '.join(_COUNTER_KEY)} FROM charging_allowancecounter"
-            f" WHERE subscriber_id IN ({marks(subscriber_ids)})",
-            subscriber_ids,
-        )
-        for row in cursor.fetchall():
-            counter = new.get(CounterKey(*row[1:]))
-            if counter is not None:
-                ids[counter.counter_id] = -row[0]
-    return ids
 
 
 _SESSION_COLUMNS = (
@@ -280,16 +319,14 @@ def _write_sessions(connection: BaseDatabaseWrapper, writing: Writing, script: S
     )
 
 
-def _write_reservations(
-    connection: BaseDatabaseWrapper, writing: Writing, ids: dict[int, int], script: Script
-) -> None:
+def _write_reservations(connection: BaseDatabaseWrapper, writing: Writing, script: Script) -> None:
     """Rows of what is held now; what is held as before is left as it is."""
     ended: list[int] = []
     wanted: list[tuple[int, int, int, int]] = []
     for key, session in writing.sessions.items():
         row_id = session.row_id
-        before = _held(writing.before[key], ids) if key in writing.before else {}
-        after = _held(session, ids)
+        before = _held(writing.before[key]) if key in writing.before else {}
+        after = _held(session)
         if before.keys() - after.keys():
             ended.append(row_id)
             before = {}
@@ -314,30 +351,27 @@ def _write_reservations(
     )
 
 
-def _held(session: Session, ids: dict[int, int]) -> dict[tuple[int, int], int]:
+def _held(session: Session) -> dict[tuple[int, int], int]:
     """What the session holds, by number of the meter and holder."""
     return {
-        (number, ids.get(hold.balance_id, hold.balance_id)): hold.amount
+        (number, hold.balance_id): hold.amount
         for number, meter in enumerate(session.meters)
         for hold in meter.holds
     }
 
 
-def _write_entries(
-    connection: BaseDatabaseWrapper, writing: Writing, ids: dict[int, int], script: Script
-) -> None:
+def _write_entries(connection: BaseDatabaseWrapper, writing: Writing, script: Script) -> None:
     money, units = [], []
     for entry in writing.entries:
         at = instant_text(entry.at)
-        holder = ids.get(entry.balance_id, entry.balance_id)
-        if holder < 0:
-            units.append((-holder, at, entry.amount, entry.cause, entry.session_row))
+        if entry.balance_id < 0:
+            units.append((-entry.balance_id, at, entry.amount, entry.cause, entry.session_row))
             continue
         monetary = writing.balances[entry.balance_id].kind == "monetary"
         micros, amount = (entry.amount, 0) if monetary else (0, entry.amount)
         money.append(
             (
-                holder,
+                entry.balance_id,
                 at,
                 entry.kind,
                 entry.book,
