@@ -10,28 +10,36 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from apps.charging.domain.requests import ChargingAnswer, ChargingRequest, Operation, Result
+from apps.charging.domain.requests import ChargingAnswer, OnlineRequest, Operation, Result
 from apps.charging.domain.state import FIRST_NEW_ID
 from apps.charging.models import AllowanceCounter, AllowanceEntry, ChargingSession, LedgerEntry, Reservation
 from apps.charging.services.executor import BatchExecutor
 from tests.charging.online import MIB, item
-from tests.charging.stored import NOW, assert_books_are_right, default_balance, make_prepaid, order, request
+from tests.charging.stored import (
+    NOW,
+    assert_books_are_right,
+    default_balance,
+    make_prepaid,
+    order,
+    request,
+    submit,
+)
 from tests.factories import make_plan
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def charge_in_turn(*asked: ChargingRequest, executor: BatchExecutor | None = None) -> list[ChargingAnswer]:
+def charge_in_turn(*asked: OnlineRequest, executor: BatchExecutor | None = None) -> list[ChargingAnswer]:
     """Each request in a batch of its own, by an executor as the Gy server runs one."""
     if executor is not None:
-        return [executor.submit(one).result() for one in asked]
+        return [submit(executor, one).result() for one in asked]
     with BatchExecutor(clock=lambda: asked[0].at) as own:
         return charge_in_turn(*asked, executor=own)
 
 
-def data_session(name: str, at: datetime, used_mib: Sequence[int], asked_mib: int = 4) -> list[ChargingRequest]:
+def data_session(name: str, at: datetime, used_mib: Sequence[int], asked_mib: int = 4) -> list[OnlineRequest]:
     """Open, report each of ``used_mib`` and ask for more, and end with the last of them."""
-    first = request(Operation.RESERVE, item("data", asked_mib * MIB), session=name, at=at)
+    first = request(Operation.INITIATE, item("data", asked_mib * MIB), session=name, at=at)
     requests = [first]
     for number, used in enumerate(used_mib, start=1):
         last = number == len(used_mib)

@@ -171,7 +171,9 @@ def with_stored_ids(session: Session, ids: Mapping[int, int]) -> Session:
     return session._replace(
         meters=tuple(
             meter._replace(
-                holds=tuple(Hold(ids.get(hold.balance_id, hold.balance_id), hold.amount) for hold in meter.holds),
+                holds=tuple(
+                    Hold(ids.get(hold.balance_id, hold.balance_id), hold.amount) for hold in meter.holds
+                ),
                 run=runs.get(meter.run, meter.run),
                 passed=tuple((ids.get(passed[0], passed[0]), *passed[1:]) for passed in meter.passed),
             )
