@@ -226,9 +226,9 @@ def _stream(address: str, ca: Path) -> tuple[float, int]:
 
 
 def _redemptions(count: int, msisdns: Sequence[str]) -> list[bytes]:
-    from apps.charging.services.vouchers import NewBatch, generate_batch
     from apps.crmapi.grpc.pb import crm_pb2 as crm
     from apps.rating.models import Tenant
+    from apps.vouchers.services.batches import NewBatch, generate_batch
 
     now = datetime.now(UTC)
     made = generate_batch(
@@ -244,7 +244,8 @@ def _redemptions(count: int, msisdns: Sequence[str]) -> list[bytes]:
 
 
 def _check_redeemed(count: int) -> None:
-    from apps.charging.models import LedgerEntry, Voucher
+    from apps.charging.models import LedgerEntry
+    from apps.vouchers.models import Voucher
 
     redeemed = Voucher.objects.filter(status="redeemed").count()
     entries = LedgerEntry.objects.filter(note__startswith="Voucher").count()

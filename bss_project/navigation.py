@@ -114,9 +114,9 @@ GROUPS = (
     Group(
         "Vouchers",
         (
-            Item("Batches", "confirmation_number", "charging.voucherbatch"),
-            Item("Vouchers", "qr_code_2", "charging.voucher"),
-            Item("Wrong PINs", "lock", "charging.redemptionguard"),
+            Item("Batches", "confirmation_number", "vouchers.voucherbatch"),
+            Item("Vouchers", "qr_code_2", "vouchers.voucher"),
+            Item("Wrong PINs", "lock", "vouchers.redemptionguard"),
         ),
         folded=True,
     ),

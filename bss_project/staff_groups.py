@@ -11,6 +11,7 @@ ROOMS = (
     "rating",
     "subscribers",
     "charging",
+    "vouchers",
     "mediation",
     "insight",
     "billing",
@@ -49,8 +50,8 @@ GROUPS = (
             # Top-ups and goodwill at the counter; every one is an entry of the ledger with a name.
             "charging.add_ledgerentry",
             # Vouchers blocked for a customer, and a customer let in again after wrong PINs.
-            "charging.change_voucher",
-            "charging.change_redemptionguard",
+            "vouchers.change_voucher",
+            "vouchers.change_redemptionguard",
             # Accounts barred, and let in again, while fraud is suspected or because the customer asks.
             "charging.add_accountbar",
             "charging.delete_accountbar",
@@ -112,8 +113,8 @@ GROUPS = (
             "billing.change_notification",
             "invoicing.add_billdocument",
             "charging.add_ledgerentry",
-            "charging.add_voucherbatch",
-            "charging.change_voucher",
+            "vouchers.add_voucherbatch",
+            "vouchers.change_voucher",
         ),
     ),
     StaffGroup("auditor"),

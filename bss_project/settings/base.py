@@ -52,6 +52,7 @@ INSTALLED_APPS = [
     "apps.rating",
     "apps.subscribers",
     "apps.charging",
+    "apps.vouchers",
     "apps.mediation",
     "apps.insight",
     "apps.billing",

@@ -11,17 +11,18 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from apps.charging.models import LedgerEntry, RedemptionGuard, Voucher, VoucherBatch
-from apps.charging.services import sealing
-from apps.charging.services.sealing import open_with_passphrase
-from apps.charging.services.vouchers import NewBatch, generate_batch
+from apps.charging.models import LedgerEntry
 from apps.kernel.clock import utc_now
+from apps.vouchers.models import RedemptionGuard, Voucher, VoucherBatch
+from apps.vouchers.services import sealing
+from apps.vouchers.services.batches import NewBatch, generate_batch
+from apps.vouchers.services.sealing import open_with_passphrase
 from tests.charging.stored import account_of, default_balance, make_prepaid
 from tests.factories import make_tenant
 
 pytestmark = pytest.mark.django_db
 PASSPHRASE = "correct horse battery"
-GENERATE = "admin:charging_voucherbatch_do_list"
+GENERATE = "admin:vouchers_voucherbatch_do_list"
 
 
 @pytest.fixture(autouse=True)
@@ -115,14 +116,14 @@ def test_vouchers_are_blocked_from_the_list_and_a_lock_is_lifted_with_a_reason(a
     made = generate_batch(tenant, NewBatch("x", 2, 1, now + timedelta(days=1)), now, key="x")
     rows = list(Voucher.objects.values_list("pk", flat=True))
     changes = {"action": "block_selected", "_selected_action": rows}
-    admin_client.post(reverse("admin:charging_voucher_changelist"), changes)
+    admin_client.post(reverse("admin:vouchers_voucher_changelist"), changes)
     assert set(Voucher.objects.values_list("status", "changed_by")) == {("blocked", "admin")}
-    post(admin_client, "admin:charging_voucherbatch_do", made.batch.pk, "void", reason="lost in the post")
+    post(admin_client, "admin:vouchers_voucherbatch_do", made.batch.pk, "void", reason="lost in the post")
     assert set(Voucher.objects.values_list("status", "reason")) == {("void", "lost in the post")}
     guard = RedemptionGuard.objects.create(
         tenant=tenant, subject="account:1", failures=10, failed_at=now, locked_at=now
     )
-    post(admin_client, "admin:charging_redemptionguard_do", guard.pk, "lift", reason="showed a passport")
+    post(admin_client, "admin:vouchers_redemptionguard_do", guard.pk, "lift", reason="showed a passport")
     guard.refresh_from_db()
     assert (guard.failures, guard.locked_at, guard.lifted_by, guard.lift_reason) == (
         0,

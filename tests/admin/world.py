@@ -22,7 +22,6 @@ from apps.billing.models import (
     Payment,
     RecurringCharge,
 )
-from apps.charging.domain.vouchers import VoucherAction
 from apps.charging.models import (
     Account,
     AllowanceCounter,
@@ -30,16 +29,13 @@ from apps.charging.models import (
     ChargingSession,
     LedgerEntry,
     QuotaPolicy,
-    RedemptionGuard,
     Reservation,
     SharedGroup,
     SpendingWindow,
     TriggerFiring,
-    Voucher,
 )
 from apps.charging.services.barring import bar_account
 from apps.charging.services.ledger import post
-from apps.charging.services.vouchers import NewBatch, change_vouchers, generate_batch
 from apps.crm.services.api_tokens import create_api_token
 from apps.insight.services.collecting import collect_statistics
 from apps.invoicing.models import BillDocument
@@ -47,6 +43,9 @@ from apps.kernel.clock import utc_now
 from apps.mediation.models import Cdr, CdrFile, CdrFileDay, RatedDestination, Source, SuspendedRecord
 from apps.rating.models import PricePlan, Service, TariffVersion
 from apps.subscribers.models import Subscriber
+from apps.vouchers.domain.vouchers import VoucherAction
+from apps.vouchers.models import RedemptionGuard, Voucher
+from apps.vouchers.services.batches import NewBatch, change_vouchers, generate_batch
 from bss_project.demo.operator import OPERATOR, ensure_products
 from bss_project.operator_setup import set_up
 from tests.factories import make_subscriber

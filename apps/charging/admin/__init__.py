@@ -7,8 +7,6 @@ from apps.charging.admin import (
     online,
     panels,
     triggers,
-    voucher_batches,
-    vouchers,
 )
 
-__all__ = ["accounts", "counters", "ledger", "online", "panels", "triggers", "voucher_batches", "vouchers"]
+__all__ = ["accounts", "counters", "ledger", "online", "panels", "triggers"]

@@ -12,7 +12,6 @@ from apps.charging.models.accounts import (
 from apps.charging.models.ledger import AllowanceEntry, LedgerEntry
 from apps.charging.models.online import ChargingSession, QuotaPolicy, Reservation, StoredAnswer
 from apps.charging.models.triggers import AccountBar, BalanceTrigger, SpendingWindow, TriggerFiring
-from apps.charging.models.vouchers import RedemptionGuard, Voucher, VoucherBatch
 
 __all__ = [
     "DEFAULT_BALANCE",
@@ -26,13 +25,10 @@ __all__ = [
     "LedgerEntry",
     "Payer",
     "QuotaPolicy",
-    "RedemptionGuard",
     "Reservation",
     "SharedGroup",
     "SharedGroupTerms",
     "SpendingWindow",
     "StoredAnswer",
     "TriggerFiring",
-    "Voucher",
-    "VoucherBatch",
 ]

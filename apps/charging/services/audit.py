@@ -54,7 +54,6 @@ _BALANCES = (
     " WHERE b.id BETWEEN {low} AND {high} AND b.%(column)s <> COALESCE(e.total, 0) ORDER BY b.id"
 )
 _WHOSE_COUNTER = "subscriber {}, free units of {} in {}-{:02}"
-_CREDITED = "CASE WHEN b.account_id = v.account_id THEN e.amount_micros + e.units ELSE 0 END"
 PROOFS: list[Proof] = [
     Proof(
         "balances in money",
@@ -115,17 +114,6 @@ PROOFS: list[Proof] = [
         "SELECT r.id, r.session_id, r.amount, 0 FROM charging_reservation r"
         " LEFT JOIN charging_chargingsession s ON s.id = r.session_id"
         " WHERE r.id BETWEEN {low} AND {high} AND (s.id IS NULL OR s.status <> 'open') ORDER BY r.id",
-    ),
-    Proof(
-        "redeemed vouchers",
-        "charging_voucher",
-        "voucher {}",
-        "value credited to its account",
-        f"SELECT v.serial, g.amount_micros + g.units, {_CREDITED} FROM charging_voucher v"
-        " JOIN charging_voucherbatch g ON g.id = v.batch_id"
-        " LEFT JOIN charging_ledgerentry e ON e.cause = v.cause LEFT JOIN charging_balance b ON b.id = e.balance_id"
-        " WHERE v.id BETWEEN {low} AND {high} AND v.status = 'redeemed'"
-        f" AND g.amount_micros + g.units <> {_CREDITED} ORDER BY v.id",
     ),
     Proof(
         "triggers that fired",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from apps.charging.models import VoucherBatch
 from apps.kernel.errors import NotFound
+from apps.vouchers.models import VoucherBatch
 
 
 def list_batches(tenant: str, *, before_id: int = 0, limit: int = 100) -> list[VoucherBatch]:

@@ -6,9 +6,10 @@ import json
 
 import pytest
 
-from apps.charging.models import Account, Balance, LedgerEntry, RedemptionGuard, VoucherBatch
+from apps.charging.models import Account, Balance, LedgerEntry
 from apps.crm.models import ApiCall, ApiToken, StoredAnswer
 from apps.subscribers.models import Subscriber
+from apps.vouchers.models import RedemptionGuard, VoucherBatch
 from tests.crmapi.rest.world import World, make_rest_world
 
 pytestmark = pytest.mark.django_db

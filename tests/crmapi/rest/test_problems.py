@@ -13,12 +13,12 @@ from django.http import Http404
 from rest_framework import exceptions
 
 from apps.charging.services.executor import ChargingUnavailable
-from apps.charging.services.voucher_redemption import RedemptionRefused
 from apps.crm.domain.errors import Forbidden, TooManyRequests, Unauthenticated
 from apps.crmapi.rest.fields import AmountField, InstantField, RequestBody, StrictInteger, StrictText
 from apps.crmapi.rest.problems import MEDIA_TYPE, exception_handler
 from apps.kernel.errors import BssError, Conflict, InvalidInput, InvalidInputs, NotFound, Problem
 from apps.rating.domain.errors import RatingError
+from apps.vouchers.services.redemption import RedemptionRefused
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,8 @@ from django.http import HttpResponse
 from django.test import Client
 
 from apps.billing.models import Activity, Bill, BillCycle, Notification
-from apps.charging.models import Account, Balance, RedemptionGuard, Voucher, VoucherBatch
+from apps.charging.models import Account, Balance
 from apps.charging.services.executor import forget_directory
-from apps.charging.services.vouchers import NewBatch, generate_batch
 from apps.crm.selectors.reference import forget_reference_data
 from apps.crm.selectors.tenants import forget_tenants
 from apps.crm.services.authentication import forget_shared_authenticator
@@ -30,6 +29,8 @@ from apps.rating.models import Bundle, PricePlan, PricePlanService, Tenant
 from apps.rating.selectors.tariffs import look_again
 from apps.rating.services.publishing import publish
 from apps.subscribers.models import Resource, Subscriber
+from apps.vouchers.models import RedemptionGuard, Voucher, VoucherBatch
+from apps.vouchers.services.batches import NewBatch, generate_batch
 from tests.admin.world import make_world
 from tests.factories import make_bundle, make_plan, make_subscriber, make_tenant
 from tests.remembered import remembered

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from structlog.testing import capture_logs
 
-from apps.charging.models import LedgerEntry, Voucher
+from apps.charging.models import LedgerEntry
 from apps.crm.domain.access import Caller
 from apps.crm.domain.errors import TooManyRequests, Unauthenticated
 from apps.crm.domain.tokens import SigningKey, issue_token
@@ -26,6 +26,7 @@ from apps.kernel.errors import Conflict, InvalidInput, InvalidInputs, NotFound
 from apps.mediation.pb import billing_pb2 as billing
 from apps.rating.services.publishing import publish
 from apps.subscribers.models import Customer, Subscriber
+from apps.vouchers.models import Voucher
 from tests.crmapi.rest.world import forget_everything
 from tests.crmapi.rpc.calling import Desk, Refused
 from tests.crmapi.rpc.cases import LATER, new_message

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from apps.billing.services.onboarding import onboard
-from apps.charging.services.vouchers import NewBatch, generate_batch
 from apps.kernel.clock import utc_now
 from apps.rating.services.publishing import publish
+from apps.vouchers.services.batches import NewBatch, generate_batch
 from tests.factories import LONG_AGO, make_cycle, make_plan, make_tenant, new_line
 from tests.interop.diameter.processes import ROOT
 from tests.interop.grpc_server import authority, crm_server, other_authority, run_client, token

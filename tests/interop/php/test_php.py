@@ -10,11 +10,11 @@ import pytest
 from django.db import transaction
 
 from apps.billing.services.onboarding import onboard
-from apps.charging.services.vouchers import NewBatch, generate_batch
 from apps.kernel.clock import utc_now
 from apps.rating.services.publishing import publish
 from apps.subscribers.models import Subscriber
 from apps.subscribers.services.assignments import locked_subscriber
+from apps.vouchers.services.batches import NewBatch, generate_batch
 from tests.factories import LONG_AGO, make_cycle, make_plan, make_tenant, new_line
 from tests.interop.grpc_server import authority, crm_server, other_authority, token
 from tests.interop.php.client import CLIENT, generate, php

@@ -8,9 +8,9 @@ import grpc
 from google.protobuf import any_pb2, duration_pb2
 from google.rpc import error_details_pb2, status_pb2
 
-from apps.charging.services.voucher_redemption import RedemptionRefused
 from apps.crm.domain.errors import Forbidden, TooManyRequests, Unauthenticated
 from apps.kernel.errors import BssError, Conflict, InvalidInput, InvalidInputs, NotFound, Problem
+from apps.vouchers.services.redemption import RedemptionRefused
 
 DOMAIN = "bss"
 DETAILS_KEY = "grpc-status-details-bin"

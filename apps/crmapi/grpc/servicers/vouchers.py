@@ -6,14 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
-from apps.charging.domain.vouchers import VoucherAction, VoucherStatus
-from apps.charging.models import Account, LedgerEntry, Voucher
-from apps.charging.selectors import VoucherFilter
-from apps.charging.selectors import select_voucher as voucher_by_serial
-from apps.charging.selectors import select_vouchers as vouchers_of
-from apps.charging.services.voucher_groups import Asked, redeem_together
-from apps.charging.services.voucher_redemption import Redemption, redeem
-from apps.charging.services.vouchers import NewBatch, change_vouchers, generate_batch
+from apps.charging.models import Account, LedgerEntry
 from apps.crm.domain.errors import Forbidden
 from apps.crm.selectors.rows import checked_limit
 from apps.crm.selectors.subscribers import SubscriberKey, get_subscribers
@@ -33,6 +26,14 @@ from apps.crmapi.grpc.servicers.values import (
 from apps.kernel.errors import InvalidInput, NotFound
 from apps.mediation.pb import billing_pb2
 from apps.rating.models import Tenant
+from apps.vouchers.domain.vouchers import VoucherAction, VoucherStatus
+from apps.vouchers.models import Voucher
+from apps.vouchers.selectors import VoucherFilter
+from apps.vouchers.selectors import select_voucher as voucher_by_serial
+from apps.vouchers.selectors import select_vouchers as vouchers_of
+from apps.vouchers.services.batches import NewBatch, change_vouchers, generate_batch
+from apps.vouchers.services.groups import Asked, redeem_together
+from apps.vouchers.services.redemption import Redemption, redeem
 
 MOST_VOUCHERS_A_CALL = 20_000
 MOST_SERIALS_A_CALL = 1_000

@@ -8,7 +8,6 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from apps.charging.models import Voucher
 from apps.crmapi.rest.fields import (
     AmountField,
     InstantField,
@@ -21,6 +20,7 @@ from apps.crmapi.rest.fields import (
 )
 from apps.crmapi.rest.shapes.choices import BALANCE_KIND, VOUCHER_STATUS
 from apps.crmapi.rest.shapes.subscribers import MSISDN
+from apps.vouchers.models import Voucher
 
 MOST_IN_ONE_ANSWER = 10_000
 

@@ -7,11 +7,7 @@ from uuid import uuid4
 
 from rest_framework.response import Response
 
-from apps.charging.domain.vouchers import VoucherAction
-from apps.charging.models import Account, RedemptionGuard
-from apps.charging.selectors import VoucherFilter, select_voucher, select_vouchers
-from apps.charging.services.voucher_redemption import Redemption, lift_lock, redeem
-from apps.charging.services.vouchers import LONGEST_KEY, NewBatch, change_vouchers, generate_batch
+from apps.charging.models import Account
 from apps.crm.selectors.accounts import get_account
 from apps.crm.selectors.voucher_batches import get_batch, list_batches
 from apps.crmapi.rest import examples
@@ -35,6 +31,11 @@ from apps.crmapi.rest.shapes.vouchers import (
 )
 from apps.kernel.errors import InvalidInput, NotFound
 from apps.rating.models import Tenant
+from apps.vouchers.domain.vouchers import VoucherAction
+from apps.vouchers.models import RedemptionGuard
+from apps.vouchers.selectors import VoucherFilter, select_voucher, select_vouchers
+from apps.vouchers.services.batches import LONGEST_KEY, NewBatch, change_vouchers, generate_batch
+from apps.vouchers.services.redemption import Redemption, lift_lock, redeem
 
 TAG = "Vouchers"
 SERIAL = {"serial": "The voucher's serial number."}

@@ -20,18 +20,19 @@ from apps.backoffice.admins import ReadOnlyAdmin
 from apps.backoffice.display import grouped, instant, list_url
 from apps.backoffice.forms import ActionForm, InstantField
 from apps.backoffice.panels import Fact, add_facts
-from apps.charging.admin.voucher_actions import change_actions, worth
 from apps.charging.domain.balances import BalanceKind
-from apps.charging.domain.vouchers import VoucherStatus, printed_pin
-from apps.charging.models import Balance, LedgerEntry, VoucherBatch
-from apps.charging.services.voucher_export import generate_sealed
-from apps.charging.services.vouchers import NewBatch, generate_batch
+from apps.charging.models import Balance, LedgerEntry
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import InvalidInput
 from apps.kernel.money import parse_micros
 from apps.rating.models import Bundle, Tenant
+from apps.vouchers.admin.actions import change_actions, worth
+from apps.vouchers.domain.vouchers import VoucherStatus, printed_pin
+from apps.vouchers.models import VoucherBatch
+from apps.vouchers.services.batches import NewBatch, generate_batch
+from apps.vouchers.services.export import generate_sealed
 
-GENERATE = ("charging.add_voucherbatch",)
+GENERATE = ("vouchers.add_voucherbatch",)
 # What a page can carry; larger batches are the command's.
 MOST_SHOWN = 100
 MOST_ON_A_PAGE = 20_000
@@ -156,9 +157,9 @@ def generate(request: HttpRequest, _: None, form: GenerateForm) -> HttpResponse:
         "batch": batch,
         "worth": worth(batch),
         "active": data["active"],
-        "batch_url": reverse("admin:charging_voucherbatch_change", args=(batch.pk,)),
+        "batch_url": reverse("admin:vouchers_voucherbatch_change", args=(batch.pk,)),
     }
-    response = TemplateResponse(request, "admin/charging/vouchers_generated.html", context)
+    response = TemplateResponse(request, "admin/vouchers/generated.html", context)
     # PINs stay neither in the browser's cache nor in a proxy's.
     response["Cache-Control"] = "no-store"
     return response
@@ -238,9 +239,9 @@ def batch_facts(request: HttpRequest, batch: VoucherBatch) -> list[Fact]:
         if status is VoucherStatus.EXPIRED:
             number = sum(expired.values())
         if number or status is VoucherStatus.REDEEMED:
-            url = list_url("charging.voucher", batch__id__exact=batch.pk, status=status.value)
+            url = list_url("vouchers.voucher", batch__id__exact=batch.pk, status=status.value)
             facts.append(Fact(status.value.title(), grouped(number), f"of {grouped(batch.count)}", url))
     return facts
 
 
-add_facts("charging.voucherbatch", batch_facts)
+add_facts("vouchers.voucherbatch", batch_facts)

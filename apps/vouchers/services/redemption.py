@@ -20,7 +20,16 @@ from django.db.models import F, Sum
 
 from apps.charging.domain.charge import digest_of
 from apps.charging.domain.requests import BalanceOrder, OnlineRequest, Operation, Result
-from apps.charging.domain.vouchers import (
+from apps.charging.models import Account, Balance, Payer
+from apps.charging.services.executor import charge_now
+from apps.charging.services.rows import instant
+from apps.kernel.errors import BssError, Conflict, InvalidInput, NotFound
+from apps.rating.models import Tenant
+from apps.storage.retry import retrying
+from apps.storage.upserts import by_index, select
+from apps.subscribers.selectors import msisdn_holdings
+from apps.subscribers.services.assignments import assign_bundle
+from apps.vouchers.domain.vouchers import (
     NO_FAILURES,
     Guard,
     GuardPolicy,
@@ -31,17 +40,9 @@ from apps.charging.domain.vouchers import (
     pin_digests,
     redeemable,
 )
-from apps.charging.models import Account, Balance, Payer, RedemptionGuard, Voucher
-from apps.charging.services.executor import charge_now
-from apps.charging.services.rows import instant
-from apps.charging.services.voucher_keys import key_ring
-from apps.charging.services.vouchers import LONGEST_KEY
-from apps.kernel.errors import BssError, Conflict, InvalidInput, NotFound
-from apps.rating.models import Tenant
-from apps.storage.retry import retrying
-from apps.storage.upserts import by_index, select
-from apps.subscribers.selectors import msisdn_holdings
-from apps.subscribers.services.assignments import assign_bundle
+from apps.vouchers.models import RedemptionGuard, Voucher
+from apps.vouchers.services.batches import LONGEST_KEY
+from apps.vouchers.services.keys import key_ring
 
 _LONGEST_WAIT_S = 3600
 _LONGEST_SUBJECT = 100
@@ -159,7 +160,7 @@ class FoundVoucher(NamedTuple):
 FOUND_VOUCHERS = (
     "SELECT v.id, v.serial, v.pin_hash, v.status, v.valid_from, v.expires_at, v.account_id, v.redeemed_at,"
     " v.balance_micros, g.kind, g.amount_micros, g.units, g.currency, g.tag, g.book, g.balance_days, g.bundle_id,"
-    " g.bundle_days, b.code FROM charging_voucher v JOIN charging_voucherbatch g ON g.id = v.batch_id"
+    " g.bundle_days, b.code FROM vouchers_voucher v JOIN vouchers_voucherbatch g ON g.id = v.batch_id"
     " LEFT JOIN rating_bundle b ON b.id = g.bundle_id WHERE"
 )
 
@@ -231,7 +232,7 @@ class _Attempt:
         return _select(sql, [self.account.pk], lock=True)
 
     def _former(self) -> Redemption | BssError | None:
-        sql = f"SELECT id FROM charging_voucher WHERE tenant_id = {self.tenant.pk} AND redemption_key IN ({{values}})"
+        sql = f"SELECT id FROM vouchers_voucher WHERE tenant_id = {self.tenant.pk} AND redemption_key IN ({{values}})"
         rows = _select(sql, [self.key])
         if not rows:
             return None
@@ -253,7 +254,7 @@ class _Attempt:
 
     def _guards(self) -> dict[str, Guard]:
         sql = (
-            "SELECT subject, failures, failed_at, locked_at FROM charging_redemptionguard"
+            "SELECT subject, failures, failed_at, locked_at FROM vouchers_redemptionguard"
             f" WHERE tenant_id = {self.tenant.pk} AND subject IN ({{values}})"
         )
         return {
@@ -264,7 +265,7 @@ class _Attempt:
     def _take(self) -> Redemption:
         index = by_index(connections[DEFAULT_DB_ALIAS], "voucher_pin_once_a_tenant")
         sql = (
-            f"SELECT id FROM charging_voucher{index}"
+            f"SELECT id FROM vouchers_voucher{index}"
             f" WHERE tenant_id = {self.tenant.pk} AND pin_hash IN ({{values}})"
         )
         locked = _select(sql, self.digests, lock=True)

@@ -18,17 +18,18 @@ from apps.backoffice.filters import DaysFilter
 from apps.backoffice.forms import ActionForm
 from apps.backoffice.paging import InfinitePaginator
 from apps.backoffice.panels import Panel, Table, add_panel, page_of
-from apps.charging.admin.voucher_actions import CHANGE, DONE, change_actions, worth
 from apps.charging.domain.balances import BalanceKind
-from apps.charging.domain.vouchers import VoucherAction, VoucherStatus
-from apps.charging.models import Account, LedgerEntry, RedemptionGuard, Voucher
-from apps.charging.selectors import vouchers_with_status
-from apps.charging.services.voucher_redemption import lift_lock, redeem
-from apps.charging.services.vouchers import change_vouchers
+from apps.charging.models import Account, LedgerEntry
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError, InvalidInput
+from apps.vouchers.admin.actions import CHANGE, DONE, change_actions, worth
+from apps.vouchers.domain.vouchers import VoucherAction, VoucherStatus
+from apps.vouchers.models import RedemptionGuard, Voucher
+from apps.vouchers.selectors import vouchers_with_status
+from apps.vouchers.services.batches import change_vouchers
+from apps.vouchers.services.redemption import lift_lock, redeem
 
-LIFT = ("charging.change_redemptionguard",)
+LIFT = ("vouchers.change_redemptionguard",)
 REDEEM = ("charging.add_ledgerentry",)
 STATUS_COLOURS = {
     "generated": "info",
@@ -303,4 +304,4 @@ def redeemed_by(request: HttpRequest, account: Account) -> Table:
     )
 
 
-add_panel("charging.account", Panel("vouchers", "Vouchers", redeemed_by, ("charging.view_voucher",), 40))
+add_panel("charging.account", Panel("vouchers", "Vouchers", redeemed_by, ("vouchers.view_voucher",), 40))

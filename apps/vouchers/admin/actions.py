@@ -11,12 +11,12 @@ from apps.backoffice.actions import PageAction
 from apps.backoffice.display import grouped, plain_money, usage
 from apps.backoffice.forms import ActionForm, InstantField
 from apps.charging.domain.balances import BalanceKind
-from apps.charging.domain.vouchers import STEPS, VoucherAction, VoucherStatus
-from apps.charging.models import Voucher, VoucherBatch
-from apps.charging.services.vouchers import change_vouchers
 from apps.kernel.clock import utc_now
+from apps.vouchers.domain.vouchers import STEPS, VoucherAction, VoucherStatus
+from apps.vouchers.models import Voucher, VoucherBatch
+from apps.vouchers.services.batches import change_vouchers
 
-CHANGE = ("charging.change_voucher",)
+CHANGE = ("vouchers.change_voucher",)
 
 
 class ReasonForm(ActionForm):

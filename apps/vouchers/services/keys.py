@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 from django.conf import settings
 
-from apps.charging.domain.vouchers import MIN_KEY_OCTETS
 from apps.kernel.errors import BssError, Conflict
+from apps.vouchers.domain.vouchers import MIN_KEY_OCTETS
 
 _LONGEST_ID = 16
 

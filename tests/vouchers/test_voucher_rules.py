@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.charging.domain.vouchers import (
+from apps.kernel.errors import InvalidInput
+from apps.vouchers.domain.vouchers import (
     NO_FAILURES,
     STEPS,
     Guard,
@@ -29,7 +30,6 @@ from apps.charging.domain.vouchers import (
     status_at,
     wait_s,
 )
-from apps.kernel.errors import InvalidInput
 
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 POLICY = GuardPolicy(free=2, first_wait_s=5, longest_wait_s=3600, lock_after=10, forgive_s=6 * 3600)

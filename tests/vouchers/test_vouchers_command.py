@@ -8,11 +8,11 @@ import io
 import pytest
 from django.core.management import CommandError, call_command
 
-from apps.charging.models import RedemptionGuard, Voucher, VoucherBatch
-from apps.charging.services import sealing, voucher_export
-from apps.charging.services.sealing import open_with_passphrase
-from apps.charging.services.voucher_redemption import redeem
 from apps.kernel.clock import utc_now
+from apps.vouchers.models import RedemptionGuard, Voucher, VoucherBatch
+from apps.vouchers.services import export, sealing
+from apps.vouchers.services.redemption import redeem
+from apps.vouchers.services.sealing import open_with_passphrase
 from tests.charging.stored import account_of, default_balance, make_prepaid
 from tests.factories import make_tenant
 
@@ -75,7 +75,7 @@ def test_vouchers_stay_inactive_where_asked_or_where_the_file_could_not_be_writt
     def fails(*_: object, **__: object) -> bytes:
         raise OSError(28, "No space left on device", "cards")
 
-    monkeypatch.setattr(voucher_export, "seal", fails)
+    monkeypatch.setattr(export, "seal", fails)
     with pytest.raises(CommandError, match="No space left"):
         said(
             *("generate", "x", "2", "1", str(tmp_path / "more.age"), "--expires", END),

@@ -7,15 +7,16 @@ from datetime import timedelta
 import pytest
 from django.db import IntegrityError
 
-from apps.charging.domain.vouchers import VoucherAction
-from apps.charging.models import Account, LedgerEntry, RedemptionGuard, Voucher
-from apps.charging.services import voucher_groups
+from apps.charging.models import Account, LedgerEntry
 from apps.charging.services.audit import differences
-from apps.charging.services.voucher_groups import Asked, redeem_together
-from apps.charging.services.voucher_keys import add_key
-from apps.charging.services.voucher_redemption import RedemptionRefused, redeem
-from apps.charging.services.vouchers import NewBatch, change_vouchers, generate_batch
 from apps.kernel.errors import Conflict
+from apps.vouchers.domain.vouchers import VoucherAction
+from apps.vouchers.models import RedemptionGuard, Voucher
+from apps.vouchers.services import groups
+from apps.vouchers.services.batches import NewBatch, change_vouchers, generate_batch
+from apps.vouchers.services.groups import Asked, redeem_together
+from apps.vouchers.services.keys import add_key
+from apps.vouchers.services.redemption import RedemptionRefused, redeem
 from tests.charging.stored import (
     NOW,
     account_of,
@@ -168,7 +169,7 @@ def test_all_of_it_is_undone_where_something_goes_wrong_on_the_way(monkeypatch, 
             raise fault
         return 1
 
-    monkeypatch.setattr(voucher_groups, "update_rows", stumble)
+    monkeypatch.setattr(groups, "update_rows", stumble)
     asked = [Asked(account_of(number).pk, pin) for number, pin in zip((1, 2), pins, strict=True)]
     assert together(*asked) == [None, None]
     monkeypatch.undo()

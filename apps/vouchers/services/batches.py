@@ -12,7 +12,13 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from apps.charging.domain.balances import DEFAULT_TAG, BalanceKind
-from apps.charging.domain.vouchers import (
+from apps.charging.models import LedgerEntry
+from apps.kernel.errors import Conflict, InvalidInput, NotFound, Problem
+from apps.kernel.errors import InvalidInputs as SeveralProblems
+from apps.rating.models import Bundle, Tenant
+from apps.storage.bulk import database_instant, insert_rows
+from apps.subscribers.selectors import in_portions
+from apps.vouchers.domain.vouchers import (
     STEPS,
     VoucherAction,
     VoucherStatus,
@@ -20,13 +26,8 @@ from apps.charging.domain.vouchers import (
     pin_digest,
     serial_of,
 )
-from apps.charging.models import LedgerEntry, Voucher, VoucherBatch
-from apps.charging.services.voucher_keys import KeyRing, key_ring
-from apps.kernel.errors import Conflict, InvalidInput, NotFound, Problem
-from apps.kernel.errors import InvalidInputs as SeveralProblems
-from apps.rating.models import Bundle, Tenant
-from apps.storage.bulk import database_instant, insert_rows
-from apps.subscribers.selectors import in_portions
+from apps.vouchers.models import Voucher, VoucherBatch
+from apps.vouchers.services.keys import KeyRing, key_ring
 
 ROWS_A_STATEMENT = 20_000
 LONGEST_KEY = 100

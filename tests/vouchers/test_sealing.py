@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from apps.charging.services import sealing
-from apps.charging.services.sealing import open_with_passphrase, seal
 from apps.kernel.errors import InvalidInput
+from apps.vouchers.services import sealing
+from apps.vouchers.services.sealing import open_with_passphrase, seal
 
 PASSPHRASE = "correct horse battery"
 

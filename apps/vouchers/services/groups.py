@@ -2,7 +2,7 @@
 
 A redemption by itself costs a transaction, a commit and a dozen statements, and a process does a hundred a second of
 them. What comes at once is done together here, by the same rules; whatever is not the plain case is left to
-:func:`apps.charging.services.voucher_redemption.redeem`, which refuses, counts, waits and gives bundles.
+:func:`apps.vouchers.services.redemption.redeem`, which refuses, counts, waits and gives bundles.
 """
 
 from __future__ import annotations
@@ -22,7 +22,13 @@ from django.db import (
 )
 
 from apps.charging.domain.requests import Result
-from apps.charging.domain.vouchers import (
+from apps.charging.models import Account
+from apps.charging.services.executor import ChargingUnavailable, charge_all
+from apps.charging.services.rows import instant
+from apps.kernel.errors import InvalidInput
+from apps.storage.bulk import database_instant
+from apps.storage.upserts import by_index, select_many, update_rows
+from apps.vouchers.domain.vouchers import (
     NO_FAILURES,
     Guard,
     VoucherStatus,
@@ -31,11 +37,10 @@ from apps.charging.domain.vouchers import (
     pin_digests,
     redeemable,
 )
-from apps.charging.models import Account, Voucher
-from apps.charging.services.executor import ChargingUnavailable, charge_all
-from apps.charging.services.rows import instant
-from apps.charging.services.voucher_keys import key_ring
-from apps.charging.services.voucher_redemption import (
+from apps.vouchers.models import Voucher
+from apps.vouchers.services.batches import LONGEST_KEY
+from apps.vouchers.services.keys import key_ring
+from apps.vouchers.services.redemption import (
     FOUND_VOUCHERS,
     FoundVoucher,
     Redemption,
@@ -45,10 +50,6 @@ from apps.charging.services.voucher_redemption import (
     redemption_of,
     top_up_request,
 )
-from apps.charging.services.vouchers import LONGEST_KEY
-from apps.kernel.errors import InvalidInput
-from apps.storage.bulk import database_instant
-from apps.storage.upserts import by_index, select_many, update_rows
 
 _MARKED = (
     "status",
@@ -168,7 +169,7 @@ class _Group:
                     accounts,
                 ),
                 (
-                    f"SELECT id FROM charging_voucher{vouchers} WHERE {of_tenant} AND pin_hash IN ({{values}})"
+                    f"SELECT id FROM vouchers_voucher{vouchers} WHERE {of_tenant} AND pin_hash IN ({{values}})"
                     f" ORDER BY pin_hash{locking}",
                     digests,
                 ),
@@ -179,11 +180,11 @@ class _Group:
                     accounts,
                 ),
                 (
-                    f"SELECT redemption_key FROM charging_voucher WHERE {of_tenant} AND redemption_key IN ({{values}})",
+                    f"SELECT redemption_key FROM vouchers_voucher WHERE {of_tenant} AND redemption_key IN ({{values}})",
                     [one.key for one in self.wanted if one.asked.key],
                 ),
                 (
-                    "SELECT subject, failures, failed_at, locked_at FROM charging_redemptionguard"
+                    "SELECT subject, failures, failed_at, locked_at FROM vouchers_redemptionguard"
                     f" WHERE {of_tenant} AND subject IN ({{values}})",
                     sorted(subjects),
                 ),

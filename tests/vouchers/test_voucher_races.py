@@ -12,12 +12,13 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from apps.charging.models import Account, LedgerEntry, RedemptionGuard, Voucher, VoucherBatch
+from apps.charging.models import Account, LedgerEntry
 from apps.charging.services.audit import differences
-from apps.charging.services.voucher_groups import Asked, redeem_together
-from apps.charging.services.voucher_redemption import Redemption, redeem
-from apps.charging.services.vouchers import NewBatch, generate_batch
 from apps.kernel.errors import BssError, Conflict
+from apps.vouchers.models import RedemptionGuard, Voucher, VoucherBatch
+from apps.vouchers.services.batches import NewBatch, generate_batch
+from apps.vouchers.services.groups import Asked, redeem_together
+from apps.vouchers.services.redemption import Redemption, redeem
 from tests import python_processes
 from tests.charging.stored import NOW, account_of, assert_books_are_right, default_balance, make_prepaid
 from tests.factories import make_tenant
@@ -157,7 +158,7 @@ def test_a_generation_that_is_killed_midway_leaves_nothing_and_can_be_ordered_ag
 
     def generate(count: int) -> python_processes.Process:
         return python_processes.start(
-            ["-m", "tests.charging.voucher_maker", str(count), "killed-once"],
+            ["-m", "tests.vouchers.voucher_maker", str(count), "killed-once"],
             env={
                 **os.environ,
                 "DATABASE_URL": database_url,

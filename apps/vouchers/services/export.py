@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import NamedTuple
 
 from apps.charging.domain.balances import BalanceKind
-from apps.charging.models import VoucherBatch
-from apps.charging.services.sealing import check_passphrase, check_recipient, seal
-from apps.charging.services.vouchers import GeneratedBatch, NewBatch, generate_batch
 from apps.kernel.errors import InvalidInput
 from apps.kernel.money import format_micros
 from apps.rating.models import Tenant
+from apps.vouchers.models import VoucherBatch
+from apps.vouchers.services.batches import GeneratedBatch, NewBatch, generate_batch
+from apps.vouchers.services.sealing import check_passphrase, check_recipient, seal
 
 
 class SealedBatch(NamedTuple):
@@ -36,7 +36,7 @@ def generate_sealed(
 ) -> SealedBatch:
     """InsertVoucher with the PINs sealed (age format) for ``recipient`` (``age1…``) or with ``passphrase``.
 
-    As :func:`apps.charging.services.vouchers.generate_batch`; a recipient or passphrase that cannot be used is
+    As :func:`apps.vouchers.services.batches.generate_batch`; a recipient or passphrase that cannot be used is
     refused before anything is generated.
     """
     if bool(passphrase) == bool(recipient):

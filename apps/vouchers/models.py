@@ -7,10 +7,10 @@ from datetime import datetime
 from django.db import models
 from django.db.models import Q
 
-from apps.charging.domain.vouchers import VoucherStatus, status_at
 from apps.charging.models.accounts import DEFAULT_BALANCE, Account, Balance
 from apps.charging.models.ledger import LedgerEntry
 from apps.rating.models import Bundle, Tenant
+from apps.vouchers.domain.vouchers import VoucherStatus, status_at
 
 
 class VoucherBatch(models.Model):

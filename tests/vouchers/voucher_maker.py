@@ -10,9 +10,9 @@ import django
 
 def main() -> None:
     django.setup()
-    from apps.charging.services.vouchers import NewBatch, generate_batch
     from apps.kernel.clock import utc_now
     from apps.rating.models import Tenant
+    from apps.vouchers.services.batches import NewBatch, generate_batch
 
     now, count = utc_now(), int(sys.argv[1])
     order = NewBatch("killed", count, 1_000_000, now + timedelta(days=1))

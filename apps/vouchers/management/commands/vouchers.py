@@ -13,20 +13,21 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.backoffice.progress import progress
 from apps.charging.domain.balances import BalanceKind
-from apps.charging.domain.vouchers import VoucherAction, VoucherStatus
-from apps.charging.models import LedgerEntry, RedemptionGuard, Voucher
-from apps.charging.selectors import VoucherFilter, select_vouchers
-from apps.charging.services.sealing import open_with_passphrase
-from apps.charging.services.voucher_export import generate_sealed
-from apps.charging.services.voucher_keys import add_key, key_ring
-from apps.charging.services.voucher_redemption import lift_lock
-from apps.charging.services.vouchers import NewBatch, change_vouchers
+from apps.charging.models import LedgerEntry
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError, InvalidInput, NotFound
 from apps.kernel.money import parse_micros
 from apps.kernel.periods import as_utc
 from apps.rating.models import Tenant
 from apps.rating.models.tenants import DEFAULT_TENANT
+from apps.vouchers.domain.vouchers import VoucherAction, VoucherStatus
+from apps.vouchers.models import RedemptionGuard, Voucher
+from apps.vouchers.selectors import VoucherFilter, select_vouchers
+from apps.vouchers.services.batches import NewBatch, change_vouchers
+from apps.vouchers.services.export import generate_sealed
+from apps.vouchers.services.keys import add_key, key_ring
+from apps.vouchers.services.redemption import lift_lock
+from apps.vouchers.services.sealing import open_with_passphrase
 
 BY = "manage.py"
 ROWS_A_READ = 1_000
