@@ -314,24 +314,6 @@ class Migration(InitialMigration):
             },
         ),
         migrations.CreateModel(
-            name='RedemptionGuard',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('subject', models.CharField(max_length=120)),
-                ('failures', models.PositiveIntegerField(default=0)),
-                ('failed_at', models.DateTimeField(blank=True, null=True)),
-                ('locked_at', models.DateTimeField(blank=True, db_index=True, null=True)),
-                ('lifted_at', models.DateTimeField(blank=True, null=True)),
-                ('lifted_by', models.CharField(blank=True, max_length=150)),
-                ('lift_reason', models.CharField(blank=True, max_length=200)),
-                ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='rating.tenant')),
-            ],
-            options={
-                'verbose_name': 'party with wrong PINs',
-                'verbose_name_plural': 'wrong PINs',
-            },
-        ),
-        migrations.CreateModel(
             name='Reservation',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -392,56 +374,6 @@ class Migration(InitialMigration):
                 'ordering': ['-id'],
             },
         ),
-        migrations.CreateModel(
-            name='VoucherBatch',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120)),
-                ('kind', models.CharField(choices=[('monetary', 'Money'), ('voice', 'Voice, seconds'), ('data', 'Data, octets'), ('sms', 'Messages'), ('generic', 'Generic units')], default='monetary', max_length=8)),
-                ('amount_micros', models.BigIntegerField(default=0, help_text='Micro-units for each voucher; for units 0.')),
-                ('units', models.BigIntegerField(default=0, help_text='Seconds, octets or events for each; for money 0.')),
-                ('currency', models.CharField(help_text='Only accounts in this currency can redeem them.', max_length=3)),
-                ('tag', models.CharField(default='*default', help_text='The balance that is credited; made if missing.', max_length=64)),
-                ('balance_days', models.PositiveIntegerField(blank=True, help_text='Days after redemption for which the credited balance is valid; empty = for ever.', null=True)),
-                ('bundle_days', models.PositiveIntegerField(blank=True, help_text='Days for which the bundle is given.', null=True)),
-                ('book', models.CharField(choices=[('cash', 'Cash received'), ('revenue', 'Usage revenue'), ('fees', 'Recurring fees'), ('promotion', 'Promotions given'), ('correction', 'Corrections'), ('transfer', 'Transfers between accounts'), ('receivables', 'Owed by bill')], help_text='cash for sold ones, promotion for gifts.', max_length=12)),
-                ('count', models.PositiveIntegerField()),
-                ('valid_from', models.DateTimeField()),
-                ('expires_at', models.DateTimeField(help_text='As generated; vouchers that were extended have a later one.')),
-                ('created_at', models.DateTimeField()),
-                ('created_by', models.CharField(blank=True, max_length=150)),
-                ('handover', models.CharField(choices=[('shown', 'Shown once'), ('passphrase', 'Sealed with a passphrase'), ('recipient', "Sealed for a recipient's key")], default='shown', max_length=10)),
-                ('key', models.CharField(help_text='Names the order; a repeat of it generates nothing.', max_length=100)),
-                ('bundle', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='voucher_batches', to='rating.bundle')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='voucher_batches', to='rating.tenant')),
-            ],
-            options={
-                'verbose_name_plural': 'voucher batches',
-            },
-        ),
-        migrations.CreateModel(
-            name='Voucher',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('serial', models.CharField(help_text='For support; unique within the tenant.', max_length=20)),
-                ('pin_hash', models.CharField(max_length=64)),
-                ('pin_key', models.CharField(help_text='Which key the hash was made with.', max_length=16)),
-                ('status', models.CharField(choices=[('generated', 'Generated'), ('active', 'Active'), ('blocked', 'Blocked'), ('redeemed', 'Redeemed'), ('void', 'Void')], max_length=9)),
-                ('valid_from', models.DateTimeField()),
-                ('expires_at', models.DateTimeField()),
-                ('changed_at', models.DateTimeField(help_text='When its status or validity changed last.')),
-                ('changed_by', models.CharField(blank=True, max_length=150)),
-                ('reason', models.CharField(blank=True, max_length=200)),
-                ('msisdn', models.CharField(blank=True, help_text='For which number it was redeemed.', max_length=32)),
-                ('redeemed_at', models.DateTimeField(blank=True, null=True)),
-                ('redemption_key', models.CharField(blank=True, max_length=100, null=True)),
-                ('balance_micros', models.BigIntegerField(blank=True, help_text="What the account's money could buy after the redemption.", null=True)),
-                ('cause', models.CharField(blank=True, help_text='Of its ledger entry.', max_length=100)),
-                ('account', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='vouchers', to='charging.account')),
-                ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='rating.tenant')),
-                ('batch', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='vouchers', to='charging.voucherbatch')),
-            ],
-        ),
         migrations.AddConstraint(
             model_name='account',
             constraint=models.UniqueConstraint(fields=('tenant', 'number'), name='account_number_once_a_tenant'),
@@ -487,10 +419,6 @@ class Migration(InitialMigration):
             constraint=models.CheckConstraint(condition=models.Q(('validity_s__gt', 0)), name='quota_policy_validity_positive'),
         ),
         migrations.AddConstraint(
-            model_name='redemptionguard',
-            constraint=models.UniqueConstraint(fields=('tenant', 'subject'), name='redemption_guard_once_a_subject'),
-        ),
-        migrations.AddConstraint(
             model_name='reservation',
             constraint=models.UniqueConstraint(fields=('session', 'meter', 'holder_id'), name='reservation_once'),
         ),
@@ -533,45 +461,5 @@ class Migration(InitialMigration):
         migrations.AddConstraint(
             model_name='triggerfiring',
             constraint=models.UniqueConstraint(fields=('trigger', 'cause'), name='trigger_fires_once_a_movement'),
-        ),
-        migrations.AddConstraint(
-            model_name='voucherbatch',
-            constraint=models.UniqueConstraint(fields=('tenant', 'key'), name='voucher_batch_key_once_a_tenant'),
-        ),
-        migrations.AddConstraint(
-            model_name='voucherbatch',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'monetary'), ('units', 0)), models.Q(models.Q(('kind', 'monetary'), _negated=True), ('amount_micros', 0)), _connector='OR'), name='voucher_batch_of_one_kind'),
-        ),
-        migrations.AddConstraint(
-            model_name='voucherbatch',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_micros__gt', 0), ('units__gt', 0), ('bundle__isnull', False), _connector='OR'), name='voucher_batch_of_value'),
-        ),
-        migrations.AddConstraint(
-            model_name='voucherbatch',
-            constraint=models.CheckConstraint(condition=models.Q(('expires_at__gt', models.F('valid_from'))), name='voucher_batch_valid_for_a_time'),
-        ),
-        migrations.AddConstraint(
-            model_name='voucherbatch',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_micros__gte', 0), ('units__gte', 0)), name='voucher_batch_value_not_negative'),
-        ),
-        migrations.AddIndex(
-            model_name='voucher',
-            index=models.Index(fields=['batch', 'status'], name='voucher_by_batch_and_status'),
-        ),
-        migrations.AddConstraint(
-            model_name='voucher',
-            constraint=models.UniqueConstraint(fields=('tenant', 'pin_hash'), name='voucher_pin_once_a_tenant'),
-        ),
-        migrations.AddConstraint(
-            model_name='voucher',
-            constraint=models.UniqueConstraint(fields=('tenant', 'serial'), name='voucher_serial_once_a_tenant'),
-        ),
-        migrations.AddConstraint(
-            model_name='voucher',
-            constraint=models.UniqueConstraint(fields=('tenant', 'redemption_key'), name='voucher_redemption_key_once_a_tenant'),
-        ),
-        migrations.AddConstraint(
-            model_name='voucher',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('account__isnull', False), ('redeemed_at__isnull', False), ('redemption_key__isnull', False), ('status', 'redeemed')), models.Q(models.Q(('status', 'redeemed'), _negated=True), ('account__isnull', True), ('redeemed_at__isnull', True)), _connector='OR'), name='voucher_redeemed_by_somebody'),
         ),
     ]
