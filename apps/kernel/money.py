@@ -10,7 +10,16 @@ from apps.kernel.errors import InvalidInput
 
 MICROS_PER_UNIT = 1_000_000
 
+# Python refuses to read numbers of more than 4,300 digits; no amount is nearly as long.
+_MAX_TEXT = 100
 _DECIMAL = re.compile(r"(?P<sign>[+-]?)(?P<whole>\d+)(?:\.(?P<fraction>\d*))?", re.ASCII)
+
+
+def _decimal(text: str) -> re.Match[str]:
+    match = _DECIMAL.fullmatch(text.strip()) if len(text) <= _MAX_TEXT else None
+    if match is None:
+        raise InvalidInput(f"“{text[:_MAX_TEXT]}” is not an amount; write it like 0.25")
+    return match
 
 
 def parse_micros(text: str) -> int:
@@ -19,9 +28,7 @@ def parse_micros(text: str) -> int:
     Raises InvalidInput when the text is not a plain decimal number, or has digits below a micro-unit
     (which would be lost in silence otherwise).
     """
-    match = _DECIMAL.fullmatch(text.strip())
-    if match is None:
-        raise InvalidInput(f"“{text}” is not an amount; write it like 0.25")
+    match = _decimal(text)
     fraction = (match["fraction"] or "").rstrip("0")
     if len(fraction) > 6:
         raise InvalidInput(f"“{text}” has more than six decimals; the smallest amount is 0.000001")
@@ -35,9 +42,7 @@ def exact_micros(text: str) -> tuple[int, int]:
     For rates, which may be finer than a micro-unit: ``0.0000001`` is ``(1, 10)``.
     Raises InvalidInput when the text is not a plain decimal number.
     """
-    match = _DECIMAL.fullmatch(text.strip())
-    if match is None:
-        raise InvalidInput(f"“{text}” is not an amount; write it like 0.25")
+    match = _decimal(text)
     fraction = match["fraction"] or ""
     numerator = int(match["whole"] + fraction) * MICROS_PER_UNIT
     denominator = 10 ** len(fraction)

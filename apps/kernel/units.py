@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from fractions import Fraction
 
 from apps.kernel.errors import InvalidInput
 
@@ -20,19 +21,41 @@ class TypeOfRecord(StrEnum):
     GENERIC = "generic"
 
 
-_DURATION_PART = re.compile(r"(\d+)(h|m|s)", re.ASCII)
-_SECONDS_PER = {"h": 3600, "m": 60, "s": 1}
+_NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s|us|\u00b5s|\u03bcs|ns)", re.ASCII)
+_SECONDS_PER = {
+    "h": Fraction(3600),
+    "m": Fraction(60),
+    "s": Fraction(1),
+    "ms": Fraction(1, 10**3),
+    "us": Fraction(1, 10**6),
+    "\u00b5s": Fraction(1, 10**6),
+    "\u03bcs": Fraction(1, 10**6),
+    "ns": Fraction(1, 10**9),
+}
+_MAX_TEXT = 40
 
 
 def parse_usage_units(text: str) -> int:
-    """A usage figure of a tariff file in seconds, octets or events: ``60``, ``60s``, ``1m``, ``1h30m``.
+    """A usage figure of a tariff file in seconds, octets or events: ``60``, ``60s``, ``1m``, ``1h30m``, ``1.5m``.
 
-    A plain number is taken as it is. Raises InvalidInput for anything else.
+    A plain number is taken as it is; with units it is a duration of Go (``time.ParseDuration``), as in CGRateS.
+    Raises InvalidInput for anything else, and for what is no whole number of units.
     """
-    text = text.strip()
-    if text.isascii() and text.isdigit():
-        return int(text)
-    parts = _DURATION_PART.findall(text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise InvalidInput(f"“{text}” is not a number of units; write it like 60, 60s or 1m30s")
-    return sum(int(number) * _SECONDS_PER[unit] for number, unit in parts)
+    written = text.strip().lower()
+    if written.isascii() and written.isdigit() and len(written) <= _MAX_TEXT:
+        return int(written)
+    parts = _DURATION_PART.findall(written)
+    if len(written) > _MAX_TEXT or not written:
+        total = None
+    elif _NUMBER.fullmatch(written):
+        total = Fraction(written)
+    elif parts and "".join(number + unit for number, unit in parts) == written:
+        total = sum((Fraction(number) * _SECONDS_PER[unit] for number, unit in parts), Fraction(0))
+    else:
+        total = None
+    if total is None:
+        raise InvalidInput(f"“{text[:_MAX_TEXT]}” is not a number of units; write it like 60, 60s or 1m30s")
+    if total.denominator != 1:
+        raise InvalidInput(f"“{text}” is not a whole number of seconds, octets or events; round it")
+    return int(total)

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from apps.billing.models import Activity, Bill, BillCycle, BillRun, Notification
 from apps.charging.models import Account, Balance, LedgerEntry
-from apps.rating.models import Destination, PricePlan, Service, TariffPlan, TariffVersion
+from apps.rating.models import Destination, PricePlan, Rate, Service, TariffPlan, TariffVersion
 from apps.subscribers.models import Customer, Resource, Subscriber
 from tests.admin.world import make_world
 from tests.factories import make_cycle, make_plan, make_subscriber, make_tenant
@@ -216,6 +216,18 @@ def test_an_amount_finer_than_a_micro_unit_is_an_error_at_the_field(client):
     data = {"name": "P", "currency": "EUR", "monthly_fee_micros": "0.0000001", "rating_subject": "*any"}
     answer = client.post(page, {**data, "services-TOTAL_FORMS": "0", "services-INITIAL_FORMS": "0"})
     assert "six decimals" in str(answer.context["adminform"].form.errors["monthly_fee_micros"])
+
+
+def test_a_rate_without_a_slot_at_0_is_saved_and_the_page_says_what_it_means(client):
+    rate = Rate.objects.create(tariff_plan=TariffPlan.objects.create(code="default"), code="RT")
+    slot = {"group_start": "30", "connect_fee": "0", "price": "0.1", "unit": "60", "increment": "60"}
+    data = {f"slots-0-{name}": value for name, value in slot.items()}
+    answer = client.post(
+        reverse("admin:rating_rate_change", args=(rate.pk,)),
+        {"code": "RT", "slots-TOTAL_FORMS": "1", "slots-INITIAL_FORMS": "0", **data},
+    )
+    assert any("usage before 30 is priced by the slot of 30" in text for text in said(answer))
+    assert rate.slots.get().group_start == 30
 
 
 def test_prefixes_are_added_and_removed_many_at_a_time(client):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Count
 from django.http import HttpRequest
 from django.urls import reverse
@@ -82,6 +82,17 @@ class RateAdmin(TariffRowAdmin):
 
     def get_queryset(self, request):
         return super().get_queryset(request).prefetch_related("slots")
+
+    def save_related(self, request, form, formsets, change):
+        super().save_related(request, form, formsets, change)
+        first = form.instance.slots.order_by("group_start").first()
+        if first is not None and first.group_start > 0:
+            self.message_user(
+                request,
+                f"The rate has no slot that starts at 0: usage before {first.group_start} is priced by the slot "
+                f"of {first.group_start}.",
+                messages.WARNING,
+            )
 
     @display(description="Slots")
     def slots_label(self, rate: Rate) -> str:

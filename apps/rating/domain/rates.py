@@ -130,6 +130,7 @@ class CompiledRate:
 
 
 def _rows_by_start(rate: Rate) -> list[RateSlot]:
-    """The rows by ascending start; of equal starts the last one counts."""
+    """The rows by ascending start; of equal starts the last one counts. The first also prices what is before it."""
     rows = {row.group_start: row for row in rate.slots}
-    return [rows[start] for start in sorted(rows)]
+    first, *later = (rows[start] for start in sorted(rows))
+    return [first._replace(group_start=0), *later]

@@ -204,11 +204,6 @@ class _Compiler:
         timings = {ANY: ALWAYS} | {timing.id: timing for timing in plan.timings}
         destinations = {destination.id for destination in plan.destinations}
         rates = {rate.id: rate for rate in plan.rates}
-        for written in plan.rates:
-            if not any(slot.group_start == 0 for slot in written.slots):
-                self.problem(
-                    f"rate {written.id}", "it has no slot that starts at 0; add one for the beginning"
-                )
         groups: dict[str, list[tuple[str, CompiledRate]]] = {}
         for terms in plan.destination_rates:
             group = groups.setdefault(terms.id, [])
@@ -217,7 +212,9 @@ class _Compiler:
                 self.problem(where, f"rate “{terms.rate_id}” does not exist")
             elif terms.destination_id != ANY and terms.destination_id not in destinations:
                 self.problem(where, f"destination “{terms.destination_id}” does not exist")
-            elif rates[terms.rate_id].slots:
+            elif not rates[terms.rate_id].slots:
+                self.problem(where, f"rate “{terms.rate_id}” has no slot; add one")
+            else:
                 group.append((terms.destination_id, CompiledRate(rates[terms.rate_id], terms)))
         compiled: dict[str, CompiledPlan] = {}
         for order, entry in enumerate(plan.rating_plans):

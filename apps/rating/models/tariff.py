@@ -14,7 +14,7 @@ from simple_history.models import HistoricalRecords
 from apps.kernel.errors import InvalidInput
 from apps.kernel.rounding import RoundingMethod
 from apps.rating.domain.rates import DISCONNECT, FREE
-from apps.rating.domain.tariff_files import fields
+from apps.rating.domain.tariff_files import fields, times
 from apps.rating.models.tenants import Tenant
 
 
@@ -35,7 +35,7 @@ def validate_subject(text: str) -> None:
 
 def validate_subjects(text: str) -> None:
     """Raise ValidationError unless ``text`` is a list of subjects split by semicolons."""
-    _validated(fields.subjects, text)
+    _validated(fields.fallback_subjects, text)
 
 
 def validate_prefix(text: str) -> None:
@@ -45,22 +45,22 @@ def validate_prefix(text: str) -> None:
 
 def validate_years(text: str) -> None:
     """Raise ValidationError unless ``text`` is a list of years split by semicolons."""
-    _validated(fields.number_list(1970, 9000), text)
+    _validated(times.number_list(1970, 9000), text)
 
 
 def validate_months(text: str) -> None:
     """Raise ValidationError unless ``text`` is a list of months split by semicolons."""
-    _validated(fields.number_list(1, 12), text)
+    _validated(times.number_list(1, 12), text)
 
 
 def validate_month_days(text: str) -> None:
     """Raise ValidationError unless ``text`` is a list of days of the month split by semicolons."""
-    _validated(fields.number_list(1, 31), text)
+    _validated(times.number_list(1, 31), text)
 
 
 def validate_weekdays(text: str) -> None:
     """Raise ValidationError unless ``text`` is a list of weekdays (1–7) split by semicolons."""
-    _validated(fields.number_list(1, 7), text)
+    _validated(times.number_list(1, 7), text)
 
 
 def _validated(read: object, text: str) -> None:

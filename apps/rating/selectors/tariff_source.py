@@ -136,4 +136,4 @@ def _price_plans() -> Iterable[src.PricePlan]:
 
 
 def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(";") if part.strip() and part.strip() != ANY)
+    return tuple(int(part) for part in text.split(";") if part.strip().isdigit())

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from django.db import models, transaction
 
-from apps.kernel.errors import InvalidInputs, Problem
+from apps.kernel.errors import InvalidInputs
 from apps.rating.domain.source import ANY, SHARED_TARIFF_PLAN
 from apps.rating.domain.tariff_files import KnownIds, TariffFiles, check_references
 from apps.rating.models import (
@@ -34,17 +34,17 @@ _BATCH = 500
 
 
 class Loaded(NamedTuple):
-    """What a load left: the tariff version in force, whether it is new, and the tenants that came into being."""
+    """What a load left: the tariff version in force, whether it is new, and the tenants that it created."""
 
     version_id: int
     is_new: bool
     new_tenants: tuple[str, ...]
 
 
-def problems_of(files: TariffFiles, *, flush: bool) -> list[Problem]:
-    """Everything that keeps the files from being loaded; with ``flush`` they may refer to themselves only."""
-    known = KnownIds() if flush else known_ids(files.plan.code)
-    return [*files.problems, *check_references(files, known)]
+def check_tariff_files(files: TariffFiles, *, flush: bool) -> TariffFiles:
+    """The files as they would be loaded: ``faults`` keep them from it, ``warnings`` tell what is left out or read
+    in an unexpected way. With ``flush`` they may refer to themselves only."""
+    return check_references(files, KnownIds() if flush else known_ids(files.plan.code))
 
 
 @transaction.atomic
@@ -56,9 +56,9 @@ def load_tariff_plan(files: TariffFiles, now: datetime, *, flush: bool = False) 
     """
     plan, _ = TariffPlan.objects.get_or_create(code=files.plan.code)
     TariffPlan.objects.select_for_update().get(pk=plan.pk)
-    problems = problems_of(files, flush=flush)
-    if problems:
-        raise InvalidInputs(problems)
+    files = check_tariff_files(files, flush=flush)
+    if files.faults:
+        raise InvalidInputs(files.problems)
     if flush:
         _remove(plan)
     new_tenants = _create_tenants(files.tenants())
@@ -251,7 +251,7 @@ class _Writer:
 
 
 def _with_fee_first(slots: tuple[Any, ...]) -> list[Any]:
-    """The slots by start; the connect fee of the file's first row goes to the one at the beginning."""
+    """The slots by start; the first gets the connect fee of the file's first row."""
     ordered = sorted(slots, key=lambda slot: slot.group_start)
     return [ordered[0]._replace(connect_fee=slots[0].connect_fee), *ordered[1:]]
 

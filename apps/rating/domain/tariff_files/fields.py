@@ -1,16 +1,17 @@
-"""What may stand in the columns of tariff files; every reader raises InvalidInput with what is expected."""
+"""What may stand in the columns of tariff files; every reader raises InvalidInput with what is expected.
+
+Admin pages validate by the same functions. Keywords (``*any``, ``*up``) may be in capitals in files (:func:`keyword`).
+Source: CGRateS ``engine/model_helpers.go`` and ``utils/coreutils.go`` (v0.9).
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 from apps.kernel.errors import InvalidInput
 from apps.kernel.money import exact_micros
 from apps.kernel.rounding import RoundingMethod
-from apps.kernel.units import SECONDS_PER_DAY, parse_usage_units
+from apps.kernel.units import parse_usage_units
 from apps.rating.domain.rates import DISCONNECT, FREE
 from apps.rating.domain.source import ANY, PRICE_PLAN_SUBJECT
 
@@ -21,11 +22,19 @@ MAX_SUBJECTS_TEXT = 500
 MAX_UNITS = 1 << 62
 MAX_DECIMALS = 20
 ASAP = "*asap"
+UNLIMITED = "*unlimited"
+NONE = "*none"
 LIST_SEPARATOR = ";"
+OUT, IN = "*out", "*in"
 
 _ID = re.compile(r"[^\s,;!][^\s,;]*(?: [^\s,;]+)*")
-_TENANT = re.compile(r"[A-Za-z0-9*][A-Za-z0-9_.:*-]*")
-_TIME = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII)
+_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:*-]*")
+_SPREADSHEET_NUMBER = re.compile(r"\d+(?:[.,]\d+)?[eE]\+\d+", re.ASCII)
+
+
+def keyword(text: str) -> str:
+    """The text, in small letters if it is a keyword such as ``*ANY``."""
+    return text.casefold() if text.startswith("*") else text
 
 
 def identifier(text: str) -> str:
@@ -39,18 +48,32 @@ def identifier(text: str) -> str:
     return text
 
 
+def reference(text: str) -> str:
+    """An id, or ``*any`` in whatever letters."""
+    return identifier(keyword(text))
+
+
+def timing(text: str) -> str:
+    """The id of a timing; ``*asap`` and nothing mean the same as ``*any`` in a rating plan."""
+    text = keyword(text)
+    return ANY if text in ("", ASAP) else identifier(text)
+
+
 def tenant(text: str) -> str:
     """A tenant's code."""
+    if text.startswith("*"):
+        raise InvalidInput(f"“{text}” is not a tenant; write one row for each tenant")
     if len(text) > MAX_ID or _TENANT.fullmatch(text) is None:
         raise InvalidInput(f"“{text}” is not a tenant; use letters, digits and _ . : - without spaces")
     return text
 
 
 def direction(text: str) -> str:
-    """``*out``, the only direction that is charged."""
-    if text != "*out":
-        raise InvalidInput(f"“{text}” is not a direction that is priced; write *out")
-    return text
+    """``*out``, the only direction that is charged (also if empty), or ``*in``."""
+    text = keyword(text)
+    if text not in ("", OUT, IN):
+        raise InvalidInput(f"“{text}” is not a direction; write {OUT}")
+    return text if text == IN else OUT
 
 
 def subject(text: str) -> str:
@@ -60,11 +83,33 @@ def subject(text: str) -> str:
     return identifier(text)
 
 
-def subjects(text: str) -> tuple[str, ...]:
-    """Fallback subjects, split by semicolons."""
+def fallback_subjects(text: str) -> tuple[str, ...]:
+    """Fallback subjects, split by semicolons; nothing and ``*none`` are no fallback."""
     if len(text) > MAX_SUBJECTS_TEXT:
         raise InvalidInput(f"the fallback subjects are longer than {MAX_SUBJECTS_TEXT} characters")
-    return tuple(subject(part.strip()) for part in text.split(LIST_SEPARATOR) if part.strip())
+    if keyword(text) in ("", NONE):
+        return ()
+    return tuple(dict.fromkeys(subject(keyword(part)) for part in _items(text)))
+
+
+def profile_subjects(text: str) -> tuple[str, ...]:
+    """The subjects of a rating profile, split by semicolons: each has a profile of its own."""
+    subjects = tuple(dict.fromkeys(subject(keyword(part)) for part in _items(text)))
+    if not subjects:
+        raise InvalidInput(f"this may not be empty; the profile of all subjects has the subject {ANY}")
+    return subjects
+
+
+def categories(text: str) -> tuple[str, ...]:
+    """The categories of a rating profile, split by semicolons."""
+    names = tuple(dict.fromkeys(identifier(part) for part in _items(text)))
+    if not names:
+        raise InvalidInput("this may not be empty; write the category of the usage, such as call")
+    return names
+
+
+def _items(text: str) -> list[str]:
+    return [item for part in text.split(LIST_SEPARATOR) if (item := part.strip())]
 
 
 def prefix(text: str) -> str:
@@ -73,9 +118,20 @@ def prefix(text: str) -> str:
         raise InvalidInput("a prefix may not be empty; the rates of all numbers have the destination *any")
     if len(text) > MAX_PREFIX:
         raise InvalidInput(f"“{text[:20]}…” is longer than {MAX_PREFIX} characters")
-    if not text.isascii() or not text.isprintable() or " " in text:
+    if not text.isascii() or not text.isprintable() or " " in text or LIST_SEPARATOR in text:
         raise InvalidInput(f"“{text}” is not a number prefix; write it like 4930")
+    if keyword(text) == ANY:
+        raise InvalidInput(f"{ANY} is not a prefix; the rates of all numbers have the destination {ANY}")
+    if _SPREADSHEET_NUMBER.fullmatch(text):
+        raise InvalidInput(f"“{text}” was shortened by a spreadsheet; format the column as text")
     return text
+
+
+def prefixes(text: str) -> tuple[str, ...]:
+    """Prefixes, split by semicolons; usually one."""
+    if LIST_SEPARATOR not in text:
+        return (prefix(text),)
+    return tuple(prefix(part) for part in _items(text)) or (prefix(""),)
 
 
 def amount(text: str) -> str:
@@ -117,16 +173,16 @@ def units(text: str) -> int:
     return number
 
 
-def positive_units(text: str) -> int:
-    """As :func:`units`, at least 1."""
-    number = units(text)
-    if number == 0:
-        raise InvalidInput("this must be 1 at least; write it like 60, 60s or 1m")
-    return number
+def whole_increments(text: str) -> int:
+    """As :func:`units`; nothing is 0."""
+    return units(text or "0")
 
 
 def rounding_method(text: str) -> str:
-    """``*up``, ``*down`` or ``*middle`` (also where it is empty)."""
+    """``*up``, ``*down``, ``*middle`` (also if empty) or ``*none``."""
+    text = keyword(text)
+    if text == NONE:
+        return text
     try:
         return RoundingMethod(text or RoundingMethod.MIDDLE).value
     except ValueError:
@@ -134,74 +190,25 @@ def rounding_method(text: str) -> str:
 
 
 def rounding_decimals(text: str) -> int:
-    """Decimals from 0 (not rounded; also where it is empty) to 20."""
+    """Decimals from 0 (not rounded; also if empty) to 20."""
     return whole_number(text or "0", 0, MAX_DECIMALS)
 
 
+def max_cost(text: str) -> str:
+    """The most that a session may cost; 0, nothing, ``*none`` and ``*unlimited`` are no limit."""
+    return amount("0" if keyword(text) in (NONE, UNLIMITED) else text)
+
+
 def max_cost_strategy(text: str) -> str:
-    """``*free``, ``*disconnect`` or nothing."""
-    if text not in ("", FREE, DISCONNECT):
+    """``*free``, ``*disconnect`` or nothing (also ``*none``)."""
+    text = keyword(text)
+    if text not in ("", NONE, FREE, DISCONNECT):
         raise InvalidInput(f"“{text}” is not a strategy; use {FREE}, {DISCONNECT} or nothing")
-    return text
+    return "" if text == NONE else text
 
 
 def whole_number(text: str, least: int, most: int) -> int:
     """A whole number within bounds."""
-    if not (text.isascii() and text.isdigit()) or not least <= int(text) <= most:
+    if not (text.isascii() and text.isdigit() and len(text) < 20) or not least <= int(text) <= most:
         raise InvalidInput(f"“{text}” is not a whole number from {least} to {most}")
     return int(text)
-
-
-def number_list(least: int, most: int) -> Callable[[str], tuple[int, ...]]:
-    """A reader of whole numbers split by semicolons; ``*any`` or nothing stands for every one."""
-
-    def read(text: str) -> tuple[int, ...]:
-        if text in ("", ANY, "*all"):
-            return ()
-        parts = [part.strip() for part in text.split(LIST_SEPARATOR)]
-        return tuple(sorted({whole_number(part, least, most) for part in parts if part}))
-
-    return read
-
-
-def time_band(text: str) -> tuple[int, int]:
-    """Seconds of the day at which a timing starts and ends: ``08:00:00``, ``08:00:00;18:00:00`` or ``*asap``."""
-    if text in ("", ASAP, ANY):
-        return 0, SECONDS_PER_DAY
-    start, separator, end = text.partition(LIST_SEPARATOR)
-    start_s = _second_of_day(start.strip(), SECONDS_PER_DAY - 1)
-    if not separator or not end.strip():
-        return start_s, SECONDS_PER_DAY
-    end_s = _second_of_day(end.strip(), SECONDS_PER_DAY)
-    if end_s <= start_s:
-        raise InvalidInput(f"“{text}” ends before it starts; write two timings, one up to midnight")
-    return start_s, end_s
-
-
-def _second_of_day(text: str, latest: int) -> int:
-    match = _TIME.fullmatch(text)
-    if match is not None:
-        hours, minutes, seconds = int(match[1]), int(match[2]), int(match[3] or 0)
-        second = hours * 3600 + minutes * 60 + seconds
-        if minutes < 60 and seconds < 60 and second <= latest:
-            return second
-    raise InvalidInput(f"“{text}” is not a time of day; write it like 08:00:00, or {ASAP}")
-
-
-def activation(text: str, zone: ZoneInfo) -> int:
-    """Unix seconds of an activation: ISO 8601, in ``zone`` where it has none; ``*asap`` or nothing is always."""
-    if text in ("", ASAP):
-        return 0
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise InvalidInput(f"“{text}” is not an instant; write it like 2026-01-01T00:00:00Z") from None
-    if instant.tzinfo is None:
-        instant = instant.replace(tzinfo=zone)
-    try:
-        instant = instant.astimezone(UTC)
-    except OverflowError:
-        raise InvalidInput(f"“{text}” is out of range; use *asap for “always”") from None
-    if instant.year > 9000:
-        raise InvalidInput(f"“{text}” is out of range; use a year up to 9000")
-    return max(0, int(instant.timestamp() // 1))

@@ -1,17 +1,19 @@
-"""The six tables read into the values of a tariff, each remembering its line."""
+"""The six tables read into the values of a tariff, each with its line."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import product
 from zoneinfo import ZoneInfo
 
 from apps.kernel.errors import Problem
+from apps.kernel.rounding import RoundingMethod
 from apps.rating.domain import source as src
 from apps.rating.domain.source import ANY
-from apps.rating.domain.tariff_files import fields
-from apps.rating.domain.tariff_files.table import Layout, Row, TableReader
+from apps.rating.domain.tariff_files import fields, times
+from apps.rating.domain.tariff_files.table import Fault, Layout, Row, TableReader
 
 TIMINGS, DESTINATIONS, RATES = "Timings", "Destinations", "Rates"
 DESTINATION_RATES, RATING_PLANS, RATING_PROFILES = "DestinationRates", "RatingPlans", "RatingProfiles"
@@ -51,22 +53,37 @@ LAYOUTS: Mapping[str, tuple[Layout, ...]] = {
             _ID_ALIASES | {"DestinationRatesTag": "DestinationRatesId", "TimingId": "TimingTag"},
         ),
     ),
-    # Newer files lack the direction and the queues of CDR statistics, which are of no use here.
+    # Newer files lack the direction and the queues of CDR statistics; neither changes a price.
     RATING_PROFILES: (
-        Layout(("Direction", *_PROFILE_COLUMNS, "CdrStatQueueIds"), 2, _PROFILE_ALIASES, ("*out", "*in")),
+        Layout(
+            ("Direction", *_PROFILE_COLUMNS, "CdrStatQueueIds"),
+            2,
+            _PROFILE_ALIASES,
+            ("", fields.OUT, fields.IN),
+        ),
         Layout((*_PROFILE_COLUMNS, "CdrStatQueueIds"), 2, _PROFILE_ALIASES),
     ),
 }
 
 
+# The column that names what a row belongs to; profiles have no id.
+_OWNER_COLUMNS = {name: "Tag" if name == TIMINGS else "Id" for name in FILES if name != RATING_PROFILES}
+
+
 @dataclass
 class TariffFiles:
-    """What was read: the tariff plan, the lines of its values, how many rows each file had, and problems."""
+    """What was read: the tariff plan, the lines of its values, the number of rows by file, faults and warnings."""
 
     plan: src.TariffPlan
     lines: dict[str, list[int]] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What keeps the files from being loaded."""
+        return [fault.problem for fault in self.faults]
 
     def tenants(self) -> tuple[str, ...]:
         """The tenants that the profiles name, in their order."""
@@ -80,13 +97,14 @@ class _Once:
         self.reader, self.column, self.what = reader, column, what
         self.seen: dict[Hashable, tuple[object, int]] = {}
 
-    def is_new(self, line: int, key: Hashable, value: object) -> bool:
-        first = self.seen.setdefault(key, (value, line))
-        if first[1] == line:
+    def is_new(self, row: Row, key: Hashable, value: object) -> bool:
+        first = self.seen.get(key)
+        if first is None:
+            self.seen[key] = (value, row.line)
             return True
         if first[0] != value:
-            self.reader.problem(
-                line,
+            self.reader.fault(
+                row,
                 self.column,
                 f"{self.what} stands in line {first[1]} with other values; keep one",
                 "duplicate",
@@ -117,14 +135,15 @@ def read_tariff_files(
     }
     values: list[tuple[object, ...]] = []
     for name in FILES:
-        reader = TableReader(f"{name}.csv")
+        reader = TableReader(name, _OWNER_COLUMNS.get(name, ""))
         lines: list[int] = []
         counter = _Counter()
         rows = counter.count(reader.rows(files.get(name, b""), LAYOUTS[name]))
         values.append(readers[name](reader, rows, lines))
         result.lines[name] = lines
         result.rows[name] = counter.rows
-        result.problems += reader.problems
+        result.faults += reader.faults
+        result.warnings += reader.warnings
     result.plan = src.TariffPlan(plan_code, *values)  # type: ignore[arg-type]
     return result
 
@@ -143,70 +162,84 @@ def _timings(reader: TableReader, rows: Iterable[Row], lines: list[int]) -> tupl
     once = _Once(reader, "Tag", "this timing")
     timings = []
     for row in rows:
-        tag = reader.field(row, "Tag", fields.identifier)
-        years = reader.field(row, "Years", fields.number_list(1970, 9000))
-        months = reader.field(row, "Months", fields.number_list(1, 12))
-        month_days = reader.field(row, "MonthDays", fields.number_list(1, 31))
-        weekdays = reader.field(row, "WeekDays", fields.number_list(1, 7))
-        band = reader.field(row, "Time", fields.time_band)
-        if tag == ANY:
-            reader.problem(row.line, "Tag", f"{ANY} is always there and means any time; choose another tag")
-            continue
+        tag = reader.field(row, "Tag", fields.reference)
+        years = reader.field(row, "Years", times.number_list(1970, 9000))
+        months = reader.field(row, "Months", times.number_list(1, 12))
+        month_days = reader.field(row, "MonthDays", times.number_list(1, 31))
+        weekdays = reader.field(row, "WeekDays", times.weekdays)
+        band = reader.field(row, "Time", times.time_band)
         if tag is None or years is None or months is None or month_days is None:
             continue
         if weekdays is None or band is None:
             continue
         timing = src.Timing(tag, years, months, month_days, weekdays, *band)
-        if once.is_new(row.line, tag, timing):
+        if tag in (ANY, fields.ASAP):
+            if timing != src.Timing(tag):
+                reader.fault(row, "Tag", f"{tag} always means any time; choose another tag")
+        elif once.is_new(row, tag, timing):
             timings.append(timing)
             lines.append(row.line)
     return tuple(timings)
 
 
 def _destinations(reader: TableReader, rows: Iterable[Row], lines: list[int]) -> tuple[src.Destination, ...]:
-    prefixes: dict[str, dict[str, None]] = {}
+    known_prefixes: dict[str, dict[str, None]] = {}
     for row in rows:
         tag = row.cells.get("Id")
-        if tag not in prefixes:
-            tag = reader.field(row, "Id", fields.identifier)
-        prefix = reader.field(row, "Prefix", fields.prefix)
+        if tag not in known_prefixes:
+            tag = reader.field(row, "Id", fields.reference)
+        prefixes = reader.field(row, "Prefix", fields.prefixes)
         if tag == ANY:
-            reader.problem(row.line, "Id", f"{ANY} means every number and needs no prefix; choose another id")
-        elif tag is not None and prefix is not None:
-            own = prefixes.get(tag)
+            reader.fault(row, "Id", f"{ANY} means every number and needs no prefix; choose another id")
+        elif tag is not None and prefixes is not None:
+            own = known_prefixes.get(tag)
             if own is None:
-                own = prefixes[tag] = {}
+                own = known_prefixes[tag] = {}
                 lines.append(row.line)
-            own[prefix] = None
-    return tuple(src.Destination(tag, tuple(own)) for tag, own in prefixes.items())
+            for prefix in prefixes:
+                own[prefix] = None
+    return tuple(src.Destination(tag, tuple(own)) for tag, own in known_prefixes.items())
 
 
 def _rates(reader: TableReader, rows: Iterable[Row], lines: list[int]) -> tuple[src.Rate, ...]:
     once = _Once(reader, "GroupIntervalStart", "a slot with this start")
     slots: dict[str, list[src.RateSlot]] = {}
+    first_rows: dict[str, Row] = {}
     for row in rows:
         tag = reader.field(row, "Id", fields.identifier)
         fee = reader.field(row, "ConnectFee", fields.amount)
         rate = reader.field(row, "Rate", fields.amount)
-        unit = reader.field(row, "RateUnit", fields.positive_units)
-        increment = reader.field(row, "RateIncrement", fields.positive_units)
-        start = reader.field(row, "GroupIntervalStart", fields.units)
+        unit = _at_least_one(reader, row, "RateUnit", "the rate is for each second, octet or event")
+        increment = _at_least_one(reader, row, "RateIncrement", "usage is not rounded up")
+        start = reader.field(row, "GroupIntervalStart", fields.whole_increments)
         if tag is None or fee is None or rate is None or unit is None or increment is None or start is None:
             continue
         slot = src.RateSlot(start, fee, rate, unit, increment)
-        if once.is_new(row.line, (tag, start), slot):
+        if once.is_new(row, (tag, start), slot):
             if tag not in slots:
                 slots[tag] = []
+                first_rows[tag] = row
                 lines.append(row.line)
             slots[tag].append(slot)
-    for line, (tag, own) in zip(lines, slots.items(), strict=True):
-        if min(slot.group_start for slot in own) > 0:
-            reader.problem(
-                line,
+    for tag, own in slots.items():
+        first = min(slot.group_start for slot in own)
+        if first > 0:
+            reader.warn(
+                first_rows[tag],
                 "GroupIntervalStart",
-                f"rate {tag} has no slot that starts at 0; add one for the beginning",
+                f"rate {tag} has no slot that starts at 0: usage before {first} is priced by the slot of {first}",
+                "late_first_slot",
             )
     return tuple(src.Rate(tag, tuple(own)) for tag, own in slots.items())
+
+
+def _at_least_one(reader: TableReader, row: Row, column: str, effect: str) -> int | None:
+    """Units, where 0 and nothing count as 1 (CGRateS: ``GetRateParameters`` takes 1 s for 0)."""
+    number = reader.field(row, column, fields.whole_increments)
+    if number == 0:
+        reader.warn(row, column, f"“{row.cells[column]}” counts as 1: {effect}", "zero_units")
+        return 1
+    return number
 
 
 def _destination_rates(
@@ -216,18 +249,20 @@ def _destination_rates(
     result = []
     for row in rows:
         tag = reader.field(row, "Id", fields.identifier)
-        destination = reader.field(row, "DestinationId", fields.identifier)
+        destination = reader.field(row, "DestinationId", fields.reference)
         rate = reader.field(row, "RatesTag", fields.identifier)
         method = reader.field(row, "RoundingMethod", fields.rounding_method)
         decimals = reader.field(row, "RoundingDecimals", fields.rounding_decimals)
-        max_cost = reader.field(row, "MaxCost", fields.amount, "0")
+        max_cost = reader.field(row, "MaxCost", fields.max_cost, "0")
         strategy = reader.field(row, "MaxCostStrategy", fields.max_cost_strategy, "")
         if tag is None or destination is None or rate is None or method is None:
             continue
         if decimals is None or max_cost is None or strategy is None:
             continue
+        if method == fields.NONE:
+            method, decimals = RoundingMethod.MIDDLE.value, 0
         value = src.DestinationRate(tag, destination, rate, method, decimals, max_cost, strategy)
-        if once.is_new(row.line, (tag, destination), value):
+        if once.is_new(row, (tag, destination), value):
             result.append(value)
             lines.append(row.line)
     return tuple(result)
@@ -241,7 +276,7 @@ def _rating_plans(
     for row in rows:
         tag = reader.field(row, "Id", fields.identifier)
         group = reader.field(row, "DestinationRatesId", fields.identifier)
-        timing = reader.field(row, "TimingTag", fields.identifier)
+        timing = reader.field(row, "TimingTag", fields.timing)
         weight = reader.field(row, "Weight", fields.weight)
         if tag is None or group is None or timing is None or weight is None:
             continue
@@ -261,25 +296,36 @@ def _rating_profiles(
     tenant: str | None,
     zones: Mapping[str, ZoneInfo],
 ) -> tuple[src.RatingProfile, ...]:
+    """A profile for each category and subject of a row."""
     once = _Once(reader, "ActivationTime", "this activation")
     utc = ZoneInfo("UTC")
     result = []
     for row in rows:
-        if "Direction" in row.cells:
-            reader.field(row, "Direction", fields.direction)
+        direction = reader.field(row, "Direction", fields.direction, fields.OUT)
+        if direction == fields.IN:
+            reader.warn(row, "Direction", f"only {fields.OUT} is priced: this row is left out", "no_effect")
+            continue
         named = tenant if tenant is not None else reader.field(row, "Tenant", fields.tenant)
-        category = reader.field(row, "Category", fields.identifier)
-        subject = reader.field(row, "Subject", fields.subject)
+        categories = reader.field(row, "Category", fields.categories)
+        subjects = reader.field(row, "Subject", fields.profile_subjects)
         zone = zones.get(named or "", utc)
-        activation = reader.field(row, "ActivationTime", partial(fields.activation, zone=zone))
+        activation = reader.field(row, "ActivationTime", partial(times.activation, zone=zone))
         plan = reader.field(row, "RatingPlanId", fields.identifier)
-        fallbacks = reader.field(row, "RatesFallbackSubject", fields.subjects, "")
-        if named is None or category is None or subject is None or activation is None:
+        fallbacks = reader.field(row, "RatesFallbackSubject", fields.fallback_subjects, "")
+        if direction is None or named is None or categories is None or subjects is None:
             continue
-        if plan is None or fallbacks is None:
+        if activation is None or plan is None or fallbacks is None:
             continue
-        profile = src.RatingProfile(named, category, subject, activation, plan, fallbacks)
-        if once.is_new(row.line, profile[:4], profile):
-            result.append(profile)
-            lines.append(row.line)
+        if ANY in categories:
+            reader.warn(
+                row,
+                "Category",
+                f"{ANY} prices no other category: name each category of the usage",
+                "no_effect",
+            )
+        for category, subject in product(categories, subjects):
+            profile = src.RatingProfile(named, category, subject, activation, plan, fallbacks)
+            if once.is_new(row, profile[:4], profile):
+                result.append(profile)
+                lines.append(row.line)
     return tuple(result)

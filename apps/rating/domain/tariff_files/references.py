@@ -1,18 +1,26 @@
-"""Whether what the tables name exists, in the folder or among what was loaded before."""
+"""Whether what the tables name exists, and which faults keep nothing from being priced."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import NamedTuple, TypeVar
 
 from apps.kernel.errors import Problem
 from apps.rating.domain.source import ANY
 from apps.rating.domain.tariff_files.reading import (
     DESTINATION_RATES,
+    DESTINATIONS,
+    FILES,
+    RATES,
     RATING_PLANS,
     RATING_PROFILES,
+    TIMINGS,
     TariffFiles,
 )
-from apps.rating.domain.tariff_files.table import place
+from apps.rating.domain.tariff_files.table import Fault, place
+
+_Value = TypeVar("_Value", bound=tuple[object, ...])
 
 
 class KnownIds(NamedTuple):
@@ -25,32 +33,126 @@ class KnownIds(NamedTuple):
     rating_plans: frozenset[str] = frozenset()
 
 
-def check_references(files: TariffFiles, known: KnownIds) -> list[Problem]:
-    """A problem for every id that is named but nowhere defined."""
+def check_references(files: TariffFiles, known: KnownIds) -> TariffFiles:
+    """The files with a fault for every id that is named but nowhere defined.
+
+    What is faulty and priced by nobody is left out with a warning instead: an id that no rating profile of the
+    folder leads to, and that is not stored already (the stored rows would go on being used). In a folder
+    without profiles all rating plans count as used, without rating plans all destination rates, and so on.
+    """
+    used = _used_ids(files)
+    stored = _by_file(known)
+    while True:
+        faults = [*files.faults, *_dangling(files, known)]
+        unused: dict[str, set[str]] = {name: set() for name in FILES}
+        for fault in faults:
+            if fault.owner and fault.owner not in used[fault.file] and fault.owner not in stored[fault.file]:
+                unused[fault.file].add(fault.owner)
+        if not any(unused.values()):
+            return replace(files, faults=faults)
+        files = _left_out(replace(files, faults=faults), unused)
+
+
+def _by_file(known: KnownIds) -> Mapping[str, frozenset[str]]:
+    return {
+        TIMINGS: known.timings,
+        DESTINATIONS: known.destinations,
+        RATES: known.rates,
+        DESTINATION_RATES: known.destination_rates,
+        RATING_PLANS: known.rating_plans,
+        RATING_PROFILES: frozenset(),
+    }
+
+
+class _Everything(frozenset[str]):
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+def _used_ids(files: TariffFiles) -> Mapping[str, frozenset[str]]:
+    """By file, the ids that the folder's rating profiles lead to."""
+    plan = files.plan
+    everything: frozenset[str] = _Everything()
+    plans, groups, timings, rates, destinations = (everything,) * 5
+    if files.rows.get(RATING_PROFILES):
+        plans = frozenset(profile.rating_plan_id for profile in plan.rating_profiles)
+    if files.rows.get(RATING_PLANS):
+        entries = [entry for entry in plan.rating_plans if entry.id in plans]
+        groups = frozenset(entry.destination_rates_id for entry in entries)
+        timings = frozenset(entry.timing_id for entry in entries)
+    if files.rows.get(DESTINATION_RATES):
+        rows = [row for row in plan.destination_rates if row.id in groups]
+        rates = frozenset(row.rate_id for row in rows)
+        destinations = frozenset(row.destination_id for row in rows)
+    return {
+        TIMINGS: timings,
+        DESTINATIONS: destinations,
+        RATES: rates,
+        DESTINATION_RATES: groups,
+        RATING_PLANS: plans,
+        RATING_PROFILES: everything,
+    }
+
+
+def _dangling(files: TariffFiles, known: KnownIds) -> list[Fault]:
     plan = files.plan
     timings = known.timings.union({ANY}, (timing.id for timing in plan.timings))
     destinations = known.destinations.union({ANY}, (row.id for row in plan.destinations))
     rates = known.rates.union(rate.id for rate in plan.rates)
     groups = known.destination_rates.union(row.id for row in plan.destination_rates)
     plans = known.rating_plans.union(row.id for row in plan.rating_plans)
-    problems: list[Problem] = []
+    # An id with a fault of its own is no news where it is named.
+    told = {(fault.file, fault.owner) for fault in files.faults}
+    faults: list[Fault] = []
 
-    def missing(file: str, index: int, column: str, what: str, name: str) -> None:
-        where = place(f"{file}.csv", files.lines[file][index], column)
-        message = f"{what} “{name}” is defined neither in this folder nor in tariff plan {plan.code}"
-        problems.append(Problem(where, message, "unknown_reference"))
+    def missing(file: str, index: int, owner: str, column: str, named: tuple[str, str, str]) -> None:
+        named_file, what, name = named
+        if (named_file, name) not in told:
+            message = f"{what} “{name}” is defined neither in this folder nor in tariff plan {plan.code}"
+            where = place(file, files.lines[file][index], column)
+            faults.append(Fault(file, owner, Problem(where, message, "unknown_reference")))
 
     for index, row in enumerate(plan.destination_rates):
         if row.destination_id not in destinations:
-            missing(DESTINATION_RATES, index, "DestinationId", "destination", row.destination_id)
+            named = (DESTINATIONS, "destination", row.destination_id)
+            missing(DESTINATION_RATES, index, row.id, "DestinationId", named)
         if row.rate_id not in rates:
-            missing(DESTINATION_RATES, index, "RatesTag", "rate", row.rate_id)
+            missing(DESTINATION_RATES, index, row.id, "RatesTag", (RATES, "rate", row.rate_id))
     for index, entry in enumerate(plan.rating_plans):
         if entry.destination_rates_id not in groups:
-            missing(RATING_PLANS, index, "DestinationRatesId", "destination rate", entry.destination_rates_id)
+            named = (DESTINATION_RATES, "destination rate", entry.destination_rates_id)
+            missing(RATING_PLANS, index, entry.id, "DestinationRatesId", named)
         if entry.timing_id not in timings:
-            missing(RATING_PLANS, index, "TimingTag", "timing", entry.timing_id)
+            missing(RATING_PLANS, index, entry.id, "TimingTag", (TIMINGS, "timing", entry.timing_id))
     for index, profile in enumerate(plan.rating_profiles):
         if profile.rating_plan_id not in plans:
-            missing(RATING_PROFILES, index, "RatingPlanId", "rating plan", profile.rating_plan_id)
-    return problems
+            named = (RATING_PLANS, "rating plan", profile.rating_plan_id)
+            missing(RATING_PROFILES, index, "", "RatingPlanId", named)
+    return faults
+
+
+def _left_out(files: TariffFiles, unused: Mapping[str, set[str]]) -> TariffFiles:
+    """The files without the ids in ``unused``; their faults become warnings."""
+    warnings = list(files.warnings)
+    faults = []
+    for fault in files.faults:
+        if fault.owner in unused[fault.file]:
+            where, message, code = fault.problem.where, fault.problem.message, fault.problem.code
+            warnings.append(Problem(where, f"{message}; {fault.owner} is left out, nothing uses it", code))
+        else:
+            faults.append(fault)
+    lines = dict(files.lines)
+
+    def kept(file: str, values: tuple[_Value, ...]) -> tuple[_Value, ...]:
+        indexes = [index for index, value in enumerate(values) if value[0] not in unused[file]]
+        lines[file] = [files.lines[file][index] for index in indexes]
+        return tuple(values[index] for index in indexes)
+
+    plan = files.plan._replace(
+        timings=kept(TIMINGS, files.plan.timings),
+        destinations=kept(DESTINATIONS, files.plan.destinations),
+        rates=kept(RATES, files.plan.rates),
+        destination_rates=kept(DESTINATION_RATES, files.plan.destination_rates),
+        rating_plans=kept(RATING_PLANS, files.plan.rating_plans),
+    )
+    return replace(files, plan=plan, lines=lines, faults=faults, warnings=warnings)

@@ -37,7 +37,7 @@ def review(files: TariffFiles, first_day: date) -> list[Problem]:
 
 
 def _warn(files: TariffFiles, file: str, index: int, column: str, message: str, code: str) -> Problem:
-    return Problem(place(f"{file}.csv", files.lines[file][index], column), message, code)
+    return Problem(place(file, files.lines[file][index], column), message, code)
 
 
 def _unused(files: TariffFiles) -> Iterator[Problem]:

@@ -1,4 +1,4 @@
-"""Comma-separated tariff tables: text in; rows with their lines, and problems, out."""
+"""Comma-separated tariff tables: text in; rows with their lines, faults and warnings, out."""
 
 from __future__ import annotations
 
@@ -14,10 +14,19 @@ MAX_PROBLEMS = 1_000
 
 
 class Row(NamedTuple):
-    """One record of a table: the line it ends at and its cells by column name."""
+    """One record of a table: the line it ends at, its cells by column name, and the id that it belongs to."""
 
     line: int
     cells: Mapping[str, str]
+    owner: str = ""
+
+
+class Fault(NamedTuple):
+    """What is wrong with a row of ``file``. ``owner`` is the id the row belongs to; empty: of the file as a whole."""
+
+    file: str
+    owner: str
+    problem: Problem
 
 
 class Layout(NamedTuple):
@@ -44,16 +53,27 @@ class Layout(NamedTuple):
 
 
 class TableReader:
-    """Reads one file and collects what is wrong with it; ``file`` is how problems call it."""
+    """Reads one table (``name`` without ``.csv``) and collects faults and warnings.
 
-    def __init__(self, file: str) -> None:
-        self.file = file
-        self.problems: list[Problem] = []
+    ``owner_column`` holds the id that a row belongs to; a fault in the row is a fault of that id.
+    """
 
-    def problem(self, line: int, column: str, message: str, code: str = "invalid_input") -> None:
-        """Note a problem at a place; past a thousand nobody reads them, so the rest is left out."""
-        if len(self.problems) < MAX_PROBLEMS:
-            self.problems.append(Problem(place(self.file, line, column), message, code))
+    def __init__(self, name: str, owner_column: str = "") -> None:
+        self.name = name
+        self.owner_column = owner_column
+        self.faults: list[Fault] = []
+        self.warnings: list[Problem] = []
+
+    def fault(self, row: Row, column: str, message: str, code: str = "invalid_input") -> None:
+        """Note what is wrong; nobody reads more than a thousand, so the rest is left out."""
+        if len(self.faults) < MAX_PROBLEMS:
+            problem = Problem(place(self.name, row.line, column), message, code)
+            self.faults.append(Fault(self.name, row.owner, problem))
+
+    def warn(self, row: Row, column: str, message: str, code: str) -> None:
+        """Note what is odd and what the load makes of it."""
+        if len(self.warnings) < MAX_PROBLEMS:
+            self.warnings.append(Problem(place(self.name, row.line, column), message, code))
 
     def rows(self, data: bytes, layouts: Sequence[Layout]) -> Iterator[Row]:
         """The records of a table with one of the layouts, told apart by heading or by number of columns.
@@ -65,15 +85,17 @@ class TableReader:
         except UnicodeDecodeError as error:
             line = data.count(b"\n", 0, error.start) + 1
             column = error.start - data.rfind(b"\n", 0, error.start)
-            self.problem(line, str(column), "this is not UTF-8; save the file as UTF-8", "invalid_encoding")
+            self.fault(
+                Row(line, {}), str(column), "this is not UTF-8; save the file as UTF-8", "invalid_encoding"
+            )
             return
-        reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True, strict=True)
+        reader = csv.reader(_without_comments(text), skipinitialspace=True, strict=True)
         columns: tuple[str | None, ...] | None = None
         usual = layouts[0].columns if len(layouts) == 1 else None
         first = True
         try:
             for cells in reader:
-                if not cells or cells[0].startswith("#") or not any(cell.strip() for cell in cells):
+                if not any(cell.strip() for cell in cells) or cells[0].startswith("#"):
                     continue
                 if first:
                     first = False
@@ -88,16 +110,16 @@ class TableReader:
                 if names is None:
                     continue
                 if len(cells) > len(names) and any(cell.strip() for cell in cells[len(names) :]):
-                    self.problem(
-                        reader.line_num,
+                    self.fault(
+                        Row(reader.line_num, {}),
                         str(len(names) + 1),
                         f"rows have {len(names)} columns, this one {len(cells)}; quote values with a comma in them",
                     )
                     continue
                 row = {name: cell.strip() for name, cell in zip(names, cells, strict=False) if name}
-                yield Row(reader.line_num, row)
+                yield Row(reader.line_num, row, row.get(self.owner_column, ""))
         except csv.Error as error:
-            self.problem(reader.line_num, "1", f"this is not comma-separated text: {error}")
+            self.fault(Row(reader.line_num, {}), "1", f"this is not comma-separated text: {error}")
 
     def field(
         self, row: Row, column: str, parse: Callable[[str], Value], missing: str | None = None
@@ -106,13 +128,13 @@ class TableReader:
         text = row.cells.get(column)
         if text is None:
             if missing is None:
-                self.problem(row.line, column, "this column is missing")
+                self.fault(row, column, "this column is missing")
                 return None
             text = missing
         try:
             return parse(text)
         except InvalidInput as error:
-            self.problem(row.line, column, error.message, error.code)
+            self.fault(row, column, error.message, error.code)
             return None
 
     def _headings(self, cells: Sequence[str], layouts: Sequence[Layout]) -> tuple[str | None, ...] | None:
@@ -127,23 +149,29 @@ class TableReader:
         needed = shortest.columns[: len(shortest.columns) - shortest.optional]
         for column in needed:
             if column not in columns:
-                self.problem(line, column, "the headings lack this column")
+                self.fault(Row(line, {}), column, "the headings lack this column")
 
     def _columns_of(
         self, cells: Sequence[str], layouts: Sequence[Layout], line: int
     ) -> tuple[str, ...] | None:
-        marked = [layout for layout in layouts if cells[0].strip() in layout.marks]
+        marked = [layout for layout in layouts if cells[0].strip().casefold() in layout.marks]
         layout = marked[0] if marked else next(layout for layout in layouts if not layout.marks)
         if len(layout.columns) - layout.optional <= len(cells):
             return layout.columns
-        self.problem(
-            line,
+        self.fault(
+            Row(line, {}),
             str(len(cells)),
             f"this row has {len(cells)} of the {len(layout.columns)} columns {', '.join(layout.columns)}",
         )
         return None
 
 
-def place(file: str, line: int, column: str) -> str:
-    """How a place in a file is named: ``Rates.csv, line 3, column Rate``."""
-    return f"{file}, line {line}, column {column}"
+def place(name: str, line: int, column: str) -> str:
+    """How a place in a table is named: ``Rates.csv, line 3, column Rate``."""
+    return f"{name}.csv, line {line}, column {column}"
+
+
+def _without_comments(text: str) -> Iterator[str]:
+    """The lines, those that begin with “#” emptied: a quotation mark in a comment opens no quoted cell."""
+    for line in io.StringIO(text, newline=None):
+        yield "\n" if line.lstrip().startswith("#") else line

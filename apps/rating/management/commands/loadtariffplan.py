@@ -15,7 +15,7 @@ from apps.kernel.errors import InvalidInput, InvalidInputs, Problem
 from apps.rating.domain.source import SHARED_TARIFF_PLAN
 from apps.rating.domain.tariff_files import FILES, TariffFiles, fields, read_tariff_files, review
 from apps.rating.models import Tenant
-from apps.rating.services.tariff_loading import load_tariff_plan, problems_of
+from apps.rating.services.tariff_loading import check_tariff_files, load_tariff_plan
 
 _SHOWN = 200
 
@@ -23,8 +23,9 @@ _SHOWN = 200
 class Command(BaseCommand):
     help = (
         "Load the CGRateS files Timings, Destinations, Rates, DestinationRates, RatingPlans and RatingProfiles "
-        "(.csv) of a folder, and publish the tariff. Any error loads nothing. Ids that were loaded before are "
-        "replaced by those of the folder; the rest stays, unless --flush removes it."
+        "(.csv) of a folder, and publish the tariff. Any error loads nothing; a warning says what the load makes of "
+        "an odd row. Ids that were loaded before are replaced by those of the folder; the rest stays, unless "
+        "--flush removes it."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -68,10 +69,13 @@ class Command(BaseCommand):
             zones={code: ZoneInfo(zone) for code, zone in Tenant.objects.values_list("code", "time_zone")},
         )
         self._print_rows(files)
-        if validate and not files.problems:
-            self._warn(review(files, utc_now().date()))
+        checked = check_tariff_files(files, flush=flush)
+        warnings = [*checked.warnings]
+        if validate and not checked.faults:
+            warnings += review(checked, utc_now().date())
+        self._warn(warnings, folder)
         if dry_run:
-            self._refuse(problems_of(files, flush=flush), folder)
+            self._refuse(checked.problems, folder)
             self.stdout.write(f"{folder} is in order; nothing was stored ({_seconds_since(began)} s).")
             return
         try:
@@ -113,12 +117,12 @@ class Command(BaseCommand):
         for name, rows in files.rows.items():
             self.stdout.write(f"{name + '.csv':22} {rows:>9,} rows")
 
-    def _warn(self, warnings: list[Problem]) -> None:
+    def _warn(self, warnings: list[Problem], folder: Path) -> None:
         for warning in warnings[:_SHOWN]:
-            self.stderr.write(self.style.WARNING(f"warning: {warning}"))
+            self.stderr.write(self.style.WARNING(f"warning: {folder}/{warning}"))
         if len(warnings) > _SHOWN:
             self.stderr.write(self.style.WARNING(f"… and {len(warnings) - _SHOWN} more warnings"))
-        self.stdout.write(f"{len(warnings)} warnings")
+        self.stdout.write(f"{len(warnings)} warning{'s' if len(warnings) != 1 else ''}")
 
     def _refuse(self, problems: list[Problem], folder: Path) -> None:
         if not problems:
