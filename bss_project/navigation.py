@@ -102,6 +102,7 @@ GROUPS = (
         "Real-time charging",
         (
             Item("Sessions", "bolt", "charging.chargingsession"),
+            Item("Failed requests", "error", "charging.failedrequest"),
             Item("Balances", "savings", "charging.balance"),
             Item("Quota policies", "speed", "charging.quotapolicy"),
             Item("Shared groups", "group_work", "charging.sharedgroup"),

@@ -55,6 +55,8 @@ GROUPS = (
             # Accounts barred, and let in again, while fraud is suspected or because the customer asks.
             "charging.add_accountbar",
             "charging.delete_accountbar",
+            # What an error of ours left uncharged, once it is put right.
+            "charging.change_failedrequest",
             "mediation.change_suspendedrecord",
             "mediation.add_cdrfile",
             "billing.change_notification",

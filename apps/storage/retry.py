@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from django.db import Error, IntegrityError, InterfaceError, OperationalError, connection
+from django.db import IntegrityError, InterfaceError, OperationalError, connection
 
 LOCK_WAIT_TIMEOUT, DEADLOCK = 1205, 1213
 # MySQL: shutting down, too many connections, cannot connect, gone away, lost, killed, idle.
@@ -54,7 +54,7 @@ class Attempts:
         self._pause_s = _FIRST_PAUSE_S
         self._failed = 0
 
-    def wait_after(self, error: Error, last_moment: float = float("inf")) -> bool:
+    def wait_after(self, error: BaseException, last_moment: float = float("inf")) -> bool:
         """Pause before the next attempt; False where there is none, none after ``last_moment`` (time.monotonic)."""
         self._failed += 1
         at_once = isinstance(error, IntegrityError) or _code(error) == DEADLOCK

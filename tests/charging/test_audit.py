@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.core.management import CommandError, call_command
 
-from apps.charging.domain.requests import Operation
-from apps.charging.models import AllowanceCounter, Balance, ChargingSession, Reservation
-from apps.charging.services.audit import differences
+from apps.charging.domain.requests import ChargingAnswer, OnlineRequest, Operation, Result
+from apps.charging.management.commands import audit
+from apps.charging.models import AllowanceCounter, Balance, ChargingSession, FailedRequest, Reservation
+from apps.charging.services import batch
+from apps.charging.services.audit import differences, loose_ends
+from apps.charging.services.executor import Engine
+from apps.charging.services.failures import settle_failures
+from apps.charging.services.sessions import forget_old
 from tests.charging.online import MIB, item
-from tests.charging.stored import charge_all, charge_now, default_balance, make_prepaid, order, request
+from tests.charging.stored import NOW, charge_all, charge_now, default_balance, make_prepaid, order, request
 from tests.factories import make_plan
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The audit is made at the time of the sessions."""
+    monkeypatch.setattr(audit, "utc_now", lambda: NOW)
 
 
 @pytest.fixture
@@ -65,6 +78,11 @@ def end_a_session_without_giving_back() -> None:
     ChargingSession.objects.filter(session_id="open").update(status="expired")
 
 
+def hold_free_units_that_are_not_there() -> None:
+    session = ChargingSession.objects.get(session_id="open")
+    Reservation.objects.create(session=session, meter=9, holder_id=-(1 << 61), amount=1)
+
+
 @pytest.mark.usefixtures("busy")
 @pytest.mark.parametrize(
     ("spoil", "says"),
@@ -75,6 +93,7 @@ def end_a_session_without_giving_back() -> None:
         (lose_a_reservation_of_free_units, "free units of plan:"),
         (forget_free_units, "units used online is 2, its rows make 3"),
         (end_a_session_without_giving_back, "reserved is"),
+        (hold_free_units_that_are_not_there, "holders is 1, its rows make 0"),
     ],
 )
 def test_a_wrong_figure_is_found_and_named(spoil, says: str) -> None:  # type: ignore[no-untyped-def]
@@ -100,3 +119,75 @@ def test_a_session_that_ends_leaves_nothing_reserved() -> None:
     charge_now(request(Operation.RELEASE, session="open", number=-1))
     assert not Reservation.objects.exists()
     call_command("audit")
+
+
+@pytest.mark.usefixtures("busy")
+def test_a_session_that_should_have_ended_long_ago_is_a_finding() -> None:
+    ends = ChargingSession.objects.get(session_id="open").expires_at
+    assert list(loose_ends(ends + timedelta(minutes=59))) == []
+    (finding,) = loose_ends(ends + timedelta(minutes=61))
+    assert finding == (
+        f"session open: it should have ended at {ends:%Y-%m-%d %H:%M:%S} UTC, and holds 3 reservations"
+    )
+
+
+def stumble(monkeypatch: pytest.MonkeyPatch, *, once: bool = False) -> None:
+    """Let a fault of ours befall what is charged from now on."""
+    real = batch.charge
+
+    def broken(*arguments: object) -> object:
+        if once:
+            monkeypatch.setattr(batch, "charge", real)
+        raise LookupError("a fault of ours")
+
+    monkeypatch.setattr(batch, "charge", broken)
+
+
+SMS = request(Operation.EVENT, item("sms", 1), peer="gw.example")
+
+
+def charge_alone(asked: OnlineRequest) -> ChargingAnswer:
+    (answer,) = Engine().run([asked], NOW)
+    assert isinstance(answer, ChargingAnswer)
+    return answer
+
+
+def test_a_request_that_ended_in_an_error_of_ours_is_a_finding_until_staff_settle_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make_prepaid()
+    stumble(monkeypatch)
+    assert charge_alone(SMS).result is charge_alone(SMS).result is Result.UNABLE_TO_COMPLY
+    with pytest.raises(CommandError) as raised:
+        call_command("audit")
+    assert "request 0 of session s (event, 2026-05-20 12:00:00 UTC): it was not carried out" in str(
+        raised.value
+    )
+    assert "LookupError: a fault of ours" in str(raised.value)
+    failed = FailedRequest.objects.get()
+    assert (failed.party, failed.peer) == (SMS.msisdn, "gw.example")
+    assert settle_failures([failed.pk], NOW) == 1
+    call_command("audit")
+    charge_alone(SMS)
+    assert len(list(loose_ends(NOW))) == 1
+
+
+def test_a_failed_request_whose_repeat_was_answered_is_no_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_prepaid()
+    stumble(monkeypatch, once=True)
+    assert charge_alone(SMS).result is Result.UNABLE_TO_COMPLY
+    assert len(list(loose_ends(NOW))) == 1
+    assert charge_alone(SMS).result is Result.SUCCESS
+    assert list(loose_ends(NOW)) == []
+    forget_old(NOW)
+    assert not FailedRequest.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_request_that_the_database_refuses_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_prepaid()
+    monkeypatch.setattr(batch, "answer_to_text", lambda _: None)
+    assert charge_alone(SMS).result is Result.UNABLE_TO_COMPLY
+    (finding,) = loose_ends(NOW)
+    assert "it was not carried out" in finding
+    assert default_balance().amount_micros == 1_000_000

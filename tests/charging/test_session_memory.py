@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -22,8 +23,9 @@ from apps.charging.domain.requests import (
     Result,
 )
 from apps.charging.domain.sessions import Meter
-from apps.charging.models import ChargingSession, Reservation
-from apps.charging.services import session_memory
+from apps.charging.models import ChargingSession, FailedRequest, Reservation
+from apps.charging.services import batch, session_memory
+from apps.charging.services.batch_writing import Writing
 from apps.charging.services.executor import Engine, Reply
 from apps.charging.services.rows import meters_from_text, meters_to_text
 from apps.charging.services.session_memory import Mark, SessionMemory
@@ -122,6 +124,34 @@ def test_a_repeat_is_answered_alike_after_the_number_was_given_up(says_so: bool)
     (again,) = by_its_own_thread(Engine(), text._replace(repeated=says_so))
     assert stranger.result is Result.UNKNOWN_USER
     assert again == first._replace(replayed=True)
+
+
+@pytest.mark.django_db(transaction=True)
+@SAYS_SO
+@pytest.mark.parametrize("fails", ["charge", "store_new_rows"])
+def test_a_repeat_that_fails_is_answered_alike_and_is_no_failed_request(
+    monkeypatch: pytest.MonkeyPatch, says_so: bool, fails: str
+) -> None:
+    make_prepaid()
+    engine = Engine()
+    by_its_own_thread(engine, request(Operation.INITIATE, data(10)))
+    asked = request(Operation.UPDATE, data(20, 8), number=1)
+    (first,) = by_its_own_thread(engine, asked)
+    real = getattr(batch, fails)
+
+    def failing(*arguments: Any) -> Any:
+        """Charging a repeat again, and writing what comes of it, is where it may go wrong."""
+        about = arguments[1]
+        if about == asked._replace(repeated=says_so) or (isinstance(about, Writing) and about.answers):
+            raise LookupError("a fault of ours")
+        return real(*arguments)
+
+    monkeypatch.setattr(batch, fails, failing)
+    (again,) = by_its_own_thread(engine, asked._replace(repeated=says_so))
+    assert again == first._replace(replayed=True)
+    assert not FailedRequest.objects.exists()
+    assert default_balance().amount_micros == 1_000_000 - 80_000
+    assert_books_are_right()
 
 
 @pytest.mark.django_db(transaction=True)

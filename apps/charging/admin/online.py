@@ -1,8 +1,9 @@
-"""Real-time charging: sessions and what they hold, to look at; quota policies and shared groups, to edit."""
+"""Real-time charging: sessions, what they hold and what failed; quota policies and shared groups, to edit."""
 
 from __future__ import annotations
 
 from django.contrib import admin
+from django.contrib.admin import EmptyFieldListFilter
 from django.http import HttpRequest
 from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import (
@@ -12,6 +13,7 @@ from unfold.contrib.filters.admin import (
 )
 from unfold.decorators import display
 
+from apps.backoffice.actions import PageAction
 from apps.backoffice.admins import HistoryAdmin, ReadOnlyAdmin
 from apps.backoffice.display import badge, grouped, instant, link_to
 from apps.backoffice.paging import InfinitePaginator
@@ -20,10 +22,13 @@ from apps.charging.models import (
     AllowanceCounter,
     Balance,
     ChargingSession,
+    FailedRequest,
     QuotaPolicy,
     SharedGroup,
     SharedGroupTerms,
 )
+from apps.charging.services.failures import settle_failures
+from apps.kernel.clock import utc_now
 
 STATUS_COLOURS = {"open": "info", "closed": "success", "released": "warning", "expired": "danger"}
 MOST_RESERVATIONS = 200
@@ -81,6 +86,50 @@ class ChargingSessionAdmin(ReadOnlyAdmin):
     @display(description="Ends without a report at", ordering="expires_at")
     def expires(self, session: ChargingSession):
         return instant(session.expires_at, seconds=True)
+
+
+def _settle(request: HttpRequest, failed: FailedRequest, _: object) -> str:
+    settle_failures([failed.pk], utc_now())
+    return f"{str(failed).capitalize()} is settled."
+
+
+@admin.register(FailedRequest)
+class FailedRequestAdmin(ReadOnlyAdmin):
+    list_display = ("failed", "operation", "session_id", "number", "party", "error", "state")
+    list_display_links = ("failed",)
+    list_filter = (("settled_at", EmptyFieldListFilter),)
+    search_fields = ("=session_id", "=party")
+    search_help_text = "Session-Id, MSISDN or IMSI in full"
+    ordering = ("-at",)
+    fields = (
+        ("failed", "operation"),
+        ("session_id", "number"),
+        ("party", "peer"),
+        "error",
+        "state",
+    )
+    page_actions = (
+        PageAction(
+            "settle",
+            "Settle",
+            ("charging.change_failedrequest",),
+            _settle,
+            icon="task_alt",
+            explain=lambda failed: (
+                f"Nothing of {failed} was charged: {failed.error} Settle it once what it used is charged by hand,"
+                " or need not be. The audit does not mention it any more then."
+            ),
+            offered=lambda failed: failed.settled_at is None,
+        ),
+    )
+
+    @display(description="Failed", ordering="at")
+    def failed(self, failed: FailedRequest):
+        return instant(failed.at, seconds=True)
+
+    @display(description="Settled", ordering="settled_at")
+    def state(self, failed: FailedRequest):
+        return badge("open", "danger") if failed.settled_at is None else instant(failed.settled_at)
 
 
 @admin.register(QuotaPolicy)

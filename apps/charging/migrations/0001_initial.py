@@ -36,6 +36,21 @@ class Migration(InitialMigration):
             ],
         ),
         migrations.CreateModel(
+            name='FailedRequest',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('key', models.CharField(max_length=32, unique=True)),
+                ('at', models.DateTimeField(help_text='When it failed last.')),
+                ('operation', models.CharField(max_length=16)),
+                ('session_id', models.CharField(max_length=1000)),
+                ('number', models.BigIntegerField()),
+                ('party', models.CharField(blank=True, help_text='MSISDN or IMSI, where the request names one.', max_length=32)),
+                ('peer', models.CharField(blank=True, max_length=255)),
+                ('error', models.CharField(max_length=500)),
+                ('settled_at', models.DateTimeField(blank=True, null=True)),
+            ],
+        ),
+        migrations.CreateModel(
             name='StoredAnswer',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

@@ -10,7 +10,7 @@ from apps.charging.models.accounts import (
     SharedGroupTerms,
 )
 from apps.charging.models.ledger import AllowanceEntry, LedgerEntry
-from apps.charging.models.online import ChargingSession, QuotaPolicy, Reservation, StoredAnswer
+from apps.charging.models.online import ChargingSession, FailedRequest, QuotaPolicy, Reservation, StoredAnswer
 from apps.charging.models.triggers import AccountBar, BalanceTrigger, SpendingWindow, TriggerFiring
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Balance",
     "BalanceTrigger",
     "ChargingSession",
+    "FailedRequest",
     "LedgerEntry",
     "Payer",
     "QuotaPolicy",

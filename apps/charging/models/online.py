@@ -99,6 +99,28 @@ class StoredAnswer(models.Model):
         return self.key
 
 
+class FailedRequest(models.Model):
+    """A request that ended in an error of ours (5012): nothing of it was charged, so somebody has to look at it.
+
+    It is settled by staff, or by itself once a repeat of the request is answered. ``key`` is that of StoredAnswer.
+    """
+
+    key = models.CharField(max_length=32, unique=True)
+    at = models.DateTimeField(help_text="When it failed last.")
+    operation = models.CharField(max_length=16)
+    session_id = models.CharField(max_length=1_000)
+    number = models.BigIntegerField()
+    party = models.CharField(
+        max_length=32, blank=True, help_text="MSISDN or IMSI, where the request names one."
+    )
+    peer = models.CharField(max_length=255, blank=True)
+    error = models.CharField(max_length=500)
+    settled_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"request {self.number} of session {self.session_id}"
+
+
 class QuotaPolicy(models.Model):
     """How quotas of a service are given out under a price plan, or under all that have no policy of their own."""
 

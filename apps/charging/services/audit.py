@@ -7,11 +7,17 @@ while requests are charged.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db import connection
+from django.db.models import Count, Exists, OuterRef
+
+from apps.charging.models import ChargingSession, FailedRequest, StoredAnswer
 
 IDS_A_STATEMENT = 20_000
+OVERDUE = timedelta(hours=1)
+"""How long after its supervision time a session should have ended at the latest."""
 
 
 class Difference(NamedTuple):
@@ -116,6 +122,15 @@ PROOFS: list[Proof] = [
         " WHERE r.id BETWEEN {low} AND {high} AND (s.id IS NULL OR s.status <> 'open') ORDER BY r.id",
     ),
     Proof(
+        "reservations of balances and free units",
+        "charging_reservation",
+        "reservation {} of session {}",
+        "holders",
+        "SELECT r.id, r.session_id, 1, 0 FROM charging_reservation r"
+        " LEFT JOIN charging_balance b ON b.id = r.holder_id LEFT JOIN charging_allowancecounter c"
+        " ON c.id = -r.holder_id WHERE r.id BETWEEN {low} AND {high} AND b.id IS NULL AND c.id IS NULL ORDER BY r.id",
+    ),
+    Proof(
         "triggers that fired",
         "charging_triggerfiring",
         "firing {} of trigger {} on account {}",
@@ -154,3 +169,25 @@ def differences(report: Callable[[str, int, int], object] | None = None) -> Iter
                 yield Difference(proof.where.format(*labels), proof.figure, int(stored), int(proven))
             if report is not None:
                 report(proof.name, high - first + 1, total)
+
+
+def loose_ends(now: datetime) -> Iterator[str]:
+    """What an operator has to look at although the books are right: a sentence each.
+
+    Sessions that should have ended and still hold something, and requests that ended in an error of ours, unless
+    staff settled them or a repeat was answered.
+    """
+    overdue = ChargingSession.objects.filter(
+        status=ChargingSession.Status.OPEN, due_at__lt=now - OVERDUE, expires_at__lt=now - OVERDUE
+    )
+    for session in overdue.annotate(held=Count("reservations")).order_by("due_at").iterator():
+        yield (
+            f"session {session.session_id}: it should have ended at {session.expires_at:%Y-%m-%d %H:%M:%S} UTC,"
+            f" and holds {session.held} reservations"
+        )
+    answered = StoredAnswer.objects.filter(key=OuterRef("key"))
+    for failed in FailedRequest.objects.filter(~Exists(answered), settled_at=None).order_by("pk").iterator():
+        yield (
+            f"{failed} ({failed.operation}, {failed.at:%Y-%m-%d %H:%M:%S} UTC): it was not carried out,"
+            f" {failed.error}"
+        )

@@ -19,6 +19,7 @@ from apps.charging.domain.sessions import SessionStatus
 from apps.charging.domain.state import FIRST_NEW_ID, Entry, State
 from apps.charging.services.batch_reading import WITHOUT_A_KEPT_ANSWER, BatchReading, Owner
 from apps.charging.services.batch_writing import Writing, store_new_rows, write
+from apps.charging.services.failures import Failure
 from apps.charging.services.lines import Directory
 from apps.charging.services.session_memory import SessionMemory
 from apps.charging.services.triggers import watch_batch
@@ -111,6 +112,8 @@ class _Batch:
         writing.before, writing.versions = dict(read.sessions), read.versions
         with self.turn:
             results = self._charge_all(whose, stored)
+        if writing.failures:
+            self._answer_repeats(results)
         store_new_rows(self.connection, writing)
         triggers = read.world.triggers
         if triggers is not None and writing.entries:
@@ -136,13 +139,22 @@ class _Batch:
             try:
                 answer = self._charge(request, digest, key, account_id, subscriber_id)
             except Exception as error:
-                # Whatever one request stumbles over is its own affair: nothing of it was taken over.
+                # An unexpected error fails only this request; its changes are discarded.
+                self.writing.failures.append(Failure(digest, request, error))
                 results.append(Poisoned(error))
                 continue
             if kept:
                 given[digest] = answer
             results.append(answer)
         return results
+
+    def _answer_repeats(self, results: list[ChargingAnswer | Poisoned]) -> None:
+        """A repeat that fails, and did not say that it is one, still gets the answer that it had."""
+        answers = self.read.stored_answers([failure.key for failure in self.writing.failures])
+        for place, (digest, result) in enumerate(zip(self.read.digests, results, strict=True)):
+            if isinstance(result, Poisoned) and digest in answers:
+                results[place] = answer_from_text(answers[digest])
+        self.writing.failures = [failure for failure in self.writing.failures if failure.key not in answers]
 
     def _charge(
         self,

@@ -175,6 +175,10 @@ class BatchReading:
         self.barred = {row[0] for row in barred}
         return dict(answers)
 
+    def stored_answers(self, digests: Iterable[str]) -> dict[str, str]:
+        """The texts of those answers that were given already."""
+        return dict(self._select(_ANSWERS, digests))
+
     def _perhaps_answered(self, whose: list[Owner]) -> list[str]:
         """Digests of the requests that may have been answered before.
 

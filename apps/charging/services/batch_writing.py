@@ -12,6 +12,7 @@ from apps.charging.domain.balances import Balance
 from apps.charging.domain.sessions import Session, with_stored_ids
 from apps.charging.domain.state import FIRST_NEW_ID, Counter, Entry
 from apps.charging.domain.usage_book import CounterKey
+from apps.charging.services.failures import Failure, write_failures
 from apps.charging.services.rows import balance_figures, instant_text, meters_to_text
 from apps.charging.services.session_memory import Mark
 from apps.storage.upserts import Script, insert_few, marks, run, select, update_few, upsert_few
@@ -19,7 +20,7 @@ from apps.storage.upserts import Script, insert_few, marks, run, select, update_
 
 @dataclass(slots=True)
 class Writing:
-    """The last value of everything that changed, and the entries and answers to be added.
+    """The last value of everything that changed, and the entries, answers and failures to be added.
 
     ``before`` are the sessions as they were read with the ``versions`` of their rows, and ``marks`` those that were
     written as their rows say it now. ``balances_before`` has those that changed as they were read.
@@ -35,6 +36,7 @@ class Writing:
     marks: dict[str, tuple[Mark, Session]] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     answers: list[tuple[str, str]] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
 
 
 def store_new_rows(connection: BaseDatabaseWrapper, writing: Writing) -> None:
@@ -68,6 +70,7 @@ def write(connection: BaseDatabaseWrapper, writing: Writing, now: datetime, comm
     _write_reservations(connection, writing, script)
     _write_entries(connection, writing, script)
     _write_answers(connection, writing, now, script)
+    write_failures(connection, writing.failures, now, script)
     if commit:
         script.commit()
     script.run()

@@ -16,10 +16,12 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from django.conf import settings
-from django.db import IntegrityError, InterfaceError, OperationalError, connection
+from django.db import Error, connection
 
+from apps.charging.domain.charge import digest_of
 from apps.charging.domain.requests import ChargingAnswer, OnlineRequest, Result
 from apps.charging.services.batch import Poisoned, execute
+from apps.charging.services.failures import Failure, keep_failure
 from apps.charging.services.lines import Directory
 from apps.charging.services.session_memory import SessionMemory
 from apps.kernel.clock import utc_now
@@ -88,23 +90,20 @@ class Engine:
                     requests, now, self.directory, rater, self.memory, self._turn, own_thread, look_all_up
                 )
                 return [self._reply(result) for result in results]
-            except IntegrityError as error:
-                if look_all_up:
-                    return self._one_by_one(requests, now, error, own_thread)
-                # Perhaps one of them was answered before although it does not say so.
-                look_all_up = True
-            except (OperationalError, InterfaceError) as error:
-                lost = may_have_committed(error)
-                if connection.in_atomic_block or not (lost or is_rolled_back(error)):
-                    return self._one_by_one(requests, now, error, own_thread)
-                if lost:
-                    look_all_up = True
-                    connection.close()
-                if not attempts.wait_after(error, self.last_moment):
-                    log.error("charging gave up: %s", error)
-                    return [ChargingUnavailable(f"the database does not answer: {error}")] * len(requests)
             except Exception as error:
-                return self._one_by_one(requests, now, error, own_thread)
+                lost = may_have_committed(error)
+                if not connection.in_atomic_block and (lost or is_rolled_back(error)):
+                    if lost:
+                        look_all_up = True
+                        connection.close()
+                    if not attempts.wait_after(error, self.last_moment):
+                        log.error("charging gave up: %s", error)
+                        return [ChargingUnavailable(f"the database does not answer: {error}")] * len(requests)
+                elif look_all_up:
+                    return self._one_by_one(requests, now, error, own_thread)
+                else:
+                    # A request may be a repeat that does not say so: it gets the answer that it had.
+                    look_all_up = True
 
     def _one_by_one(
         self, requests: Sequence[OnlineRequest], now: datetime, error: Exception, own_thread: bool
@@ -113,6 +112,7 @@ class Engine:
             raise error
         if len(requests) == 1:
             log.exception("charging request %s failed", requests[0].identity, exc_info=error)
+            _keep_failure(requests[0], error, now)
             return [_unable(error)]
         middle = len(requests) // 2
         return self.run(requests[:middle], now, own_thread) + self.run(requests[middle:], now, own_thread)
@@ -123,6 +123,14 @@ class Engine:
             log.error("a charging request failed", exc_info=result.error)
             return _unable(result.error)
         return result
+
+
+def _keep_failure(request: OnlineRequest, error: Exception, now: datetime) -> None:
+    try:
+        keep_failure(Failure(digest_of(request), request, error), now)
+    except Error:
+        # The log has it; whoever asked gets the answer all the same.
+        log.exception("the failure could not be kept")
 
 
 def _unable(error: Exception) -> ChargingAnswer:

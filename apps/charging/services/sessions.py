@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 
 from apps.charging.domain.requests import ChargingAnswer, OnlineRequest, Operation
-from apps.charging.models import ChargingSession, Reservation, StoredAnswer
+from apps.charging.models import ChargingSession, FailedRequest, Reservation, StoredAnswer
 from apps.charging.services.executor import charge_all, charge_now
 from apps.kernel.errors import NotFound
 
@@ -58,7 +58,13 @@ def forget_old(now: datetime) -> tuple[int, int]:
     """Delete answers and ended sessions that are older than is kept; how many of each.
 
     An answer is kept for as long as its request may be repeated, a session for as long as its usage may be asked for.
+    Failed requests go with either once they are settled.
     """
+    answered = StoredAnswer.objects.filter(key=OuterRef("key"))
+    FailedRequest.objects.filter(Exists(answered)).delete()
+    FailedRequest.objects.filter(
+        settled_at__lt=now - timedelta(hours=settings.CHARGING_SESSIONS_KEPT_H)
+    ).delete()
     answers = _delete_answers(now - timedelta(hours=settings.CHARGING_ANSWERS_KEPT_H))
     sessions = 0
     before = now - timedelta(hours=settings.CHARGING_SESSIONS_KEPT_H)

@@ -1,4 +1,4 @@
-"""``audit``: prove that every balance, reservation and counter is what its rows add up to."""
+"""``audit``: prove that every balance, reservation and counter is what its rows add up to, and look for loose ends."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.backoffice.progress import progress
-from apps.charging.services.audit import PROOFS, differences
+from apps.charging.services.audit import PROOFS, differences, loose_ends
+from apps.kernel.clock import utc_now
 
 
 class Command(BaseCommand):
     help = (
         "Prove for every account: balance = sum of its ledger entries, reserved = what its open sessions hold, free "
-        "units used online = sum of their entries. Prints the first difference and ends with 1 if there is one."
+        "units used online = sum of their entries. Then look for loose ends: sessions that should have ended, and "
+        "requests that ended in an error of ours. Prints the first finding and ends with 1 if there is one."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--all", dest="every", action="store_true", help="Print every difference, not only the first."
+            "--all", dest="every", action="store_true", help="Print every finding, not only the first."
         )
 
     def handle(self, *args: Any, every: bool, **options: Any) -> None:
@@ -35,6 +37,9 @@ class Command(BaseCommand):
             raise CommandError(
                 "the books are not right\n" + "\n".join(str(difference) for difference in found)
             )
+        open_ends = list(islice(loose_ends(utc_now()), None if every else 1))
+        if open_ends:
+            raise CommandError("the books are right, but there is to look at\n" + "\n".join(open_ends))
         self.stdout.write(
             "the books are right: " + ", ".join(f"{name} ({count} ids)" for name, count in done.items())
         )
