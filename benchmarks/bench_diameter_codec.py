@@ -10,6 +10,7 @@ from typing import Any
 
 from apps.charging.domain.requests import AnswerItem, ChargingAnswer, Result
 from apps.diameter.credit_control.answers import credit_control_answer
+from apps.diameter.credit_control.ccr import read_request
 from apps.diameter.credit_control.policy import DEFAULT_ANSWER_POLICY
 from apps.diameter.credit_control.requests import charging_request
 from apps.diameter.credit_control.service_map import DEFAULT_RULES, ServiceMap
@@ -137,7 +138,8 @@ SERVICES = ServiceMap(DEFAULT_RULES)
 def answer_by_server(data: bytes) -> bytes:
     """All that the server does with a request but charging it: to a charging request, and from an answer."""
     header, avps = decode_message(data)
-    asked = charging_request(avps, "pgw1.epc.example", SERVICES, NOW)
+    ccr = read_request(avps)
+    asked = charging_request(ccr, "pgw1.epc.example", SERVICES, NOW)
     reply = ChargingAnswer(
         Result.SUCCESS,
         tuple(
@@ -160,7 +162,7 @@ def answer_by_server(data: bytes) -> bytes:
         header.application,
         header.hop_by_hop,
         header.end_to_end,
-        credit_control_answer(NODE, avps, reply, DEFAULT_ANSWER_POLICY, asked.at),
+        credit_control_answer(NODE, ccr, reply, DEFAULT_ANSWER_POLICY, asked.at).avps,
     )
 
 

@@ -58,6 +58,7 @@ HOT_MODULES: tuple[str, ...] = (
     "apps.diameter.protocol.values",
     "apps.diameter.protocol.watchdog",
     "apps.diameter.credit_control.answers",
+    "apps.diameter.credit_control.ccr",
     "apps.diameter.credit_control.identities",
     "apps.diameter.credit_control.requests",
     "apps.diameter.credit_control.service_map",

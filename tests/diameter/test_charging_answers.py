@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from apps.charging.domain.requests import AnswerItem, ChargingAnswer, FinalUnit, FinalUnitAction, Result
-from apps.diameter.credit_control.answers import RESULT_CODES, credit_control_answer, result_code_of
+from apps.diameter.credit_control.answers import RESULT_CODES, credit_control_answer
+from apps.diameter.credit_control.ccr import read_request
 from apps.diameter.credit_control.policy import DEFAULT_ANSWER_POLICY, AnswerPolicy
 from apps.diameter.protocol.codes import FLAG_PROXIABLE
 from apps.diameter.protocol.encoding import encode_avp
@@ -19,7 +20,7 @@ MEGABYTE = 1_000_000
 
 
 def octets(avps, answer, policy=DEFAULT_ANSWER_POLICY):
-    return credit_control_answer(SERVER, avps, answer, policy, NOW)
+    return credit_control_answer(SERVER, read_request(avps), answer, policy, NOW).avps
 
 
 def cca(avps, answer, policy=DEFAULT_ANSWER_POLICY):
@@ -303,7 +304,10 @@ def test_a_whole_command_is_told_so_too_and_counted_as_that():
     found = cca(avps, ChargingAnswer(Result.SUCCESS, (data_item(),)), FREE)
 
     assert (found["Result-Code"], "Granted-Service-Unit" in found) == (4011, False)
-    assert result_code_of(ChargingAnswer(Result.SUCCESS, (data_item(),)), avps, FREE) == 4011
+    told = credit_control_answer(
+        SERVER, read_request(avps), ChargingAnswer(Result.SUCCESS, (data_item(),)), FREE, NOW
+    )
+    assert told.result_code == 4011
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from apps.charging.domain.requests import Operation, TariffChange, Units, UsedUnits
+from apps.diameter.credit_control.ccr import read_request
 from apps.diameter.credit_control.requests import charging_request
 from apps.diameter.credit_control.service_map import DEFAULT_RULES, ServiceMap, ServiceRule
 from apps.diameter.protocol.encoding import encode_avp
@@ -27,7 +28,7 @@ def asked(
     via: str = "pgw.test",
     **changes,
 ):
-    return charging_request(read(ccr(request_type, number, **changes)).avps, via, services, NOW)
+    return charging_request(read_request(read(ccr(request_type, number, **changes)).avps), via, services, NOW)
 
 
 def test_an_initial_request_with_rating_groups_reserves_for_each():
@@ -258,15 +259,15 @@ def test_the_destination_is_found_in_service_information(information, goal):
 
 
 def test_a_request_with_the_t_flag_may_be_a_repeat():
-    first = charging_request(ccr_avps(), "pgw.test", SERVICES, NOW)
-    again = charging_request(ccr_avps(), "pgw.test", SERVICES, NOW, retransmitted=True)
+    first = charging_request(read_request(ccr_avps()), "pgw.test", SERVICES, NOW)
+    again = charging_request(read_request(ccr_avps()), "pgw.test", SERVICES, NOW, retransmitted=True)
 
     assert (first.repeated, again.repeated) == (False, True)
     assert first.identity == again.identity
 
 
 def test_a_request_through_an_agent_names_the_way_back():
-    request = charging_request(ccr_avps(), "dra.core.test", SERVICES, NOW)
+    request = charging_request(read_request(ccr_avps()), "dra.core.test", SERVICES, NOW)
 
     assert request.peer == "pgw.test/visited.test/dra.core.test"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from apps.charging.domain.money_items import currency_of
 from apps.charging.domain.requests import (
@@ -15,13 +15,12 @@ from apps.charging.domain.requests import (
     Result,
 )
 from apps.charging.domain.requests import FinalUnitAction as Action
+from apps.diameter.credit_control.ccr import EVENT, INITIAL, MSCC, UPDATE, CreditControlRequest, Part
 from apps.diameter.credit_control.currencies import NUMBER_OF
-from apps.diameter.credit_control.policy import DEFAULT_ANSWER_POLICY, AnswerPolicy
-from apps.diameter.credit_control.requests import MSCC, groups_of, operation_of
+from apps.diameter.credit_control.policy import AnswerPolicy
 from apps.diameter.protocol.answers import MAX_ERROR_MESSAGE_CHARACTERS
 from apps.diameter.protocol.codes import (
     APPLICATION_CREDIT_CONTROL,
-    CcRequestType,
     CheckBalanceResult,
     FinalUnitAction,
     RedirectAddressType,
@@ -35,9 +34,7 @@ from apps.kernel.units import TypeOfRecord
 
 _SUCCESS = Result.SUCCESS
 _RATING_FAILED = Result.RATING_FAILED
-_INITIAL = int(CcRequestType.INITIAL_REQUEST)
-_EVENT = int(CcRequestType.EVENT_REQUEST)
-_GRANTING = (_INITIAL, int(CcRequestType.UPDATE_REQUEST))
+_GRANTING = (INITIAL, UPDATE)
 _NOT_APPLICABLE = int(ResultCode.CREDIT_CONTROL_NOT_APPLICABLE)
 _FAILOVER = {True: int(SessionFailover.SUPPORTED), False: int(SessionFailover.NOT_SUPPORTED)}
 
@@ -70,22 +67,83 @@ _NO_MOMENT = datetime.min.replace(tzinfo=UTC)
 _WITH_COST = frozenset((Operation.EVENT, Operation.REFUND, Operation.PRICE_ENQUIRY))
 
 
-def result_code_of(
-    answer: ChargingAnswer, avps: dict[str, Any], policy: AnswerPolicy = DEFAULT_ANSWER_POLICY
-) -> int:
-    """The Result-Code of the command as a whole, for the CCR ``avps``."""
+class Cca(NamedTuple):
+    """A Credit-Control-Answer: its Result-Code, and its AVPs encoded."""
+
+    result_code: int
+    avps: bytes
+
+
+def credit_control_answer(
+    node: LocalNode,
+    ccr: CreditControlRequest,
+    answer: ChargingAnswer,
+    policy: AnswerPolicy,
+    moment: datetime,
+) -> Cca:
+    """The answer to ``ccr`` (RFC 8506 section 3.2); Proxy-Info is the connection's to add.
+
+    ``moment`` is when the request happened, by its own account if it gives one: so a repeat is answered alike.
+    Session-Id comes first, then what is mandatory, each once: some clients silently drop any other answer.
+    """
+    code = _result_code(ccr, answer, policy)
+    head = (
+        encode_avp("Session-Id", ccr.session_id)
+        + _common_head(node.origin_host, node.origin_realm, code, ccr.type)
+        + encode_avp("CC-Request-Number", ccr.number)
+    )
+    members: dict[str, Any] = {
+        "CC-Sub-Session-Id": ccr.sub_session,
+        "Acct-Multi-Session-Id": ccr.multi_session_id,
+    }
+    body = b""
+    succeeded = answer.result is _SUCCESS
+    if ccr.type == INITIAL and succeeded:
+        members["CC-Session-Failover"] = _FAILOVER[policy.session_failover]
+        members["Credit-Control-Failure-Handling"] = policy.failure_handling
+    if ccr.grouped:
+        body = b"".join(
+            [
+                _free_octets(part)
+                if policy.free_services and _is_told_free(ccr, item, policy)
+                else _group_octets(part, item, policy, moment)
+                for part, item in zip(ccr.parts, answer.items, strict=False)
+            ]
+        )
+    elif answer.items and code != _NOT_APPLICABLE:
+        members |= _grant(answer.items[0], policy, moment)
+    if ccr.type == EVENT and succeeded and ccr.operation in _WITH_COST:
+        members["Cost-Information"] = _cost(answer)
+    if answer.enough is not None:
+        members["Check-Balance-Result"] = int(
+            CheckBalanceResult.ENOUGH_CREDIT if answer.enough else CheckBalanceResult.NO_CREDIT
+        )
+    if not succeeded:
+        members["Error-Message"] = (answer.message or answer.reason)[:MAX_ERROR_MESSAGE_CHARACTERS] or None
+    if answer.result is _RATING_FAILED:
+        members["Failed-AVP"] = _failed_avp(ccr, answer)
+    return Cca(code, head + encode_avps(members) + body)
+
+
+def _result_code(ccr: CreditControlRequest, answer: ChargingAnswer, policy: AnswerPolicy) -> int:
+    """The Result-Code of the command as a whole."""
     if answer.result is not _SUCCESS:
         return RESULT_CODES[answer.result]
-    if policy.free_services and not avps.get(MSCC) and answer.items:
-        return _NOT_APPLICABLE if _is_told_free(avps, answer.items[0], policy) else 2001
+    if (
+        policy.free_services
+        and not ccr.grouped
+        and answer.items
+        and _is_told_free(ccr, answer.items[0], policy)
+    ):
+        return _NOT_APPLICABLE
     return 2001
 
 
-def _is_told_free(avps: dict[str, Any], item: AnswerItem, policy: AnswerPolicy) -> bool:
+def _is_told_free(ccr: CreditControlRequest, item: AnswerItem, policy: AnswerPolicy) -> bool:
     """Whether the peer is told that the part needs no credit control: it asked for a quota and gets one for nothing."""
     return (
         item.service in policy.free_services
-        and avps["CC-Request-Type"] in _GRANTING
+        and ccr.type in _GRANTING
         and item.result is _SUCCESS
         and bool(item.granted)
         and item.final is None
@@ -94,59 +152,9 @@ def _is_told_free(avps: dict[str, Any], item: AnswerItem, policy: AnswerPolicy) 
     )
 
 
-def credit_control_answer(
-    node: LocalNode, avps: dict[str, Any], answer: ChargingAnswer, policy: AnswerPolicy, moment: datetime
-) -> bytes:
-    """The AVPs of the CCA for the CCR ``avps``, encoded; Proxy-Info is the connection's to add.
-
-    ``moment`` is when the request happened, by its own account where it gives one: so a repeat is answered alike.
-
-    Session-Id comes first, then what is mandatory, each once: there are clients that drop anything else in silence.
-    """
-    request_type = avps["CC-Request-Type"]
-    code = result_code_of(answer, avps, policy)
-    head = (
-        encode_avp("Session-Id", avps["Session-Id"])
-        + _same_for_many(node.origin_host, node.origin_realm, code, request_type)
-        + encode_avp("CC-Request-Number", avps["CC-Request-Number"])
-    )
-    members: dict[str, Any] = {
-        "CC-Sub-Session-Id": avps.get("CC-Sub-Session-Id"),
-        "Acct-Multi-Session-Id": avps.get("Acct-Multi-Session-Id"),
-    }
-    groups = avps.get(MSCC)
-    body = b""
-    if request_type == _INITIAL and answer.result is _SUCCESS:
-        members["CC-Session-Failover"] = _FAILOVER[policy.session_failover]
-        members["Credit-Control-Failure-Handling"] = policy.failure_handling
-    if groups:
-        body = b"".join(
-            [
-                _free_octets(group)
-                if policy.free_services and _is_told_free(avps, item, policy)
-                else _group_octets(group, item, policy, moment)
-                for group, item in zip(groups, answer.items, strict=False)
-            ]
-        )
-    elif answer.items and code != _NOT_APPLICABLE:
-        item = answer.items[0]
-        members |= _grant(item, policy, moment)
-    if request_type == _EVENT and answer.result is _SUCCESS and operation_of(avps) in _WITH_COST:
-        members["Cost-Information"] = _cost(answer)
-    if answer.enough is not None:
-        members["Check-Balance-Result"] = int(
-            CheckBalanceResult.ENOUGH_CREDIT if answer.enough else CheckBalanceResult.NO_CREDIT
-        )
-    if answer.result is not _SUCCESS:
-        members["Error-Message"] = (answer.message or answer.reason)[:MAX_ERROR_MESSAGE_CHARACTERS] or None
-    if answer.result is _RATING_FAILED:
-        members["Failed-AVP"] = _what_cannot_be_rated(avps, answer)
-    return head + encode_avps(members) + body
-
-
 @lru_cache(maxsize=1_000)
-def _same_for_many(origin_host: str, origin_realm: str, result_code: int, request_type: int) -> bytes:
-    """What all answers of a kind have between Session-Id and CC-Request-Number."""
+def _common_head(origin_host: str, origin_realm: str, result_code: int, request_type: int) -> bytes:
+    """The AVPs between Session-Id and CC-Request-Number, which few answers differ in."""
     return encode_avps(
         {
             "Result-Code": result_code,
@@ -158,19 +166,19 @@ def _same_for_many(origin_host: str, origin_realm: str, result_code: int, reques
     )
 
 
-def _free_octets(group: dict[str, Any]) -> bytes:
+def _free_octets(part: Part) -> bytes:
     """One Multiple-Services-Credit-Control of a service that needs no credit control: no quota, no end of one."""
-    members = {name: group.get(name) for name in ("Service-Identifier", "Rating-Group")}
+    members = {"Service-Identifier": part.service_identifiers, "Rating-Group": part.rating_group}
     return encode_avp(MSCC, {**members, "Result-Code": _NOT_APPLICABLE})
 
 
-def _group_octets(group: dict[str, Any], item: AnswerItem, policy: AnswerPolicy, moment: datetime) -> bytes:
-    """One Multiple-Services-Credit-Control; of the usual ones, which are many and alike, remembered."""
-    if item.final is None and item.tariff_change_at is None and "Service-Identifier" not in group:
+def _group_octets(part: Part, item: AnswerItem, policy: AnswerPolicy, moment: datetime) -> bytes:
+    """One Multiple-Services-Credit-Control; the usual ones are cached."""
+    if item.final is None and item.tariff_change_at is None and part.service_identifiers is None:
         _, result, _, _, type_of_record, granted, _, _, _, validity_s, quota_holding_s, threshold, _, _ = item
         return _usual_group(
             policy.grants_in_octets,
-            group.get("Rating-Group"),
+            part.rating_group,
             result,
             type_of_record,
             granted,
@@ -178,7 +186,7 @@ def _group_octets(group: dict[str, Any], item: AnswerItem, policy: AnswerPolicy,
             quota_holding_s,
             threshold,
         )
-    return encode_avp(MSCC, _group(group, item, policy, moment))
+    return encode_avp(MSCC, _group(part, item, policy, moment))
 
 
 @lru_cache(maxsize=10_000)
@@ -203,14 +211,14 @@ def _usual_group(
     )
     # Neither what else the policy says nor the moment counts without a tariff change.
     policy = AnswerPolicy(grants_in_octets=grants_in_octets)
-    return encode_avp(MSCC, _group({"Rating-Group": rating_group}, item, policy, _NO_MOMENT))
+    return encode_avp(MSCC, _group(Part(rating_group, None, None, ()), item, policy, _NO_MOMENT))
 
 
-def _group(group: dict[str, Any], item: AnswerItem, policy: AnswerPolicy, moment: datetime) -> dict[str, Any]:
+def _group(part: Part, item: AnswerItem, policy: AnswerPolicy, moment: datetime) -> dict[str, Any]:
     """One Multiple-Services-Credit-Control of the answer."""
     members = _grant(item, policy, moment)
-    members["Service-Identifier"] = group.get("Service-Identifier")
-    members["Rating-Group"] = group.get("Rating-Group")
+    members["Service-Identifier"] = part.service_identifiers
+    members["Rating-Group"] = part.rating_group
     members["Result-Code"] = 2001 if item.result is _SUCCESS else RESULT_CODES[item.result]
     if item.granted:
         members["Quota-Holding-Time"] = item.quota_holding_s
@@ -293,27 +301,17 @@ def _cost(answer: ChargingAnswer) -> dict[str, Any] | None:
     return {"Unit-Value": unit_value_of_micros(answer.cost_micros), "Currency-Code": number}
 
 
-def _money_in(group: dict[str, Any]) -> dict[str, Any]:
-    """The first CC-Money of a part: what is asked for, else what was used."""
-    amounts = [group.get("Requested-Service-Unit") or {}, *group.get("Used-Service-Unit", ())]
-    money: dict[str, Any] = next(units["CC-Money"] for units in amounts if "CC-Money" in units)
-    return money
+def _failed_avp(ccr: CreditControlRequest, answer: ChargingAnswer) -> bytes:
+    """The AVP that cannot be rated: of the first such part its rating group or service identifier, else the context.
 
-
-def _what_cannot_be_rated(avps: dict[str, Any], answer: ChargingAnswer) -> bytes:
-    """The AVP that led nowhere: of the first such part the rating group or service identifier, else the context.
-
-    Money in a currency that is not the account's is returned itself.
+    For money in a currency that is not the account's, the CC-Money itself.
     """
-    for group, item in zip(groups_of(avps), answer.items, strict=False):
+    for part, item in zip(ccr.parts, answer.items, strict=False):
         if item.result is _RATING_FAILED:
-            if item.reason == "currency_differs":
-                return encode_avp("CC-Money", _money_in(group))
-            if "Rating-Group" in group:
-                return encode_avp("Rating-Group", group["Rating-Group"])
-            identifier = group.get("Service-Identifier")
-            if identifier is not None:
-                return encode_avp(
-                    "Service-Identifier", identifier[0] if isinstance(identifier, list) else identifier
-                )
-    return encode_avp("Service-Context-Id", avps["Service-Context-Id"])
+            if item.reason == "currency_differs" and part.money is not None:
+                return encode_avp("CC-Money", part.money.received)
+            if part.rating_group is not None:
+                return encode_avp("Rating-Group", part.rating_group)
+            if part.service_identifier is not None:
+                return encode_avp("Service-Identifier", part.service_identifier)
+    return encode_avp("Service-Context-Id", ccr.context)

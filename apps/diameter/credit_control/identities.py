@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from apps.diameter.protocol.codes import SubscriptionIdType
 
@@ -14,10 +15,17 @@ _IMSI = re.compile(r"\d{14,15}", re.ASCII)
 _E164 = re.compile(r"\d{5,15}", re.ASCII)
 
 
-def subscriber(avps: dict[str, Any]) -> tuple[str, str]:
-    """(MSISDN, IMSI), digits only; empty where not given.
+class Subscriber(NamedTuple):
+    """Who is charged, by the numbers that the request gives; digits only, empty if not given."""
 
-    From Subscription-Id and its extension of RFC 8506; a SIP URI or an NAI helps out where the number is in it.
+    msisdn: str
+    imsi: str
+
+
+def subscriber(avps: Mapping[str, Any]) -> Subscriber:
+    """From Subscription-Id (RFC 8506 section 8.46) and Subscription-Id-Extension (section 8.58).
+
+    Without an E.164 number or an IMSI, the first SIP URI, NAI or User-Name that contains one.
     """
     msisdn = imsi = ""
     spare: list[str] = []
@@ -40,7 +48,7 @@ def subscriber(avps: dict[str, Any]) -> tuple[str, str]:
             msisdn, imsi = _of_address(text)
             if msisdn or imsi:
                 break
-    return msisdn, imsi
+    return Subscriber(msisdn, imsi)
 
 
 def _digits(text: str) -> str:
@@ -61,8 +69,8 @@ def _of_address(text: str) -> tuple[str, str]:
     return (digits, "") if _E164.fullmatch(digits) else ("", "")
 
 
-def destination(avps: dict[str, Any]) -> str:
-    """The called number, the recipient's number, or the access point; empty where nothing says it."""
+def destination(avps: Mapping[str, Any]) -> str:
+    """The called number, the recipient's number, or the access point (TS 32.299 section 7.2); else empty."""
     information = avps.get("Service-Information")
     if not information:
         return ""

@@ -18,7 +18,8 @@ from django.db import OperationalError
 
 from apps.charging.domain.requests import OnlineRequest
 from apps.charging.services.executor import ChargingUnavailable, Reply
-from apps.diameter.credit_control.answers import credit_control_answer, result_code_of
+from apps.diameter.credit_control.answers import credit_control_answer
+from apps.diameter.credit_control.ccr import CreditControlRequest, read_request
 from apps.diameter.credit_control.policy import DEFAULT_ANSWER_POLICY
 from apps.diameter.credit_control.requests import charging_request
 from apps.diameter.credit_control.service_map import ServiceMap
@@ -276,16 +277,20 @@ class DiameterServer:
             if self._link.waiting >= self.configuration.max_requests:
                 raise DiameterFault(ResultCode.TOO_BUSY, "too many requests wait for their answers")
             retransmitted = request.header.is_retransmitted
-            asked = charging_request(
-                request.avps, transport.peer.origin_host, self._services, utc_now(), retransmitted
-            )
+            ccr = read_request(request.avps)
         except DiameterFault as fault:
             self._refuse(transport, request, fault)
             return
-        self._link.submit(asked, lambda reply: self._answered(transport, request, asked, reply))
+        asked = charging_request(ccr, transport.peer.origin_host, self._services, utc_now(), retransmitted)
+        self._link.submit(asked, lambda reply: self._answered(transport, request, ccr, asked, reply))
 
     def _answered(
-        self, transport: DiameterTransport, request: Request, asked: OnlineRequest, reply: Reply
+        self,
+        transport: DiameterTransport,
+        request: Request,
+        ccr: CreditControlRequest,
+        asked: OnlineRequest,
+        reply: Reply,
     ) -> None:
         if isinstance(reply, ChargingUnavailable):
             log.error(
@@ -296,13 +301,9 @@ class DiameterServer:
             self._refuse(transport, request, fault)
             return
         policy = transport.labels.get(_ANSWERS, DEFAULT_ANSWER_POLICY)
-        octets = credit_control_answer(self.configuration.node, request.avps, reply, policy, asked.at)
-        self._count(
-            transport,
-            REQUEST_NAMES[request.avps["CC-Request-Type"]],
-            result_code_of(reply, request.avps, policy),
-        )
-        self._send(transport, transport.peer.answer(request, octets, transport.now()))
+        cca = credit_control_answer(self.configuration.node, ccr, reply, policy, asked.at)
+        self._count(transport, REQUEST_NAMES[ccr.type], cca.result_code)
+        self._send(transport, transport.peer.answer(request, cca.avps, transport.now()))
 
     def _refuse(self, transport: DiameterTransport, request: Request, fault: DiameterFault) -> None:
         self._count(transport, REQUEST_NAMES[request.avps["CC-Request-Type"]], int(fault.result_code))
