@@ -27,7 +27,10 @@ DIAMETER_ACCEPT_UNKNOWN_PEERS = env.boolean("BSS_DIAMETER_ACCEPT_UNKNOWN_PEERS")
 # Requests of one connection, and of a whole process, that may wait for their answers; more are answered 3004.
 DIAMETER_MAX_REQUESTS_A_CONNECTION = env.integer("BSS_DIAMETER_MAX_REQUESTS_A_CONNECTION", 2_000)
 DIAMETER_MAX_REQUESTS = env.integer("BSS_DIAMETER_MAX_REQUESTS", 10_000)
-DIAMETER_MAX_CONNECTIONS = env.integer("BSS_DIAMETER_MAX_CONNECTIONS", 1_000)
+# Connections of a process that have not introduced themselves, and those of peers that are not configured. Configured
+# peers have one connection each, which nothing else keeps out.
+DIAMETER_MAX_UNINTRODUCED = env.integer("BSS_DIAMETER_MAX_UNINTRODUCED", 100)
+DIAMETER_MAX_UNKNOWN_PEERS = env.integer("BSS_DIAMETER_MAX_UNKNOWN_PEERS", 1_000)
 DIAMETER_MAX_MESSAGE_OCTETS = env.integer("BSS_DIAMETER_MAX_MESSAGE_OCTETS", 65_536)
 
 # Tw of RFC 3539, seconds; each is varied by up to two.

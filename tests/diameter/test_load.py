@@ -233,7 +233,7 @@ def test_waiting_for_a_server_that_has_every_session_in_hand_counts_as_latency()
 
     # Only the first was in flight while nothing was answered; those that came due meanwhile waited as well.
     assert figures["latency_ms"]["p50"] > 50
-    assert figures["latency_ms"]["max"] >= 400
+    assert figures["latency_ms"]["max"] >= 250
 
 
 @pytest.mark.any_database

@@ -46,6 +46,10 @@ DIFFERENT = {
     "3GPP-SGSN-MCC-MNC": "binary in real traffic",
     "3GPP-PDP-Type": "an unsigned number in TS 29.061",
     "Restriction-Filter-Rule": "IPFilterRule is text",
+    "Login-IP-Host": "four octets in RFC 7155, no Address",
+    "Vendor-Specific": "whatever a RADIUS translator puts there",
+    "Chargeable-User-Identity": "opaque octets in RFC 4372",
+    "RADIUS-NAS-Filter-Rule": "rules split by NUL in RFC 4849",
 }
 
 
@@ -58,6 +62,9 @@ def other_definition(definition: AvpDefinition) -> dict[str, Any] | None:
 OTHER_NAMES = {
     "Acct-Multi-Session-Id": "Accounting-Multi-Session-Id",
     "SIP-Method": "3GPP-SIP-Method",
+    "Acct-Tunnel-Connection": "Tunnel-Connection-ID",
+    "Message-Authenticator": "Signature",
+    "Chargeable-User-Identity": "CUI",
 }
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,64 +12,26 @@ import pytest
 from apps.charging.domain.requests import ChargingAnswer, Result
 from apps.charging.models import ChargingSession
 from apps.charging.services.executor import ChargingUnavailable
-from apps.diameter.load.client import ConnectionRefused, GatewayClient
+from apps.diameter.load.client import ConnectionRefused
 from apps.diameter.models import AnswerCount, Connection, Peer, ServerProcess, SessionOrder
 from apps.diameter.protocol.codes import Command
-from apps.diameter.protocol.limits import Limits
-from apps.diameter.protocol.node import LocalNode
-from apps.diameter.protocol.values import address_of_text
 from apps.diameter.services.orders import order_abort, order_reauthorisation, route_from_text
-from apps.diameter.worker.configuration import ServerConfiguration, TlsFiles, node_for
+from apps.diameter.worker.configuration import TlsFiles
 from apps.diameter.worker.server import DiameterServer
-from tests.diameter.connections import split
+from tests.diameter.connections import read
 from tests.diameter.fake_charging import FakeCharging
-from tests.diameter.messages import GATEWAY, ccr, ccr_avps, cer, raw_avp
+from tests.diameter.messages import ccr, ccr_avps, cer, raw_avp
+from tests.diameter.servers import (
+    configuration,
+    eventually,
+    gateway,
+    nobody_is_connected,
+    run,
+    running,
+    split_whole,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-NODE = node_for("ocs.test", "operator.test", "127.0.0.1")
-LIMITS = Limits(drain_timeout_s=2.0, disconnect_timeout_s=1.0)
-
-
-def configuration(**changes: Any) -> ServerConfiguration:
-    values: dict[str, Any] = {
-        "node": NODE,
-        "port": 0,
-        "limits": LIMITS,
-        "orders_s": 0.02,
-        "accept_unknown_peers": True,
-    }
-    return ServerConfiguration(**(values | changes))
-
-
-@contextlib.asynccontextmanager
-async def running(
-    charging: FakeCharging | None = None, **changes: Any
-) -> AsyncIterator[tuple[DiameterServer, FakeCharging]]:
-    charging = charging or FakeCharging()
-    server = DiameterServer(configuration(**changes), charging)
-    await server.start()
-    try:
-        yield server, charging
-    finally:
-        charging.release()
-        await server.stop()
-        charging.close()
-
-
-def gateway(host: str = "pgw.test", realm: str = "visited.test", **options: Any) -> GatewayClient:
-    return GatewayClient(LocalNode(host, realm, (address_of_text("127.0.0.1"),)), **options)
-
-
-async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Until it holds; a test that waits forever is ended by its own time limit of a minute."""
-    async with asyncio.timeout(60):
-        while not await condition():
-            await asyncio.sleep(0.01)
-
-
-def run(test: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(test())
 
 
 def test_a_gateway_is_let_in_served_and_counted():
@@ -130,14 +90,6 @@ def test_requests_that_come_together_or_octet_by_octet_are_all_answered():
     run(scenario)
 
 
-def split_whole(octets: bytes) -> list[bytes]:
-    """The whole messages at the beginning of what arrived."""
-    end = 0
-    while len(octets) - end >= 20 and len(octets) - end >= int.from_bytes(octets[end + 1 : end + 4], "big"):
-        end += int.from_bytes(octets[end + 1 : end + 4], "big")
-    return split(octets[:end])
-
-
 def test_a_peer_that_is_not_configured_is_turned_away():
     async def scenario() -> None:
         async with running(accept_unknown_peers=False) as (server, _):
@@ -177,11 +129,55 @@ def test_a_peers_own_terms_decide_how_it_is_read():
             async with asyncio.timeout(30):
                 while len(split_whole(received)) < 2:
                     received += await reader.read(65_536)
-            from tests.diameter.connections import read
-
             answer = read(split_whole(received)[1])
             assert answer.avps["Result-Code"] == 2001
             assert answer.avps["Credit-Control-Failure-Handling"] == 1
+            writer.close()
+
+    run(scenario)
+
+
+RADIUS_ATTRIBUTES = {
+    # RFC 7155, with the M bit as a gateway sends them beside a session's other facts.
+    2: b"secret", 4: b"\x0a\0\0\1", 5: bytes(4), 6: b"\0\0\0\2", 7: b"\0\0\0\7", 8: b"\x0a\1\2\3", 9: b"\xff" * 4,
+    12: b"\0\0\5\xdc", 22: b"route", 24: b"state", 28: bytes(4), 31: b"491700000001", 32: b"nas", 40: b"\0\0\0\1",
+    41: bytes(4), 45: b"\0\0\0\1", 46: bytes(4), 61: b"\0\0\0\x12", 77: b"info", 87: b"port", 88: b"pool",
+    89: b"\xff\0", 95: bytes(16), 96: bytes(8), 97: b"\0\x40" + bytes(8), 99: b"::/0", 100: b"pool6",
+    123: b"\0\x38" + bytes(7), 126: b"1op", 168: bytes(16), 169: bytes(16), 363: bytes(8), 401: b"", 408: b"\0\0\0\1",
+}  # fmt: skip
+
+
+def test_a_strict_peer_may_send_standard_attributes_and_none_of_a_vendor_that_is_unknown():
+    attributes = b"".join(raw_avp(code, data) for code, data in RADIUS_ATTRIBUTES.items())
+    # TS 29.061: 3GPP's own, at the top level as some gateways have them.
+    attributes += b"".join(
+        raw_avp(code, data, vendor=10415)
+        for code, data in (
+            (1, b"262010000000001"),
+            (6, bytes(4)),
+            (22, bytes(8)),
+            (28, b"id"),
+            (900, bytes(6)),
+        )
+    )
+    within = raw_avp(873, raw_avp(874, attributes, vendor=10415), vendor=10415)
+
+    async def scenario() -> None:
+        async with running() as (server, _):
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.ports[0])
+            vendors_own = raw_avp(8, b"\x0a\1\2\3", vendor=193)
+            writer.write(
+                cer() + ccr(extra=attributes) + ccr(2, 1, extra=within) + ccr(2, 2, extra=vendors_own)
+            )
+            received = b""
+            async with asyncio.timeout(30):
+                while len(split_whole(received)) < 4:
+                    received += await reader.read(65_536)
+            answers = {
+                avps.avps.get("CC-Request-Number"): avps.avps for avps in map(read, split_whole(received))
+            }
+            assert (answers[0]["Result-Code"], answers[1]["Result-Code"]) == (2001, 2001)
+            assert (answers[2]["Result-Code"], answers[2]["Failed-AVP"]) == (5001, vendors_own)
             writer.close()
 
     run(scenario)
@@ -230,10 +226,6 @@ def test_a_peer_may_come_back_after_it_left_or_fell():
             assert (await client.request(ccr_avps())).avps["Result-Code"] == 2001
 
     run(scenario)
-
-
-async def nobody_is_connected() -> bool:
-    return not await asyncio.to_thread(Connection.objects.exists)
 
 
 def test_a_dead_process_owns_nothing():
@@ -383,26 +375,6 @@ def test_a_cause_orders_once():
 def test_a_route_leads_back_to_the_connection():
     assert route_from_text("PGW.test") == ("PGW.test", "", "pgw.test")
     assert route_from_text("pgw.test/visited.test/DRA.test") == ("pgw.test", "visited.test", "dra.test")
-
-
-def test_a_gateway_that_vanished_is_found_out_when_its_successor_comes():
-    async def scenario() -> None:
-        async with running() as (server, _):
-            # A connection whose other end is silent: it does not answer the question whether it lives.
-            _, silent = await asyncio.open_connection("127.0.0.1", server.ports[0])
-            silent.write(cer(GATEWAY))
-            await eventually(somebody_is_connected)
-            with pytest.raises(ConnectionRefused, match="connected already"):
-                await gateway().connect("127.0.0.1", server.ports[0])
-            await eventually(nobody_is_connected)
-            await gateway().connect("127.0.0.1", server.ports[0])
-            silent.close()
-
-    run(scenario)
-
-
-async def somebody_is_connected() -> bool:
-    return await asyncio.to_thread(Connection.objects.exists)
 
 
 def test_tls_from_the_first_octet(tmp_path):

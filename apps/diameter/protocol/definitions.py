@@ -60,5 +60,14 @@ def table(rows: tuple[Row, ...], *, vendor: int = 0, mandatory: bool = True) -> 
     )
 
 
+def listed(texts: dict[AvpType, str], *, vendor: int = 0) -> tuple[AvpDefinition, ...]:
+    """Definitions from lists by type, such as ``NAS-Port 5, Framed-MTU 12``: for AVPs that are known and not read."""
+    return tuple(
+        AvpDefinition(name, int(code), vendor, avp_type, mandatory=True)
+        for avp_type, text in texts.items()
+        for name, code in (entry.split() for entry in text.split(","))
+    )
+
+
 def values_of(enumeration: type[IntEnum]) -> frozenset[int]:
     return frozenset(int(member) for member in enumeration)

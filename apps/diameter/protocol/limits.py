@@ -20,6 +20,8 @@ class Limits:
     """From the connection to its CER, and from a CER sent to its CEA."""
     watchdog_s: float = 30.0
     """Tw of RFC 3539; each is varied by what ``jitter`` returns. Not below 6."""
+    probe_s: float = 4.0
+    """For a peer to show that it lives, once another connection claims its name."""
     request_timeout_s: float = 10.0
     """For the answer to a request of this side (RAR, ASR)."""
     drain_timeout_s: float = 5.0

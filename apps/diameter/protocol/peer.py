@@ -38,7 +38,7 @@ from apps.diameter.protocol.outstanding import Outstanding
 from apps.diameter.protocol.peer_events import Event, Request
 from apps.diameter.protocol.peer_states import INTRODUCED, TRANSITIONS, PeerAction, PeerInput, PeerState
 from apps.diameter.protocol.routing import check_destination
-from apps.diameter.protocol.watchdog import Watchdog, WatchdogAction
+from apps.diameter.protocol.watchdog import Watchdog, WatchdogAction, WatchdogState
 
 _REQUEST_INPUTS = {
     int(Command.CAPABILITIES_EXCHANGE): PeerInput.CER,
@@ -190,9 +190,12 @@ class PeerConnection:
 
     def probe(self, now: float) -> None:
         """Ask whether the peer is still there, and give it up if it does not answer soon."""
-        if self.state in INTRODUCED:
-            self._watchdog.probe(now)
+        if self.state in INTRODUCED and self._watchdog.probe(now, self.limits.probe_s):
             self._send_dwr(now)
+
+    def is_doubted(self) -> bool:
+        """Whether nothing came from the peer since it was last asked, or for two intervals of the watchdog."""
+        return self._watchdog.state in (WatchdogState.SUSPECT, WatchdogState.DOWN)
 
     def send_request(
         self, command: int, avps: Avps, now: float, token: Any, retransmitted: bool = False

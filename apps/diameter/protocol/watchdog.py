@@ -48,8 +48,6 @@ TRANSITIONS: dict[tuple[WatchdogState, WatchdogInput], tuple[WatchdogAction, Wat
 _OKAY = WatchdogState.OKAY
 MIN_INTERVAL_S = 6.0
 """RFC 3539 forbids a shorter Tw."""
-PROBE_S = 4.0
-"""How long a peer has to answer where somebody else claims to be it."""
 
 
 class Watchdog:
@@ -58,18 +56,20 @@ class Watchdog:
     ``jitter`` gives −2 to +2 seconds, anew for each interval, so that many peers do not ask at once.
     """
 
-    __slots__ = ("_interval_s", "_jitter", "_tw_s", "deadline", "state")
+    __slots__ = ("_interval_s", "_jitter", "_probing", "_tw_s", "deadline", "state")
 
     def __init__(self, tw_s: float, jitter: Callable[[], float], now: float) -> None:
         self._tw_s = max(tw_s, MIN_INTERVAL_S)
         self._jitter = jitter
         self.state = WatchdogState.OKAY
+        self._probing = False
         self._interval_s = self._tw_s + jitter()
         self.deadline = now + self._interval_s
 
     def received(self, now: float) -> None:
         """Anything at all came from the peer."""
         if self.state is not _OKAY:
+            self._probing = False
             self.state = TRANSITIONS[self.state, WatchdogInput.RECEIVED][1]
         self.deadline = now + self._interval_s
 
@@ -82,7 +82,15 @@ class Watchdog:
         self.deadline = now + self._interval_s
         return action
 
-    def probe(self, now: float) -> None:
-        """The owner doubts that the peer is there and has it asked: the connection ends unless it answers soon."""
+    def probe(self, now: float, patience_s: float) -> bool:
+        """The owner doubts that the peer is there: the connection ends unless something comes within ``patience_s``.
+
+        Returns whether a DWR is to be sent. Further doubts before it is answered neither ask again nor move the
+        deadline, or whoever raises them often enough would keep a dead connection alive.
+        """
+        if self._probing:
+            return False
+        self._probing = True
         self.state = WatchdogState.SUSPECT
-        self.deadline = now + PROBE_S
+        self.deadline = min(self.deadline, now + patience_s)
+        return True

@@ -124,13 +124,3 @@ def finish_order(order_id: int, result_code: int | None, detail: str, now: datet
         order = SessionOrder.objects.get(id=order_id)
         if ChargingSession.objects.filter(id=order.session_row, status=ChargingSession.Status.OPEN).exists():
             release_session(order.session_row, now)
-
-
-def take_probes(process_key: str) -> list[str]:
-    """Tokens of this process's connections that should be asked whether they still live."""
-    tokens = list(
-        Connection.objects.filter(process_id=process_key, probe=True).values_list("token", flat=True)
-    )
-    if tokens:
-        Connection.objects.filter(process_id=process_key, token__in=tokens).update(probe=False)
-    return tokens

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ class Admission(NamedTuple):
 
     policy: PeerPolicy
     answers: AnswerPolicy
+    is_configured: bool
 
 
 class Refusal(NamedTuple):
@@ -29,6 +31,14 @@ class Refusal(NamedTuple):
 
     result_code: int
     message: str
+
+
+NOT_CONFIGURED = Refusal(ResultCode.UNKNOWN_PEER, "this peer is not configured here")
+
+
+@dataclass(frozen=True)
+class InDoubt:
+    """The peer has a connection, whose owner is asking whether the peer is still there: try again soon."""
 
 
 class Visitor(NamedTuple):
@@ -88,16 +98,19 @@ def forget_dead_processes(here: Here, now: datetime) -> None:
         ServerProcess.objects.filter(key__in=gone).delete()
 
 
-def admit(here: Here, visitor: Visitor, accept_unknown: bool, now: datetime) -> Admission | Refusal:
+def admit(
+    here: Here, visitor: Visitor, unknown_refused: Refusal | None, again: bool, now: datetime
+) -> Admission | Refusal | InDoubt:
     """Let a peer in and note who owns its connection, or say why not.
 
-    A peer that is connected already is refused, and its present connection marked to be asked whether it still
-    lives: a gateway that fell over and came back gets in with its next attempt.
+    Where the peer is connected already, that connection is marked to be asked whether it still lives. The visitor
+    comes ``again`` until it has its place or the other one has answered. ``unknown_refused`` says why a peer that is
+    not configured is turned away; None lets it in.
     """
     host = visitor.host.lower()
     peer = Peer.objects.filter(host=host).first()
-    if peer is None and not accept_unknown:
-        return Refusal(ResultCode.UNKNOWN_PEER, f"{visitor.host} is not configured here")
+    if peer is None and unknown_refused is not None:
+        return unknown_refused
     if peer is not None:
         if not peer.enabled:
             return Refusal(ResultCode.UNKNOWN_PEER, f"{visitor.host} is disabled here")
@@ -107,8 +120,8 @@ def admit(here: Here, visitor: Visitor, accept_unknown: bool, now: datetime) -> 
             return Refusal(ResultCode.NO_COMMON_SECURITY, f"{visitor.host} has to use TLS")
     if visitor.certificate_names is not None and host not in visitor.certificate_names:
         return Refusal(ResultCode.UNKNOWN_PEER, f"the certificate is not {visitor.host}'s")
-    refusal = _take_connection(here, host, visitor, now)
-    return refusal or _terms(peer)
+    refused = _take_connection(here, host, visitor, again, now)
+    return _terms(peer) if refused is None else refused
 
 
 def leave(process_key: str, token: str) -> None:
@@ -116,8 +129,24 @@ def leave(process_key: str, token: str) -> None:
     Connection.objects.filter(process_id=process_key, token=token).delete()
 
 
-def _take_connection(here: Here, host: str, visitor: Visitor, now: datetime) -> Refusal | None:
+def doubted(process_key: str) -> list[str]:
+    """Tokens of this process's connections that are to be asked whether their peer is still there."""
+    rows = Connection.objects.filter(process_id=process_key, probe=True)
+    return list(rows.values_list("token", flat=True))
+
+
+def trust(process_key: str, tokens: Sequence[str]) -> None:
+    """The peers of these connections have answered."""
+    Connection.objects.filter(process_id=process_key, token__in=tokens).update(probe=False)
+
+
+def _take_connection(
+    here: Here, host: str, visitor: Visitor, again: bool, now: datetime
+) -> Refusal | InDoubt | None:
+    present = Connection.objects.filter(peer_host=host)
     forget_dead_processes(here, now)
+    if again and (in_doubt := present.values_list("probe", flat=True).first()) is not None:
+        return InDoubt() if in_doubt else _connected_already(visitor)
     try:
         with transaction.atomic():
             Connection.objects.create(
@@ -131,14 +160,18 @@ def _take_connection(here: Here, host: str, visitor: Visitor, now: datetime) -> 
                 opened_at=now,
             )
     except IntegrityError:
-        Connection.objects.filter(peer_host=host).update(probe=True)
-        return Refusal(ResultCode.UNABLE_TO_COMPLY, f"{visitor.host} is connected already")
+        present.update(probe=True)
+        return InDoubt()
     return None
+
+
+def _connected_already(visitor: Visitor) -> Refusal:
+    return Refusal(ResultCode.UNABLE_TO_COMPLY, f"{visitor.host} is connected already")
 
 
 def _terms(peer: Peer | None) -> Admission:
     if peer is None:
-        return Admission(PeerPolicy(), AnswerPolicy())
+        return Admission(PeerPolicy(), AnswerPolicy(), is_configured=False)
     return Admission(
         PeerPolicy(
             ignore_unknown_mandatory=peer.ignore_unknown_mandatory,
@@ -152,4 +185,5 @@ def _terms(peer: Peer | None) -> Admission:
             failure_handling=peer.failure_handling,
             free_services=frozenset(peer.free_services.split()),
         ),
+        is_configured=True,
     )

@@ -33,9 +33,14 @@ class ServerConfiguration:
     accept_unknown_peers: bool = False
     limits: Limits = field(default_factory=Limits)
     max_requests: int = 10_000
-    max_connections: int = 1_000
+    max_unintroduced: int = 100
+    """Connections without a finished CER; each also has ``limits.capabilities_timeout_s``."""
+    max_unknown_peers: int = 1_000
+    """Connections of peers that are not configured. Configured ones have one each, always."""
     heartbeat_s: float = 2.0
     orders_s: float = 0.5
+    probes_s: float = 0.5
+    """How often connections are looked for whose peer came again."""
     counts_s: float = 5.0
     news_s: float = 1.0
     """How often top-ups, suspensions and changes of plan are looked for."""
@@ -90,5 +95,6 @@ def from_settings() -> ServerConfiguration:
             drain_timeout_s=float(settings.DIAMETER_DRAIN_S),
         ),
         max_requests=settings.DIAMETER_MAX_REQUESTS,
-        max_connections=settings.DIAMETER_MAX_CONNECTIONS,
+        max_unintroduced=settings.DIAMETER_MAX_UNINTRODUCED,
+        max_unknown_peers=settings.DIAMETER_MAX_UNKNOWN_PEERS,
     )

@@ -35,15 +35,7 @@ class OrderSender:
         self._forget_lines = forget_lines
 
     async def send(self, transports: Collection[DiameterTransport]) -> None:
-        """Send what is pending, and ask connections whose peer seems to have come anew.
-
-        ``transports`` is live: it is looked at after each wait for the database.
-        """
-        for token in await self._rows.run(orders.take_probes, self._process_key):
-            for transport in [doubted for doubted in transports if doubted.token == token]:
-                transport.peer.probe(transport.now())
-                transport.flush()
-                transport.reschedule()
+        """Send what is pending. ``transports`` is live: it is looked at after each wait for the database."""
         taken = await self._rows.run(orders.take_orders, self._process_key, utc_now())
         if taken and self._forget_lines is not None:
             # What these sessions ask for next comes by here, and a new plan is to count then.

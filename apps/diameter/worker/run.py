@@ -18,7 +18,7 @@ from apps.diameter.worker.server import DiameterServer
 from apps.native.finder import loaded_compiled
 from apps.serving.cores import keep_to_core
 from apps.serving.ports import held_port
-from apps.serving.process import EndOfService, settle_memory
+from apps.serving.process import EndOfService, raise_open_files_limit, settle_memory
 from apps.serving.processes import Announce, keep_running
 
 log = structlog.get_logger(__name__)
@@ -35,6 +35,7 @@ def run_server(configuration: ServerConfiguration, announce: Announce, parent_pi
     Raises OSError where a port is taken.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    raise_open_files_limit()
     if configuration.cores:
         # Before there are threads, which inherit it.
         keep_to_core(configuration.cores[0])

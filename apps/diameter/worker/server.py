@@ -11,10 +11,10 @@ import ssl
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import structlog
-from django.db import OperationalError
 
 from apps.charging.domain.requests import OnlineRequest
 from apps.charging.services.executor import ChargingUnavailable, Reply
@@ -41,9 +41,11 @@ from apps.diameter.selectors import service_map
 from apps.diameter.services import peers
 from apps.diameter.services.counts import CountKey, add_counts
 from apps.diameter.services.news import NewsReader
+from apps.diameter.worker.admission import PeerAdmission
 from apps.diameter.worker.charging_link import ChargingLink, ChargingService
 from apps.diameter.worker.configuration import ServerConfiguration, TlsFiles
 from apps.diameter.worker.database_thread import DatabaseThread
+from apps.diameter.worker.listening import Listener, UnintroducedConnections, listening_socket
 from apps.diameter.worker.orders import ForgetLines, OrderSender
 from apps.diameter.worker.transport import DiameterTransport
 from apps.kernel.clock import utc_now
@@ -52,6 +54,8 @@ log = structlog.get_logger(__name__)
 
 REQUEST_NAMES = {1: "CCR-I", 2: "CCR-U", 3: "CCR-T", 4: "CCR-E"}
 _ANSWERS = "answers"
+LAST_ROWS_S = 3.0
+"""For what gateways answered to orders to be written when the server stops."""
 
 
 def server_tls_context(files: TlsFiles) -> ssl.SSLContext:
@@ -106,37 +110,29 @@ class DiameterServer:
         self._orders = OrderSender(self.key, configuration.node, self._rows, forget_lines)
         self._news = NewsReader()
         self._transports: set[DiameterTransport] = set()
+        self._unintroduced = UnintroducedConnections(configuration.max_unintroduced)
+        self._admission = PeerAdmission(self._here, configuration, self._rows, self._transports)
         self._dirty: set[DiameterTransport] = set()
+        self._jobs: set[asyncio.Task[None]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._listeners: list[asyncio.Server] = []
+        self._listeners: list[Listener] = []
         self._stopping = False
-        self._all_gone = asyncio.Event()
+        self._empty = asyncio.Event()
+        self._empty.set()
         self._link: ChargingLink
 
     # --- life -------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Listen; returns once connections are accepted. Raises OSError where a port is taken."""
-        configuration, loop = self.configuration, asyncio.get_running_loop()
-        self._link = ChargingLink(self._charging, loop)
+        configuration = self.configuration
+        self._link = ChargingLink(self._charging, asyncio.get_running_loop())
         self._services = await self._rows.run(service_map)
-        listen = [(configuration.port, None)]
-        if configuration.tls_port is not None and configuration.tls is not None:
-            listen.append((configuration.tls_port, server_tls_context(configuration.tls)))
-        for port, context in listen:
-            listener = await loop.create_server(
-                lambda secured=context is not None: self._accepted(secured),
-                configuration.bind,
-                port,
-                ssl=context,
-                reuse_port=configuration.reuse_port or None,
-                backlog=512,
-            )
-            self._listeners.append(listener)
-            self.ports.append(listener.sockets[0].getsockname()[1])
+        await self._listen()
         await self._register()
         self._every(configuration.heartbeat_s, self._beat)
         self._every(configuration.orders_s, self._send_orders)
+        self._every(configuration.probes_s, self._admission.probe)
         self._every(configuration.counts_s, self._write_counts)
         self._every(configuration.news_s, self._read_news)
         self._every(configuration.refresh_s, self._refresh)
@@ -149,19 +145,22 @@ class DiameterServer:
         """Drain: no new connections, requests in flight are answered, peers are told, rows are written."""
         self._stopping = True
         for listener in self._listeners:
-            listener.close()
+            await listener.close()
         for transport in list(self._transports):
             transport.handle(transport.peer.stop(DisconnectCause.REBOOTING, transport.now()))
             transport.reschedule()
         limits = self.configuration.limits
-        if self._transports:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(
-                    self._all_gone.wait(), limits.drain_timeout_s + limits.disconnect_timeout_s + 3.0
-                )
-        for task in list(self._tasks):
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(
+                self._empty.wait(), limits.drain_timeout_s + limits.disconnect_timeout_s + 3.0
+            )
+        # Answers of gateways to orders are written down before the end; the jobs would go on for ever.
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=LAST_ROWS_S)
+        unfinished = self._jobs | self._tasks
+        for task in unfinished:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*unfinished, return_exceptions=True)
         # Without a database the process ends all the same: what it owned is free once it does not run any more.
         for job, last in ((self._write_counts, "counts"), (self._forget_process, "process")):
             try:
@@ -173,6 +172,28 @@ class DiameterServer:
 
     async def _forget_process(self) -> None:
         await self._rows.run(peers.forget_process, self.key)
+
+    async def _listen(self) -> None:
+        configuration = self.configuration
+        wanted: list[tuple[int, ssl.SSLContext | None]] = [(configuration.port, None)]
+        if configuration.tls_port is not None and configuration.tls is not None:
+            wanted.append((configuration.tls_port, server_tls_context(configuration.tls)))
+        for port, context in wanted:
+            listener = Listener(
+                listening_socket(configuration.bind, port, configuration.reuse_port),
+                context,
+                configuration.limits.capabilities_timeout_s,
+                self._unintroduced,
+                partial(
+                    DiameterTransport,
+                    self,
+                    configuration.node,
+                    configuration.limits,
+                    secured=context is not None,
+                ),
+            )
+            self._listeners.append(listener)
+            self.ports.append(listener.port)
 
     async def _register(self) -> None:
         configuration = self.configuration
@@ -198,7 +219,7 @@ class DiameterServer:
                     # The next round tries again; the server charges on meanwhile.
                     log.warning("diameter.job_failed", job=job.__name__.strip("_"), error=str(error))
 
-        self._start(repeat())
+        self._jobs.add(asyncio.get_running_loop().create_task(repeat()))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -244,28 +265,20 @@ class DiameterServer:
 
     # --- connections ------------------------------------------------------------------------------------------------
 
-    def _accepted(self, secured: bool) -> DiameterTransport:
-        return DiameterTransport(self, self.configuration.node, self.configuration.limits, secured=secured)
-
     def connected(self, transport: DiameterTransport) -> None:
         self._transports.add(transport)
-        if self._stopping or len(self._transports) > self.configuration.max_connections:
-            log.warning(
-                "diameter.connection_refused", remote=transport.remote, connections=len(self._transports)
-            )
-            transport.handle(transport.peer.stop(DisconnectCause.BUSY, transport.now()))
+        self._empty.clear()
+        if self._stopping:
+            transport.handle(transport.peer.stop(DisconnectCause.REBOOTING, transport.now()))
 
     def disconnected(self, transport: DiameterTransport) -> None:
         self._transports.discard(transport)
         self._dirty.discard(transport)
+        self._unintroduced.discard(transport)
         if not self._transports:
-            self._all_gone.set()
-        if transport.labels.get("admitted"):
-            self._start(self._leave(transport))
-
-    async def _leave(self, transport: DiameterTransport) -> None:
-        with contextlib.suppress(OperationalError):
-            await self._rows.run(peers.leave, self.key, transport.token)
+            self._empty.set()
+        if transport.is_admitted:
+            self._start(self._admission.leave(transport))
 
     def happened(self, transport: DiameterTransport, events: list[Event]) -> None:
         for event in events:
@@ -329,24 +342,8 @@ class DiameterServer:
         self._start(self._admit(transport, event))
 
     async def _admit(self, transport: DiameterTransport, event: CapabilitiesReceived) -> None:
-        visitor = peers.Visitor(
-            event.origin_host,
-            event.origin_realm,
-            event.product_name,
-            transport.remote,
-            transport.secured,
-            transport.token,
-            transport.certificate_names,
-        )
-        try:
-            outcome = await self._rows.run(
-                peers.admit, self._here, visitor, self.configuration.accept_unknown_peers, utc_now()
-            )
-        except Exception as error:
-            log.error("diameter.admission_failed", peer=event.origin_host, error=str(error))
-            outcome = peers.Refusal(ResultCode.UNABLE_TO_COMPLY, "the server cannot look its peers up")
-        if transport not in self._transports:
-            await self._leave(transport)
+        outcome = await self._admission.decide(transport, event)
+        if outcome is None:
             return
         if isinstance(outcome, peers.Refusal):
             log.warning(
@@ -354,7 +351,8 @@ class DiameterServer:
             )
             transport.handle(transport.peer.refuse(outcome.result_code, outcome.message, transport.now()))
             return
-        transport.labels |= {"admitted": True, _ANSWERS: outcome.answers}
+        self._unintroduced.discard(transport)
+        transport.labels[_ANSWERS] = outcome.answers
         transport.peer_key = event.origin_host.lower()
         transport.handle(transport.peer.accept(outcome.policy, transport.now()))
 

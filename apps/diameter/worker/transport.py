@@ -69,6 +69,9 @@ class DiameterTransport(asyncio.Protocol):
         self.peer: PeerConnection
         self.peer_key = ""
         """The peer's Origin-Host in small letters, once it is let in."""
+        self.is_admitted = False
+        """Let in: a row says that the peer's connection is this one."""
+        self.is_configured = False
         self.labels: dict[str, Any] = {}
 
     # --- asyncio ----------------------------------------------------------------------------------------------------

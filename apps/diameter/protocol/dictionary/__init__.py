@@ -10,7 +10,9 @@ from apps.diameter.protocol.dictionary import (
     ims_avps,
     location_avps,
     messaging_avps,
+    other_charging_avps,
     packet_switched_avps,
+    radius_avps,
     radius_vendor_avps,
 )
 
@@ -23,6 +25,8 @@ DEFINITIONS: tuple[AvpDefinition, ...] = (
     + ims_avps.DEFINITIONS
     + messaging_avps.DEFINITIONS
     + location_avps.DEFINITIONS
+    + radius_avps.DEFINITIONS
+    + other_charging_avps.DEFINITIONS
 )
 BY_KEY: dict[int, AvpDefinition] = {definition.key: definition for definition in DEFINITIONS}
 BY_NAME: dict[str, AvpDefinition] = {definition.name: definition for definition in DEFINITIONS}

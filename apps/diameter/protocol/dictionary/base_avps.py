@@ -54,7 +54,7 @@ MANDATORY = table(
         ("User-Name", 1, T.UTF8),
         ("Vendor-Id", 266, T.UNSIGNED32),
         ("Vendor-Specific-Application-Id", 260, T.GROUPED),
-        # RFC 7155, as gateways send them within PS-Information.
+        # RFC 7155, and named by grammars.
         ("Called-Station-Id", 30, T.UTF8),
         ("Filter-Id", 11, T.UTF8),
     )
