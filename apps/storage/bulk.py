@@ -14,6 +14,8 @@ from typing import Any
 from django.db import IntegrityError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from apps.storage.dialect import loads_text
+
 SQLITE_MAX_VARIABLES = 32_766
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0"})
 
@@ -42,7 +44,7 @@ def insert_rows(
     if not rows:
         return 0
     connection = connections[using]
-    if connection.vendor == "mysql":
+    if loads_text(connection):
         load_tab_separated(connection, table, columns, _tab_separated(rows).encode(), len(rows))
     else:
         insert_values(connection, table, columns, rows)

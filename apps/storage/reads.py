@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
 
+from apps.storage.dialect import quoted
 from apps.storage.upserts import select
 
 VALUES_A_QUERY = 5_000
@@ -18,11 +19,13 @@ INSTANTS_REMEMBERED = 50_000
 def select_in(sql: str, values: Collection[int] | Collection[str]) -> list[tuple[Any, ...]]:
     """The rows of ``sql`` for all ``values``, in ascending order of the portions that they are asked for in.
 
-    ``sql`` has ``IN ({values})`` where they go. Instants are read as text, ``CAST(at AS CHAR)``, and made
+    ``sql`` has ``IN ({values})`` where they go, and names that are words of SQL
+    too in backticks. Instants are read as text, ``CAST(at AS CHAR)``, and made
     instants by :func:`instant_read`: what the drivers make of them costs five times as much.
     """
     connection = connections[DEFAULT_DB_ALIAS]
     connection.ensure_connection()
+    sql = quoted(sql, connection)
     ordered = sorted(values)
     rows: list[tuple[Any, ...]] = []
     for first in range(0, len(ordered), VALUES_A_QUERY):

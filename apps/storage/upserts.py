@@ -13,6 +13,8 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from apps.storage.dialect import is_mysql, upsert_tail
+
 SQLITE_MAX_VARIABLES = 32_766
 
 
@@ -45,7 +47,7 @@ def select_many(
     connection: BaseDatabaseWrapper, queries: Sequence[tuple[str, Iterable[int | str]]]
 ) -> list[list[tuple[Any, ...]]]:
     """The rows of each query, as :func:`select` gives them; all in one round trip on MySQL, in their order."""
-    if connection.vendor != "mysql":
+    if not is_mysql(connection):
         return [select(connection, sql, values) for sql, values in queries]
     asked = []
     found: list[list[tuple[Any, ...]]] = [[] for _ in queries]
@@ -102,27 +104,18 @@ def upsert_few(
     rows: Sequence[Sequence[Any]],
     *,
     key: Sequence[str],
-    update: Sequence[str],
+    update: Sequence[str] = (),
     lower: Sequence[str] = (),
+    add: Sequence[str] = (),
     forms: str = "",
     script: Script | None = None,
 ) -> None:
     """Insert the rows, or overwrite the columns ``update`` of those whose unique ``key`` is there already.
 
-    Columns in ``lower`` are overwritten by lower values only. ``forms`` and ``script`` as for :func:`insert_few`.
+    Columns in ``lower`` are overwritten by lower values only, and to those in ``add`` the new values are added.
+    ``forms`` and ``script`` as for :func:`insert_few`.
     """
-    if connection.vendor == "mysql":
-        changes = ", ".join(
-            [f"{name} = VALUES({name})" for name in update]
-            + [f"{name} = LEAST({name}, VALUES({name}))" for name in lower]
-        )
-        tail = f" ON DUPLICATE KEY UPDATE {changes}"
-    else:
-        changes = ", ".join(
-            [f"{name} = excluded.{name}" for name in update]
-            + [f"{name} = MIN({name}, excluded.{name})" for name in lower]
-        )
-        tail = f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes}"
+    tail = upsert_tail(key, update=update, lower=lower, add=add, connection=connection)
     _execute(connection, table, columns, rows, tail, forms, script)
 
 
@@ -141,7 +134,7 @@ def update_few(
     """
     if not rows or not columns:
         return
-    if connection.vendor == "mysql":
+    if is_mysql(connection):
         ids = ",".join([f"{row[0]:d}" for row in rows])
         sets = ",".join(
             [f"{name}={_value_of_id(ids, rows, place)}" for place, name in enumerate(columns, start=1)]
@@ -165,15 +158,24 @@ def update_few(
         )
 
 
-def value_of_id(values: Sequence[tuple[int, int]]) -> str:
-    """An integer expression for MySQL: what goes with the row's id in ``values`` (id, value), ids rising.
-
-    INTERVAL searches by halves; CASE compares one after the other, and a join with a list of rows reads that first.
-    """
-    return _value_of_id(",".join([f"{row_id:d}" for row_id, _ in values]), values, 1)
+def change_rows(
+    connection: BaseDatabaseWrapper, table: str, change: str, values: Sequence[tuple[int, int]]
+) -> None:
+    """Change the rows of ``values`` (id, integer; ids rise) with one statement; ``{value}`` in ``change`` is theirs."""
+    if not values:
+        return
+    ids = ",".join([f"{row_id:d}" for row_id, _ in values])
+    if is_mysql(connection):
+        changes = change.replace("{value}", _value_of_id(ids, values, 1))
+        run(connection, f"UPDATE {table} SET {changes} WHERE id IN ({ids})")
+        return
+    changes = change.replace("{value}", "new.column2")
+    rows = ",".join([f"({row_id:d},{value:d})" for row_id, value in values])
+    run(connection, f"UPDATE {table} SET {changes} FROM (VALUES {rows}) new WHERE {table}.id = new.column1")
 
 
 def _value_of_id(ids: str, rows: Sequence[tuple[int, ...]], place: int) -> str:
+    # INTERVAL searches by halves; CASE compares one after the other, and a join with a list of rows reads that first.
     # ELT gives text, and arithmetic with text is that of floats.
     return f"CAST(ELT(INTERVAL(id,{ids}),{','.join([f'{row[place]:d}' for row in rows])}) AS SIGNED)"
 
@@ -194,7 +196,7 @@ def update_rows(
     if not rows:
         return 0
     driver = connection.connection
-    if connection.vendor == "mysql":
+    if is_mysql(connection):
         listed = [literal_rows(connection, [row])[1:-1] for row in rows]
         listed[0] = b",".join(
             b"%b AS %b" % (literal_rows(connection, [[value]])[1:-1], name.encode())
@@ -230,7 +232,7 @@ def _execute(
     if not rows:
         return
     head = f"INSERT INTO {table} ({', '.join(columns)}) VALUES "
-    if connection.vendor == "mysql":
+    if is_mysql(connection):
         if forms:
             statement = head + formed_rows(connection, rows, forms) + tail
             if script is None:
@@ -256,7 +258,7 @@ def select(connection: BaseDatabaseWrapper, sql: str, values: Iterable[int | str
     listed = list(values)
     if not listed:
         return []
-    if connection.vendor == "mysql":
+    if is_mysql(connection):
         return run(connection, _with_literals(connection, sql, listed))
     times = sql.count("{values}")
     return run(connection, sql.replace("{values}", ",".join("?" * len(listed))), listed * times)
@@ -275,7 +277,7 @@ def run(
     """
     driver = connection.connection
     with connection.wrap_database_errors:
-        if connection.vendor == "mysql":
+        if is_mysql(connection):
             driver.query(sql if isinstance(sql, bytes) else sql.encode())
             return _fetched(driver)
         with closing(driver.cursor()) as cursor:
@@ -343,14 +345,6 @@ def _template(forms: str) -> tuple[str, tuple[int, ...], tuple[int, ...]]:
         tuple(index for index, form in enumerate(forms) if form == "t"),
         tuple(index for index, form in enumerate(forms) if form in "no"),
     )
-
-
-def by_index(connection: BaseDatabaseWrapper, name: str) -> str:
-    """Words after a table's name: find the rows of a locking read by this index, and lock no others.
-
-    MySQL reads the whole of a small table instead, waits there for rows that it does not want, and deadlocks.
-    """
-    return f" FORCE INDEX ({name})" if connection.vendor == "mysql" else ""
 
 
 def marks(values: Sequence[Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,8 @@ from django.db import connection
 from apps.charging.models import AllowanceCounter
 from apps.mediation.models import Cdr, CdrFile
 from apps.mediation.services import batches
-from apps.mediation.services.file_lock import file_lock
 from apps.mediation.services.load_file import Outcome
+from apps.storage.dialect import lock_name, named_lock
 from tests.mediation.loaders import finish, start
 from tests.mediation.samples import MINUTE_MICROS, cdr, header, load, make_operator, new_file, stream
 
@@ -123,25 +124,21 @@ def test_a_content_that_another_loader_has_in_hand_is_left_to_it_at_once():
     make_operator()
     content = stream([cdr(1)])
     path = new_file(content)
-    import hashlib
-
     other = connection.copy()
     try:
-        with other.cursor() as cursor, file_lock(hashlib.sha256(content).hexdigest()):
-            cursor.execute("SELECT IS_USED_LOCK(%s) IS NOT NULL", [_lock_name(content)])
+        with other.cursor() as cursor, named_lock(_lock(content)):
+            cursor.execute("SELECT IS_USED_LOCK(%s) IS NOT NULL", [lock_name(_lock(content))])
             assert cursor.fetchone()[0] == 1
         with other.cursor() as cursor:
-            cursor.execute("SELECT GET_LOCK(%s, 0)", [_lock_name(content)])
+            cursor.execute("SELECT GET_LOCK(%s, 0)", [lock_name(_lock(content))])
             assert load(content).outcome is Outcome.BUSY
             # A server that has much to do forgets a connection's locks some time after it was closed.
-            cursor.execute("SELECT RELEASE_LOCK(%s)", [_lock_name(content)])
+            cursor.execute("SELECT RELEASE_LOCK(%s)", [lock_name(_lock(content))])
         assert path.exists()
     finally:
         other.close()
     assert load(content).outcome is Outcome.LOADED
 
 
-def _lock_name(content: bytes) -> str:
-    import hashlib
-
-    return f"cdr:{connection.settings_dict['NAME']}"[:24] + ":" + hashlib.sha256(content).hexdigest()[:36]
+def _lock(content: bytes) -> str:
+    return f"cdr:{hashlib.sha256(content).hexdigest()}"

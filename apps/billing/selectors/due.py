@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db import connection
 from django.db.models import Max, QuerySet
 from django.db.models.functions import Coalesce
 
@@ -15,6 +14,7 @@ from apps.billing.selectors.among import among
 from apps.billing.selectors.sql import aware, read, text
 from apps.kernel.periods import Period
 from apps.mediation.models import CdrFile
+from apps.storage.dialect import for_update
 from apps.subscribers.selectors import in_portions
 
 
@@ -70,7 +70,7 @@ def due_accounts(
         rows = read(
             f"SELECT account_id, {text('billing_from')}, {text('billed_until')}, billed_sequence, billed_ledger_entry "
             f"FROM billing_billingaccount WHERE account_id IN ({among(portion).sql}) AND cycle_id = {cycle.pk:d} "
-            "ORDER BY account_id" + (f" {connection.ops.for_update_sql()}" if lock and _can_lock() else "")
+            "ORDER BY account_id" + (for_update() if lock else "")
         )
         state = {row[0]: row for row in rows}
         for account_id, number, tenant_id, mode, currency, overdraw, opened_at, closed_at in read(
@@ -97,11 +97,6 @@ def due_accounts(
                     )
                 )
     return found
-
-
-def _can_lock() -> bool:
-    """SQLite has one writer at a time anyway, and no such clause."""
-    return bool(connection.features.has_select_for_update)
 
 
 def ids_of(accounts: Sequence[DueAccount]) -> list[int]:

@@ -28,7 +28,7 @@ from apps.billing.models import BillCycle, Discount, OneOffCharge, RecurringChar
 from apps.billing.selectors.among import among
 from apps.billing.selectors.charged_online import charged_online
 from apps.billing.selectors.due import DueAccount, ids_of
-from apps.billing.selectors.sql import aware, instant, quoted, read, text
+from apps.billing.selectors.sql import aware, instant, read, text
 from apps.billing.selectors.unbilled_usage import unbilled_usage
 from apps.charging.models import DEFAULT_BALANCE, Balance
 from apps.kernel.errors import BssError, InvalidInput
@@ -178,11 +178,11 @@ def _read_subscriber_fees(
     payers = "FROM charging_payer p JOIN {assignment} x ON x.subscriber_id = p.subscriber_id JOIN {product} y"
     holding = (
         f"WHERE p.account_id IN ({among(currencies).sql}) AND y.monthly_fee_micros <> 0 "
-        f"AND x.start < {instant(until)} AND (x.{quoted('end')} IS NULL OR x.{quoted('end')} > {instant(since)}) "
+        f"AND x.start < {instant(until)} AND (x.`end` IS NULL OR x.`end` > {instant(since)}) "
         "ORDER BY p.subscriber_id, x.start, x.id"
     )
     fields = "p.account_id, y.currency, p.subscriber_id, y.name, y.monthly_fee_micros, " + ", ".join(
-        text(f"x.{quoted(name)}") for name in ("start", "end")
+        text(f"x.`{name}`") for name in ("start", "end")
     )
     plans = payers.format(assignment="subscribers_planassignment", product="rating_priceplan")
     for account_id, currency, subscriber_id, name, fee, start, end, expires in read(

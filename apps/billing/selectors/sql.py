@@ -9,13 +9,17 @@ from typing import Any
 from django.db import connection
 
 from apps.storage.bulk import database_instant
+from apps.storage.dialect import quoted
 
 
 def read(statement: str) -> list[tuple[Any, ...]]:
-    """All rows of a statement whose values are written into it: integers, and instants from :func:`instant`."""
+    """All rows of a statement whose values are written into it: integers, and instants from :func:`instant`.
+
+    Names that are words of SQL too stand in ``` `backticks` ```.
+    """
     with connection.cursor() as cursor:
         # No parameters, and so no reading of “%”.
-        cursor.execute(statement)
+        cursor.execute(quoted(statement))
         return list(cursor.fetchall())
 
 
@@ -42,13 +46,3 @@ def aware(moment: datetime | str | None) -> datetime | None:
 def text(column: str) -> str:
     """A column of instants as text, which :func:`aware` reads faster than the drivers do."""
     return f"CAST({column} AS CHAR)"
-
-
-def whole(expression: str) -> str:
-    """A sum of integers as an integer (MySQL makes it a decimal)."""
-    return f"CAST({expression} AS SIGNED)" if connection.vendor == "mysql" else expression
-
-
-def quoted(name: str) -> str:
-    """A column's name that is a word of SQL too."""
-    return str(connection.ops.quote_name(name))

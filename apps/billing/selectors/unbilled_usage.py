@@ -17,8 +17,9 @@ from django.db.models import Min
 from apps.billing.domain import UsageTotal
 from apps.billing.selectors.among import among
 from apps.billing.selectors.due import DueAccount
-from apps.billing.selectors.sql import instant, quoted, read, whole
+from apps.billing.selectors.sql import instant, read
 from apps.mediation.models import CdrFile
+from apps.storage.dialect import whole
 
 # Accounts that share their last bill's end and sequence are read together; fewer than these are read one for one.
 WORTH_A_QUERY = 20
@@ -119,6 +120,6 @@ def _earliest_start(after_sequence: int, sequence: int) -> datetime | None:
 
 def _read(source: str) -> list[UsageTotal]:
     """Rows in the order of UsageTotal's fields; plain tuples, for there are a million of them."""
-    sums = ", ".join(whole(f"SUM(c.{name})") for name in (quoted("usage"), "free_usage", "cost_micros"))
+    sums = ", ".join(whole(f"SUM(c.{name})") for name in ("`usage`", "free_usage", "cost_micros"))
     # MariaDB would sort all the groups; only those of an account need an order, and get it from the caller.
     return read(f"SELECT {_GROUPED_BY}, COUNT(*), {sums} {source} GROUP BY {_GROUPED_BY} ORDER BY NULL")  # type: ignore[return-value]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -21,6 +20,7 @@ from apps.billing.selectors.sql import instant_text
 from apps.charging.models import DEFAULT_BALANCE, Balance, LedgerEntry
 from apps.charging.services.ledger import Movement, post_movements
 from apps.storage.bulk import database_instant, insert_rows
+from apps.storage.dialect import joined, without_foreign_key_checks, zero_padded
 from apps.subscribers.selectors import in_portions
 
 LINES_AT_A_TIME = 20_000
@@ -296,9 +296,7 @@ def number_bills(sitting: Sitting, bills: Sequence[Billed], ids: Mapping[int, in
         prefix = f"{letter}{sitting.issued_on.year}-"
         series, _ = BillNumberSeries.objects.get_or_create(tenant_id=sitting.cycle.tenant_id, prefix=prefix)
         series = BillNumberSeries.objects.select_for_update().get(pk=series.pk)
-        padded = "LPAD({0}, 8, '0')" if connection.vendor == "mysql" else "SUBSTR('0000000' || ({0}), -8)"
-        joined = "CONCAT(%s, {0})" if connection.vendor == "mysql" else "%s || {0}"
-        number = joined.format(padded.format("id - %s"))
+        number = joined("%s", zero_padded("id - %s", digits=8))
         with connection.cursor() as cursor:
             for first, last in _without_gaps(numbered):
                 cursor.execute(
@@ -352,24 +350,11 @@ def _write_lines(bills: Sequence[Billed], names: Mapping[tuple[int, int], str], 
             number += 1
             charges.append(_charge_row(bill_id, number, charge))
     table = BillLine._meta.db_table
-    with _without_looking_up_bills():
+    # The bills of these lines have been written in this transaction.
+    with without_foreign_key_checks():
         for start in range(0, len(usage), LINES_AT_A_TIME):
             insert_rows(table, USAGE_COLUMNS, usage[start : start + LINES_AT_A_TIME])
         insert_rows(table, CHARGE_COLUMNS, charges)
-
-
-@contextmanager
-def _without_looking_up_bills() -> Iterator[None]:
-    """MySQL looks up the bill of every line; these have been written just before, in this transaction."""
-    if connection.vendor != "mysql":
-        yield
-        return
-    with connection.cursor() as cursor:
-        cursor.execute("SET SESSION foreign_key_checks = 0")
-        try:
-            yield
-        finally:
-            cursor.execute("SET SESSION foreign_key_checks = 1")
 
 
 def _charge_row(bill_id: int, number: int, charge: Charge) -> tuple[Any, ...]:

@@ -24,6 +24,7 @@ from apps.charging.services.lines import Directory
 from apps.charging.services.session_memory import SessionMemory
 from apps.charging.services.triggers import watch_batch
 from apps.rating.domain import Rater
+from apps.storage.dialect import commits_in_script
 
 # Thrice as fast as calling the class; the fields are given in their order.
 _new_state: Callable[[type[State], tuple[object, ...]], State] = tuple.__new__
@@ -55,7 +56,7 @@ def execute(
     """
     connection = connections[DEFAULT_DB_ALIAS]
     batch = _Batch(requests, now, directory, rater, memory, connection, turn, look_all_up)
-    if own_thread and connection.vendor == "mysql":
+    if own_thread and commits_in_script(connection):
         results = _run_and_commit(connection, batch)
     else:
         with transaction.atomic():

@@ -29,7 +29,8 @@ from apps.charging.services.rows import (
     session_of,
 )
 from apps.charging.services.session_memory import Mark, SessionMemory
-from apps.storage.upserts import by_index, select, select_many
+from apps.storage.dialect import by_index, for_update, quoted
+from apps.storage.upserts import select, select_many
 
 _ENQUIRIES = frozenset({Operation.CHECK_BALANCE, Operation.PRICE_ENQUIRY, Operation.MAX_USAGE})
 _ORDERS = frozenset({Operation.TOP_UP, Operation.ADJUST, Operation.TRANSFER})
@@ -75,7 +76,7 @@ class BatchReading:
         self.requests, self.now, self.look_all_up = requests, now, look_all_up
         self.directory, self.memory = directory, memory
         self.connection = connection
-        self.for_update = " FOR UPDATE" if connection.vendor == "mysql" else ""
+        self.for_update = for_update(connection)
         self.digests = [digest_of(request) for request in requests]
         self.keys = [
             session_key(request) if request.operation in _IN_SESSION else None for request in requests
@@ -161,10 +162,10 @@ class BatchReading:
                 # refer to one hold it for as long as their transaction lasts.
                 (self._balances_sql() + self.for_update, together),
                 # Behind the lock: whoever held it before may have closed or barred the account.
-                (self._dialect(_ACCOUNTS), together),
-                (self._dialect(_SESSION_MARKS), keys),
-                (self._dialect(_BARRED), subscriber_ids),
-                (self._dialect(_ANSWERS), self._perhaps_answered(whose)),
+                (quoted(_ACCOUNTS, self.connection), together),
+                (quoted(_SESSION_MARKS, self.connection), keys),
+                (quoted(_BARRED, self.connection), subscriber_ids),
+                (quoted(_ANSWERS, self.connection), self._perhaps_answered(whose)),
             ],
         )
         self._take_accounts(accounts)
@@ -307,14 +308,11 @@ class BatchReading:
             counters[CounterKey(*row[1:6])] = Counter(-row[0], row[6], row[7])
 
     def _select(self, sql: str, values: Iterable[int | str]) -> list[tuple[Any, ...]]:
-        return select(self.connection, self._dialect(sql), values)
+        return select(self.connection, quoted(sql, self.connection), values)
 
     def _balances_sql(self) -> str:
         index = by_index(self.connection, "balance_tag_once_an_account")
-        return self._dialect(_BALANCES).replace("{by_index}", index)
-
-    def _dialect(self, sql: str) -> str:
-        return sql if self.connection.vendor == "mysql" else sql.replace("`", '"')
+        return quoted(_BALANCES, self.connection).replace("{by_index}", index)
 
 
 def _numbers_of(request: OnlineRequest) -> list[Number]:

@@ -15,6 +15,7 @@ from apps.charging.domain.usage_book import CounterKey
 from apps.charging.services.failures import Failure, write_failures
 from apps.charging.services.rows import balance_figures, instant_text, meters_to_text
 from apps.charging.services.session_memory import Mark
+from apps.storage.dialect import commits_in_script, quoted, upsert_tail
 from apps.storage.upserts import Script, insert_few, marks, run, select, update_few, upsert_few
 
 
@@ -81,15 +82,11 @@ def _write_answers(connection: BaseDatabaseWrapper, writing: Writing, now: datet
     insert_few(
         connection,
         "charging_storedanswer",
-        (_quoted(connection, "key"), "answered_at", "answer"),
+        (quoted("`key`", connection), "answered_at", "answer"),
         [(key, moment, answer) for key, answer in writing.answers],
         "ppt",
         script,
     )
-
-
-def _quoted(connection: BaseDatabaseWrapper, name: str) -> str:
-    return str(connection.ops.quote_name(name))
 
 
 _BALANCE_COLUMNS = (
@@ -229,16 +226,7 @@ def _write_counters(connection: BaseDatabaseWrapper, writing: Writing) -> None:
     head = (
         f"INSERT INTO charging_allowancecounter ({', '.join(columns)}) VALUES {','.join([one] * len(rows))}"
     )
-    if connection.vendor == "mysql":
-        tail = (
-            " ON DUPLICATE KEY UPDATE used = used + VALUES(used), used_online = used_online + VALUES(used_online),"
-            " reserved = VALUES(reserved)"
-        )
-    else:
-        tail = (
-            f" ON CONFLICT ({', '.join(_COUNTER_KEY)}) DO UPDATE SET used = used + excluded.used,"
-            " used_online = used_online + excluded.used_online, reserved = excluded.reserved"
-        )
+    tail = upsert_tail(_COUNTER_KEY, update=("reserved",), add=("used", "used_online"), connection=connection)
     with connection.cursor() as cursor:
         cursor.execute(head + tail, [value for row in rows for value in row])
 
@@ -266,7 +254,7 @@ _SESSION_FORMS = "iptiiippppitiitip"
 
 
 def _write_sessions(connection: BaseDatabaseWrapper, writing: Writing, script: Script) -> None:
-    columns = ("id", _quoted(connection, "key"), *_SESSION_COLUMNS)
+    columns = ("id", quoted("`key`", connection), *_SESSION_COLUMNS)
     new: list[tuple[Any, ...]] = []
     known: list[tuple[Any, ...]] = []
     for key, session in writing.sessions.items():
@@ -338,7 +326,7 @@ def _write_reservations(connection: BaseDatabaseWrapper, writing: Writing, scrip
                 wanted.append((row_id, *holding, amount))
     if ended:
         delete = f"DELETE FROM charging_reservation WHERE session_id IN ({','.join(map(str, ended))})"
-        if connection.vendor == "mysql":
+        if commits_in_script(connection):
             script.add(delete)
         else:
             run(connection, delete)

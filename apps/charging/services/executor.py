@@ -27,6 +27,7 @@ from apps.charging.services.session_memory import SessionMemory
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError
 from apps.rating.selectors import current_tariff
+from apps.storage.dialect import has_one_writer
 from apps.storage.retry import Attempts, is_rolled_back, may_have_committed
 
 log = logging.getLogger(__name__)
@@ -164,8 +165,7 @@ class BatchExecutor:
         self.engine = Engine()
         self._clock = clock
         self.batch_size = batch_size or settings.CHARGING_BATCH_SIZE
-        # SQLite has one write lock: a second writer would only wait for the first.
-        self.writers = 1 if connection.vendor == "sqlite" else writers or settings.CHARGING_WRITERS
+        self.writers = 1 if has_one_writer() else writers or settings.CHARGING_WRITERS
         self._queue: deque[_Waiting] = deque()
         self._waiting_since = 0.0
         self._busy: set[str] = set()

@@ -7,14 +7,15 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db import IntegrityError, connection, transaction
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections, transaction
 
 from apps.charging.models import DEFAULT_BALANCE, Account, Balance, LedgerEntry
 from apps.charging.services.triggers import watch_movements
 from apps.kernel.errors import Conflict, InvalidInput
 from apps.storage.bulk import database_instant, insert_rows
+from apps.storage.dialect import greatest
 from apps.storage.reads import select_in
-from apps.storage.upserts import value_of_id
+from apps.storage.upserts import change_rows
 
 ROWS_A_STATEMENT = 20_000
 ENTRY_COLUMNS = ("balance_id", "at", "kind", "book", "amount_micros", "cause", "note")
@@ -131,18 +132,13 @@ def _raise_amounts(amounts: Mapping[int, int]) -> None:
     What has happened is booked, below zero if need be: such a movement raises the overdraft that it needs.
     """
     ordered = sorted(amounts.items())
-    mysql = connection.vendor == "mysql"
+    # The overdraft comes first because MySQL's assignments see the results of those before them.
+    overdraft = greatest("overdraft_micros", "reserved_micros - amount_micros - {value}")
+    change = f"overdraft_micros = {overdraft}, amount_micros = amount_micros + {{value}}"
     for first in range(0, len(ordered), BALANCES_A_STATEMENT):
-        portion = ordered[first : first + BALANCES_A_STATEMENT]
-        added = value_of_id(portion) if mysql else "new.column2"
-        # The overdraft comes first because MySQL's assignments see the results of those before them.
-        change = (
-            f"UPDATE charging_balance SET overdraft_micros = {'GREATEST' if mysql else 'MAX'}(overdraft_micros,"
-            f" reserved_micros - amount_micros - {added}), amount_micros = amount_micros + {added}"
+        change_rows(
+            connections[DEFAULT_DB_ALIAS],
+            "charging_balance",
+            change,
+            ordered[first : first + BALANCES_A_STATEMENT],
         )
-        with connection.cursor() as cursor:
-            if mysql:
-                cursor.execute(f"{change} WHERE id IN ({','.join([str(row_id) for row_id, _ in portion])})")
-            else:
-                rows = ",".join([f"({row_id:d},{amount:d})" for row_id, amount in portion])
-                cursor.execute(f"{change} FROM (VALUES {rows}) new WHERE charging_balance.id = new.column1")

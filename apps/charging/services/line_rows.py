@@ -9,13 +9,12 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db import connection
-
 from apps.charging.domain.usage_book import Line
 from apps.charging.models import Account
 from apps.charging.services.terms import Terms
 from apps.charging.services.usage import in_order, lines_of
 from apps.storage.bulk import database_instant
+from apps.storage.dialect import listed
 from apps.storage.reads import instant_read, select_in
 
 # MySQL cuts what it concatenates after this many octets, unless it is told otherwise.
@@ -56,9 +55,7 @@ def read_line_rows(subscriber_ids: Collection[int], first: datetime, last: datet
 
 
 def _assignments(column: str) -> str:
-    if connection.vendor == "mysql":
-        return f"GROUP_CONCAT(held.{column}, ';', held.start, ';', COALESCE(held.`end`, '') SEPARATOR '|')"
-    return f"group_concat(held.{column} || ';' || held.start || ';' || COALESCE(held.`end`, ''), '|')"
+    return listed([f"held.{column}", "held.start", "COALESCE(held.`end`, '')"], within=";", between="|")
 
 
 def lines_of_rows(rows: Iterable[LineRow], first: datetime, last: datetime, terms: Terms) -> dict[int, Line]:

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
 
 from django.conf import settings
-from django.db import connection
 
 from apps.charging.domain.state import World
 from apps.charging.domain.usage_book import Line
@@ -181,7 +180,7 @@ class Directory:
                 "SELECT resource.value, held.subscriber_id FROM subscribers_resource resource"
                 " JOIN subscribers_resourceassignment held ON held.resource_id = resource.id"
                 f" WHERE resource.kind = '{kind}' AND resource.value IN ({{values}}) AND held.start <= '{moment}'"
-                f" AND (held.{_quoted_end()} IS NULL OR held.{_quoted_end()} > '{moment}')",
+                f" AND (held.`end` IS NULL OR held.`end` > '{moment}')",
                 values,
             ):
                 found[Number(kind, value)] = subscriber_id
@@ -191,7 +190,3 @@ class Directory:
 def _portions(items: list[Item]) -> Iterator[list[Item]]:
     for first in range(0, len(items), _REFRESHED_AT_ONCE):
         yield items[first : first + _REFRESHED_AT_ONCE]
-
-
-def _quoted_end() -> str:
-    return str(connection.ops.quote_name("end"))

@@ -24,6 +24,7 @@ from apps.charging.services.ledger import Movement, post_movements
 from apps.charging.services.terms import Terms
 from apps.rating.models import Service
 from apps.storage.bulk import insert_rows
+from apps.storage.dialect import for_update
 from apps.storage.reads import select_in
 from apps.storage.upserts import update_few
 from apps.subscribers.selectors import bundle_periods, msisdn_holdings, plan_periods
@@ -148,7 +149,7 @@ def _start(period: Holding | PlanPeriod | BundlePeriod) -> datetime:
 
 def _payers(subscriber_ids: list[int], *, lock: bool) -> dict[int, int]:
     """The account that pays for each subscriber."""
-    locking = " FOR UPDATE" if lock and connection.vendor == "mysql" else ""
+    locking = for_update() if lock else ""
     return dict(
         select_in(
             "SELECT subscriber_id, account_id FROM charging_payer WHERE subscriber_id IN ({values})"

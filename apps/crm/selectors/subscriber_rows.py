@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from functools import cache
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -27,6 +27,7 @@ from apps.crm.domain.subscribers import (
 )
 from apps.crm.selectors.rows import instant_of_text, instant_or_none
 from apps.storage.bulk import database_instant
+from apps.storage.dialect import in_given_order, quoted
 from apps.storage.upserts import select, select_many
 
 BIGGEST_ID = 2**63 - 1
@@ -34,7 +35,62 @@ BIGGEST_ID = 2**63 - 1
 Rows = Sequence[tuple[Any, ...]]
 MSISDN, IMSI, HANDSET = "msisdn", "imsi", "handset"
 
-# Instants as text: what the drivers make of them costs more than reading the row.
+
+class _Person(NamedTuple):
+    """A subscriber with its tenant, customer, payer and cycle; what there may be none of is None."""
+
+    id: int
+    tenant_id: int
+    number: str
+    status: str
+    name: str
+    tenant: str
+    activated_at: str
+    suspended_at: str | None
+    terminated_at: str | None
+    customer_id: int
+    customer_number: str
+    customer_kind: str
+    customer_name: str
+    email: str
+    phone: str
+    tax_number: str
+    locale: str
+    street: str
+    address_line2: str
+    postcode: str
+    city: str
+    region: str
+    country: str
+    card_of: int | None
+    card_brand: str | None
+    card_last_four: str | None
+    card_expiry_month: int | None
+    card_expiry_year: int | None
+    card_holder: str | None
+    account_id: int | None
+    account_number: str | None
+    account_mode: str | None
+    currency: str | None
+    amount_micros: int | None
+    reserved_micros: int | None
+    cycle: int | None
+    next_cycle: int | None
+
+
+class _Held(NamedTuple):
+    """A number, plan or bundle that a subscriber holds; numbers without a time."""
+
+    subscriber_id: int
+    kind: str
+    id: int
+    code: str
+    name: str
+    start: str | None
+    end: str | None
+
+
+# In the order of _Person. Instants as text: what the drivers make of them costs more than reading the row.
 _PEOPLE = f"""
 SELECT {{in_order}} s.id, s.tenant_id, s.number, s.status, s.name, t.code,
  CAST(s.activated_at AS CHAR), CAST(s.suspended_at AS CHAR), CAST(s.terminated_at AS CHAR),
@@ -58,21 +114,21 @@ WHERE s.id IN ({{{{values}}}})
 _HELD = """
 SELECT {in_order} x.subscriber_id, r.kind, r.id, r.value, '', NULL, NULL
 FROM subscribers_resourceassignment x JOIN subscribers_resource r ON r.id = x.resource_id
-WHERE x.subscriber_id IN ({{values}}) AND x.start <= {{now}} AND (x.{end} IS NULL OR x.{end} > {{now}})
+WHERE x.subscriber_id IN ({{values}}) AND x.start <= {{now}} AND (x.`end` IS NULL OR x.`end` > {{now}})
 UNION ALL
-SELECT {in_order} x.subscriber_id, 'plan', v.id, v.code, v.name, CAST(x.start AS CHAR), CAST(x.{end} AS CHAR)
+SELECT {in_order} x.subscriber_id, 'plan', v.id, v.code, v.name, CAST(x.start AS CHAR), CAST(x.`end` AS CHAR)
 FROM subscribers_planassignment x JOIN rating_priceplan v ON v.id = x.price_plan_id
 WHERE x.subscriber_id IN ({{values}})
 UNION ALL
-SELECT {in_order} x.subscriber_id, 'bundle', v.id, v.code, v.name, CAST(x.start AS CHAR), CAST(x.{end} AS CHAR)
+SELECT {in_order} x.subscriber_id, 'bundle', v.id, v.code, v.name, CAST(x.start AS CHAR), CAST(x.`end` AS CHAR)
 FROM subscribers_bundleassignment x JOIN rating_bundle v ON v.id = x.bundle_id
-WHERE x.subscriber_id IN ({{values}}) AND x.start <= {{now}} AND (x.{end} IS NULL OR x.{end} > {{now}})
+WHERE x.subscriber_id IN ({{values}}) AND x.start <= {{now}} AND (x.`end` IS NULL OR x.`end` > {{now}})
 """
 _HOLDERS = """
 SELECT {in_order} r.value, r.tenant_id, x.subscriber_id
 FROM subscribers_resource r JOIN subscribers_resourceassignment x ON x.resource_id = r.id
 WHERE r.kind = 'msisdn' AND r.value IN ({{values}})
- AND x.start <= {{now}} AND (x.{end} IS NULL OR x.{end} > {{now}})
+ AND x.start <= {{now}} AND (x.`end` IS NULL OR x.`end` > {{now}})
 """
 
 
@@ -80,14 +136,19 @@ class SubscriberRows:
     """What the database holds of some subscribers at an instant; to look at it, it is not needed any more."""
 
     def __init__(self, people: Rows, held: Rows, now: datetime) -> None:
-        self._people, self._held, self._now = people, held, now
+        self._people = [_Person._make(row) for row in people]
+        self._held = [_Held._make(row) for row in held]
+        self._now = now
 
     def views(self) -> dict[int, tuple[int, SubscriberView]]:
         """By id: the tenant's id and the subscriber. Those that do not exist are absent."""
-        held: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
-        for row in self._held:
-            held[row[0]].append(row)
-        return {row[0]: (row[1], _view(row, held.get(row[0], ()), self._now)) for row in self._people}
+        held: dict[int, list[_Held]] = defaultdict(list)
+        for one in self._held:
+            held[one.subscriber_id].append(one)
+        return {
+            person.id: (person.tenant_id, _view(person, held.get(person.id, ()), self._now))
+            for person in self._people
+        }
 
 
 def subscriber_views(ids: Collection[int], now: datetime) -> dict[int, tuple[int, SubscriberView]]:
@@ -104,7 +165,7 @@ def subscriber_rows(ids: Collection[int], now: datetime) -> SubscriberRows:
     connection = _connection()
     people, held = select_many(
         connection,
-        [(_statement(connection.vendor, sql, now), wanted) for sql in (_PEOPLE, _HELD)],
+        [(_statement(sql, now), wanted) for sql in (_PEOPLE, _HELD)],
     )
     return SubscriberRows(people, held, now)
 
@@ -114,7 +175,7 @@ def holders_of(msisdns: Collection[str], now: datetime) -> dict[tuple[int, str],
     if not msisdns:
         return {}
     connection = _connection()
-    rows = select(connection, _statement(connection.vendor, _HOLDERS, now), list(msisdns))
+    rows = select(connection, _statement(_HOLDERS, now), list(msisdns))
     return {(tenant_id, value): subscriber_id for value, tenant_id, subscriber_id in rows}
 
 
@@ -124,64 +185,90 @@ def _connection() -> BaseDatabaseWrapper:
     return connection
 
 
-def _statement(vendor: str, sql: str, now: datetime) -> str:
-    return _in_dialect(vendor, sql).replace("{now}", f"'{database_instant(now)}'")
+def _statement(sql: str, now: datetime) -> str:
+    return _in_dialect(sql).replace("{now}", f"'{database_instant(now)}'")
 
 
 @cache
-def _in_dialect(vendor: str, sql: str) -> str:
+def _in_dialect(sql: str) -> str:
     """With the database's quotes, and for MySQL with the order in which it is to join.
 
     With statistics of tables that have just grown it begins at the tenant, and reads all of its subscribers.
     """
-    if vendor == "mysql":
-        return sql.format(in_order="STRAIGHT_JOIN", end="`end`")
-    return sql.format(in_order="", end='"end"')
+    return quoted(sql.format(in_order=in_given_order()))
 
 
-def _view(row: tuple[Any, ...], held: Iterable[tuple[Any, ...]], now: datetime) -> SubscriberView:
+def _view(person: _Person, held: Iterable[_Held], now: datetime) -> SubscriberView:
     numbers = {MSISDN: "", IMSI: "", HANDSET: ""}
     plans: list[PlanHeld] = []
     bundles: list[BundleHeld] = []
-    for _, kind, pk, code, name, starts, ends in held:
-        if kind == "plan":
-            start, end = instant_of_text(starts), instant_or_none(ends)
-            # One that was taken back before it began never held.
-            if end is None or end > start:
-                plans.append(PlanHeld(pk, code, name, start, end))
-        elif kind == "bundle":
-            bundles.append(BundleHeld(pk, code, name, instant_of_text(starts), instant_or_none(ends)))
-        else:
-            numbers[kind] = code
+    for one in held:
+        if one.kind in numbers:
+            numbers[one.kind] = one.code
+            continue
+        start, end = instant_of_text(one.start or ""), instant_or_none(one.end)
+        if one.kind == "bundle":
+            bundles.append(BundleHeld(one.id, one.code, one.name, start, end))
+        # A plan that was taken back before it began never held.
+        elif end is None or end > start:
+            plans.append(PlanHeld(one.id, one.code, one.name, start, end))
     current, following = _plans_at(plans, now)
     return SubscriberView(
-        row[0],
-        row[2],
-        row[3],
-        row[4],
-        row[5],
-        instant_of_text(row[6]),
-        instant_or_none(row[7]),
-        instant_or_none(row[8]),
-        row[9],
-        CustomerDetails(*row[10:17]),
-        Address(*row[17:23]),
-        # The token stays inside.
-        None if row[23] is None else Card("", row[24], row[25], row[26] or 0, row[27] or 0, row[28]),
+        person.id,
+        person.number,
+        person.status,
+        person.name,
+        person.tenant,
+        instant_of_text(person.activated_at),
+        instant_or_none(person.suspended_at),
+        instant_or_none(person.terminated_at),
+        person.customer_id,
+        CustomerDetails(
+            person.customer_number,
+            person.customer_kind,
+            person.customer_name,
+            person.email,
+            person.phone,
+            person.tax_number,
+            person.locale,
+        ),
+        Address(
+            person.street,
+            person.address_line2,
+            person.postcode,
+            person.city,
+            person.region,
+            person.country,
+        ),
+        _card(person),
         numbers[MSISDN],
         numbers[IMSI],
         numbers[HANDSET],
-        row[29] or 0,
-        row[30] or "",
-        row[31] or "",
-        row[32] or "",
-        row[33] or 0,
-        row[34] or 0,
-        row[35] or 0,
-        row[36] or 0,
+        person.account_id or 0,
+        person.account_number or "",
+        person.account_mode or "",
+        person.currency or "",
+        person.amount_micros or 0,
+        person.reserved_micros or 0,
+        person.cycle or 0,
+        person.next_cycle or 0,
         current,
         following,
         tuple(sorted(bundles, key=lambda bundle: (bundle.start, bundle.id))) if bundles else (),
+    )
+
+
+def _card(person: _Person) -> Card | None:
+    if person.card_of is None:
+        return None
+    return Card(
+        # The token stays inside.
+        "",
+        person.card_brand or "",
+        person.card_last_four or "",
+        person.card_expiry_month or 0,
+        person.card_expiry_year or 0,
+        person.card_holder or "",
     )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 
 from apps.insight.models import CollectorMark
+from apps.storage.upserts import upsert_few
 
 ROWS_A_STATEMENT = 500
 
@@ -29,23 +30,16 @@ def add_to_sums(
 
     Inside the caller's transaction, rows in the order of their keys.
     """
-    name = connection.ops.quote_name
-    columns = ", ".join(name(column) for column in (*key, *sums))
-    if connection.vendor == "mysql":
-        growth = ", ".join(f"{name(column)} = {name(column)} + VALUES({name(column)})" for column in sums)
-        tail = f"ON DUPLICATE KEY UPDATE {growth}"
-    else:
-        growth = ", ".join(f"{name(column)} = {name(column)} + excluded.{name(column)}" for column in sums)
-        tail = f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {growth}"
     rows = [
         [value.isoformat() if isinstance(value, date) else value for value in (*named, *amounts)]
         for named, amounts in sorted(added.items(), key=lambda item: str(item[0]))
     ]
-    with connection.cursor() as cursor:
-        for start in range(0, len(rows), ROWS_A_STATEMENT):
-            portion = rows[start : start + ROWS_A_STATEMENT]
-            marks = ", ".join([f"({', '.join(['%s'] * (len(key) + len(sums)))})"] * len(portion))
-            cursor.execute(
-                f"INSERT INTO {table} ({columns}) VALUES {marks} {tail}",
-                [value for row in portion for value in row],
-            )
+    for start in range(0, len(rows), ROWS_A_STATEMENT):
+        upsert_few(
+            connections[DEFAULT_DB_ALIAS],
+            table,
+            (*key, *sums),
+            rows[start : start + ROWS_A_STATEMENT],
+            key=key,
+            add=sums,
+        )

@@ -14,8 +14,8 @@ from apps.insight.domain.days import day_of_quarter
 from apps.insight.models import MoneyDay
 from apps.insight.selectors import ONLINE_USAGE
 from apps.insight.services.marks import add_to_sums, locked_mark, mark_of
-from apps.insight.services.sql import quarter_of, whole
 from apps.rating.models import Tenant
+from apps.storage.dialect import quarter_of, whole
 
 SOURCE = "ledger"
 ENTRIES_AT_ONCE = 200_000
@@ -66,7 +66,7 @@ def _count(after: int, upto: int) -> None:
 
 
 def _read(after: int, upto: int) -> list[tuple]:
-    quarter, name = quarter_of("e.at"), connection.ops.quote_name
+    quarter = quarter_of("e.at")
     from_file = "CASE WHEN e.cause LIKE 'cdr-file:%' THEN 1 ELSE 0 END"
     with connection.cursor() as cursor:
         # No parameters, and so no reading of “%”.
@@ -74,7 +74,7 @@ def _read(after: int, upto: int) -> list[tuple]:
             f"SELECT a.tenant_id, a.currency, e.kind, {from_file}, {quarter}, COUNT(*), "
             f"{whole('SUM(e.amount_micros)')} FROM charging_ledgerentry e "
             "JOIN charging_balance b ON b.id = e.balance_id JOIN charging_account a ON a.id = b.account_id "
-            f"WHERE e.id > {after:d} AND e.id <= {upto:d} AND b.{name('kind')} = 'monetary' "
+            f"WHERE e.id > {after:d} AND e.id <= {upto:d} AND b.kind = 'monetary' "
             f"GROUP BY a.tenant_id, a.currency, e.kind, {from_file}, {quarter}"
         )
         return list(cursor.fetchall())

@@ -13,9 +13,9 @@ from django.db.models import Count, Max, Min
 from apps.insight.domain.days import day_of_quarter
 from apps.insight.models import UsageDay
 from apps.insight.services.marks import add_to_sums, locked_mark, mark_of
-from apps.insight.services.sql import quarter_of, whole
 from apps.mediation.models import CdrFile, CdrFileDay
 from apps.rating.models import PricePlan
+from apps.storage.dialect import quarter_of, whole
 
 SOURCE = "usage"
 FILES_AT_ONCE = 500
@@ -97,9 +97,8 @@ def _read(file_ids: Collection[int]) -> list[tuple[int, ...]]:
         # Files from before their days were kept: once, the whole table.
         within = ""
     quarter = quarter_of("c.start")
-    name = connection.ops.quote_name
     sums = ", ".join(
-        whole(f"SUM(c.{name(column)})") for column in ("usage", "free_usage", "billed_usage", "cost_micros")
+        whole(f"SUM(c.{column})") for column in ("usage", "free_usage", "billed_usage", "cost_micros")
     )
     with connection.cursor() as cursor:
         cursor.execute(

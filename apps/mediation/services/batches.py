@@ -31,6 +31,7 @@ from apps.mediation.services.cdr_writer import (
     suspense_rows,
 )
 from apps.rating.domain import Rater, Tariff
+from apps.storage.dialect import loads_text
 
 CHUNK_RECORDS = 4_000
 # The first chunk's charging overlaps with nothing, so it is small; so are some after it, until enough is charged for
@@ -138,7 +139,7 @@ class Batch:
         self._day_costs: dict[tuple[int, int, int], int] = {}
         self._after_cdr = 0
         self._texts = StartTexts()
-        self._mysql = connection.vendor == "mysql"
+        self._as_text = loads_text(connections[DEFAULT_DB_ALIAS])
         # Hashes of the records of a dry run so far: a tenth of the memory of the ids themselves.
         self._seen: set[int] = set()
 
@@ -190,7 +191,7 @@ class Batch:
         for record in records:
             self.reasons[record.reason] += 1
         if not self.dry_run:
-            rows = suspense_rows(self._mysql, self.file_id, records, self.now_text, self._texts)
+            rows = suspense_rows(self._as_text, self.file_id, records, self.now_text, self._texts)
             writer.put(SUSPENSE_TABLE, SUSPENSE_COLUMNS, rows)
 
     def _without_known(self, chunk: list[CheckedRecord]) -> list[CheckedRecord]:
@@ -215,7 +216,7 @@ class Batch:
         self, writer: CdrWriter, chunk: list[CheckedRecord]
     ) -> tuple[list[Any], list[SuspendedRecordData]]:
         rate, rater, instant = self.book.rate, self.rater, datetime.fromtimestamp
-        file_id, mysql = self.file_id, self._mysql
+        file_id, as_text = self.file_id, self._as_text
         destinations, day_costs = self.destinations, self._day_costs
         # Records come in the order of their start, so that it, or at least the day, is often that of the one before.
         last = day = day_start = day_end = -1
@@ -255,7 +256,7 @@ class Batch:
             total += cost
             cost_key = (day, service_id, plan_id)
             day_costs[cost_key] = day_costs.get(cost_key, 0) + cost
-            if mysql:
+            if as_text:
                 texts = record_id + other_party
                 if "\\" in texts or not texts.isprintable():
                     record_id, other_party = escaped(record_id), escaped(other_party)

@@ -19,6 +19,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from apps.mediation.domain.checks import SuspendedRecordData
 from apps.storage.bulk import insert_values, lines_in_memory, load_from_memory
+from apps.storage.dialect import loads_text
 
 CDR_TABLE = "mediation_cdr"
 CDR_COLUMNS = (
@@ -83,9 +84,9 @@ class CdrWriter:
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection = connection
-        self._mysql = connection.vendor == "mysql"
+        self._as_text = loads_text(connection)
         self._queue: Queue[tuple[str, Sequence[str], Any, int] | None] = Queue(
-            AHEAD_MYSQL if self._mysql else AHEAD_SQLITE
+            AHEAD_MYSQL if self._as_text else AHEAD_SQLITE
         )
         self._error: BaseException | None = None
         self._thread = Thread(target=self._work, name="cdr-writer", daemon=True)
@@ -93,7 +94,7 @@ class CdrWriter:
 
     def __enter__(self) -> CdrWriter:
         self.connection.ensure_connection()
-        sys.setswitchinterval(SWITCH_MYSQL_S if self._mysql else SWITCH_SQLITE_S)
+        sys.setswitchinterval(SWITCH_MYSQL_S if self._as_text else SWITCH_SQLITE_S)
         self._thread.start()
         return self
 
@@ -109,7 +110,7 @@ class CdrWriter:
         """Hand over rows: lists of values, or on MySQL lines of tab-separated text with ``raw`` in hexadecimal."""
         self._raise()
         # The text is made here: the thread has to wait for the interpreter, and the database for the thread.
-        stored = lines_in_memory(("\n".join(rows) + "\n").encode()) if self._mysql else rows
+        stored = lines_in_memory(("\n".join(rows) + "\n").encode()) if self._as_text else rows
         self._queue.put((table, columns, stored, len(rows)))
 
     def wait(self) -> None:
@@ -131,13 +132,13 @@ class CdrWriter:
             except BaseException as error:
                 self._error = error
             finally:
-                if self._mysql:
+                if self._as_text:
                     os.close(rows)
             self._queue.task_done()
         self._queue.task_done()
 
     def _store(self, table: str, columns: Sequence[str], rows: Any, count: int) -> None:
-        if self._mysql:
+        if self._as_text:
             load_from_memory(self.connection, table, columns, rows, count, binary_columns=("raw",))
         else:
             insert_values(self.connection, table, columns, rows)
@@ -149,7 +150,7 @@ def escaped(text: str) -> str:
 
 
 def suspense_rows(
-    mysql: bool, file_id: int, records: Sequence[SuspendedRecordData], created_at: str, texts: StartTexts
+    as_text: bool, file_id: int, records: Sequence[SuspendedRecordData], created_at: str, texts: StartTexts
 ) -> list[Any]:
     """Rows of SUSPENSE_COLUMNS for :meth:`CdrWriter.put`."""
     rows: list[Any] = []
@@ -160,7 +161,7 @@ def suspense_rows(
             *(record.record_id, record.service_code, record.msisdn, record.other_party, start, record.usage),
             *("{}", "open", 0, created_at, ""),
         ]
-        if mysql:
+        if as_text:
             values[3] = record.raw.hex()
             rows.append("\t".join("\\N" if value is None else escaped(str(value)) for value in values))
         else:

@@ -32,12 +32,12 @@ from apps.mediation.services.batches import (
 from apps.mediation.services.cdr_writer import instant_of
 from apps.mediation.services.file_contents import FileContents, NothingReadable, without_garbage_collection
 from apps.mediation.services.file_folder import FileState, content_hash, move_file, state_of
-from apps.mediation.services.file_lock import file_lock
 from apps.mediation.services.read_file import read_contents, reading_of
 from apps.mediation.services.sources import FileReading
 from apps.mediation.services.steps import OnStep, no_steps
 from apps.rating.selectors import current_tariff
 from apps.storage.bulk import database_instant
+from apps.storage.dialect import named_lock
 from apps.storage.retry import DEADLOCKS, is_rolled_back, retrying
 
 
@@ -116,7 +116,8 @@ class _FileLoad:
         self.on_step("hashed", 0, self.state.size)
         if self.dry_run:
             return self._load()
-        with file_lock(self.digest) as mine:
+        # The unique hash of a CdrFile keeps a file from being loaded twice; this lock spares a second loader the wait.
+        with named_lock(f"cdr:{self.digest}") as mine:
             if not mine:
                 return self._outcome(Outcome.BUSY, detail="another loader has it in hand")
             return self._load()

@@ -27,7 +27,8 @@ from apps.charging.services.executor import ChargingUnavailable, charge_all
 from apps.charging.services.rows import instant
 from apps.kernel.errors import InvalidInput
 from apps.storage.bulk import database_instant
-from apps.storage.upserts import by_index, select_many, update_rows
+from apps.storage.dialect import by_index, for_update
+from apps.storage.upserts import select_many, update_rows
 from apps.vouchers.domain.vouchers import (
     NO_FAILURES,
     Guard,
@@ -153,7 +154,7 @@ class _Group:
     def _read(self) -> list[list[tuple[Any, ...]]]:
         """Lock the accounts by their balances, in their order, then the vouchers; and read what decides."""
         database = connections[DEFAULT_DB_ALIAS]
-        locking = " FOR UPDATE" if database.vendor == "mysql" else ""
+        locking = for_update(database)
         balances = by_index(database, "balance_tag_once_an_account")
         vouchers = by_index(database, "voucher_pin_once_a_tenant")
         accounts = sorted(one.asked.account_id for one in self.wanted)

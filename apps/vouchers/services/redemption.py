@@ -25,8 +25,9 @@ from apps.charging.services.executor import charge_now
 from apps.charging.services.rows import instant
 from apps.kernel.errors import BssError, Conflict, InvalidInput, NotFound
 from apps.rating.models import Tenant
+from apps.storage.dialect import by_index, for_update
 from apps.storage.retry import retrying
-from apps.storage.upserts import by_index, select
+from apps.storage.upserts import select
 from apps.subscribers.selectors import msisdn_holdings
 from apps.subscribers.services.assignments import assign_bundle
 from apps.vouchers.domain.vouchers import (
@@ -418,7 +419,7 @@ def cause_of(request: OnlineRequest) -> str:
 def _select(sql: str, values: Sequence[int | str], *, lock: bool = False) -> list[Any]:
     """Past the ORM, which takes longer than the database for statements as small as these."""
     database = connections[DEFAULT_DB_ALIAS]
-    return select(database, sql + (" FOR UPDATE" if lock and database.vendor == "mysql" else ""), values)
+    return select(database, sql + (for_update(database) if lock else ""), values)
 
 
 def redemption_of(voucher: FoundVoucher, *, replayed: bool = False) -> Redemption:
