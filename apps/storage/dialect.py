@@ -1,4 +1,7 @@
-"""What MySQL and SQLite write differently, or only one of them can do; nothing else asks which database it is."""
+"""What MySQL and SQLite write differently, or only one of them can do; nothing else asks which database it is.
+
+Names that are words of SQL too stand in backticks: both databases read those.
+"""
 
 from __future__ import annotations
 
@@ -89,11 +92,6 @@ def without_foreign_key_checks() -> Iterator[None]:
 
 
 # --- Statements and expressions ---
-
-
-def quoted(sql: str, connection: BaseDatabaseWrapper | None = None) -> str:
-    """SQL written with MySQL's quotes for names, ```end```, in the database's own."""
-    return sql if is_mysql(connection) else sql.replace("`", '"')
 
 
 def in_given_order() -> str:

@@ -9,7 +9,6 @@ from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from apps.storage.dialect import quoted
 from apps.storage.upserts import select
 
 VALUES_A_QUERY = 5_000
@@ -25,7 +24,6 @@ def select_in(sql: str, values: Collection[int] | Collection[str]) -> list[tuple
     """
     connection = connections[DEFAULT_DB_ALIAS]
     connection.ensure_connection()
-    sql = quoted(sql, connection)
     ordered = sorted(values)
     rows: list[tuple[Any, ...]] = []
     for first in range(0, len(ordered), VALUES_A_QUERY):

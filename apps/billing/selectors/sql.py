@@ -9,17 +9,16 @@ from typing import Any
 from django.db import connection
 
 from apps.storage.bulk import database_instant
-from apps.storage.dialect import quoted
 
 
 def read(statement: str) -> list[tuple[Any, ...]]:
     """All rows of a statement whose values are written into it: integers, and instants from :func:`instant`.
 
-    Names that are words of SQL too stand in ``` `backticks` ```.
+    Names that are words of SQL too stand in backticks.
     """
     with connection.cursor() as cursor:
         # No parameters, and so no reading of “%”.
-        cursor.execute(quoted(statement))
+        cursor.execute(statement)
         return list(cursor.fetchall())
 
 

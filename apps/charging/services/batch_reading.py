@@ -29,7 +29,7 @@ from apps.charging.services.rows import (
     session_of,
 )
 from apps.charging.services.session_memory import Mark, SessionMemory
-from apps.storage.dialect import by_index, for_update, quoted
+from apps.storage.dialect import by_index, for_update
 from apps.storage.upserts import select, select_many
 
 _ENQUIRIES = frozenset({Operation.CHECK_BALANCE, Operation.PRICE_ENQUIRY, Operation.MAX_USAGE})
@@ -162,10 +162,10 @@ class BatchReading:
                 # refer to one hold it for as long as their transaction lasts.
                 (self._balances_sql() + self.for_update, together),
                 # Behind the lock: whoever held it before may have closed or barred the account.
-                (quoted(_ACCOUNTS, self.connection), together),
-                (quoted(_SESSION_MARKS, self.connection), keys),
-                (quoted(_BARRED, self.connection), subscriber_ids),
-                (quoted(_ANSWERS, self.connection), self._perhaps_answered(whose)),
+                (_ACCOUNTS, together),
+                (_SESSION_MARKS, keys),
+                (_BARRED, subscriber_ids),
+                (_ANSWERS, self._perhaps_answered(whose)),
             ],
         )
         self._take_accounts(accounts)
@@ -308,11 +308,11 @@ class BatchReading:
             counters[CounterKey(*row[1:6])] = Counter(-row[0], row[6], row[7])
 
     def _select(self, sql: str, values: Iterable[int | str]) -> list[tuple[Any, ...]]:
-        return select(self.connection, quoted(sql, self.connection), values)
+        return select(self.connection, sql, values)
 
     def _balances_sql(self) -> str:
         index = by_index(self.connection, "balance_tag_once_an_account")
-        return quoted(_BALANCES, self.connection).replace("{by_index}", index)
+        return _BALANCES.replace("{by_index}", index)
 
 
 def _numbers_of(request: OnlineRequest) -> list[Number]:

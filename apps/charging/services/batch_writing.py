@@ -15,7 +15,7 @@ from apps.charging.domain.usage_book import CounterKey
 from apps.charging.services.failures import Failure, write_failures
 from apps.charging.services.rows import balance_figures, instant_text, meters_to_text
 from apps.charging.services.session_memory import Mark
-from apps.storage.dialect import commits_in_script, quoted, upsert_tail
+from apps.storage.dialect import commits_in_script, upsert_tail
 from apps.storage.upserts import Script, insert_few, marks, run, select, update_few, upsert_few
 
 
@@ -82,7 +82,7 @@ def _write_answers(connection: BaseDatabaseWrapper, writing: Writing, now: datet
     insert_few(
         connection,
         "charging_storedanswer",
-        (quoted("`key`", connection), "answered_at", "answer"),
+        ("`key`", "answered_at", "answer"),
         [(key, moment, answer) for key, answer in writing.answers],
         "ppt",
         script,
@@ -254,7 +254,7 @@ _SESSION_FORMS = "iptiiippppitiitip"
 
 
 def _write_sessions(connection: BaseDatabaseWrapper, writing: Writing, script: Script) -> None:
-    columns = ("id", quoted("`key`", connection), *_SESSION_COLUMNS)
+    columns = ("id", "`key`", *_SESSION_COLUMNS)
     new: list[tuple[Any, ...]] = []
     known: list[tuple[Any, ...]] = []
     for key, session in writing.sessions.items():

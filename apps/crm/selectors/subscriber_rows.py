@@ -27,7 +27,7 @@ from apps.crm.domain.subscribers import (
 )
 from apps.crm.selectors.rows import instant_of_text, instant_or_none
 from apps.storage.bulk import database_instant
-from apps.storage.dialect import in_given_order, quoted
+from apps.storage.dialect import in_given_order
 from apps.storage.upserts import select, select_many
 
 BIGGEST_ID = 2**63 - 1
@@ -191,11 +191,11 @@ def _statement(sql: str, now: datetime) -> str:
 
 @cache
 def _in_dialect(sql: str) -> str:
-    """With the database's quotes, and for MySQL with the order in which it is to join.
+    """For MySQL with the order in which it is to join.
 
     With statistics of tables that have just grown it begins at the tenant, and reads all of its subscribers.
     """
-    return quoted(sql.format(in_order=in_given_order()))
+    return sql.format(in_order=in_given_order())
 
 
 def _view(person: _Person, held: Iterable[_Held], now: datetime) -> SubscriberView:

@@ -21,7 +21,7 @@ SOURCE = "usage"
 FILES_AT_ONCE = 500
 RECORDS_AT_ONCE = 500_000
 KEY = ("tenant_id", "day", "service_id", "price_plan_id")
-SUMS = ("records", "usage", "free_usage", "billed_usage", "revenue_micros")
+SUMS = ("records", "`usage`", "free_usage", "billed_usage", "revenue_micros")
 
 Added = dict[tuple[object, ...], Sequence[int]]
 
