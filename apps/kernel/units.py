@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 from fractions import Fraction
+from functools import lru_cache
 
 from apps.kernel.errors import InvalidInput
 
@@ -13,12 +14,50 @@ SECONDS_PER_DAY = 86_400
 
 
 class TypeOfRecord(StrEnum):
-    """What a usage figure counts (CGRateS ``ToR``): seconds, octets, messages, or anything else."""
+    """Types of record (CGRateS ``ToR``) that the platform knows; operators add others as they like.
+
+    Voice counts seconds and moves with the clock, data counts octets. All others count messages or events.
+    """
 
     VOICE = "voice"
     DATA = "data"
     SMS = "sms"
+    MMS = "mms"
     GENERIC = "generic"
+
+
+MAX_TYPE_OF_RECORD = 32
+_TYPE_NAME = re.compile(rf"[a-z0-9][a-z0-9_.-]{{0,{MAX_TYPE_OF_RECORD - 1}}}", re.ASCII)
+_UNITS: dict[str, str] = {
+    TypeOfRecord.VOICE: "seconds",
+    TypeOfRecord.DATA: "octets",
+    TypeOfRecord.SMS: "messages",
+    TypeOfRecord.MMS: "messages",
+}
+
+
+def type_of_record(text: str) -> str:
+    """The name of a type of record as the platform writes it: ``*VOICE`` of CGRateS is ``voice``.
+
+    Raises InvalidInput for what is no name.
+    """
+    name = text.strip().lower().removeprefix("*")
+    if not is_type_of_record(name):
+        raise InvalidInput(
+            f"“{text[:MAX_TYPE_OF_RECORD]}” is not a type of record; write it like voice or mms"
+        )
+    return name
+
+
+@lru_cache(maxsize=1_000)
+def is_type_of_record(name: str) -> bool:
+    """Whether this is the name of a type of record as :func:`type_of_record` writes it. Money is none."""
+    return name != "monetary" and _TYPE_NAME.fullmatch(name) is not None
+
+
+def unit_of(name: str) -> str:
+    """What usage of a type of record is counted in: ``seconds``, ``octets``, ``messages`` or ``events``."""
+    return _UNITS.get(name, "events")
 
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)

@@ -79,7 +79,6 @@ SPECTACULAR_SETTINGS = {
         "ResourceKind": _CHOICES + "RESOURCE_KIND",
         "SuspenseState": _CHOICES + "SUSPENSE_STATE",
         "UsageUnit": _CHOICES + "USAGE_UNIT",
-        "TypeOfRecord": _CHOICES + "TYPE_OF_RECORD",
         "AllowanceOrigin": _CHOICES + "ALLOWANCE_ORIGIN",
         "VoucherStatus": _CHOICES + "VOUCHER_STATUS",
         "VoucherHandover": _CHOICES + "VOUCHER_HANDOVER",

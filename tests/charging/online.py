@@ -61,7 +61,7 @@ SERVICES = {
     "voice": ServiceInfo(1, "call", "voice"),
     "sms": ServiceInfo(2, "sms", "sms"),
     "data": ServiceInfo(3, "data", "data"),
-    "mms": ServiceInfo(4, "mms", "generic"),
+    "mms": ServiceInfo(4, "mms", "mms"),
 }
 DESTINATIONS = (
     Destination("DE", ("49",)),

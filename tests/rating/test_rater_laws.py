@@ -75,7 +75,7 @@ def sources(draw: Any, strategies: tuple[str, ...] = ("", "*free", "*disconnect"
 @st.composite
 def sessions(draw: Any, longest: int = 10_000) -> Usage:
     start = draw(st.sampled_from(DAYS)) + timedelta(seconds=draw(st.integers(0, 2 * 86_400)))
-    tor = draw(st.sampled_from(["voice", "voice", "voice", "data", "generic"]))
+    tor = draw(st.sampled_from(["voice", "voice", "voice", "data", "mms", "fax_page"]))
     return Usage("default", "call", "alice", tor, "4930123", start, draw(st.integers(1, longest)))
 
 

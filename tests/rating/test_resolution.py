@@ -294,7 +294,8 @@ def test_a_reference_that_leads_nowhere_is_named_when_the_tariff_is_compiled() -
         {"amount": True},
         {"amount": 1 << 63},
         {"amount": 367 * 86_400},
-        {"tor": "fax"},
+        {"tor": "*voice"},
+        {"tor": "Voice"},
         {"start": datetime(2026, 1, 5, 12)},  # noqa: DTZ001
         {"start": datetime(1969, 12, 31, tzinfo=UTC)},
         {"start": datetime(9999, 12, 31, tzinfo=UTC)},

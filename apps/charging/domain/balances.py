@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -17,7 +18,7 @@ from zoneinfo import ZoneInfo
 from apps.charging.domain.usage_book import CounterKey, Grant
 from apps.kernel.errors import InvalidInput
 from apps.kernel.periods import local_instant
-from apps.kernel.units import SECONDS_PER_DAY, TypeOfRecord, parse_usage_units
+from apps.kernel.units import SECONDS_PER_DAY, parse_usage_units
 from apps.rating.domain.source import ANY, Timing
 from apps.rating.domain.tariff import Tariff
 from apps.rating.domain.timings import applies_on
@@ -303,12 +304,12 @@ def balance_of_grant(
     )
 
 
+@lru_cache(maxsize=1_000)
 def kinds_for(type_of_record: str) -> frozenset[str]:
-    """The kinds of unit balance that may pay for a type of record."""
-    return _KINDS[type_of_record]
+    """The kinds of unit balance that may pay for a type of record: those of its name, and generic ones."""
+    return frozenset({type_of_record, BalanceKind.GENERIC.value})
 
 
-_KINDS = {tor.value: frozenset({tor.value, BalanceKind.GENERIC.value}) for tor in TypeOfRecord}
 _UNLIMITED_FIRST = 1_000
 MONEY = frozenset({BalanceKind.MONETARY.value})
 

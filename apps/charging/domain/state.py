@@ -65,10 +65,10 @@ class QuotaPolicy(NamedTuple):
 DEFAULT_POLICIES: Mapping[str, QuotaPolicy] = {
     "voice": QuotaPolicy(default_units=300),
     "data": QuotaPolicy(default_units=10 * 1024 * 1024),
-    "sms": QuotaPolicy(default_units=1),
-    "generic": QuotaPolicy(default_units=1),
 }
 """By type of record, for a price plan without a policy of its own."""
+ONE_EVENT = QuotaPolicy(default_units=1)
+"""The policy of all other types: they count messages or events."""
 
 
 class World(NamedTuple):
@@ -85,7 +85,7 @@ class World(NamedTuple):
 
     def policy(self, service: str, price_plan_id: int) -> QuotaPolicy:
         policy = self.policies.get((service, price_plan_id)) or self.policies.get((service, 0))
-        return policy or DEFAULT_POLICIES[self.services[service].type_of_record]
+        return policy or DEFAULT_POLICIES.get(self.services[service].type_of_record, ONE_EVENT)
 
 
 class State(NamedTuple):

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from apps.kernel.money import format_micros
+from apps.kernel.units import unit_of
 from apps.rating.domain.allowances import Allowance, Taken
 from apps.rating.domain.rater import Rater
 from apps.rating.domain.rates import DISCONNECT, EXACT, FREE, Rounding, settle
@@ -16,7 +17,6 @@ from apps.rating.domain.source import ANY
 from apps.rating.domain.usage import VOICE, RatedUsage, Usage
 from apps.rating.domain.walk import Segment
 
-_UNITS = {"voice": "s", "data": "octets", "sms": "messages", "generic": "events"}
 _CLOCK = "%Y-%m-%d %H:%M:%S"
 
 
@@ -187,7 +187,7 @@ def _exact(trail: Sequence[Segment]) -> str:
 def prose(explanation: Explanation, zone_name: str = "UTC") -> str:
     """The explanation in sentences, for an operator on the telephone with a customer."""
     usage, rated = explanation.usage, explanation.rated
-    unit = _UNITS.get(usage.tor, "units")
+    unit = "s" if usage.tor == VOICE else unit_of(usage.tor)
     begun = f" (units {explanation.position} onwards of its session)" if explanation.position else ""
     sentences = [
         f"{usage.amount} {unit} of {usage.tor} to {usage.destination or ANY}, begun {usage.start:{_CLOCK}} UTC"

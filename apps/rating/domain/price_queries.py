@@ -6,8 +6,9 @@ import json
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from apps.kernel.errors import BssError
+from apps.kernel.errors import BssError, InvalidInput
 from apps.kernel.money import format_micros
+from apps.kernel.units import type_of_record
 from apps.rating.domain.errors import INVALID_USAGE, RatingError
 from apps.rating.domain.explain import Line, price_lines
 from apps.rating.domain.rater import Rater
@@ -58,6 +59,10 @@ def read_query(line: str | bytes) -> PriceQuery:
         )
     texts = [_text(record, name, default) for name, default in _TEXTS.items()]
     tenant, category, subject, tor, destination = texts
+    try:
+        tor = type_of_record(tor)
+    except InvalidInput as error:
+        raise RatingError(error.message, code=INVALID_USAGE) from error
     usage = Usage(
         tenant, category, subject, tor, destination, _instant(record), _whole(record, "usage", None)
     )

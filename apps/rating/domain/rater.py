@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from math import floor
 
+from apps.kernel.units import TypeOfRecord
 from apps.rating.domain.allowances import UNLIMITED, Allowance, Taken, serves, take
 from apps.rating.domain.errors import (
     NO_RATING_PLAN,
@@ -30,7 +31,6 @@ from apps.rating.domain.tariff import Tariff
 from apps.rating.domain.usage import (
     LATEST_EPOCH,
     MAX_AMOUNT,
-    TYPES_OF_RECORD,
     VOICE,
     RatedUsage,
     Usage,
@@ -41,7 +41,7 @@ from apps.rating.domain.walk import Segment, Walk
 _MAX_REMEMBERED = 400_000
 FAST_VOICE_LIMIT_S = 86_400
 LAST_QUICK = datetime.fromtimestamp(LATEST_EPOCH - FAST_VOICE_LIMIT_S, UTC)
-_FAST_LIMIT = {tor: FAST_VOICE_LIMIT_S if tor == VOICE else MAX_AMOUNT for tor in TYPES_OF_RECORD}
+_FAST_LIMIT = {tor: FAST_VOICE_LIMIT_S if tor == VOICE else MAX_AMOUNT for tor in TypeOfRecord}
 # Thrice as fast as calling the class; the fields are given in order.
 _new_rated: Callable[[type[RatedUsage], tuple[object, ...]], RatedUsage] = tuple.__new__
 _new_taken: Callable[[type[Taken], tuple[object, ...]], Taken] = tuple.__new__

@@ -6,11 +6,10 @@ from datetime import UTC, datetime
 from math import floor
 from typing import NamedTuple
 
-from apps.kernel.units import TypeOfRecord
+from apps.kernel.units import TypeOfRecord, is_type_of_record
 from apps.rating.domain.errors import INVALID_USAGE, RatingError
 
 VOICE = TypeOfRecord.VOICE.value
-TYPES_OF_RECORD = frozenset(tor.value for tor in TypeOfRecord)
 # Limits on everything: a session of a year is a mistake, and amounts have to fit the databases' integers.
 MAX_VOICE_SESSION_S = 366 * 86_400
 MAX_AMOUNT = 1 << 62
@@ -57,9 +56,10 @@ def check_usage(usage: Usage, position: int, paid_from: int) -> int:
         type(tenant) is str and type(category) is str and type(subject) is str and type(destination) is str
     ):
         _refuse_texts(usage)
-    if tor not in TYPES_OF_RECORD:
+    if not isinstance(tor, str) or not is_type_of_record(tor):
         raise RatingError(
-            f"type of record “{tor}” is not one of voice, data, sms, generic", code=INVALID_USAGE
+            f"“{tor}” is not a type of record; write it in small letters, like voice, data, sms or mms",
+            code=INVALID_USAGE,
         )
     if not (
         type(amount) is int

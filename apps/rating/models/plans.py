@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from simple_history.models import HistoricalRecords
 
-from apps.kernel.units import TypeOfRecord
+from apps.kernel.units import MAX_TYPE_OF_RECORD, is_type_of_record
 from apps.rating.models.tenants import Tenant, code_validator, currency_validator
 
 UNLIMITED = -1
+
+
+def validate_type_of_record(name: str) -> None:
+    """Raise ValidationError unless ``name`` may be a type of record."""
+    if not is_type_of_record(name):
+        raise ValidationError("Use small letters, digits and _ . - (no spaces).")
 
 
 class Service(models.Model):
@@ -17,9 +24,10 @@ class Service(models.Model):
     code = models.CharField(max_length=32, unique=True, validators=[code_validator])
     name = models.CharField(max_length=80)
     type_of_record = models.CharField(
-        max_length=8,
-        choices=[(tor.value, tor.value) for tor in TypeOfRecord],
-        help_text="What its usage counts: seconds (voice), octets (data), messages (sms) or events (generic).",
+        max_length=MAX_TYPE_OF_RECORD,
+        validators=[validate_type_of_record],
+        help_text="What its usage counts: voice (seconds), data (octets), or a name of your own for messages or "
+        "events, such as sms, mms or generic.",
     )
     category = models.CharField(
         max_length=32,

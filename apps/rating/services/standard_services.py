@@ -11,7 +11,7 @@ STANDARD_SERVICES = (
     ("voice", "Voice", TypeOfRecord.VOICE, "call", 60, "min"),
     ("sms", "SMS", TypeOfRecord.SMS, "sms", 1, "SMS"),
     ("data", "Data", TypeOfRecord.DATA, "data", 1_048_576, "MB"),
-    ("mms", "MMS", TypeOfRecord.GENERIC, "mms", 1, "MMS"),
+    ("mms", "MMS", TypeOfRecord.MMS, "mms", 1, "MMS"),
 )
 
 

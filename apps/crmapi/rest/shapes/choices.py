@@ -16,7 +16,6 @@ RUN_STATE = ["running", "stopped", "completed", "failed"]
 NOTIFICATION_LEVEL = ["info", "warning", "error"]
 RESOURCE_KIND = ["msisdn", "imsi", "handset"]
 SUSPENSE_STATE = ["open", "recycled", "duplicate", "discarded"]
-TYPE_OF_RECORD = ["voice", "data", "sms", "generic"]
 ALLOWANCE_ORIGIN = ["plan", "bundle"]
 VOUCHER_STATUS = ["generated", "active", "blocked", "redeemed", "expired", "void"]
 VOUCHER_HANDOVER = ["shown", "passphrase", "recipient"]
@@ -27,5 +26,5 @@ ACTIVITY_STATUSES = {0: "pending", 99: "processing", 1: "completed", 2: "error"}
 ACTIVITY_TYPE = list(ACTIVITY_TYPES.values())
 ACTIVITY_STATUS = list(ACTIVITY_STATUSES.values())
 
-UNIT_OF = {"voice": "seconds", "data": "octets", "sms": "messages", "generic": "events"}
-USAGE_UNIT = list(UNIT_OF.values())
+# What kernel.units.unit_of gives.
+USAGE_UNIT = ["seconds", "octets", "messages", "events"]

@@ -7,7 +7,6 @@ from typing import Any
 from rest_framework import serializers
 
 from apps.crmapi.rest.fields import InstantField, MoneyField, Query
-from apps.crmapi.rest.shapes.choices import TYPE_OF_RECORD
 from apps.crmapi.rest.shapes.usage import CountOrUnlimited, UnitField
 
 UNLIMITED = -1
@@ -17,7 +16,9 @@ class ServiceShape(serializers.Serializer):
     id = serializers.IntegerField()
     code = serializers.CharField()
     name = serializers.CharField()
-    type_of_record = serializers.ChoiceField(TYPE_OF_RECORD)
+    type_of_record = serializers.CharField(
+        help_text="What usage counts: voice (seconds), data (octets), or another name for messages or events."
+    )
     unit = UnitField()
     unit_size = serializers.IntegerField(help_text="How many of `unit` one unit of sale has.")
     unit_label = serializers.CharField()

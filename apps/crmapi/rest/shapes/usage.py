@@ -17,8 +17,9 @@ from apps.crmapi.rest.fields import (
     StrictInteger,
     StrictText,
 )
-from apps.crmapi.rest.shapes.choices import ALLOWANCE_ORIGIN, UNIT_OF, USAGE_UNIT
+from apps.crmapi.rest.shapes.choices import ALLOWANCE_ORIGIN, USAGE_UNIT
 from apps.crmapi.rest.shapes.subscribers import MSISDN
+from apps.kernel.units import unit_of
 
 UNLIMITED = -1
 
@@ -30,7 +31,7 @@ class UnitField(serializers.ChoiceField):
         super().__init__(USAGE_UNIT, read_only=True, source="type_of_record", **options)
 
     def to_representation(self, value: str) -> str:
-        return UNIT_OF[value]
+        return unit_of(value)
 
 
 class UsageRecordShape(serializers.Serializer):
