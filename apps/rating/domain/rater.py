@@ -41,7 +41,9 @@ from apps.rating.domain.walk import Segment, Walk
 _MAX_REMEMBERED = 400_000
 FAST_VOICE_LIMIT_S = 86_400
 LAST_QUICK = datetime.fromtimestamp(LATEST_EPOCH - FAST_VOICE_LIMIT_S, UTC)
-_FAST_LIMIT = {tor: FAST_VOICE_LIMIT_S if tor == VOICE else MAX_AMOUNT for tor in TypeOfRecord}
+_FAST_LIMIT: dict[str, int] = {
+    tor.value: FAST_VOICE_LIMIT_S if tor == VOICE else MAX_AMOUNT for tor in TypeOfRecord
+}
 # Thrice as fast as calling the class; the fields are given in order.
 _new_rated: Callable[[type[RatedUsage], tuple[object, ...]], RatedUsage] = tuple.__new__
 _new_taken: Callable[[type[Taken], tuple[object, ...]], Taken] = tuple.__new__
