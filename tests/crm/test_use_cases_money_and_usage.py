@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import astuple, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,10 +10,11 @@ import pytest
 
 from apps.charging.models import Account, AllowanceCounter, LedgerEntry
 from apps.charging.services.executor import forget_directory
+from apps.crm.domain.accounts import BalanceOfAccount
 from apps.crm.domain.usage import PriceEnquiry
 from apps.crm.selectors.accounts import balances, get_account, get_balance, ledger, list_accounts
 from apps.crm.selectors.tenants import forget_tenants
-from apps.crm.selectors.usage import price_enquiry, subscriber_usage, usage_data, usage_page
+from apps.crm.selectors.usage import price_enquiry, subscriber_usage, usage_data
 from apps.crm.services.money import adjust_balance, subscriber_account, top_up
 from apps.kernel.errors import BssError, Conflict, InvalidInput, NotFound
 from apps.rating.selectors.tariffs import look_again
@@ -100,7 +101,9 @@ def test_an_account_shows_what_it_holds_and_its_ledger_adds_up(account):
     assert shown.balances[0].amount_micros == sum(row.amount_micros for row in ledger("default", account.pk))
     assert [row.kind for row in ledger("default", account.pk, start=NOW)] == ["top_up"]
     assert balances("default", account.pk) == list(shown.balances)
-    assert get_balance("default", shown.balances[0].id) == (shown.balances[0], account.pk)
+    assert get_balance("default", shown.balances[0].id) == BalanceOfAccount(
+        *astuple(shown.balances[0]), account.pk
+    )
     assert [row.number for row in list_accounts("default", mode="prepaid")] == [account.number]
     assert list(list_accounts("default", mode="postpaid")) == []
 
@@ -145,7 +148,8 @@ def test_usage_comes_oldest_first_of_three_months_and_of_the_line_asked_for(monk
     assert len(list(subscriber_usage("default", person.pk, now=NOW, start=old))) == 7
     assert list(subscriber_usage("default", person.pk, now=NOW, limit=3)) == found[:3]
     assert list(subscriber_usage("default", person.pk, now=NOW, service="sms")) == []
-    page = usage_page("default", person.pk, now=NOW, after=(found[1].start, found[1].id), limit=2)
+    after = (found[1].start, found[1].id)
+    page = list(subscriber_usage("default", person.pk, now=NOW, after=after, limit=2))
     assert page == found[2:4]
     with pytest.raises(InvalidInput):
         subscriber_usage("default", person.pk, now=NOW, service="fax")
@@ -158,7 +162,7 @@ def test_usage_of_the_same_second_is_neither_skipped_nor_repeated_between_pages(
     load(stream([cdr(1, record_id=f"same-{number}") for number in range(5)]))
     person = Subscriber.objects.get(number="S1")
     seen, after = [], None
-    while page := usage_page("default", person.pk, now=NOW, after=after, limit=2):
+    while page := list(subscriber_usage("default", person.pk, now=NOW, after=after, limit=2)):
         seen += [row.id for row in page]
         after = (page[-1].start, page[-1].id)
     assert len(seen) == len(set(seen)) == 5

@@ -1,4 +1,4 @@
-"""Who may do what: roles, permissions, and what each RPC needs. Both doors ask here; nothing is decided elsewhere."""
+"""Who may do what: roles and permissions. Every door asks here; nothing is decided elsewhere."""
 
 from __future__ import annotations
 
@@ -68,39 +68,6 @@ def _read_matrix(text: str) -> dict[str, frozenset[str]]:
 # Permission → the roles that have it.
 ROLES_WITH: Mapping[str, frozenset[str]] = _read_matrix(_MATRIX)
 PERMISSIONS = tuple(ROLES_WITH)
-
-# RPC of billing.CRMService → the permission that it needs. An RPC that is not here is refused to everybody.
-PERMISSION_OF_RPC: Mapping[str, str] = {
-    "GetSubscribers": "subscribers.list",
-    "GetSubscriber": "subscribers.read",
-    "CreateSubscriber": "subscribers.create",
-    "ModifySubscriber": "subscribers.modify",
-    "SuspendSubscriber": "subscribers.suspend",
-    "ReactivateSubscriber": "subscribers.reactivate",
-    "TerminateSubscriber": "subscribers.terminate",
-    "GetSubscriberUsage": "usage.read",
-    "GetUsageData": "usage.read",
-    "GetSubscriberBill": "bills.read",
-    "GetSubscriberBills": "bills.read",
-    "ExecuteBilling": "billing.execute",
-    "ExecuteBillCycle": "billing.execute_cycle",
-    "ReformatBill": "bills.reformat",
-    "GetStatistics": "statistics.read",
-    "GetRefData": "reference.read",
-    "GetAvailableResources": "resources.read",
-    "GetNotifications": "notifications.read",
-    "AckNotification": "notifications.acknowledge",
-    "SelectVouchers": "vouchers.read",
-    "SelectVoucher": "vouchers.read",
-    "UpdateVoucher": "vouchers.update",
-    "InsertVoucher": "vouchers.create",
-    "RedeemVoucher": "vouchers.redeem",
-    # The names of older clients.
-    "AddSubscriber": "subscribers.create",
-    "UpdateSubscriber": "subscribers.modify",
-    "GenerateBill": "billing.execute",
-    "TopUpVoucher": "vouchers.redeem",
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+DEFAULT_BALANCE = "*default"
+"""The tag of the balance that top-ups go to."""
+
 
 @dataclass(frozen=True, slots=True)
 class BalanceView:
@@ -23,6 +26,13 @@ class BalanceView:
     expires_at: datetime | None
     disabled: bool
     weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceOfAccount(BalanceView):
+    """A balance and the account that holds it."""
+
+    account_id: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,14 @@ class BillFile:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundBill:
+    """A bill with its lines, and its document where that was asked for."""
+
+    bill: BillView
+    file: BillFile | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ActivityView:
     """Something queued to be done (µBSS). Type 1 single billing, 2 full bill run, 3 prepaid rating;
     status 0 pending, 99 processing, 1 completed, 2 error."""
@@ -99,6 +107,29 @@ class ActivityView:
 
 
 @dataclass(frozen=True, slots=True)
+class RunView:
+    """How far a bill run is."""
+
+    run_id: int
+    state: str
+    chunks: int
+    chunks_done: int
+    chunks_failed: int
+    accounts: int
+    accounts_done: int
+    bills: int
+    total_micros: int
+    """Of the bills so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityWithRuns(ActivityView):
+    """An activity and the bill runs that it began."""
+
+    runs: tuple[RunView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class NotificationView:
     """News for operators; ``level`` is ``info``, ``warning`` or ``error``; 0 where it is about no activity or bill."""
 
@@ -110,6 +141,14 @@ class NotificationView:
     bill_id: int
     acknowledged_at: datetime | None
     acknowledged_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notifications:
+    """A page of news, and how many pieces nobody has acknowledged."""
+
+    notifications: tuple[NotificationView, ...]
+    unacknowledged: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,7 @@ class CycleView:
 class ReferenceData:
     """What front ends fill their choices from, for one tenant, as it was at ``read_at`` (at most 60 s ago)."""
 
+    tenant_id: int
     tenant: str
     tenant_name: str
     time_zone: str

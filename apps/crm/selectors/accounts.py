@@ -10,7 +10,7 @@ from django.db.models import QuerySet, Sum
 
 from apps.billing.models import Bill, Payment
 from apps.charging.models import DEFAULT_BALANCE, Account, Balance, LedgerEntry, Payer
-from apps.crm.domain.accounts import AccountView, BalanceView, LedgerEntryView
+from apps.crm.domain.accounts import AccountView, BalanceOfAccount, BalanceView, LedgerEntryView
 from apps.crm.selectors.rows import checked_choice, checked_not_negative, paged
 from apps.crm.selectors.tenants import tenant_of
 from apps.kernel.errors import InvalidInput, NotFound
@@ -67,13 +67,13 @@ def balances(tenant: str, account_id: int) -> list[BalanceView]:
     return _balances([account_id]).get(account_id, [])
 
 
-def get_balance(tenant: str, balance_id: int) -> tuple[BalanceView, int]:
+def get_balance(tenant: str, balance_id: int) -> BalanceOfAccount:
     """A balance and its account's id. Raises NotFound."""
     rows = Balance.objects.filter(pk=balance_id, account__tenant_id=tenant_of(tenant).id)
     row = rows.values_list("account_id", *_BALANCE).first()
     if row is None:
         raise NotFound(f"there is no balance {balance_id}", where="id")
-    return BalanceView(*row[1:]), row[0]
+    return BalanceOfAccount(*row[1:], row[0])
 
 
 def ledger(

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
+from apps.crm.domain.audit import CallView
 from apps.crm.models import ApiCall
+
+_COLUMNS = tuple(field.name for field in fields(CallView))
 
 
 def list_calls(
@@ -13,7 +18,7 @@ def list_calls(
     outcome: str = "",
     before_id: int = 0,
     limit: int = 100,
-) -> list[ApiCall]:
+) -> list[CallView]:
     """Calls of a tenant, newest first, those with ids below ``before_id``; each text narrows the list, in full."""
     wanted = {"subject": subject, "target": target, "outcome": outcome}
     found = ApiCall.objects.filter(
@@ -21,4 +26,4 @@ def list_calls(
     )
     if before_id:
         found = found.filter(pk__lt=before_id)
-    return list(found.order_by("-pk")[:limit])
+    return [CallView(*row) for row in found.order_by("-pk").values_list(*_COLUMNS)[:limit]]

@@ -12,14 +12,6 @@ from django.db.models import QuerySet, Sum
 from apps.billing.models import Bill, BillLine, Payment
 from apps.charging.models import Account, Payer
 from apps.crm.domain.bills import BillFile, BillLineView, BillView
-from apps.crm.selectors.news import (
-    get_activity,
-    get_suspended,
-    list_activities,
-    list_notifications,
-    list_suspense,
-    unacknowledged,
-)
 from apps.crm.selectors.rows import checked_choice, checked_not_negative, paged
 from apps.crm.selectors.subscribers import own_subscriber
 from apps.crm.selectors.tenants import tenant_of
@@ -28,19 +20,6 @@ from apps.invoicing.models import BillDocument
 from apps.invoicing.selectors.documents import current_document
 from apps.kernel.errors import Conflict, NotFound
 from apps.kernel.periods import month_period
-
-__all__ = [
-    "bill_file",
-    "get_activity",
-    "get_bill",
-    "get_suspended",
-    "list_activities",
-    "list_bills",
-    "list_notifications",
-    "list_suspense",
-    "subscriber_bill",
-    "unacknowledged",
-]
 
 
 def get_bill(tenant: str, bill_id: int, *, subscriber_id: int = 0) -> BillView:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 
 from django.db.models import Exists, OuterRef, QuerySet
 
-from apps.billing.models import Activity, Notification
-from apps.crm.domain.bills import ActivityView, NotificationView, SuspendedView
+from apps.billing.models import Activity, BillRun, Notification
+from apps.billing.selectors.runs import runs_progress
+from apps.crm.domain.bills import ActivityView, ActivityWithRuns, NotificationView, RunView, SuspendedView
 from apps.crm.selectors.rows import checked_choice, checked_limit, checked_not_negative
 from apps.crm.selectors.tenants import tenant_of
 from apps.kernel.errors import InvalidInput, NotFound
@@ -48,6 +50,30 @@ _SUSPENDED = (
     "attempts",
     "created_at",
 )
+
+
+def activity_with_runs(tenant: str, activity_id: int) -> ActivityWithRuns:
+    """An activity of one of the tenant's cycles, and how far the bill runs are that it began. Raises NotFound."""
+    found = get_activity(tenant, activity_id)
+    runs = BillRun.objects.filter(activity_id=activity_id, cycle__tenant_id=tenant_of(tenant).id)
+    progress = runs_progress(list(runs.order_by("pk").values_list("pk", flat=True)))
+    return ActivityWithRuns(
+        **asdict(found),
+        runs=tuple(
+            RunView(
+                run.run_id,
+                run.state,
+                run.chunks,
+                run.chunks_done,
+                run.chunks_failed,
+                run.accounts,
+                run.accounts_done,
+                run.bills,
+                run.total_micros,
+            )
+            for run in progress
+        ),
+    )
 
 
 def get_activity(tenant: str, activity_id: int) -> ActivityView:

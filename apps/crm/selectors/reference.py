@@ -213,6 +213,7 @@ def _read(owner: TenantInfo, now: datetime) -> ReferenceData:
     )
     currencies = {owner.currency, *(cycle.currency for cycle in cycles), *(plan.currency for plan in plans)}
     return ReferenceData(
+        owner.id,
         owner.code,
         owner.name,
         str(owner.zone),

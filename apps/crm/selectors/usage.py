@@ -11,7 +11,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 from apps.charging.models import AllowanceCounter, Payer
 from apps.crm.domain.usage import FreeUnits, ServiceUsage, UsageData, UsageRecord
 from apps.crm.selectors.prices import price_enquiry
-from apps.crm.selectors.rows import checked_limit, checked_not_negative, checked_service, paged
+from apps.crm.selectors.rows import checked_not_negative, checked_service, paged
 from apps.crm.selectors.subscribers import own_subscriber
 from apps.crm.selectors.tenants import TenantInfo, tenant_of
 from apps.kernel.errors import InvalidInput, NotFound
@@ -20,7 +20,7 @@ from apps.mediation.models import Cdr
 from apps.rating.models import BundleService, PricePlanService
 from apps.rating.models.plans import UNLIMITED
 
-__all__ = ["price_enquiry", "subscriber_usage", "usage_data", "usage_page"]
+__all__ = ["price_enquiry", "subscriber_usage", "usage_data"]
 
 MONTHS_OF_USAGE = 3
 YEARS = range(2000, 2101)
@@ -43,10 +43,12 @@ def subscriber_usage(
     start: datetime | None = None,
     end: datetime | None = None,
     service: str = "",
+    after: tuple[datetime, int] | None = None,
     limit: int = 0,
 ) -> Iterator[UsageRecord]:
     """Rated records of a subscriber, oldest first, those that start in ``[start, end)``; read a page at a time.
 
+    ``after``: only those after the (start, id) of the last record seen.
     Without ``start``: this month and the two before, in the tenant's time zone. Earlier ones are asked for by
     ``start``. Raises NotFound, InvalidInput (unknown service, end before start) at once.
     """
@@ -56,23 +58,8 @@ def subscriber_usage(
     def page(after: tuple[datetime, int] | None, count: int) -> list[UsageRecord]:
         return _page(asked, after, count)
 
-    return paged(page, None, lambda record: (record.start, record.id), limit)
-
-
-def usage_page(
-    tenant: str,
-    subscriber_id: int,
-    *,
-    now: datetime,
-    start: datetime | None = None,
-    end: datetime | None = None,
-    service: str = "",
-    after: tuple[datetime, int] | None = None,
-    limit: int = 100,
-) -> list[UsageRecord]:
-    """One page of the same, after the (start, id) of the last record seen; 1 to 1000 records."""
-    asked = _asked(tenant, subscriber_id, now, start, end, service)
-    return _page(asked, (as_utc(after[0]), after[1]) if after else None, checked_limit(limit))
+    begin = (as_utc(after[0]), after[1]) if after else None
+    return paged(page, begin, lambda record: (record.start, record.id), limit)
 
 
 def usage_data(tenant: str, subscriber_id: int, *, now: datetime, year: int = 0, month: int = 0) -> UsageData:

@@ -39,6 +39,14 @@ class IssuedToken:
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """How many tokens of a subscriber counted until now."""
+
+    subscriber_id: int
+    revoked: int
+
+
 @transaction.atomic
 def create_api_token(
     tenant: str,

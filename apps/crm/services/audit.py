@@ -8,13 +8,8 @@ from typing import NamedTuple
 
 from django.conf import settings
 
-from apps.crm.domain.access import ROLES_WITH, Caller
+from apps.crm.domain.access import Caller
 from apps.crm.models import ApiCall
-
-# Permissions that change nothing; calls under them are recorded only if API_AUDIT_READS says so.
-READING = frozenset(
-    permission for permission in ROLES_WITH if permission.endswith((".read", ".list", ".enquire"))
-)
 
 
 class Recorded(NamedTuple):

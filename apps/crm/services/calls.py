@@ -1,64 +1,57 @@
-"""A call that changes something: done once, recorded with who did it, in one transaction."""
+"""Calls of operations: a change happens once and is recorded with who did it, in one transaction."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from datetime import datetime
-from typing import NamedTuple
+from typing import TypeVar
 
+from django.conf import settings
 from django.db import DatabaseError
 
-from apps.crm.domain.access import Caller
+from apps.crm.domain.operations import Call, Kind, Operation
 from apps.crm.services.audit import Recorded, record_call, record_calls
 from apps.crm.services.idempotency import Answer, do_once
-from apps.kernel.errors import BssError
+from apps.kernel.errors import BssError, InvalidInput
 from apps.storage.retry import retrying
 
 log = logging.getLogger(__name__)
 
-
-class Call(NamedTuple):
-    """What is known of a call before it is done. ``operation`` is the RPC, or method and route."""
-
-    caller: Caller
-    door: str
-    operation: str
-    now: datetime
-    key: str = ""
-    request: bytes = b""
-    remote: str = ""
-    request_id: str = ""
+I = TypeVar("I")  # noqa: E741
+O = TypeVar("O")  # noqa: E741
 
 
-class Done(NamedTuple):
-    """What came of it; ``target`` names what it was about for the audit record ("subscriber 12")."""
+def read(operation: Operation[I, O], call: Call, asked: I) -> O:
+    """What a reading operation gives; it is recorded where API_AUDIT_READS says so."""
+    found = retrying(lambda: operation.do(call, asked), repeatable=True)
+    if settings.API_AUDIT_READS:
+        _record(call, "ok")
+    return found
 
-    answer: Answer
-    target: str = ""
 
-
-def perform(
-    call: Call, do: Callable[[], Done], keep: Callable[[Answer], Answer] | None = None
+def change(
+    operation: Operation[I, O], call: Call, take: Callable[[], I], write: Callable[[O], Answer]
 ) -> tuple[Answer, bool]:
-    """Do it, record it, keep its answer under the call's idempotency key; (answer, whether it is a repeat).
+    """The answer that ``write`` makes of a change, or the one kept from before; and whether it is a repeat.
 
-    The change, its audit record and the kept answer commit together. An error undoes all three and is then recorded
-    by itself; a transaction that lost a deadlock is begun again. ``keep``: see
-    :func:`apps.crm.services.idempotency.do_once`.
+    ``take`` reads what is asked; what is wrong with it is recorded as a refusal, too.
+
+    The change, its audit record and the kept answer commit together. An error undoes all three and is recorded
+    afterwards; a transaction that lost a deadlock begins again.
     """
-
-    def do_and_record() -> Answer:
-        done = do()
-        _record(call, "ok", target=done.target)
-        return done.answer
-
-    try:
-        answer, repeated = retrying(
-            lambda: do_once(
-                call.caller, call.key, call.operation, call.request, call.now, do_and_record, keep
-            )
+    if operation.needs_key and not call.key:
+        raise InvalidInput(
+            "name the request by an idempotency key, such as a UUID, so that a repeat is not carried out again",
+            code="idempotency_key_missing",
+            where="idempotency-key",
         )
+    try:
+        asked = take()
+        if operation.kind is Kind.ONCE:
+            found = operation.do(call, asked)
+            _record(call, "ok", target=operation.target(asked, found))
+            return write(found), operation.repeated is not None and operation.repeated(found)
+        answer, repeated = retrying(lambda: _in_one_transaction(operation, call, asked, write))
     except BssError as error:
         record_refusal(call, error)
         raise
@@ -67,13 +60,8 @@ def perform(
     return answer, repeated
 
 
-def record_done(call: Call, target: str = "") -> None:
-    """Write down what is not done through :func:`perform`: a change that sees to its own transaction, or a read."""
-    _record(call, "ok", target=target)
-
-
 def record_refusal(call: Call, error: BssError) -> None:
-    """Write down that the call was refused; a failure to write does not hide the refusal itself."""
+    """Record that the call was refused; a failure to write does not hide the refusal itself."""
     try:
         _record(call, error.code, detail=str(error))
     except DatabaseError:
@@ -81,8 +69,25 @@ def record_refusal(call: Call, error: BssError) -> None:
 
 
 def record_all_done(done: Iterable[tuple[Call, str]]) -> None:
-    """As :func:`record_done` for several calls with their targets, in the transaction in which they were done."""
+    """Record several changes, each with what it was about, in the transaction in which they were made."""
     record_calls(_recorded(call, "ok", target=target) for call, target in done)
+
+
+def _in_one_transaction(
+    operation: Operation[I, O], call: Call, asked: I, write: Callable[[O], Answer]
+) -> tuple[Answer, bool]:
+    found: list[O] = []
+
+    def do() -> Answer:
+        result = operation.do(call, asked)
+        found.append(result)
+        _record(call, "ok", target=operation.target(asked, result))
+        return write(result)
+
+    def keep(answer: Answer) -> Answer:
+        return answer if operation.kept is None else write(operation.kept(found[-1]))
+
+    return do_once(call.caller, call.key, call.operation, call.request, call.now, do, keep)
 
 
 def _record(call: Call, outcome: str, *, target: str = "", detail: str = "", repeated: bool = False) -> None:

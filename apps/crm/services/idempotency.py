@@ -42,7 +42,7 @@ def do_once(
     request: bytes,
     now: datetime,
     do: Callable[[], Answer],
-    keep: Callable[[Answer], Answer] | None = None,
+    keep: Callable[[Answer], Answer],
 ) -> tuple[Answer, bool]:
     """Do it and keep the answer, or give the answer kept from before: (answer, whether it is a repeat).
 
@@ -78,7 +78,7 @@ def do_once(
                 ) from None
             return Answer(kept.status, bytes(kept.body)), True
         answer = do()
-        row.status, row.body = keep(answer) if keep else answer
+        row.status, row.body = keep(answer)
         row.save(update_fields=["status", "body"])
         return answer, False
 

@@ -25,6 +25,13 @@ class RecycledRecords:
     reasons: Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """How many open records were given up."""
+
+    discarded: int
+
+
 @one_transaction
 def correct_suspended(
     tenant: str, record_id: int, corrections: Mapping[str, object], *, now: datetime

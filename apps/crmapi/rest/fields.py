@@ -119,6 +119,17 @@ class NumberOrNull(serializers.Field):
         return value or None
 
 
+@extend_schema_field({"type": ["string", "null"]})
+class TextOrNull(serializers.Field):
+    """A text in an answer, null where it is empty."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(read_only=True, **options)
+
+    def to_representation(self, value: str) -> str | None:
+        return value or None
+
+
 class RequestBody(serializers.Serializer):
     """A JSON object in which every name is known: a misspelt one is an error rather than left out.
 
@@ -192,4 +203,5 @@ __all__ = [
     "StrictBoolean",
     "StrictInteger",
     "StrictText",
+    "TextOrNull",
 ]

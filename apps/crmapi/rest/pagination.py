@@ -21,27 +21,25 @@ from apps.kernel.errors import InvalidInput
 MOST_A_PAGE = 200
 USUAL_PAGE = 50
 Position = tuple[Any, ...]
-# Before every id that there is, for lists whose newest items come first.
-NEWEST = (1 << 63) - 1
 
 
 def page_of(
     request: Request,
     name: str,
-    query: dict[str, Any],
+    limit: int,
+    cursor: str,
     *,
     fetch: Callable[[Any, int], Iterable[Any]],
     position: Callable[[Any], Position],
     first: Position,
     shown: Callable[[list[Any]], Any],
 ) -> Response:
-    """The page after ``query["cursor"]`` (or the first one) of the list ``name``.
+    """The page after ``cursor`` (or the first one, where it is empty) of the list ``name``.
 
     ``fetch(position, limit)`` reads up to so many items after a position; ``position`` is that of an item, and
     ``first`` the one before all items, whose values say which types a position has.
     """
-    limit = query["limit"]
-    begin = read_cursor(query["cursor"], name, first) if query["cursor"] else first
+    begin = read_cursor(cursor, name, first) if cursor else first
     found = list(islice(fetch(begin, limit + 1), limit + 1))
     following = write_cursor(name, position(found[limit - 1])) if len(found) > limit else None
     return Response(

@@ -72,6 +72,7 @@ TABLE = (
         "",
         201,
         {"name": "Spring", "count": 3, "amount": "10", "expires_at": "2099-12-31T00:00:00Z", "active": False},
+        key=True,
     ),
     Ask("GET", "voucher-batches/{batch}", "CBA"),
     Ask("POST", "voucher-batches/{inactive_batch}/activate", "C", 200, {}),

@@ -19,7 +19,7 @@ from apps.crmapi.grpc.pb import crm_pb2
 from apps.crmapi.grpc.server.admission import Admission, NotAllowed
 from apps.crmapi.grpc.server.dispatch import answer, messages, next_portion
 from apps.crmapi.grpc.server.errors import refusal
-from apps.crmapi.grpc.servicers.rpc import Kind, Rpc
+from apps.crmapi.grpc.servicers.rpc import Rpc
 from apps.crmapi.grpc.servicers.table import RPCS
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError
@@ -103,7 +103,7 @@ class Desk:
             except NotAllowed as error:
                 error.record()
                 raise
-            if rpc.kind is not Kind.STREAM:
+            if not rpc.streams:
                 return ANSWERS[name].FromString(answer(admitted))
             found, answers = messages(admitted), []
             while portion := next_portion(admitted, found, 2):

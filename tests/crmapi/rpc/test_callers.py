@@ -15,12 +15,12 @@ from apps.crm.domain.access import Caller
 from apps.crm.domain.errors import TooManyRequests, Unauthenticated
 from apps.crm.domain.tokens import SigningKey, issue_token
 from apps.crm.models import ApiCall, ApiClient, RevokedToken, StoredAnswer
+from apps.crm.selectors import subscribers as subscriber_reads
 from apps.crm.services.authentication import Authenticator, token_rules
 from apps.crm.services.clients import create_client, create_key, platform_token, retire_key, revoke_token
 from apps.crm.services.rate_limits import RateLimiter
 from apps.crm.tasks import forget_old_records
 from apps.crmapi.grpc.pb import crm_pb2 as crm
-from apps.crmapi.grpc.servicers import subscribers as subscriber_rpcs
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import Conflict, InvalidInput, InvalidInputs, NotFound
 from apps.mediation.pb import billing_pb2 as billing
@@ -315,7 +315,7 @@ def test_a_fault_of_ours_is_told_without_what_was_in_the_message(monkeypatch, ca
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("a secret of the message")
 
-    monkeypatch.setattr(subscriber_rpcs, "named_subscriber", fail)
+    monkeypatch.setattr(subscriber_reads, "get_subscriber", fail)
     with pytest.raises(Refused) as refused:
         Desk().ask("GetSubscriber", crm.GetSubscriberRequest(id=1))
     assert refused.value.code is CODE.INTERNAL

@@ -5,9 +5,8 @@ from __future__ import annotations
 import grpc
 import pytest
 
-from apps.crm.domain.access import PERMISSION_OF_RPC, ROLES, ROLES_WITH
+from apps.crm.domain.access import ROLES, ROLES_WITH
 from apps.crm.models import ApiCall
-from apps.crmapi.grpc.servicers.rpc import Kind
 from apps.crmapi.grpc.servicers.table import RPCS
 from tests.crmapi.rest.world import World
 from tests.crmapi.rpc.calling import METHODS, RPC_OF, Desk, Refused, desk
@@ -26,11 +25,11 @@ def world() -> World:
 def test_every_rpc_of_the_protocol_is_served_permitted_and_tried():
     names = set(METHODS)
     assert len(names) == 28
-    assert {rpc.name for rpc in RPCS} == set(PERMISSION_OF_RPC) == {case.rpc for case in CASES} == names
+    assert {rpc.name for rpc in RPCS} == {case.rpc for case in CASES} == names
     for rpc in RPCS:
         method = METHODS[rpc.name]
         assert rpc.request.DESCRIPTOR is method.input_type
-        assert method.server_streaming == (rpc.kind is Kind.STREAM)
+        assert method.server_streaming == rpc.streams
         assert not method.client_streaming
 
 
@@ -110,7 +109,7 @@ def test_each_role_may_call_just_what_the_matrix_says(world):
     for role in ROLES:
         caller = desk(world, role)
         for case in CASES:
-            allowed = role in ROLES_WITH[RPC_OF[case.rpc].permission]
+            allowed = role in ROLES_WITH[RPC_OF[case.rpc].operation.permission]
             try:
                 caller.undone(case.rpc, case.works(world.names), key=f"{role}-{case.rpc}")
                 done = True
@@ -178,7 +177,7 @@ def test_a_customer_sees_and_credits_nobody_else(world):
     customer, wrong = desk(world, "self_care"), []
     other = world.names["postpaid"]
     for case in CASES:
-        if "self_care" not in ROLES_WITH[RPC_OF[case.rpc].permission] or case.rpc == "GetRefData":
+        if "self_care" not in ROLES_WITH[RPC_OF[case.rpc].operation.permission] or case.rpc == "GetRefData":
             continue
         request = case.works(world.names)
         for name in ("msisdn", "account_id", "bill_id"):

@@ -23,7 +23,6 @@ from apps.crmapi.grpc.pb import __file__ as package
 from apps.crmapi.grpc.pb import crm_pb2 as crm
 from apps.crmapi.grpc.pb.__main__ import generate
 from apps.crmapi.grpc.server.certificates import development_certificate
-from apps.crmapi.grpc.servicers.rpc import Kind
 from apps.crmapi.grpc.servicers.table import RPCS, SERVICE
 from apps.kernel.clock import utc_now
 from apps.rating.models import PricePlan
@@ -114,7 +113,7 @@ def test_a_server_serves_over_tls_within_its_limits(plan, database_url, tmp_path
             _limits(stub, made.id)
         with channel(server.port) as opened:
             for rpc in RPCS:
-                _broken(opened, rpc.name, rpc.kind)
+                _broken(opened, rpc.name, rpc.streams)
             health = health_pb2_grpc.HealthStub(opened)
             for name in ("", SERVICE):
                 status = health.Check(health_pb2.HealthCheckRequest(service=name), timeout=10).status
@@ -181,11 +180,11 @@ def _limits(stub: CrmStub, subscriber_id: int) -> None:
     assert any("BadRequest" in detail.type_url for detail in status.details)
 
 
-def _broken(opened: grpc.Channel, name: str, kind: Kind) -> None:
+def _broken(opened: grpc.Channel, name: str, streams: bool) -> None:
     """Octets that are no message, by a client that does not care."""
     path = f"/{SERVICE}/{name}"
     for octets in (b"\xff" * 9, b"\x0a\xff" + os.urandom(64)):
-        if kind is Kind.STREAM:
+        if streams:
             stream = opened.unary_stream(path)(octets, metadata=metadata(), timeout=30)
             code = _code(lambda stream=stream: list(stream))
         else:

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import structlog
 from google.protobuf.message import DecodeError
 
-from apps.crm.domain.access import demand
 from apps.crm.domain.errors import Forbidden, Unauthenticated
+from apps.crm.domain.operations import Call, permit
 from apps.crm.services.authentication import Authenticator, bearer_token
-from apps.crm.services.calls import Call, record_refusal
+from apps.crm.services.calls import record_refusal
 from apps.crm.services.idempotency import check_key
 from apps.crm.services.rate_limits import RateLimiter
-from apps.crmapi.grpc.servicers.rpc import Rpc, RpcCall
+from apps.crmapi.grpc.servicers.rpc import Rpc
 from apps.kernel.errors import InvalidInput
 
 log = structlog.get_logger(__name__)
@@ -26,26 +26,11 @@ Metadata = Sequence[tuple[str, str | bytes]]
 
 
 class Admitted(NamedTuple):
-    """A call that may be done: the RPC, who calls, the message and its octets."""
+    """A call that may be done: the RPC, who calls, and the message."""
 
     rpc: Rpc
-    call: RpcCall
+    call: Call
     request: Any
-    raw: bytes
-
-    def record(self) -> Call:
-        """What the audit record and the kept answers know of it."""
-        call = self.call
-        return Call(
-            caller=call.caller,
-            door=DOOR,
-            operation=self.rpc.name,
-            now=call.now,
-            key=call.key,
-            request=self.raw,
-            remote=call.remote,
-            request_id=call.request_id,
-        )
 
 
 class Admission:
@@ -73,18 +58,18 @@ class Admission:
         # Before the role: asking for what one may not costs, too.
         self.limiter.admit(caller, now_s)
         key = check_key(said.key) if said.key else ""
-        call = RpcCall(caller, now, key, remote, said.request_id)
+        call = Call(caller, now, DOOR, rpc.name, key, raw, remote, said.request_id)
         try:
-            demand(caller, rpc.permission)
+            permit(rpc.operation, caller)
         except Forbidden as error:
-            raise NotAllowed(error, Admitted(rpc, call, None, raw)) from None
+            raise NotAllowed(error, call) from None
         try:
             request = rpc.request.FromString(raw)
         except DecodeError:
             raise InvalidInput(
                 f"this is not a {rpc.request.DESCRIPTOR.full_name} message", code="malformed_message"
             ) from None
-        return Admitted(rpc, call, request, raw)
+        return Admitted(rpc, call, request)
 
     def _log_refusal(self, rpc: Rpc, remote: str, error: Unauthenticated, now_s: float) -> None:
         """Anybody can send calls without a token: a flood of them must not become a flood of log."""
@@ -99,13 +84,13 @@ class Admission:
 class NotAllowed(Forbidden):
     """A known caller asked for what its roles do not allow; it is recorded."""
 
-    def __init__(self, error: Forbidden, admitted: Admitted) -> None:
+    def __init__(self, error: Forbidden, call: Call) -> None:
         super().__init__(error.message, where=error.where)
-        self.admitted = admitted
+        self.call = call
 
     def record(self) -> None:
         """Write it into the audit record (needs the database)."""
-        record_refusal(self.admitted.record(), self)
+        record_refusal(self.call, self)
 
 
 class Said(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from django.conf import settings
@@ -13,16 +13,17 @@ from django.db import Error as DatabaseFault
 from django.db import InterfaceError, OperationalError, connection
 from google.protobuf.message import Message
 
+from apps.crm.domain.operations import Kind
+from apps.crm.operations.table import REDEEM_VOUCHER, SUBSCRIBER
+from apps.crm.operations.vouchers import redeem_many
 from apps.crm.selectors.subscribers import FoundSubscribers, SubscriberKey, get_subscribers
-from apps.crm.services.audit import READING
-from apps.crm.services.calls import Done, perform, record_all_done, record_done, record_refusal
+from apps.crm.services.calls import change, read, record_all_done
 from apps.crm.services.idempotency import Answer
 from apps.crmapi.grpc.server.admission import Admitted
 from apps.crmapi.grpc.server.errors import Internal, Unavailable
-from apps.crmapi.grpc.servicers.rpc import Kind, Outcome
+from apps.crmapi.grpc.servicers.rpc import Rpc
 from apps.crmapi.grpc.servicers.subscriber_messages import subscriber_message
-from apps.crmapi.grpc.servicers.vouchers import RedeemCall, redeem_vouchers
-from apps.kernel.errors import BssError
+from apps.kernel.errors import BssError, Conflict
 from apps.storage.retry import retrying
 
 log = structlog.get_logger(__name__)
@@ -35,31 +36,27 @@ def answer(admitted: Admitted, expired: Callable[[], bool] = lambda: False) -> b
     if expired():
         # It waited for a thread longer than its caller did; nothing has been done.
         raise Unavailable("the deadline passed before the call began", code="deadline_exceeded")
-    return _guarded(
-        admitted, lambda: retrying(lambda: _done(admitted), repeatable=admitted.rpc.kind is Kind.READ)
-    )
+    rpc = admitted.rpc
+    return _guarded(rpc, lambda: _read(admitted) if rpc.operation.kind is Kind.READ else _changed(admitted))
 
 
 def messages(admitted: Admitted) -> Iterator[Message]:
     """The answers of a streamed call. Raises BssError at once for what is wrong with the call itself."""
-    found = _guarded(
-        admitted,
-        lambda: retrying(lambda: iter(admitted.rpc.do(admitted.call, admitted.request)), repeatable=True),
-    )
-    _record_read(admitted)
-    return found
+    rpc = admitted.rpc
+    found = _guarded(rpc, lambda: read(rpc.operation, admitted.call, rpc.read(admitted.request)))
+    return map(rpc.write, found)
 
 
 def next_portion(admitted: Admitted, found: Iterator[Message], most: int) -> list[bytes]:
     """The next answers of a stream, serialised, at most ``most``; an empty list is the end."""
-    return _guarded(admitted, lambda: [message.SerializeToString() for message in islice(found, most)])
+    return _guarded(admitted.rpc, lambda: [message.SerializeToString() for message in islice(found, most)])
 
 
 def subscribers_found(calls: list[Admitted]) -> FoundSubscribers:
     """What the database holds for many GetSubscriber calls, read together. Raises BssError."""
     keys = [SubscriberKey(call.call.tenant, call.request.id, call.request.msisdn) for call in calls]
     return _guarded(
-        calls[0],
+        calls[0].rpc,
         lambda: retrying(lambda: get_subscribers(keys, now=calls[-1].call.now), repeatable=True),
     )
 
@@ -72,20 +69,23 @@ def subscribers_answers(found: FoundSubscribers) -> list[bytes | None]:
 
 
 def redemptions(calls: list[Admitted]) -> list[bytes | None]:
-    """The answers of many RedeemVoucher calls, redeemed and recorded together; None for one to be done by itself."""
+    """The answers of many redemptions, done and recorded together; None for one that has to be done by itself."""
 
     def record(done: Sequence[tuple[int, str]]) -> None:
-        record_all_done((calls[place].record(), target) for place, target in done)
+        record_all_done((calls[place].call, target) for place, target in done)
 
-    asked = [RedeemCall(call.call, call.request) for call in calls]
-    found = _guarded(calls[0], lambda: redeem_vouchers(asked, record))
-    return [message.SerializeToString() if message is not None else None for message in found]
+    asked = [(call.call, call.rpc.read(call.request)) for call in calls]
+    found = _guarded(calls[0].rpc, lambda: redeem_many(asked, record))
+    return [
+        call.rpc.write(redemption).SerializeToString() if redemption is not None else None
+        for call, redemption in zip(calls, found, strict=True)
+    ]
 
 
 def read_together(admitted: Admitted) -> bool:
     """Whether the call can be answered with others of its kind: nothing about it is special."""
     return (
-        admitted.rpc.name == "GetSubscriber"
+        admitted.rpc.operation is SUBSCRIBER
         and not settings.API_AUDIT_READS
         and _names_another_subscriber(admitted)
     )
@@ -94,7 +94,7 @@ def read_together(admitted: Admitted) -> bool:
 def redeemed_together(admitted: Admitted) -> bool:
     """The same of a redemption."""
     return (
-        admitted.rpc.name == "RedeemVoucher"
+        admitted.rpc.operation is REDEEM_VOUCHER
         and not admitted.request.account_id
         and _names_another_subscriber(admitted)
     )
@@ -102,57 +102,55 @@ def redeemed_together(admitted: Admitted) -> bool:
 
 def _names_another_subscriber(admitted: Admitted) -> bool:
     request = admitted.request
-    # Whatever is wrong with it is said by the RPC itself; a customer's own token has rules of its own.
+    # What is wrong with it is said by the RPC itself; a customer's own token has rules of its own.
     return bool(request.id > 0) != bool(request.msisdn) and admitted.call.caller.subscriber_id is None
 
 
-def _done(admitted: Admitted) -> bytes:
-    rpc, call = admitted.rpc, admitted.call
-    if rpc.kind is Kind.READ:
-        message = rpc.do(call, admitted.request)
-        _record_read(admitted)
-        body: bytes = message.SerializeToString()
-        if len(body) > settings.GRPC_MAX_MESSAGE_OCTETS:
-            raise BssError(
-                f"the answer has {len(body):,} octets, more than fit into a message: ask for less at once",
-                code="answer_too_large",
-            )
-        return body
-    if rpc.kind is Kind.CHANGE:
-        kept, _ = perform(admitted.record(), lambda: _as_done(rpc.do(call, admitted.request)))
-        return kept.body
-    try:
-        outcome: Outcome = rpc.do(call, admitted.request)
-    except BssError as error:
-        record_refusal(admitted.record(), error)
-        raise
-    record_done(admitted.record(), outcome.target)
-    return bytes(outcome.message.SerializeToString())
+def _read(admitted: Admitted) -> bytes:
+    rpc = admitted.rpc
+    body = rpc.write(read(rpc.operation, admitted.call, rpc.read(admitted.request))).SerializeToString()
+    if len(body) > settings.GRPC_MAX_MESSAGE_OCTETS:
+        raise BssError(
+            f"the answer has {len(body):,} octets, more than fit into a message: ask for less at once",
+            code="answer_too_large",
+        )
+    return body
 
 
-def _as_done(outcome: Outcome) -> Done:
-    return Done(Answer(0, outcome.message.SerializeToString()), outcome.target)
+def _changed(admitted: Admitted) -> bytes:
+    rpc = admitted.rpc
+
+    def write(found: Any) -> Answer:
+        return Answer(0, rpc.write(found).SerializeToString())
+
+    kept, repeated = change(rpc.operation, admitted.call, lambda: rpc.read(admitted.request), write)
+    if repeated and rpc.operation.kept is not None:
+        # A client would take the answer without PINs for the first one.
+        raise Conflict(
+            "this was done under the same key, and what is shown once was handed over then",
+            code="already_generated",
+            where="idempotency-key",
+        )
+    return kept.body
 
 
-def _record_read(admitted: Admitted) -> None:
-    if settings.API_AUDIT_READS and admitted.rpc.permission in READING:
-        record_done(admitted.record())
-
-
-def _guarded(admitted: Admitted, work: Callable[[], T]) -> T:
+def _guarded(rpc: Rpc, work: Callable[[], T]) -> T:
     try:
         return work()
-    except BssError:
-        raise
+    except BssError as error:
+        placed = rpc.placed(error)
+        if placed is error:
+            raise
+        raise placed from error
     except (OperationalError, InterfaceError) as error:
-        log.error("database_does_not_answer", rpc=admitted.rpc.name, error=str(error)[:300])
+        log.error("database_does_not_answer", rpc=rpc.name, error=str(error)[:300])
         if not connection.in_atomic_block:
             connection.close()
         raise Unavailable("the database does not answer; try again") from error
     except Exception as error:
         incident = uuid.uuid4().hex[:12]
         # Never the message itself: it may hold names, numbers and PINs.
-        log.exception("call_failed", rpc=admitted.rpc.name, incident=incident)
+        log.exception("call_failed", rpc=rpc.name, incident=incident)
         if isinstance(error, DatabaseFault) and not connection.in_atomic_block:
             connection.close()
         raise Internal(f"a fault of the server; its log has it as incident {incident}") from error

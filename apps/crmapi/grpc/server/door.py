@@ -25,7 +25,7 @@ from apps.crmapi.grpc.server.dispatch import (
 from apps.crmapi.grpc.server.errors import Internal, Refusal, Unavailable, refusal
 from apps.crmapi.grpc.server.group_reading import GroupReader
 from apps.crmapi.grpc.server.threads import DatabaseThreads
-from apps.crmapi.grpc.servicers.rpc import Kind, Rpc
+from apps.crmapi.grpc.servicers.rpc import Rpc
 from apps.crmapi.grpc.servicers.table import RPCS, SERVICE
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError
@@ -68,7 +68,7 @@ class Door:
             SERVICE,
             {
                 rpc.name: grpc.unary_stream_rpc_method_handler(self._streamed(rpc))
-                if rpc.kind is Kind.STREAM
+                if rpc.streams
                 else grpc.unary_unary_rpc_method_handler(self._unary(rpc))
                 for rpc in RPCS
             },

@@ -10,7 +10,6 @@ from google.rpc import error_details_pb2, status_pb2
 
 from apps.crm.domain.errors import Forbidden, TooManyRequests, Unauthenticated
 from apps.kernel.errors import BssError, Conflict, InvalidInput, InvalidInputs, NotFound, Problem
-from apps.vouchers.services.redemption import RedemptionRefused
 
 DOMAIN = "bss"
 DETAILS_KEY = "grpc-status-details-bin"
@@ -125,10 +124,10 @@ def _place(error: BssError) -> dict[str, str]:
 
 
 def _wait_s(error: BssError, code: grpc.StatusCode) -> float:
-    if isinstance(error, TooManyRequests):
-        return error.retry_after_s
-    if isinstance(error, RedemptionRefused):
-        return float(error.wait_s)
+    # Too many calls, or too many wrong PINs: how long to wait is known.
+    wait_s = getattr(error, "retry_after_s", 0) or getattr(error, "wait_s", 0)
+    if wait_s:
+        return float(wait_s)
     return RETRY_AFTER_S if code is CODE.UNAVAILABLE else 0.0
 
 

@@ -1,25 +1,15 @@
-"""RPCs about bills, billing on demand and what is queued."""
+"""Messages of RPCs about bills, billing on demand and what is queued."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from django.conf import settings
 
-from apps.crm.domain.bills import ActivityView, BillView
-from apps.crm.selectors import bills as reads
-from apps.crm.services import billing as changes
+from apps.crm.domain.asked import BillAsked, BillingAsked, BillRunAsked, BillsAsked, ReissueAsked
+from apps.crm.domain.bills import ActivityView, BillView, FoundBill
 from apps.crmapi.grpc.pb import crm_pb2
-from apps.crmapi.grpc.servicers.rpc import Outcome, RpcCall
 from apps.crmapi.grpc.servicers.subscriber_messages import enum_name
-from apps.crmapi.grpc.servicers.subscribers import acknowledged
-from apps.crmapi.grpc.servicers.values import (
-    not_negative,
-    own_subscriber_id,
-    seconds,
-    units,
-)
-from apps.kernel.errors import Conflict, InvalidInput
+from apps.crmapi.grpc.servicers.values import acknowledged, not_negative, one_of, seconds, units
+from apps.kernel.errors import Conflict
 from apps.mediation.pb import billing_pb2
 
 STATUS_OF = {
@@ -30,95 +20,72 @@ STATUS_OF = {
 STATUS_NAMES = {number: name for name, number in STATUS_OF.items()} | {0: ""}
 
 
-def get_subscriber_bill(
-    call: RpcCall, request: crm_pb2.GetSubscriberBillRequest
-) -> crm_pb2.GetSubscriberBillResponse:
-    not_negative(request.bill_id, "bill_id")
-    own = call.caller.subscriber_id or 0
-    if request.bill_id:
-        if request.id or request.msisdn or request.year or request.month:
-            raise InvalidInput("give a bill's id, or a subscriber and a month, not both", where="bill_id")
-        bill = reads.get_bill(call.tenant, request.bill_id, subscriber_id=own)
-    else:
-        bill = reads.subscriber_bill(
-            call.tenant,
-            own_subscriber_id(call, request.id, request.msisdn),
-            year=not_negative(request.year, "year"),
-            month=not_negative(request.month, "month"),
+def bill_asked(request: crm_pb2.GetSubscriberBillRequest) -> BillAsked:
+    return BillAsked(
+        bill_id=not_negative(request.bill_id, "bill_id"),
+        subscriber_id=one_of(request.id, request.msisdn),
+        msisdn=request.msisdn,
+        year=not_negative(request.year, "year"),
+        month=not_negative(request.month, "month"),
+        with_document=request.with_document,
+    )
+
+
+def found_message(found: FoundBill) -> crm_pb2.GetSubscriberBillResponse:
+    answer = crm_pb2.GetSubscriberBillResponse(bill=bill_message(found.bill))
+    file = found.file
+    if file is None:
+        return answer
+    if file.size_octets + answer.ByteSize() > settings.GRPC_MAX_MESSAGE_OCTETS - 65_536:
+        raise Conflict(
+            f"the document has {file.size_octets:,} octets, more than fit into a message; fetch it over REST",
+            code="document_too_large",
         )
-    answer = crm_pb2.GetSubscriberBillResponse(bill=bill_message(bill))
-    if request.with_document:
-        file = reads.bill_file(call.tenant, bill.id, subscriber_id=own)
-        if file.size_octets + answer.ByteSize() > settings.GRPC_MAX_MESSAGE_OCTETS - 65_536:
-            raise Conflict(
-                f"the document has {file.size_octets:,} octets, more than fit into a message; fetch it over REST",
-                code="document_too_large",
-            )
-        try:
-            answer.document = file.read()
-        except OSError:
-            raise Conflict(
-                f"the document of bill {bill.number} is no longer where it was; have it issued again (ReformatBill)",
-                code="no_document",
-            ) from None
-        answer.file_name = file.file_name
+    try:
+        answer.document = file.read()
+    except OSError:
+        raise Conflict(
+            f"the document of bill {found.bill.number} is no longer where it was; have it issued again (ReformatBill)",
+            code="no_document",
+        ) from None
+    answer.file_name = file.file_name
     return answer
 
 
-def get_subscriber_bills(
-    call: RpcCall, request: crm_pb2.GetSubscriberBillsRequest
-) -> Iterator[billing_pb2.Bill]:
-    found = reads.list_bills(
-        call.tenant,
-        subscriber_id=own_subscriber_id(call, request.id, request.msisdn),
+def bills_asked(request: crm_pb2.GetSubscriberBillsRequest) -> BillsAsked:
+    return BillsAsked(
+        of_somebody=True,
+        subscriber_id=one_of(request.id, request.msisdn),
+        msisdn=request.msisdn,
         status=enum_name(STATUS_NAMES, request.status, "status"),
         before_id=not_negative(request.before_id, "before_id"),
         limit=not_negative(request.limit, "limit"),
     )
-    return map(bill_message, found)
 
 
-def execute_billing(call: RpcCall, request: crm_pb2.ExecuteBillingRequest) -> Outcome:
-    activity = _queued(call, request)
-    return Outcome(activity_message(activity), f"activity {activity.id}")
-
-
-def generate_bill(call: RpcCall, request: crm_pb2.ExecuteBillingRequest) -> Outcome:
-    activity = _queued(call, request)
-    return Outcome(
-        acknowledged(f"the bill is queued as activity {activity.id}", activity.id), f"activity {activity.id}"
-    )
-
-
-def _queued(call: RpcCall, request: crm_pb2.ExecuteBillingRequest) -> ActivityView:
-    return changes.execute_billing(
-        call.tenant,
-        now=call.now,
-        msisdn=request.msisdn,
+def billing_asked(request: crm_pb2.ExecuteBillingRequest) -> BillingAsked:
+    return BillingAsked(
         subscriber_id=not_negative(request.id, "id"),
+        msisdn=request.msisdn,
         year=not_negative(request.year, "year"),
         month=not_negative(request.month, "month"),
-        by=call.by,
     )
 
 
-def execute_bill_cycle(call: RpcCall, request: crm_pb2.ExecuteBillCycleRequest) -> Outcome:
-    activity = changes.execute_bill_cycle(
-        call.tenant,
-        not_negative(request.bill_cycle, "bill_cycle"),
-        now=call.now,
+def run_asked(request: crm_pb2.ExecuteBillCycleRequest) -> BillRunAsked:
+    return BillRunAsked(
+        cycle=not_negative(request.bill_cycle, "bill_cycle"),
         year=not_negative(request.year, "year"),
         month=not_negative(request.month, "month"),
-        by=call.by,
     )
-    return Outcome(activity_message(activity), f"activity {activity.id}")
 
 
-def reformat_bill(call: RpcCall, request: crm_pb2.ReformatBillRequest) -> Outcome:
-    bill = changes.reformat_bill(
-        call.tenant, not_negative(request.bill_id, "bill_id"), now=call.now, reason=request.reason, by=call.by
-    )
-    return Outcome(bill_message(bill), f"bill {bill.id}")
+def reissue_asked(request: crm_pb2.ReformatBillRequest) -> ReissueAsked:
+    return ReissueAsked(bill_id=not_negative(request.bill_id, "bill_id"), reason=request.reason)
+
+
+def queued_message(activity: ActivityView) -> crm_pb2.CRMResponse:
+    return acknowledged(f"the bill is queued as activity {activity.id}", activity.id)
 
 
 def bill_message(bill: BillView) -> billing_pb2.Bill:

@@ -1,15 +1,11 @@
-"""RPCs about reference data, statistics and news for operators."""
+"""Messages of RPCs about reference data, statistics and news for operators."""
 
 from __future__ import annotations
 
-from apps.crm.domain.bills import NotificationView
-from apps.crm.domain.reference import PricePlanView, ServiceTermsView
-from apps.crm.selectors.news import list_notifications, unacknowledged
-from apps.crm.selectors.reference import get_statistics as read_statistics
-from apps.crm.selectors.reference import reference_data
-from apps.crm.services.billing import acknowledge_notification
+from apps.crm.domain.asked import Nothing, NotificationRef, NotificationsAsked, StatisticsAsked
+from apps.crm.domain.bills import Notifications, NotificationView
+from apps.crm.domain.reference import PricePlanView, ReferenceData, ServiceTermsView, Statistics
 from apps.crmapi.grpc.pb import crm_pb2
-from apps.crmapi.grpc.servicers.rpc import Outcome, RpcCall
 from apps.crmapi.grpc.servicers.values import day_of, not_negative, seconds, units
 from apps.kernel.currencies import NUMBER_OF
 from apps.mediation.pb import billing_pb2
@@ -18,8 +14,11 @@ from apps.mediation.pb import billing_pb2
 NUMBERED_SERVICES = {1: "voice", 2: "sms", 3: "data", 4: "mms"}
 
 
-def get_ref_data(call: RpcCall, request: crm_pb2.GetRefDataRequest) -> crm_pb2.RefData:
-    data = reference_data(call.tenant, now=call.now)
+def nothing_asked(request: crm_pb2.GetRefDataRequest) -> Nothing:
+    return Nothing()
+
+
+def data_message(data: ReferenceData) -> crm_pb2.RefData:
     return crm_pb2.RefData(
         tenant=data.tenant,
         tenant_name=data.tenant_name,
@@ -38,7 +37,7 @@ def get_ref_data(call: RpcCall, request: crm_pb2.GetRefDataRequest) -> crm_pb2.R
             )
             for service in data.services
         ],
-        price_plans=[price_plan_message(plan, call.caller.tenant_id) for plan in data.price_plans],
+        price_plans=[price_plan_message(plan, data.tenant_id) for plan in data.price_plans],
         bundles=[
             billing_pb2.REF_Bundle(
                 id=bundle.id,
@@ -65,8 +64,7 @@ def get_ref_data(call: RpcCall, request: crm_pb2.GetRefDataRequest) -> crm_pb2.R
         currencies=[
             billing_pb2.REF_Currency(id=NUMBER_OF.get(code, 0), code=code) for code in data.currencies
         ],
-        # Where other customers live is none of a customer's business.
-        cities=() if call.caller.only_own else data.cities,
+        cities=data.cities,
         read_at=seconds(data.read_at),
     )
 
@@ -105,15 +103,16 @@ def _terms(terms: ServiceTermsView) -> billing_pb2.ServiceTerms:
     )
 
 
-def get_statistics(call: RpcCall, request: crm_pb2.GetStatisticsRequest) -> crm_pb2.Statistics:
-    found = read_statistics(
-        call.tenant,
-        now=call.now,
+def statistics_asked(request: crm_pb2.GetStatisticsRequest) -> StatisticsAsked:
+    return StatisticsAsked(
         first=day_of(request.first, "first"),
         last=day_of(request.last, "last"),
         service=request.service,
         price_plan=request.price_plan,
     )
+
+
+def statistics_message(found: Statistics) -> crm_pb2.Statistics:
     return crm_pb2.Statistics(
         first=found.first.isoformat(),
         last=found.last.isoformat(),
@@ -153,24 +152,23 @@ def get_statistics(call: RpcCall, request: crm_pb2.GetStatisticsRequest) -> crm_
     )
 
 
-def get_notifications(
-    call: RpcCall, request: crm_pb2.GetNotificationsRequest
-) -> crm_pb2.GetNotificationsResponse:
-    found = list_notifications(
-        call.tenant,
+def notifications_asked(request: crm_pb2.GetNotificationsRequest) -> NotificationsAsked:
+    return NotificationsAsked(
         unacknowledged_only=request.unacknowledged_only,
         after_id=not_negative(request.after_id, "after_id"),
         limit=request.limit or 100,
     )
+
+
+def notifications_message(found: Notifications) -> crm_pb2.GetNotificationsResponse:
     return crm_pb2.GetNotificationsResponse(
-        notifications=[notification_message(news) for news in found],
-        unacknowledged=unacknowledged(call.tenant, now=call.now),
+        notifications=[notification_message(news) for news in found.notifications],
+        unacknowledged=found.unacknowledged,
     )
 
 
-def ack_notification(call: RpcCall, request: crm_pb2.AckNotificationRequest) -> Outcome:
-    news = acknowledge_notification(call.tenant, not_negative(request.id, "id"), now=call.now, by=call.by)
-    return Outcome(notification_message(news), f"notification {news.id}")
+def acknowledgement(request: crm_pb2.AckNotificationRequest) -> NotificationRef:
+    return NotificationRef(notification_id=not_negative(request.id, "id"))
 
 
 def notification_message(news: NotificationView) -> billing_pb2.Notification:

@@ -1,66 +1,44 @@
-"""What an RPC is to the server: its messages, the permission it needs, and what is done for it."""
+"""What an RPC is: a projection of one operation, from message to plain values and back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any, get_origin
 
 from google.protobuf.message import Message
 
-from apps.crm.domain.access import PERMISSION_OF_RPC, Caller
-
-
-class RpcCall(NamedTuple):
-    """One call, let in: who, when, its idempotency key (empty = none), where from."""
-
-    caller: Caller
-    now: datetime
-    key: str = ""
-    remote: str = ""
-    request_id: str = ""
-
-    @property
-    def tenant(self) -> str:
-        return self.caller.tenant
-
-    @property
-    def by(self) -> str:
-        """Who is written down as having done it."""
-        return self.caller.actor
-
-
-class Outcome(NamedTuple):
-    """The answer of an RPC that changed something, and what it was about, for the audit record."""
-
-    message: Message
-    target: str = ""
-
-
-class Kind(Enum):
-    """How an RPC is run."""
-
-    READ = "read"
-    """Changes nothing; gives a message."""
-    STREAM = "stream"
-    """Changes nothing; gives an iterator of messages."""
-    CHANGE = "change"
-    """Changes something, in one transaction with its audit record and the answer kept for repeats."""
-    ONCE = "once"
-    """Changes something and sees to its own transaction and repeats, by the idempotency key."""
+from apps.crm.domain.operations import Operation
+from apps.kernel.errors import BssError, InvalidInputs, Problem
 
 
 @dataclass(frozen=True, slots=True)
 class Rpc:
-    """An RPC: ``do(call, request)`` gives a message, an iterator of them or an :class:`Outcome`, by its kind."""
+    """``read`` makes what the operation takes of a message, ``write`` a message of what it gives.
+
+    ``places`` maps fields of use cases to those of the message, where they differ: errors name the message's.
+    """
 
     name: str
-    kind: Kind
+    operation: Operation[Any, Any]
     request: type[Message]
-    do: Callable[[RpcCall, Any], Any]
+    read: Callable[[Any], Any]
+    write: Callable[[Any], Message]
+    places: Mapping[str, str]
 
     @property
-    def permission(self) -> str:
-        return PERMISSION_OF_RPC[self.name]
+    def streams(self) -> bool:
+        """Whether the answer is a stream of messages, one for each value."""
+        return get_origin(self.operation.output) is Iterator
+
+    def placed(self, error: BssError) -> BssError:
+        """The error under the message's names of fields."""
+        if isinstance(error, InvalidInputs):
+            return InvalidInputs(
+                [
+                    Problem(self.places.get(one.where, one.where), one.message, one.code)
+                    for one in error.problems
+                ]
+            )
+        error.where = self.places.get(error.where, error.where)
+        return error

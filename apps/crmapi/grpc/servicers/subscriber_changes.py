@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from apps.crm.domain.subscribers import SubscriberChange
 from apps.crmapi.grpc.pb import crm_pb2
 from apps.crmapi.grpc.servicers.subscriber_messages import card_of
 from apps.crmapi.grpc.servicers.values import instant_of, not_negative, texts
-from apps.kernel.errors import BssError, InvalidInput, InvalidInputs, Problem
+from apps.kernel.errors import InvalidInputs, Problem
 from apps.mediation.pb import billing_pb2
 
 # Path in the message → field of SubscriberChange.
@@ -46,20 +44,6 @@ PLACES = {field: path for path, field in FIELDS.items()} | {
     "opening_balance_micros": "balance.amount_micros",
     "remove_card": "card",
 }
-
-
-@contextmanager
-def placed_in_message() -> Iterator[None]:
-    """Errors of use cases name the message's fields instead of the use case's."""
-    try:
-        yield
-    except InvalidInputs as error:
-        raise InvalidInputs(
-            [Problem(PLACES.get(one.where, one.where), one.message, one.code) for one in error.problems]
-        ) from None
-    except BssError as error:
-        error.where = PLACES.get(error.where, error.where)
-        raise
 
 
 def subscriber_change(request: crm_pb2.ModifySubscriberRequest) -> SubscriberChange:
@@ -131,13 +115,3 @@ def _value(message: Any, path: str) -> Any:
     for part in path.split("."):
         message = getattr(message, part)
     return message
-
-
-def names_somebody(request: crm_pb2.ModifySubscriberRequest) -> tuple[int, str]:
-    """The id or MSISDN that a change is for; raises InvalidInput where neither is given."""
-    not_negative(request.subscriber.id, "subscriber.id")
-    if bool(request.subscriber.id) == bool(request.msisdn):
-        raise InvalidInput(
-            "name the subscriber by subscriber.id or by msisdn, one of them", where="subscriber.id"
-        )
-    return request.subscriber.id, request.msisdn

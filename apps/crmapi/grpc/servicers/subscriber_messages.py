@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from apps.charging.models import DEFAULT_BALANCE
+from apps.crm.domain.accounts import DEFAULT_BALANCE
 from apps.crm.domain.subscribers import (
     Address,
     BundleHeld,

@@ -1,52 +1,72 @@
-"""Every RPC of billing.CRMService: how it is run, its request, and what does it."""
+"""Every RPC of billing.CRMService: its operation, and how messages become plain values and back."""
 
 from __future__ import annotations
 
-from apps.crmapi.grpc.pb import crm_pb2 as crm
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from apps.crm.domain.operations import Operation
+from apps.crm.operations import table as does
+from apps.crmapi.grpc.pb import crm_pb2
 from apps.crmapi.grpc.servicers import bills, reference, subscribers, usage, vouchers
-from apps.crmapi.grpc.servicers.rpc import Kind, Rpc
-from apps.mediation.pb import billing_pb2 as billing
+from apps.crmapi.grpc.servicers.rpc import Rpc
+from apps.crmapi.grpc.servicers.subscriber_changes import PLACES
+from apps.crmapi.grpc.servicers.subscriber_messages import new_subscriber, subscriber_message
 
 SERVICE = "billing.CRMService"
+_METHODS = crm_pb2.DESCRIPTOR.services_by_name["CRMService"].methods_by_name
+
+
+def _rpc(
+    name: str,
+    operation: Operation[Any, Any],
+    read: Callable[[Any], Any],
+    write: Callable[[Any], Message],
+    places: Mapping[str, str] = {},
+) -> Rpc:
+    return Rpc(name, operation, GetMessageClass(_METHODS[name].input_type), read, write, places)
+
 
 RPCS: tuple[Rpc, ...] = (
-    Rpc("GetSubscribers", Kind.STREAM, crm.GetSubscribersRequest, subscribers.get_subscribers),
-    Rpc("GetSubscriber", Kind.READ, crm.GetSubscriberRequest, subscribers.get_subscriber),
-    Rpc("CreateSubscriber", Kind.CHANGE, billing.Subscriber, subscribers.create_subscriber),
-    Rpc("ModifySubscriber", Kind.CHANGE, crm.ModifySubscriberRequest, subscribers.modify_subscriber),
-    Rpc("SuspendSubscriber", Kind.CHANGE, crm.SuspendSubscriberRequest, subscribers.suspend_subscriber),
-    Rpc(
-        "ReactivateSubscriber",
-        Kind.CHANGE,
-        crm.ReactivateSubscriberRequest,
-        subscribers.reactivate_subscriber,
+    _rpc("GetSubscribers", does.SUBSCRIBERS, subscribers.filtered, subscriber_message),
+    _rpc("GetSubscriber", does.SUBSCRIBER, subscribers.named, subscriber_message),
+    _rpc("CreateSubscriber", does.CREATE_SUBSCRIBER, new_subscriber, subscriber_message, PLACES),
+    _rpc("ModifySubscriber", does.MODIFY_SUBSCRIBER, subscribers.changed, subscriber_message, PLACES),
+    _rpc("SuspendSubscriber", does.SUSPEND_SUBSCRIBER, subscribers.named, subscriber_message),
+    _rpc("ReactivateSubscriber", does.REACTIVATE_SUBSCRIBER, subscribers.named, subscriber_message),
+    _rpc("TerminateSubscriber", does.TERMINATE_SUBSCRIBER, subscribers.named, subscribers.terminated),
+    _rpc("GetSubscriberUsage", does.USAGE_RECORDS, usage.records_asked, usage.usage_message),
+    _rpc("GetUsageData", does.USAGE_OF_MONTH, usage.month_asked, usage.month_message),
+    _rpc("GetSubscriberBill", does.BILL, bills.bill_asked, bills.found_message),
+    _rpc("GetSubscriberBills", does.BILLS, bills.bills_asked, bills.bill_message),
+    _rpc("ExecuteBilling", does.BILL_NOW, bills.billing_asked, bills.activity_message),
+    _rpc("ExecuteBillCycle", does.BILL_CYCLE_NOW, bills.run_asked, bills.activity_message),
+    _rpc("ReformatBill", does.REISSUE_BILL, bills.reissue_asked, bills.bill_message),
+    _rpc("GetStatistics", does.STATISTICS, reference.statistics_asked, reference.statistics_message),
+    _rpc("GetRefData", does.REFERENCE_DATA, reference.nothing_asked, reference.data_message),
+    _rpc("GetAvailableResources", does.FREE_RESOURCES, subscribers.resources_asked, subscribers.resources),
+    _rpc(
+        "GetNotifications", does.NOTIFICATIONS, reference.notifications_asked, reference.notifications_message
     ),
-    Rpc("TerminateSubscriber", Kind.CHANGE, crm.TerminateSubscriberRequest, subscribers.terminate_subscriber),
-    Rpc("GetSubscriberUsage", Kind.STREAM, crm.GetSubscriberUsageRequest, usage.get_subscriber_usage),
-    Rpc("GetUsageData", Kind.READ, crm.GetUsageDataRequest, usage.get_usage_data),
-    Rpc("GetSubscriberBill", Kind.READ, crm.GetSubscriberBillRequest, bills.get_subscriber_bill),
-    Rpc("GetSubscriberBills", Kind.STREAM, crm.GetSubscriberBillsRequest, bills.get_subscriber_bills),
-    Rpc("ExecuteBilling", Kind.CHANGE, crm.ExecuteBillingRequest, bills.execute_billing),
-    Rpc("ExecuteBillCycle", Kind.CHANGE, crm.ExecuteBillCycleRequest, bills.execute_bill_cycle),
-    Rpc("ReformatBill", Kind.CHANGE, crm.ReformatBillRequest, bills.reformat_bill),
-    Rpc("GetStatistics", Kind.READ, crm.GetStatisticsRequest, reference.get_statistics),
-    Rpc("GetRefData", Kind.READ, crm.GetRefDataRequest, reference.get_ref_data),
-    Rpc(
-        "GetAvailableResources",
-        Kind.READ,
-        crm.GetAvailableResourcesRequest,
-        subscribers.get_available_resources,
+    _rpc(
+        "AckNotification",
+        does.ACKNOWLEDGE_NOTIFICATION,
+        reference.acknowledgement,
+        reference.notification_message,
     ),
-    Rpc("GetNotifications", Kind.READ, crm.GetNotificationsRequest, reference.get_notifications),
-    Rpc("AckNotification", Kind.CHANGE, crm.AckNotificationRequest, reference.ack_notification),
-    Rpc("SelectVouchers", Kind.READ, crm.SelectVouchersRequest, vouchers.select_vouchers),
-    Rpc("SelectVoucher", Kind.READ, crm.SelectVoucherRequest, vouchers.select_voucher),
-    Rpc("UpdateVoucher", Kind.CHANGE, crm.UpdateVoucherRequest, vouchers.update_voucher),
-    # Their answers (PINs), and guesses that are remembered, must not be undone or kept with the call.
-    Rpc("InsertVoucher", Kind.ONCE, crm.InsertVoucherRequest, vouchers.insert_voucher),
-    Rpc("RedeemVoucher", Kind.ONCE, crm.RedeemVoucherRequest, vouchers.redeem_voucher),
-    Rpc("AddSubscriber", Kind.CHANGE, billing.Subscriber, subscribers.add_subscriber),
-    Rpc("UpdateSubscriber", Kind.CHANGE, billing.Subscriber, subscribers.update_subscriber),
-    Rpc("GenerateBill", Kind.CHANGE, crm.ExecuteBillingRequest, bills.generate_bill),
-    Rpc("TopUpVoucher", Kind.ONCE, crm.RedeemVoucherRequest, vouchers.top_up_voucher),
+    _rpc("SelectVouchers", does.VOUCHERS, vouchers.vouchers_asked, vouchers.vouchers_message),
+    _rpc("SelectVoucher", does.VOUCHER, vouchers.voucher_asked, vouchers.voucher_message),
+    _rpc("UpdateVoucher", does.CHANGE_VOUCHERS, vouchers.change_asked, vouchers.changed_message),
+    _rpc("InsertVoucher", does.GENERATE_VOUCHERS, vouchers.batch_asked, vouchers.batch_message),
+    _rpc("RedeemVoucher", does.REDEEM_VOUCHER, vouchers.redemption_asked, vouchers.redemption_message),
+    # The names of older clients.
+    _rpc("AddSubscriber", does.CREATE_SUBSCRIBER, new_subscriber, subscribers.added, PLACES),
+    _rpc(
+        "UpdateSubscriber", does.MODIFY_SUBSCRIBER, subscribers.changed_by_older, subscribers.updated, PLACES
+    ),
+    _rpc("GenerateBill", does.BILL_NOW, bills.billing_asked, bills.queued_message),
+    _rpc("TopUpVoucher", does.REDEEM_VOUCHER, vouchers.redemption_asked, vouchers.topped_up),
 )

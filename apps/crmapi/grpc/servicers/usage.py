@@ -1,30 +1,23 @@
-"""RPCs about what subscribers used."""
+"""Messages of RPCs about what subscribers used."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from apps.crm.domain.usage import UsageRecord
-from apps.crm.selectors.usage import subscriber_usage, usage_data
+from apps.crm.domain.asked import MonthAsked, UsageAsked
+from apps.crm.domain.usage import UsageData, UsageRecord
 from apps.crmapi.grpc.pb import crm_pb2
-from apps.crmapi.grpc.servicers.rpc import RpcCall
-from apps.crmapi.grpc.servicers.values import instant_of, not_negative, own_subscriber_id, seconds, units
+from apps.crmapi.grpc.servicers.values import instant_of, not_negative, one_of, seconds, units
 from apps.mediation.pb import billing_pb2
 
 
-def get_subscriber_usage(
-    call: RpcCall, request: crm_pb2.GetSubscriberUsageRequest
-) -> Iterator[billing_pb2.RatedUsage]:
-    found = subscriber_usage(
-        call.tenant,
-        own_subscriber_id(call, request.id, request.msisdn),
-        now=call.now,
+def records_asked(request: crm_pb2.GetSubscriberUsageRequest) -> UsageAsked:
+    return UsageAsked(
+        subscriber_id=one_of(request.id, request.msisdn),
+        msisdn=request.msisdn,
         start=instant_of(request.start, "start"),
         end=instant_of(request.end, "end"),
         service=request.service,
         limit=not_negative(request.limit, "limit"),
     )
-    return map(usage_message, found)
 
 
 def usage_message(record: UsageRecord) -> billing_pb2.RatedUsage:
@@ -46,14 +39,16 @@ def usage_message(record: UsageRecord) -> billing_pb2.RatedUsage:
     )
 
 
-def get_usage_data(call: RpcCall, request: crm_pb2.GetUsageDataRequest) -> crm_pb2.UsageData:
-    data = usage_data(
-        call.tenant,
-        own_subscriber_id(call, request.id, request.msisdn),
-        now=call.now,
+def month_asked(request: crm_pb2.GetUsageDataRequest) -> MonthAsked:
+    return MonthAsked(
+        subscriber_id=one_of(request.id, request.msisdn),
+        msisdn=request.msisdn,
         year=not_negative(request.year, "year"),
         month=not_negative(request.month, "month"),
     )
+
+
+def month_message(data: UsageData) -> crm_pb2.UsageData:
     return crm_pb2.UsageData(
         subscriber_id=data.subscriber_id,
         year=data.year,

@@ -1,4 +1,4 @@
-"""Instants, days and money as messages carry them, and whose subscriber a message names."""
+"""Instants, days and money as messages carry them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,8 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
-from apps.crm.domain.access import demand_own
-from apps.crm.domain.errors import Forbidden
-from apps.crm.domain.subscribers import SubscriberView
-from apps.crm.selectors.subscribers import get_subscriber
-from apps.crmapi.grpc.servicers.rpc import RpcCall
-from apps.kernel.errors import InvalidInput, InvalidInputs, NotFound, Problem
+from apps.crmapi.grpc.pb import crm_pb2
+from apps.kernel.errors import InvalidInput, InvalidInputs, Problem
 from apps.kernel.money import MICROS_PER_UNIT
 
 # Instants from 1970 to the end of 9998: what every database and calendar can hold, whatever the time zone.
@@ -88,40 +84,17 @@ def collected(*readers: Callable[[], object]) -> list[object]:
     return found
 
 
-def own_subscriber_id(call: RpcCall, subscriber_id: int, msisdn: str) -> int:
-    """The subscriber's id that a message names by id or MSISDN; a self-care caller can name their own only.
-
-    Raises InvalidInput, NotFound, Forbidden. An id is not looked up here: the use case does.
-    """
-    if bool(subscriber_id) == bool(msisdn):
-        # A customer's own token needs to name nobody.
-        if not subscriber_id and call.caller.subscriber_id is not None:
-            return call.caller.subscriber_id
-        raise InvalidInput("give the subscriber's id or its MSISDN, one of them", where="id")
-    not_negative(subscriber_id, "id")
-    if subscriber_id:
-        demand_own(call.caller, subscriber_id)
-        return subscriber_id
-    return named_subscriber(call, 0, msisdn).id
+def one_of(number: int, text: str, where: str = "id") -> int:
+    """``number``; raises InvalidInput where both name a thing, or the number is below zero."""
+    not_negative(number, where)
+    if number and text:
+        raise InvalidInput("give the subscriber's id or its MSISDN, one of them", where=where)
+    return number
 
 
-def named_subscriber(call: RpcCall, subscriber_id: int, msisdn: str) -> SubscriberView:
-    """The subscriber that a message names. Others' numbers look alike to a self-care caller, there or not."""
-    not_negative(subscriber_id, "id")
-    own = call.caller.subscriber_id
-    if own is not None:
-        if not subscriber_id and not msisdn:
-            subscriber_id = own
-        if subscriber_id:
-            demand_own(call.caller, subscriber_id)
-    try:
-        found = get_subscriber(call.tenant, now=call.now, subscriber_id=subscriber_id, msisdn=msisdn)
-    except NotFound:
-        if own is not None and msisdn:
-            raise Forbidden("a self-care token is for its own subscriber alone", where="subscriber") from None
-        raise
-    demand_own(call.caller, found.id)
-    return found
+def acknowledged(message: str, about: int) -> crm_pb2.CRMResponse:
+    """The answer of the older calls."""
+    return crm_pb2.CRMResponse(status=crm_pb2.ACK_OK, message=message, id=about)
 
 
 def texts(values: Iterable[str]) -> tuple[str, ...]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
-from apps.crmapi.rest.fields import InstantField, RequestBody, StrictInteger
+from apps.crmapi.rest.fields import InstantField, RequestBody, StrictInteger, TextOrNull
 
 
 class IssuedTokenShape(serializers.Serializer):
     """A customer's own token. It is shown this once: null where the request is repeated."""
 
     id = serializers.IntegerField()
-    token = serializers.CharField(allow_null=True)
+    token = TextOrNull()
     name = serializers.CharField()
     subscriber_id = serializers.IntegerField(allow_null=True)
     expires_at = InstantField()

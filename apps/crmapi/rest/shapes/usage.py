@@ -7,7 +7,6 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from apps.crm.domain.usage import PriceEnquiry
 from apps.crmapi.rest.fields import (
     InstantField,
     MoneyField,
@@ -186,8 +185,3 @@ class PriceBody(OwnPriceBody):
 
     class Meta:
         ref_name = "PriceEnquiry"
-
-
-def price_enquiry_of(body: dict[str, Any]) -> PriceEnquiry:
-    """The use case's value of a body."""
-    return PriceEnquiry(**body)

@@ -1,0 +1,14 @@
+"""The endpoints of the REST door, by what they are about."""
+
+from apps.crmapi.rest.endpoints import accounts, bills, me, operators, reference, subscribers, usage, vouchers
+
+ENDPOINTS = (
+    *subscribers.ENDPOINTS,
+    *accounts.ENDPOINTS,
+    *usage.ENDPOINTS,
+    *bills.ENDPOINTS,
+    *vouchers.ENDPOINTS,
+    *reference.ENDPOINTS,
+    *operators.ENDPOINTS,
+    *me.ENDPOINTS,
+)

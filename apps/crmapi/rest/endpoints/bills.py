@@ -1,0 +1,148 @@
+"""Bills, their PDFs and payments, and activities: bills on demand and bill runs."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from apps.crm.domain.asked import ActivitiesAsked
+from apps.crm.operations import table as does
+from apps.crmapi.rest import examples
+from apps.crmapi.rest.endpoint import NEWEST_FIRST, PDF, Endpoint, Values
+from apps.crmapi.rest.shapes.bills import (
+    ActivityQuery,
+    ActivityShape,
+    ActivityWithProgressShape,
+    BillQuery,
+    BillRunBody,
+    BillShape,
+    BillWithLinesShape,
+    PaymentBody,
+    ReformatBody,
+    SingleBillingBody,
+    number_of,
+)
+from apps.crmapi.rest.shapes.choices import ACTIVITY_STATUSES, ACTIVITY_TYPES
+
+ONE = "bills/<int:bill_id>"
+endpoint = partial(Endpoint, tag="Bills")
+
+
+def _activities(values: Values) -> ActivitiesAsked:
+    if "status" in values:
+        values["status"] = number_of(ACTIVITY_STATUSES, values["status"])
+    if "type" in values:
+        values["type"] = number_of(ACTIVITY_TYPES, values["type"])
+    return ActivitiesAsked(**values)
+
+
+ENDPOINTS = (
+    endpoint(
+        method="get",
+        path="bills",
+        operation=does.BILLS,
+        id="bills_list",
+        summary="Bills and statements, newest first",
+        text="Without their lines; of one subscriber's account, of one account, or of all.",
+        query=BillQuery,
+        answer=BillShape,
+        pages=NEWEST_FIRST,
+        problems=(404,),
+    ),
+    endpoint(
+        method="get",
+        path=ONE,
+        operation=does.BILL,
+        id="bills_get",
+        summary="One bill",
+        text="With its lines, which add up to its total.",
+        answer=BillWithLinesShape,
+        show=lambda found, _: found.bill,
+    ),
+    endpoint(
+        method="get",
+        path=f"{ONE}/pdf",
+        operation=does.BILL_DOCUMENT,
+        id="bills_pdf",
+        summary="A bill's PDF",
+        text="The current document. 409 (`no_document`) as long as none is written, which takes seconds after a run.",
+        answer=PDF,
+        problems=(409,),
+    ),
+    endpoint(
+        method="post",
+        path=f"{ONE}/reformat",
+        operation=does.REISSUE_BILL,
+        id="bills_reformat",
+        summary="Have a bill's document issued again",
+        text="The new document is there within seconds, the former is kept.",
+        status=202,
+        body=ReformatBody,
+        answer=BillWithLinesShape,
+        request_example={"reason": "New address"},
+    ),
+    endpoint(
+        method="post",
+        path=f"{ONE}/payments",
+        operation=does.PAY_BILL,
+        id="payments_create",
+        summary="Record a payment",
+        text="Money received for a bill, which is paid once its total is covered.\n\n"
+        "Recording the same `reference` again changes nothing, with or without an `Idempotency-Key`.",
+        status=201,
+        body=PaymentBody,
+        answer=BillWithLinesShape,
+        request_example={"amount": "29.99", "reference": "TRX 2026-02-04/118", "method": "bank transfer"},
+    ),
+    endpoint(
+        method="get",
+        path="activities",
+        operation=does.ACTIVITIES,
+        id="activities_list",
+        summary="Activities, newest first",
+        text="What was queued: by this API, by others, by the calendar.",
+        tag="Activities",
+        query=ActivityQuery,
+        answer=ActivityShape,
+        read=_activities,
+        pages=NEWEST_FIRST,
+    ),
+    endpoint(
+        method="get",
+        path="activities/<int:activity_id>",
+        operation=does.ACTIVITY,
+        id="activities_get",
+        summary="One activity and its progress",
+        text="A bill run shows chunks, accounts and bills done so far.",
+        tag="Activities",
+        answer=ActivityWithProgressShape,
+    ),
+    endpoint(
+        method="post",
+        path="activities/single-billings",
+        operation=does.BILL_NOW,
+        id="billings_create",
+        summary="Bill one account now",
+        text="Queues it for the account that pays for a subscriber; look at the activity for what came of it.",
+        tag="Activities",
+        status=202,
+        body=SingleBillingBody,
+        answer=ActivityShape,
+        problems=(404,),
+        request_example={"msisdn": "4915550000001", "month": 1, "year": 2026},
+        answer_example=examples.ACTIVITY,
+    ),
+    endpoint(
+        method="post",
+        path="activities/bill-runs",
+        operation=does.BILL_CYCLE_NOW,
+        id="bill_runs_create",
+        summary="Bill a whole cycle now",
+        text="Queues a full run for the last closed period, or the one that begins in a month.",
+        tag="Activities",
+        status=202,
+        body=BillRunBody,
+        answer=ActivityShape,
+        problems=(404,),
+        request_example={"cycle": 1, "month": 1, "year": 2026},
+    ),
+)

@@ -1,1 +1,0 @@
-"""Resources of the REST door, a file a kind."""
