@@ -1,5 +1,5 @@
-"""The rooms of the house. Modules of the hot paths are taken in compiled form where there is one (apps/native)."""
+"""The rooms of the house. Hot modules are imported in compiled form where there is one (apps/runtime/native)."""
 
-from apps.native.finder import install
+from apps.runtime.native.finder import install
 
 install()

@@ -18,8 +18,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from django.db import connection
-
 from benchmarks.bench_charging import ACCOUNTS, _msisdn, _subscribers
 from benchmarks.protocol import Measurement, Setup
 
@@ -41,7 +39,6 @@ SESSIONS = 768
 # Each server process keeps to one of these, the last first, as docs/operations.md says.
 CORES = sorted(os.sched_getaffinity(0), reverse=True)
 CORES_FOR_SCALING = 6
-_AUTOGROUPS = Path("/proc/sys/kernel/sched_autogroup_enabled")
 
 
 def main(setup: Setup) -> list[Measurement]:
@@ -54,8 +51,6 @@ def main(setup: Setup) -> list[Measurement]:
     paired: list[float] = []
     paced: list[dict[str, float]] = []
     sent_late: list[float] = []
-    awake: list[dict[str, float]] = []
-    round_trips: list[tuple[float, float]] = []
     for number in range(1, ROUNDS + 1):
         with Server() as server:
             load(server, accounts, requests // 5)
@@ -65,11 +60,6 @@ def main(setup: Setup) -> list[Measurement]:
             at_rate = load(server, accounts, seconds=paced_s, rate=RATE)
             paced.append(at_rate["latency_ms"])
             sent_late.append(at_rate["sent_late_ms"]["p99"])
-            setup.progress("the same with processors kept awake")
-            with processors_awake() as trips_ms:
-                load(server, accounts, seconds=1.0, rate=RATE)
-                awake.append(load(server, accounts, seconds=paced_s, rate=RATE)["latency_ms"])
-            round_trips.append(trips_ms)
             setup.progress(f"closed loop, one process, round {number} of {ROUNDS}")
             alone.append(load(server, accounts, requests)["requests_per_second"])
             setup.progress(f"a transaction a request, round {number} of {ROUNDS}")
@@ -91,8 +81,6 @@ def main(setup: Setup) -> list[Measurement]:
     peak_mb = after_kb * 1024 / 1e6
     enough_cores = len(CORES) >= CORES_FOR_SCALING
     p99s, p50s = [round_["p99"] for round_ in paced], [round_["p50"] for round_ in paced]
-    awake_p99s, awake_p50s = [round_["p99"] for round_ in awake], [round_["p50"] for round_ in awake]
-    asleep_ms, awake_ms = (median(trips) for trips in zip(*round_trips, strict=True))
     return [
         Measurement(
             "closed loop, one process",
@@ -114,22 +102,6 @@ def main(setup: Setup) -> list[Measurement]:
             note=f"{_rounds(p99s, '.1f')}; gateways late themselves by {median(sent_late):.1f}",
         ),
         Measurement(f"p50 at {RATE:,}/s", median(p50s), "ms", peak_mb, note=_rounds(p50s, ".1f")),
-        Measurement(
-            f"p99 at {RATE:,}/s, processors kept awake",
-            median(awake_p99s),
-            "ms",
-            peak_mb,
-            at_most=15.0,
-            note=f"{_rounds(awake_p99s, '.1f')}; a round trip between cores took {awake_ms:.2f} ms, {asleep_ms:.2f} "
-            "before",
-        ),
-        Measurement(
-            f"p50 at {RATE:,}/s, processors kept awake",
-            median(awake_p50s),
-            "ms",
-            peak_mb,
-            note=_rounds(awake_p50s, ".1f"),
-        ),
         Measurement(
             "closed loop, two processes",
             median(paired),
@@ -205,49 +177,6 @@ class Server:
         """Resident memory now, in KiB."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+)", status)[1])  # type: ignore[index]
-
-
-@contextlib.contextmanager
-def processors_awake() -> Iterator[tuple[float, float]]:
-    """``manage.py keepawake`` on all cores, and the server's left to the server, as docs/operations.md says.
-
-    What a round trip between two cores takes before and meanwhile, in milliseconds.
-    """
-    command = [sys.executable, "manage.py", "keepawake"]
-    others = set(CORES[1:] or CORES)
-    groups = _AUTOGROUPS.read_text() if _AUTOGROUPS.exists() else ""
-    with contextlib.suppress(OSError):
-        # Programs that begin from now on have their turns by their own priority, not by that of their session.
-        _AUTOGROUPS.write_text("0")
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    before_ms = _round_trip_ms(process.stdout.readline())
-    process.stdout.readline()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT @@pid_file")
-        database = int(Path(cursor.fetchone()[0]).read_text())
-    for pid in (database, os.getpid()):
-        _keep_to(pid, others)
-    try:
-        measured = subprocess.run([*command, "--measure"], stdout=subprocess.PIPE, text=True, check=True)
-        yield before_ms, _round_trip_ms(measured.stdout)
-    finally:
-        for pid in (database, os.getpid()):
-            _keep_to(pid, set(CORES))
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
-        with contextlib.suppress(OSError):
-            _AUTOGROUPS.write_text(groups)
-
-
-def _round_trip_ms(line: str) -> float:
-    return float(re.search(r"within (\S+) ms", line)[1])  # type: ignore[index]
-
-
-def _keep_to(pid: int, cores: set[int]) -> None:
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        with contextlib.suppress(ProcessLookupError):
-            os.sched_setaffinity(int(task.name), cores)
 
 
 def load(

@@ -3,9 +3,10 @@
 import os
 
 from celery import Celery
-from celery.signals import worker_init, worker_process_init
+from celery.signals import beat_init, worker_init, worker_process_init
 
-from bss_project.processes import die_with
+from apps.runtime.children import die_with
+from apps.runtime.start import Role, start
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bss_project.settings")
 
@@ -18,9 +19,15 @@ _worker_pid = 0
 
 
 @worker_init.connect
-def _remember_the_worker(**_: object) -> None:
+def _begin_the_worker(**_: object) -> None:
     global _worker_pid
     _worker_pid = os.getpid()
+    start(Role.WORKER)
+
+
+@beat_init.connect
+def _begin_beat(**_: object) -> None:
+    start(Role.BEAT)
 
 
 @worker_process_init.connect

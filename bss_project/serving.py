@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from apps.runtime.supervisor import ProcessSpec
 from bss_project.routing import SHARED_QUEUES
 from bss_project.settings.environment import BASE_DIR
-from bss_project.supervisor import ProcessSpec
 
 
 @dataclass(frozen=True)

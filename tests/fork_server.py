@@ -23,7 +23,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from bss_project import processes
+from apps.runtime import children
 
 # What commands and workers import late; and every module of the rooms.
 ALSO = (
@@ -45,7 +45,7 @@ def import_everything() -> None:
 
 
 def _is_special(name: str) -> bool:
-    return ".migrations" in name or name.startswith("apps.native")
+    return ".migrations" in name or name.startswith("apps.runtime.native")
 
 
 def read_settings(env: Mapping[str, str]) -> None:
@@ -92,7 +92,7 @@ def attend(connection: socket.socket) -> dict[str, Any] | None:
     child = os.fork()
     if child == 0:
         os.setsid()
-        processes.die_with(attendant)
+        children.die_with(attendant)
         for descriptor in (1, 2):
             os.dup2(output, descriptor)
         os.close(output)
@@ -124,7 +124,7 @@ def main(path: str) -> None:
             if os.fork() == 0:
                 break
             connection.close()
-    processes.die_with(here)
+    children.die_with(here)
     order = attend(connection)
     if order is None:
         os._exit(0)

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from bss_project import processes
+from apps.runtime import children
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = (
@@ -86,7 +86,7 @@ def migrate(url: str) -> None:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            preexec_fn=processes.leash(),
+            preexec_fn=children.leash(),
         )
     if done.returncode != 0:
         raise RuntimeError(f"the migrations failed:\n{done.stdout}")

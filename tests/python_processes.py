@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from bss_project import processes
+from apps.runtime import children
 
 ROOT = Path(__file__).resolve().parent.parent
 _server: tuple[int, subprocess.Popen[bytes], str] | None = None
@@ -129,7 +129,7 @@ def _socket_path() -> str:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             start_new_session=True,
-            preexec_fn=processes.leash(),
+            preexec_fn=children.leash(),
         )
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n", "the server of processes did not start"

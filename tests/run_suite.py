@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 
-from bss_project import processes
+from apps.runtime import children
 from tests import servers
 
 NOTHING_COLLECTED = 5
@@ -79,7 +79,7 @@ def run_pytest(arguments: list[str], *, sqlite: bool, counts: Path | None = None
                     "BSS_NATIVE": "0" if sqlite else "1",
                 }
             process = subprocess.Popen(
-                [sys.executable, "-m", "pytest", *arguments], env=env, preexec_fn=processes.leash()
+                [sys.executable, "-m", "pytest", *arguments], env=env, preexec_fn=children.leash()
             )
             try:
                 return process.wait()
@@ -103,7 +103,7 @@ def sqlite_migrated_meanwhile(folder: str) -> Iterator[None]:
         [sys.executable, "-m", "tests.migrated", SQLITE_URL],
         env={**os.environ, "BSS_TEST_TEMPLATES": folder},
         stdin=subprocess.DEVNULL,
-        preexec_fn=processes.leash(),
+        preexec_fn=children.leash(),
     )
     try:
         yield

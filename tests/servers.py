@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from bss_project import processes
+from apps.runtime import children
 
 START_TIMEOUT_S = 60
 
@@ -78,7 +78,7 @@ class Server(ABC):
             # Between finding a port and listening on it somebody else may take it; then another one is tried.
             self.port = self.port or free_port()
             with self.log_path.open("ab") as log:
-                self.process = processes.spawn(self.command(), output=log)
+                self.process = children.spawn(self.command(), output=log)
             if self._wait_ready():
                 return
             self.stop()
@@ -102,13 +102,13 @@ class Server(ABC):
     def kill(self) -> None:
         """SIGKILL, as a power cut does; ``start()`` brings it back with what it had committed."""
         if self.process is not None:
-            processes.kill(self.process)
+            children.kill(self.process)
             self.process = None
 
     def stop(self) -> None:
         """SIGTERM, then SIGKILL if that does not help."""
         if self.process is not None:
-            processes.stop(self.process, grace_s=20)
+            children.stop(self.process, grace_s=20)
             self.process = None
 
     def log_tail(self, lines: int = 30) -> str:

@@ -17,10 +17,10 @@ from rich.console import Console
 from apps.backoffice.progress import progress
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError
+from apps.runtime.supervisor import NotReady, Supervisor
 from bss_project import serving
 from bss_project.demo import prepaid_session, stages, summary
 from bss_project.demo.stages import Size
-from bss_project.supervisor import NotReady, Supervisor
 
 # What is rendered is chosen by the demonstration, and so is what is loaded.
 WORKER_ENVIRONMENT = {

@@ -86,7 +86,6 @@ def from_settings() -> ServerConfiguration:
         port=settings.DIAMETER_PORT,
         tls_port=settings.DIAMETER_TLS_PORT or None,
         tls=tls,
-        reuse_port=settings.DIAMETER_PROCESSES > 1,
         accept_unknown_peers=settings.DIAMETER_ACCEPT_UNKNOWN_PEERS,
         limits=Limits(
             max_message_octets=settings.DIAMETER_MAX_MESSAGE_OCTETS,

@@ -8,9 +8,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 
 from apps.kernel.errors import BssError
+from apps.runtime.supervisor import NotReady
 from bss_project.demo.run import run
 from bss_project.demo.stages import Size
-from bss_project.supervisor import NotReady
 
 
 class Command(BaseCommand):

@@ -11,8 +11,9 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
+from apps.runtime.start import Role, start
+from apps.runtime.supervisor import PrefixedLines, Supervisor
 from bss_project import serving
-from bss_project.supervisor import PrefixedLines, Supervisor
 
 
 class Command(BaseCommand):
@@ -60,6 +61,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        start(Role.SUPERVISOR)
         parts = self._parts(options["only"], options["without"])
         for name in ("concurrency", "web_workers", "web_threads"):
             if options[name] < 1:

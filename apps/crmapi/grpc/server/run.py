@@ -1,12 +1,11 @@
-"""Running the server: one process with its event loop and database threads, or several behind one port."""
+"""Running the server in this process: its event loop and database threads."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable
 
 import grpc
 import structlog
@@ -25,17 +24,13 @@ from apps.crmapi.grpc.server.door import Door
 from apps.crmapi.grpc.server.group_reading import GROUPS_AT_ONCE
 from apps.crmapi.grpc.server.threads import DatabaseThreads
 from apps.crmapi.grpc.servicers.table import SERVICE
-from apps.serving.ports import held_port
-from apps.serving.process import EndOfService, settle_memory
-from apps.serving.processes import Announce, keep_running
+from apps.runtime.process import EndOfService, settle_memory
 
 log = structlog.get_logger(__name__)
 
 HEALTH_CHECK_S = 5.0
-# Beyond the time for draining, before a process is killed.
-CHILD_GRACE_S = 15.0
 MAX_METADATA_OCTETS = 16 * 1024
-# How long a thread may keep the interpreter from others, seconds: database threads compute, the loop should not wait.
+# How long a thread may keep the GIL, seconds: database threads compute, the event loop should not wait for them.
 SWITCH_INTERVAL_S = 0.0005
 
 
@@ -133,17 +128,14 @@ def _database_answers() -> None:
         cursor.fetchone()
 
 
-def run_server(configuration: ServerConfiguration, announce: Announce, parent_pid: int | None = None) -> None:
-    """Serve in this process until SIGTERM or SIGINT, or until the parent is gone; then drain.
-
-    Raises OSError where the port is taken.
-    """
+def run_server(configuration: ServerConfiguration, announce: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT; then drain. Raises OSError where the port is taken."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    uvloop.run(_serve(configuration, announce, parent_pid))
+    uvloop.run(_serve(configuration, announce))
 
 
-async def _serve(configuration: ServerConfiguration, announce: Announce, parent_pid: int | None) -> None:
-    end = EndOfService(parent_pid)
+async def _serve(configuration: ServerConfiguration, announce: Callable[[str], None]) -> None:
+    end = EndOfService()
     server = CrmServer(configuration)
     try:
         await server.start()
@@ -153,28 +145,7 @@ async def _serve(configuration: ServerConfiguration, announce: Announce, parent_
     announce(
         f"gRPC: listening at {configuration.bind}:{server.port} ({configuration.transport}), process {os.getpid()}"
     )
-    if configuration.trust is not None and parent_pid is None:
-        announce(f"gRPC: clients trust it by {configuration.trust} (a certificate for development)")
     settle_memory()
     await end.wait()
     announce("gRPC: draining")
     await server.stop()
-
-
-def run_processes(
-    configuration: ServerConfiguration, count: int, arguments: Sequence[str], announce: Announce
-) -> None:
-    """Keep ``count`` server processes running behind one port until SIGTERM or SIGINT.
-
-    ``arguments`` start one of them (``manage.py rungrpc …``); one that dies is started again.
-    """
-    if configuration.trust is not None:
-        announce(f"gRPC: clients trust it by {configuration.trust} (a certificate for development)")
-    with held_port(configuration.bind, configuration.port) as port:
-        command = [sys.executable, *arguments, "--child-of", str(os.getpid()), "--port", str(port)]
-        keep_running([command] * count, "gRPC", configuration.drain_s + CHILD_GRACE_S, announce)
-
-
-def as_child(configuration: ServerConfiguration) -> ServerConfiguration:
-    """The same for one of several processes."""
-    return replace(configuration, reuse_port=True)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from apps.native import build, store
-from apps.native.finder import NativeFinder, loaded_compiled
-from apps.native.modules import HOT_MODULES
+from apps.runtime.native import build, store
+from apps.runtime.native.finder import NativeFinder, loaded_compiled
+from apps.runtime.native.modules import HOT_MODULES
 
 SOURCE = '''"""A module."""
 LIMIT = 10
@@ -104,7 +104,7 @@ def test_without_a_compiler_the_build_says_so_and_everything_runs_from_source(tm
 _BUILD_ELSEWHERE = """
 import sys, sysconfig
 from pathlib import Path
-from apps.native import build, store
+from apps.runtime.native import build, store
 store.FOLDER = build.FOLDER = Path({folder!r}) / "native"
 sysconfig.get_config_var = lambda name: None
 sys.exit(build.main())

@@ -2,7 +2,7 @@
 
 ``Supervisor(wanted)`` asks ``wanted()`` every few seconds which processes there should be, so that a new one (a bill
 cycle's worker) starts, and one that is no longer wanted stops, without a restart of the rest. Every process is spawned
-by the one keeper thread, which lives until ``stop()``: Linux kills the processes if it, and with it this process, dies.
+by the one keeper thread, which lives until ``stop()``: Linux ends the processes if it, and with it this process, dies.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from bss_project import processes
+from apps.runtime import children
 
 TICK_S = 0.1
 # A process that ran this long before it ended is restarted at once, as if it had never failed.
@@ -34,7 +34,8 @@ class ProcessSpec:
     """A process that should run. ``name`` is unique and stands before each of its lines.
 
     ``ready_when`` is a text in its output that says it has started; empty: it is ready once it runs.
-    ``grace_s`` is how long it may take to end after SIGTERM before it is killed.
+    ``grace_s`` is how long it may take to end after SIGTERM before it is killed. ``death_signal`` is what Linux sends
+    it if its keeper dies. One that is not ``captured`` writes where the keeper does, and its lines are not seen here.
     """
 
     name: str
@@ -43,6 +44,8 @@ class ProcessSpec:
     env: Mapping[str, str] | None = field(default=None, hash=False)
     cwd: Path | None = None
     grace_s: float = 20.0
+    captured: bool = True
+    death_signal: int = signal.SIGKILL
 
 
 Wanted = Callable[[], Sequence[ProcessSpec]]
@@ -100,8 +103,12 @@ class _Child:
         self._started_at = time.monotonic()
         self.starts += 1
         try:
-            self.process = processes.spawn(
-                self.spec.command, env=self.spec.env, cwd=self.spec.cwd, output=subprocess.PIPE
+            self.process = children.spawn(
+                self.spec.command,
+                env=self.spec.env,
+                cwd=self.spec.cwd,
+                output=subprocess.PIPE if self.spec.captured else None,
+                death_signal=self.spec.death_signal,
             )
         except OSError as error:
             self.say(f"cannot be started: {error}")
@@ -109,8 +116,9 @@ class _Child:
             return
         if not self.spec.ready_when:
             self.ready.set()
-        self._reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
-        self._reader.start()
+        if self.spec.captured:
+            self._reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
+            self._reader.start()
 
     def _read(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None
@@ -143,7 +151,7 @@ class _Child:
         """Take away what is left of a process that has ended, and its last lines."""
         assert self.process is not None
         self.ready.clear()
-        processes.kill(self.process)
+        children.kill(self.process)
         if self._reader is not None:
             self._reader.join(timeout=2)
         self.process = None
@@ -274,9 +282,9 @@ class Supervisor:
                     self._children[name] = _Child(spec, self._write)
         self._known.set()
 
-    def _end(self, children: Sequence[_Child]) -> None:
+    def _end(self, ending: Sequence[_Child]) -> None:
         """Stop these, side by side."""
-        running = [child for child in children if child.process is not None]
+        running = [child for child in ending if child.process is not None]
         for child in running:
             assert child.process is not None
             with contextlib.suppress(ProcessLookupError):
@@ -287,7 +295,7 @@ class Supervisor:
             while child.process.poll() is None:
                 if self._hurry.is_set() or time.monotonic() - started > child.spec.grace_s:
                     child.say("does not stop; killed")
-                    processes.kill(child.process)
+                    children.kill(child.process)
                 time.sleep(0.02)
             child.end_of_process()
 

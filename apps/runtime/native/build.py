@@ -1,4 +1,4 @@
-"""``python -m apps.native.build``: compiles the hot modules that are not yet compiled, beside one another.
+"""``python -m apps.runtime.native.build``: compiles the hot modules that are not yet compiled, beside one another.
 
 Needs Cython (the ``native`` extra), a C compiler and Python's headers; without them it says so, and everything runs
 from source as before.
@@ -17,10 +17,10 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from apps.native.modules import HOT_MODULES
-from apps.native.store import FOLDER, compiled_file, is_switched_off
+from apps.runtime.native.modules import HOT_MODULES
+from apps.runtime.native.store import FOLDER, compiled_file, is_switched_off
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 # The meaning of the source must not change: annotations are for mypy and not for C types, and functions stay
 # what introspection and pickling expect.

@@ -10,8 +10,8 @@ from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
-from apps.native.modules import HOT_MODULES
-from apps.native.store import compiled_file, is_switched_off
+from apps.runtime.native.modules import HOT_MODULES
+from apps.runtime.native.store import compiled_file, is_switched_off
 
 
 class NativeFinder(MetaPathFinder):

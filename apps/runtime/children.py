@@ -29,12 +29,12 @@ def die_with(parent: int, signal_number: int = signal.SIGKILL) -> None:
         os._exit(1)
 
 
-def leash() -> Callable[[], None]:
-    """A ``preexec_fn`` by which a child is killed when this process, or the thread that made it, ends."""
+def leash(death_signal: int = signal.SIGKILL) -> Callable[[], None]:
+    """A ``preexec_fn`` by which a child gets this signal when this process, or the thread that made it, ends."""
     parent = os.getpid()
 
     def tie() -> None:
-        die_with(parent)
+        die_with(parent, death_signal)
 
     return tie
 
@@ -44,21 +44,23 @@ def spawn(
     *,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
-    output: int | IO[bytes] = subprocess.DEVNULL,
+    output: int | IO[bytes] | None = subprocess.DEVNULL,
+    death_signal: int = signal.SIGKILL,
 ) -> subprocess.Popen[bytes]:
     """Start a process in a session of its own: a Ctrl-C of the terminal reaches the parent only.
 
-    The process is killed when the spawning thread ends, so spawn from a thread that lives as long as it should.
+    ``output`` is for what it writes, errors too; None: it writes where this process does. It gets ``death_signal``
+    when the spawning thread ends, so spawn from a thread that lives as long as it should.
     """
     return subprocess.Popen(
         [os.fspath(part) for part in argv],
         stdin=subprocess.DEVNULL,
         stdout=output,
-        stderr=subprocess.STDOUT,
+        stderr=None if output is None else subprocess.STDOUT,
         env=dict(env) if env is not None else None,
         cwd=cwd,
         start_new_session=True,
-        preexec_fn=leash(),
+        preexec_fn=leash(death_signal),
     )
 
 

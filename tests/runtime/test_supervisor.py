@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bss_project.supervisor import (
+from apps.runtime.supervisor import (
     LONGEST_DELAY_S,
     NotReady,
     PrefixedLines,
@@ -197,7 +197,7 @@ def test_a_process_that_stops_by_itself_on_sigterm_is_let_finish(lines: Lines) -
 
 SUPERVISOR_PROGRAM = """
 import sys
-from bss_project.supervisor import PrefixedLines, ProcessSpec, Supervisor
+from apps.runtime.supervisor import PrefixedLines, ProcessSpec, Supervisor
 
 sleeper = (sys.executable, "-u", "-c", "import os, time; print('pid', os.getpid()); print('up'); time.sleep(600)")
 specs = [ProcessSpec(name, sleeper, ready_when="up") for name in ("one", "two")]
@@ -241,6 +241,39 @@ def test_no_orphans_stay_when_the_supervisor_itself_is_killed() -> None:
         program.wait(PATIENCE_S)
     assert len(pids) == 2
     eventually(lambda: not any(lives(pid) for pid in pids))
+
+
+DRAINING_PROGRAM = """
+import signal, sys
+from apps.runtime.supervisor import ProcessSpec, Supervisor
+
+child = (
+    "import os, signal, sys, time\\n"
+    "def drain(*_):\\n"
+    "    print('drained', flush=True)\\n"
+    "    sys.exit(0)\\n"
+    "signal.signal(signal.SIGTERM, drain)\\n"
+    "print('pid', os.getpid(), flush=True)\\n"
+    "time.sleep(600)\\n"
+)
+spec = ProcessSpec("one", (sys.executable, "-c", child), captured=False, death_signal=signal.SIGTERM)
+sys.exit(Supervisor(lambda: [spec]).run())
+"""
+
+
+def test_a_process_that_is_to_drain_does_so_when_its_supervisor_is_killed_and_writes_where_that_did() -> None:
+    program = subprocess.Popen(
+        [sys.executable, "-u", "-c", DRAINING_PROGRAM],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    with program:
+        assert program.stdout is not None
+        pid = int(program.stdout.readline().removeprefix("pid "))
+        program.kill()
+        assert program.stdout.readline() == "drained\n"
+    eventually(lambda: not lives(pid))
 
 
 def test_names_are_coloured_on_a_terminal_only(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from apps.kernel.errors import InvalidInput
-from apps.serving.cores import cores_from_text, keep_to_core
+from apps.runtime.cores import cores_from_text, keep_to_core
 
 OWN = sorted(os.sched_getaffinity(0))
 
