@@ -19,9 +19,13 @@ _worker_pid = 0
 
 
 @worker_init.connect
-def _begin_the_worker(**_: object) -> None:
+def _remember_the_worker(**_: object) -> None:
     global _worker_pid
     _worker_pid = os.getpid()
+
+
+@worker_init.connect
+def _begin_worker(**_: object) -> None:
     start(Role.WORKER)
 
 

@@ -25,7 +25,7 @@ def house(tmp_path: Path) -> Path:
     """An empty house with the same rooms and rules."""
     (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
     rooms = [path.parent.name for path in (ROOT / "apps").glob("*/__init__.py")]
-    for folder in ["apps", "bss_project", *(f"apps/{room}" for room in rooms), "apps/kernel/part"]:
+    for folder in ["apps", "bss_project", *(f"apps/{room}" for room in rooms)]:
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "__init__.py").touch()
     # Rules that name furniture by a pattern want some of it.
