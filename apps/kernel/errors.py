@@ -45,11 +45,16 @@ class Conflict(BssError):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One finding about an input, as a value: readers collect problems rather than stop at the first."""
+    """One finding about an input, as a value: readers collect problems rather than stop at the first.
+
+    ``where`` is for people (a file, line and column, or a field); ``field`` is the field's or column's name alone,
+    where it has one of its own.
+    """
 
     where: str
     message: str
     code: str = "invalid_input"
+    field: str = ""
 
     def __str__(self) -> str:
         return f"{self.where}: {self.message}" if self.where else self.message

@@ -11,6 +11,7 @@ from apps.billing.models import BillingAccount
 from apps.billing.services.onboarding import onboard
 from apps.charging.models import Account, Balance, LedgerEntry, Payer
 from apps.kernel.errors import InvalidInputs
+from apps.rating.models import Bundle
 from apps.subscribers.models import Customer, Resource, ResourceAssignment, Subscriber
 from tests.factories import LONG_AGO, make_bundle, make_cycle, make_plan, new_line
 
@@ -93,6 +94,31 @@ def test_every_problem_is_told_and_nothing_is_created(products):
         "line 6, column mode: account “C5” is postpaid in line 5",
     ]
     assert (Customer.objects.count(), Subscriber.objects.count(), BillingAccount.objects.count()) == (1, 1, 1)
+
+
+def test_a_shared_account_must_be_open_the_customers_own_and_of_the_plans_currency(products):
+    make_cycle(2, currency="USD")
+    Bundle.objects.filter(code="BUNDLE").update(currency="USD")
+    onboard([new_line(number, mode="prepaid") for number in (1, 2)], LONG_AGO)
+    Account.objects.filter(number="C2").update(closed_at=LONG_AGO)
+    lines = [
+        new_line(3, mode="prepaid", account_number="C1", opening_balance_micros=5),
+        new_line(4, mode="prepaid", customer_number="C2", bundles=("BUNDLE",)),
+        new_line(5, mode="prepaid", customer_number="C1", cycle=2),
+        new_line(6, cycle=2, customer_name=""),
+    ]
+    with pytest.raises(InvalidInputs) as refused:
+        onboard(lines, LONG_AGO)
+    assert [(problem.where[:6], problem.field) for problem in refused.value.problems] == [
+        ("line 1", "account_number"),
+        ("line 1", "opening_balance"),
+        ("line 2", "bundles"),
+        ("line 2", "account_number"),
+        ("line 3", "cycle"),
+        ("line 4", "price_plan"),
+        ("line 4", "customer_name"),
+    ]
+    assert Subscriber.objects.count() == 2
 
 
 HEADER = "customer_number,customer_name,subscriber_number,msisdn,mode,price_plan,cycle,start,opening_balance,bundles"

@@ -146,7 +146,7 @@ def test_a_second_line_shares_customer_and_account():
 def test_a_currency_that_cycle_or_plan_do_not_have_is_refused():
     with pytest.raises(InvalidInputs) as refused:
         create_subscriber("default", new(currency="USD", cycle=1), now=NOW)
-    assert fields_of(refused) == {"currency", "price_plan"}
+    assert fields_of(refused) == {"currency"}
 
 
 def test_a_change_changes_what_is_given_and_nothing_else():

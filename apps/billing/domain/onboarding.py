@@ -149,17 +149,19 @@ def _read_row(row: dict[str, str], where: str, default_tenant: str) -> Iterator[
 def problems_with(line: NewLine, where: str) -> list[Problem]:
     """What is wrong with a line by itself, before anything is looked up."""
     problems = []
+
+    def wrong(column: str, message: str) -> None:
+        problems.append(Problem(f"{where}, column {column}", message, field=column))
+
     if line.mode not in MODES:
-        problems.append(Problem(f"{where}, column mode", f"“{line.mode}” is not one of {', '.join(MODES)}"))
+        wrong("mode", f"“{line.mode}” is not one of {', '.join(MODES)}")
     if line.kind not in ("person", "company"):
-        problems.append(Problem(f"{where}, column kind", f"“{line.kind}” is not person or company"))
+        wrong("kind", f"“{line.kind}” is not person or company")
     if line.opening_balance_micros and line.mode != "prepaid":
-        problems.append(
-            Problem(f"{where}, column opening_balance", "only a prepaid account opens with a balance")
-        )
+        wrong("opening_balance", "only a prepaid account opens with a balance")
     if line.opening_balance_micros < 0:
-        problems.append(Problem(f"{where}, column opening_balance", "must not be negative"))
+        wrong("opening_balance", "must not be negative")
     for kind, value in (("msisdn", line.msisdn), ("imsi", line.imsi), ("handset", line.handset)):
         if value and (problem := problem_with_resource(kind, value)):
-            problems.append(Problem(f"{where}, column {kind}", problem))
+            wrong(kind, problem)
     return problems

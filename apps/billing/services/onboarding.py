@@ -60,15 +60,24 @@ def onboard(lines: Sequence[NewLine], now: datetime, where: Callable[[int], str]
     ``where`` names the place of a line by its index, for the problems. Raises InvalidInputs with every problem
     found (unknown tenant, plan, cycle; number taken; subscriber exists); nothing is created then.
     """
-    name = where or (lambda index: f"line {index + 1}")
     known = _look_up(lines)
-    problems = _problems(lines, known, name)
+    problems = _problems(lines, known, where or _numbered)
     if problems:
         raise InvalidInputs(problems)
     new_customers = _create_customers(lines, known, now)
     new_accounts = _create_accounts(lines, known, now)
     _create_subscribers(lines, known)
     return Onboarded(new_customers, new_accounts, len(lines))
+
+
+@transaction.atomic
+def problems_of(lines: Sequence[NewLine]) -> list[Problem]:
+    """What :func:`onboard` would refuse the lines for."""
+    return _problems(lines, _look_up(lines), _numbered)
+
+
+def _numbered(index: int) -> str:
+    return f"line {index + 1}"
 
 
 def _look_up(lines: Sequence[NewLine]) -> _Known:
@@ -121,33 +130,28 @@ def _held_until(resource_ids: Sequence[int]) -> dict[int, datetime]:
     return found
 
 
+Wrong = Callable[..., None]
+
+
 def _problems(lines: Sequence[NewLine], known: _Known, name: Callable[[int], str]) -> list[Problem]:
     problems: list[Problem] = []
     seen: dict[tuple[str, ...], int] = {}
     modes: dict[tuple[str, str], tuple[str, int]] = {}
     for index, line in enumerate(lines):
 
-        def wrong(column: str, message: str, index: int = index) -> None:
-            problems.append(Problem(f"{name(index)}, column {column}", message))
+        def wrong(column: str, message: str, code: str = "invalid_input", index: int = index) -> None:
+            problems.append(Problem(f"{name(index)}, column {column}", message, code, column))
 
         tenant = known.tenants.get(line.tenant)
         if tenant is None:
-            wrong("tenant", f"there is no tenant “{line.tenant}”")
+            wrong("tenant", f"there is no tenant “{line.tenant}”", "not_found")
             continue
-        plan = known.plans.get((line.tenant, line.price_plan))
-        if plan is None:
-            wrong("price_plan", f"tenant “{line.tenant}” has no price plan “{line.price_plan}”")
-        elif plan.retired_at is not None:
-            wrong("price_plan", f"“{line.price_plan}” is retired")
-        for bundle_code in line.bundles:
-            bundle = known.bundles.get((line.tenant, bundle_code))
-            if bundle is None or bundle.retired_at is not None:
-                wrong("bundles", f"tenant “{line.tenant}” has no bundle “{bundle_code}”")
-        cycle = known.cycles.get(line.cycle)
-        if cycle is None or cycle.tenant_id != tenant.pk or cycle.retired_at is not None:
-            wrong("cycle", f"tenant “{line.tenant}” has no bill cycle {line.cycle}")
+        account = known.accounts.get((line.tenant, line.account))
+        _check_products(line, known, account, wrong)
         if (line.tenant, line.subscriber_number) in known.subscribers:
-            wrong("subscriber_number", f"subscriber “{line.subscriber_number}” exists already")
+            wrong(
+                "subscriber_number", f"subscriber “{line.subscriber_number}” exists already", "already_exists"
+            )
         for key, column in (
             (("subscriber", line.tenant, line.subscriber_number), "subscriber_number"),
             (("msisdn", line.msisdn), "msisdn"),
@@ -156,23 +160,68 @@ def _problems(lines: Sequence[NewLine], known: _Known, name: Callable[[int], str
         ):
             if key[-1] and seen.setdefault(key, index) != index:
                 wrong(column, f"“{key[-1]}” stands in {name(seen[key])} already")
-        for field, kind in KINDS:
-            resource = known.resources.get((kind, getattr(line, field)))
-            if resource is not None and (
-                resource.tenant_id != tenant.pk or resource.status != Resource.Status.FREE
-            ):
-                wrong(field, f"{resource} is not free for tenant “{line.tenant}”")
-            elif resource is not None and known.held_until.get(resource.pk, line.start) > line.start:
-                wrong(
-                    field, f"{resource} was in use until {known.held_until[resource.pk]:%Y-%m-%d %H:%M} UTC"
-                )
-        account = known.accounts.get((line.tenant, line.account))
+        _check_resources(line, known, tenant, wrong)
         mode, first = modes.setdefault(
             (line.tenant, line.account), (account.mode if account else line.mode, index)
         )
         if mode != line.mode:
             wrong("mode", f"account “{line.account}” is {mode}" + ("" if account else f" in {name(first)}"))
+        _check_payer(line, known, account, wrong)
     return problems
+
+
+def _check_products(line: NewLine, known: _Known, account: Account | None, wrong: Wrong) -> None:
+    """Plan, bundles and cycle are there, and all of one currency."""
+    plan = known.plans.get((line.tenant, line.price_plan))
+    if plan is None:
+        wrong("price_plan", f"tenant “{line.tenant}” has no price plan “{line.price_plan}”", "not_found")
+    elif plan.retired_at is not None:
+        wrong("price_plan", f"“{line.price_plan}” is retired", "retired")
+    for code in line.bundles:
+        bundle = known.bundles.get((line.tenant, code))
+        if bundle is None or bundle.retired_at is not None:
+            wrong("bundles", f"tenant “{line.tenant}” has no bundle “{code}”", "not_found")
+        elif plan is not None and bundle.currency != plan.currency:
+            wrong("bundles", f"bundle “{code}” is in {bundle.currency}, the price plan in {plan.currency}")
+    cycle = known.cycles.get(line.cycle)
+    if cycle is None or cycle.tenant.code != line.tenant or cycle.retired_at is not None:
+        wrong("cycle", f"tenant “{line.tenant}” has no bill cycle {line.cycle}", "not_found")
+        return
+    currency = account.currency if account is not None else cycle.currency
+    if cycle.currency != currency:
+        wrong("cycle", f"{cycle} bills in {cycle.currency}, account “{line.account}” is kept in {currency}")
+    if plan is not None and plan.currency != currency:
+        wrong("price_plan", f"price plan “{plan.code}” is in {plan.currency}, the account in {currency}")
+
+
+def _check_resources(line: NewLine, known: _Known, tenant: Tenant, wrong: Wrong) -> None:
+    for field, kind in KINDS:
+        resource = known.resources.get((kind, getattr(line, field)))
+        if resource is not None and (
+            resource.tenant_id != tenant.pk or resource.status != Resource.Status.FREE
+        ):
+            wrong(field, f"{resource} is not free for tenant “{line.tenant}”", "not_free")
+        elif resource is not None and known.held_until.get(resource.pk, line.start) > line.start:
+            wrong(
+                field,
+                f"{resource} was in use until {known.held_until[resource.pk]:%Y-%m-%d %H:%M} UTC",
+                "not_free",
+            )
+
+
+def _check_payer(line: NewLine, known: _Known, account: Account | None, wrong: Wrong) -> None:
+    """An account that is shared is open, and the customer's own; what it opens with was settled when it was new."""
+    customer = known.customers.get((line.tenant, line.customer_number))
+    if customer is None and not line.customer_name:
+        wrong("customer_name", "a new customer needs a name")
+    if account is None:
+        return
+    if account.closed_at is not None:
+        wrong("account_number", f"account “{line.account}” is closed; give another number", "closed")
+    if customer is None or account.customer_id != customer.pk:
+        wrong("account_number", f"account “{line.account}” is another customer's")
+    if line.opening_balance_micros:
+        wrong("opening_balance", f"account “{line.account}” exists already; top it up instead")
 
 
 def _create_customers(lines: Sequence[NewLine], known: _Known, now: datetime) -> int:

@@ -1,20 +1,21 @@
-"""What has to be so before a subscriber can be created, and the line that onboarding makes of it."""
+"""From what a front end gives of a new subscriber to the line that onboarding takes; the rules are onboarding's."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable
 from datetime import datetime
 
 from apps.billing.domain.onboarding import NewLine, problems_with
 from apps.billing.models import BillCycle
+from apps.billing.services.onboarding import problems_of
 from apps.charging.models import Account
 from apps.crm.domain.subscribers import Address, NewSubscriber
 from apps.crm.selectors.subscribers import plain_msisdn
 from apps.crm.selectors.tenants import TenantInfo
 from apps.kernel.errors import Conflict, InvalidInputs, Problem
-from apps.rating.models import Bundle, PricePlan
+from apps.rating.models import PricePlan
 from apps.subscribers.domain.cards import problems_with_card
-from apps.subscribers.models import Customer, Resource, Subscriber
+from apps.subscribers.models import Customer, Subscriber
 from apps.subscribers.services.customers import next_number
 
 # What onboarding calls a column, and what the doors call it.
@@ -51,41 +52,31 @@ _LENGTHS = {
 
 
 def line_of(tenant: TenantInfo, new: NewSubscriber, now: datetime) -> NewLine:
-    """The line to onboard, with numbers given out where none came.
+    """The line to onboard: what was left out is filled in, numbers are given out.
 
-    Raises InvalidInputs with every problem that can be seen without looking at numbers in use, Conflict for those.
+    Raises InvalidInputs with everything that can be seen to be wrong, under the doors' names of the fields.
     """
     problems = _problems_of_values(new, now)
     plan = _plan(tenant, new, problems)
-    for code in new.bundles:
-        bundle = Bundle.objects.filter(tenant_id=tenant.id, code=code, retired_at=None).first()
-        if bundle is None:
-            problems.append(Problem("bundles", f"there is no bundle “{code}”", "not_found"))
-        elif plan is not None and bundle.currency != plan.currency:
-            problems.append(Problem("bundles", f"bundle “{code}” is in {bundle.currency}"))
-    customer = None
-    if new.customer.number:
-        customer = Customer.objects.filter(tenant_id=tenant.id, number=new.customer.number).first()
-    if customer is None and not new.customer.name.strip():
-        problems.append(Problem("customer.name", "a new customer needs a name"))
-    account = _account(tenant, new, customer, problems)
+    account = _account(tenant, new)
     currency = new.currency or (account.currency if account else plan.currency if plan else tenant.currency)
-    cycle = _cycle(tenant, new, currency, account, problems)
-    if plan is not None and plan.currency != currency:
-        problems.append(
-            Problem(
-                "price_plan", f"price plan “{plan.code}” is in {plan.currency}, the account in {currency}"
-            )
-        )
+    cycle = _cycle(tenant, new, currency, account)
+    if cycle is None:
+        what = f"{new.cycle}" if new.cycle else f"in {currency}"
+        problems.append(Problem("cycle", f"there is no bill cycle {what}", "not_found"))
+    elif new.currency and cycle.currency != new.currency:
+        problems.append(Problem("currency", f"{cycle} bills in {cycle.currency}, not in {new.currency}"))
+    elif account is not None and new.currency and account.currency != new.currency:
+        problems.append(Problem("currency", f"account {account} is kept in {account.currency}"))
     line = NewLine(
         tenant=tenant.code,
-        customer_number=new.customer.number,
+        customer_number=new.customer.number or next_number(tenant.id, "customer"),
         customer_name=new.customer.name.strip(),
-        subscriber_number=new.number,
+        subscriber_number=new.number or next_number(tenant.id, "subscriber"),
         msisdn=plain_msisdn(new.msisdn),
         mode=new.mode,
-        price_plan=plan.code if plan else "",
-        cycle=cycle.number if cycle else 0,
+        price_plan=plan.code if plan else new.price_plan,
+        cycle=cycle.number if cycle else new.cycle,
         start=new.start or now,
         account_number=new.account_number,
         imsi=new.imsi,
@@ -100,22 +91,27 @@ def line_of(tenant: TenantInfo, new: NewSubscriber, now: datetime) -> NewLine:
         email=new.customer.email,
         locale=new.customer.locale,
     )
-    if not new.msisdn.strip():
-        problems.append(Problem("msisdn", "must not be empty"))
-        line_problems = [found for found in problems_with(line, "") if "msisdn" not in found.where]
-    else:
-        line_problems = problems_with(line, "")
-    problems += [Problem(field_of(found.where), found.message) for found in line_problems]
+    problems += _renamed(problems_with(line, ""))
     if problems:
-        raise InvalidInputs(problems)
-    _refuse_what_is_taken(tenant, new, line)
-    return _with_numbers(tenant, line)
+        # The first one of a field is the one that was looked for.
+        known = {problem.where for problem in problems}
+        raise InvalidInputs(
+            problems + [found for found in _renamed(problems_of([line])) if found.where not in known]
+        )
+    return line
 
 
-def field_of(where: str) -> str:
-    """The doors' name of a field from onboarding's place of a problem (``…, column NAME``)."""
-    column = where.rpartition("column ")[2]
-    return FIELDS.get(column, column)
+def found_by_onboarding(error: InvalidInputs) -> InvalidInputs | Conflict:
+    """What onboarding refused, under the doors' names; a Conflict where only numbers or devices are taken."""
+    problems = _renamed(error.problems)
+    first = problems[0]
+    if {problem.code for problem in problems} <= {"not_free", "already_exists"}:
+        return Conflict(first.message, code=first.code, where=first.where)
+    return InvalidInputs(problems)
+
+
+def _renamed(problems: Iterable[Problem]) -> list[Problem]:
+    return [Problem(FIELDS.get(found.field, found.field), found.message, found.code) for found in problems]
 
 
 def problems_of_address(address: Address) -> list[Problem]:
@@ -167,12 +163,15 @@ def _problems_of_values(new: NewSubscriber, now: datetime) -> list[Problem]:
                 card.token, card.last_four, card.expiry_month, card.expiry_year, card.holder, now.date()
             )
         ]
+    if not new.msisdn.strip():
+        problems.append(Problem("msisdn", "must not be empty"))
     if new.start is not None and new.start > now:
         problems.append(Problem("start", "a subscriber cannot start in the future; create it then"))
     return problems
 
 
 def _plan(tenant: TenantInfo, new: NewSubscriber, problems: list[Problem]) -> PricePlan | None:
+    """The plan that is named by id, by code, or by both."""
     if not new.price_plan_id and not new.price_plan:
         problems.append(Problem("price_plan", "must not be empty"))
         return None
@@ -185,86 +184,22 @@ def _plan(tenant: TenantInfo, new: NewSubscriber, problems: list[Problem]) -> Pr
     if plan is None:
         name = f"“{new.price_plan}”" if new.price_plan else str(new.price_plan_id)
         problems.append(Problem("price_plan", f"there is no price plan {name}", "not_found"))
-    elif plan.retired_at is not None:
-        problems.append(Problem("price_plan", f"“{plan.code}” is retired", "retired"))
     return plan
 
 
-def _account(
-    tenant: TenantInfo, new: NewSubscriber, customer: Customer | None, problems: list[Problem]
-) -> Account | None:
-    """The account that is to be shared: by its number, or that of the customer who is known already."""
-    number = new.account_number or (customer.number if customer else "")
-    account = Account.objects.filter(tenant_id=tenant.id, number=number).first() if number else None
-    if account is None:
-        return None
-    if account.closed_at is not None:
-        problems.append(
-            Problem("account_number", f"account {account} is closed; give a new account_number", "closed")
-        )
-    if account.mode != new.mode and new.mode in Account.Mode.values:
-        problems.append(
-            Problem("mode", f"account {account} is {account.mode}; give a new account_number for another")
-        )
-    if new.currency and account.currency != new.currency:
-        problems.append(Problem("currency", f"account {account} is kept in {account.currency}"))
-    if new.opening_balance_micros:
-        problems.append(
-            Problem("opening_balance_micros", f"account {account} exists already; top it up instead")
-        )
-    if customer is not None and account.customer_id != customer.pk:
-        problems.append(Problem("account_number", f"account {account} is another customer's"))
-    return account
+def _account(tenant: TenantInfo, new: NewSubscriber) -> Account | None:
+    """The account that is to be shared: by its number, or by that of a customer who is known already."""
+    number = new.account_number or new.customer.number
+    return Account.objects.filter(tenant_id=tenant.id, number=number).first() if number else None
 
 
 def _cycle(
-    tenant: TenantInfo, new: NewSubscriber, currency: str, account: Account | None, problems: list[Problem]
+    tenant: TenantInfo, new: NewSubscriber, currency: str, account: Account | None
 ) -> BillCycle | None:
+    """The cycle that is named, the account's, or the tenant's first one in the currency."""
     cycles = BillCycle.objects.filter(tenant_id=tenant.id, retired_at=None).order_by("number")
-    if account is not None and not new.cycle:
-        cycles = cycles.filter(accounts__account=account)
-    elif new.cycle:
-        cycles = cycles.filter(number=new.cycle)
-    else:
-        cycles = cycles.filter(currency=currency)
-    cycle = cycles.first()
-    if cycle is None:
-        what = f"{new.cycle}" if new.cycle else f"in {currency}"
-        problems.append(Problem("cycle", f"there is no bill cycle {what}", "not_found"))
-    elif cycle.currency != currency:
-        problems.append(Problem("currency", f"{cycle} bills in {cycle.currency}, not in {currency}"))
-    return cycle
-
-
-def _refuse_what_is_taken(tenant: TenantInfo, new: NewSubscriber, line: NewLine) -> None:
-    if new.number and Subscriber.objects.filter(tenant_id=tenant.id, number=new.number).exists():
-        raise Conflict(f"subscriber “{new.number}” exists already", code="already_exists", where="number")
-    for kind, value in (("msisdn", line.msisdn), ("imsi", line.imsi), ("handset", line.handset)):
-        resource = Resource.objects.filter(kind=kind, value=value).first() if value else None
-        if resource is None:
-            continue
-        if resource.tenant_id != tenant.id:
-            # Whose it is stays with them.
-            raise Conflict(f"{resource} is not free", code="not_free", where=kind)
-        if resource.status != Resource.Status.FREE:
-            raise Conflict(
-                f"{resource} is not free ({resource.get_status_display().lower()})",
-                code="not_free",
-                where=kind,
-            )
-
-
-def _with_numbers(tenant: TenantInfo, line: NewLine) -> NewLine:
-    customer_number = line.customer_number or next_number(tenant.id, "customer")
-    return replace(
-        line,
-        customer_number=customer_number,
-        subscriber_number=line.subscriber_number or next_number(tenant.id, "subscriber"),
-    )
-
-
-def renamed(error: InvalidInputs) -> InvalidInputs:
-    """What onboarding found, under the doors' names of the fields."""
-    return InvalidInputs(
-        [Problem(field_of(found.where), found.message, found.code) for found in error.problems]
-    )
+    if new.cycle:
+        return cycles.filter(number=new.cycle).first()
+    if account is not None:
+        return cycles.filter(accounts__account=account).first()
+    return cycles.filter(currency=currency).first()

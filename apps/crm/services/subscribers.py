@@ -11,7 +11,7 @@ from apps.billing.services.onboarding import onboard
 from apps.crm.domain.subscribers import NewSubscriber, SubscriberChange, SubscriberView, Terminated
 from apps.crm.selectors.subscribers import get_subscriber, own_subscriber
 from apps.crm.selectors.tenants import tenant_of
-from apps.crm.services.new_subscriber import line_of, renamed
+from apps.crm.services.new_subscriber import found_by_onboarding, line_of
 from apps.crm.services.subscriber_changes import change_subscriber
 from apps.crm.services.transactions import one_transaction
 from apps.kernel.errors import Conflict, InvalidInputs
@@ -35,7 +35,7 @@ def create_subscriber(tenant: str, new: NewSubscriber, *, now: datetime, by: str
         with transaction.atomic():
             onboard([line], now)
     except InvalidInputs as error:
-        raise _found_by_onboarding(renamed(error)) from error
+        raise found_by_onboarding(error) from error
     except IntegrityError as error:
         raise Conflict(
             "the subscriber, or one of its numbers, was created by somebody else at this moment",
@@ -108,17 +108,6 @@ def terminate_subscriber(tenant: str, subscriber_id: int, *, now: datetime, by: 
         tuple(held),
         last_bill.pk if last_bill is not None else 0,
     )
-
-
-def _found_by_onboarding(error: InvalidInputs) -> InvalidInputs | Conflict:
-    """What was free a moment ago and is taken now was taken by somebody else at this moment."""
-    places = {problem.where for problem in error.problems}
-    if places <= {"msisdn", "imsi", "handset"}:
-        first = error.problems[0]
-        return Conflict(first.message, code="not_free", where=first.where)
-    if places == {"number"}:
-        return Conflict(error.problems[0].message, code="already_exists", where="number")
-    return error
 
 
 def _account_id(subscriber: Subscriber) -> int:
