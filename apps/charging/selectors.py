@@ -6,10 +6,13 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Sum
 
 from apps.charging.models import DEFAULT_BALANCE, LedgerEntry
 from apps.kernel.periods import Period
+from apps.storage.dialect import by_index, for_update
+from apps.storage.upserts import select
 from apps.subscribers.selectors import in_portions
 
 
@@ -59,6 +62,23 @@ def balances_at(account_ids: Collection[int], instant: datetime) -> dict[int, in
             .annotate(total=Sum("amount_micros"))
         )
     return found
+
+
+def lock_balances(account_ids: Collection[int]) -> set[int]:
+    """Lock what these accounts hold, in the order of the accounts, for the caller's transaction; those that hold any.
+
+    Everything that moves an account's money takes these locks first. The accounts' own rows stay free, because each
+    foreign key to one takes a shared lock on it.
+    """
+    database = connections[DEFAULT_DB_ALIAS]
+    index = by_index(database, "balance_tag_once_an_account")
+    rows = select(
+        database,
+        f"SELECT account_id FROM charging_balance{index} WHERE account_id IN ({{values}})"
+        f" ORDER BY account_id, id{for_update(database)}",
+        sorted(account_ids),
+    )
+    return {account_id for (account_id,) in rows}
 
 
 def _sum(entries) -> int:

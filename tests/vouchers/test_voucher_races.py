@@ -15,10 +15,10 @@ from django.db import connection
 from apps.charging.models import Account, LedgerEntry
 from apps.charging.services.audit import differences
 from apps.kernel.errors import BssError, Conflict
+from apps.vouchers.domain.redemption import Redemption
 from apps.vouchers.models import RedemptionGuard, Voucher, VoucherBatch
 from apps.vouchers.services.batches import NewBatch, generate_batch
-from apps.vouchers.services.groups import Asked, redeem_together
-from apps.vouchers.services.redemption import Redemption, redeem
+from apps.vouchers.services.redemption import RedeemOrder, redeem, redeem_many
 from tests import python_processes
 from tests.charging.stored import NOW, account_of, assert_books_are_right, default_balance, make_prepaid
 from tests.factories import make_tenant
@@ -130,8 +130,9 @@ def test_groups_and_single_calls_at_once_redeem_each_pin_once():
     def in_a_group(turn: int) -> Redemption:
         # Each group in another order: whoever locks in the order of the calls would wait in a circle.
         pairs = [(accounts[(turn + place * 5) % 6], pins[(turn * 3 + place * 5) % 6]) for place in range(6)]
-        done = redeem_together(tenant.pk, [Asked(account.pk, pin) for account, pin in pairs], NOW)
-        won.extend(one for one in done if one is not None)
+        done = redeem_many(tenant.pk, [RedeemOrder(account.pk, pin) for account, pin in pairs], NOW)
+        won.extend(one for one in done if isinstance(one, Redemption))
+        assert all(isinstance(one, Redemption | BssError) for one in done), done
         raise Conflict("it was done in a group", code="grouped")
 
     def alone(turn: int) -> Redemption:

@@ -10,17 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.kernel.errors import InvalidInput
-from apps.vouchers.domain.vouchers import (
+from apps.vouchers.domain.guessing import (
     NO_FAILURES,
-    STEPS,
     Guard,
     GuardPolicy,
-    VoucherAction,
-    VoucherStatus,
     after_failure,
-    draw_pins,
     failures_at,
     hindrance,
+    wait_s,
+)
+from apps.vouchers.domain.vouchers import (
+    STEPS,
+    VoucherAction,
+    VoucherStatus,
+    draw_pins,
     parse_pin,
     pin_digest,
     pin_digests,
@@ -28,7 +31,6 @@ from apps.vouchers.domain.vouchers import (
     redeemable,
     serial_of,
     status_at,
-    wait_s,
 )
 
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)

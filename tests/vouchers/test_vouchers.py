@@ -12,12 +12,14 @@ from apps.charging.models import Account, Balance, LedgerEntry
 from apps.charging.services.audit import differences
 from apps.kernel.errors import Conflict, InvalidInput, InvalidInputs, NotFound
 from apps.subscribers.models import BundleAssignment
+from apps.vouchers.domain.redemption import RedemptionRefused
 from apps.vouchers.domain.vouchers import VoucherAction, pin_digest
 from apps.vouchers.models import RedemptionGuard, Voucher, VoucherBatch
 from apps.vouchers.selectors import VoucherFilter, select_voucher, select_vouchers
 from apps.vouchers.services.batches import NewBatch, change_vouchers, generate_batch
+from apps.vouchers.services.guards import lift_lock
 from apps.vouchers.services.keys import KeysUnusable, add_key, key_ring
-from apps.vouchers.services.redemption import RedemptionRefused, lift_lock, redeem
+from apps.vouchers.services.redemption import redeem
 from tests.charging.stored import (
     NOW,
     account_of,

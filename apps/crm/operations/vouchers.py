@@ -84,8 +84,8 @@ def redeem(call: Call, asked: RedemptionAsked) -> Redemption:
 def redeem_many(
     calls: Sequence[tuple[Call, RedemptionAsked]],
     record: Callable[[Sequence[tuple[int, str]]], object],
-) -> list[Redemption | None]:
-    """What can be redeemed together; None, place by place, for a call that has to be done by itself.
+) -> list[Redemption | Exception | None]:
+    """Each call's redemption or the error that it ends with; None for one whose subscriber or account is not found.
 
     ``record`` writes the audit record of those that were redeemed (their places in ``calls``, and what each was
     about) in the same transaction. The calls name a subscriber by id or MSISDN, and are not of customers' own tokens.
@@ -93,7 +93,7 @@ def redeem_many(
     now = calls[-1][0].now
     keys = [SubscriberKey(call.tenant, asked.subscriber_id, asked.msisdn) for call, asked in calls]
     views = get_subscribers(keys, now=now).views()
-    answers: list[Redemption | None] = [None] * len(calls)
+    answers: list[Redemption | Exception | None] = [None] * len(calls)
     for tenant_id in {call.caller.tenant_id for call, _ in calls}:
         places: list[int] = []
         together: list[RedemptionCall] = []
@@ -107,9 +107,9 @@ def redeem_many(
         def recorded(done: Mapping[int, Redemption], places: list[int] = places) -> None:
             record([(places[index], ABOUT_REDEMPTION.format(found=found)) for index, found in done.items()])
 
-        redeemed = changes.redeem_many(tenant_id, together, now=now, also=recorded)
-        for place, redemption in zip(places, redeemed, strict=True):
-            answers[place] = redemption
+        outcomes = changes.redeem_many(tenant_id, together, now=now, also=recorded)
+        for place, outcome in zip(places, outcomes, strict=True):
+            answers[place] = outcome
     return answers
 
 

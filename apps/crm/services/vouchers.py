@@ -13,11 +13,12 @@ from apps.crm.domain.asked import NewBatchAsked, VoucherChangeAsked
 from apps.crm.domain.vouchers import NewVoucher, NewVouchers, RedemptionLock
 from apps.crm.selectors.vouchers import batch_view, redemption_lock, tenant_row
 from apps.kernel.errors import InvalidInput, NotFound
+from apps.vouchers.domain.redemption import Redemption as Redemption
 from apps.vouchers.domain.vouchers import VoucherAction
 from apps.vouchers.services.batches import NewBatch, change_vouchers, generate_batch
-from apps.vouchers.services.groups import Asked, redeem_together
-from apps.vouchers.services.redemption import Redemption as Redemption
-from apps.vouchers.services.redemption import lift_lock, redeem
+from apps.vouchers.services.guards import lift_lock
+from apps.vouchers.services.redemption import RedeemOrder, redeem
+from apps.vouchers.services.redemption import redeem_many as redeem_together
 
 MOST_VOUCHERS_A_CALL = 20_000
 MOST_SERIALS_A_CALL = 1_000
@@ -107,20 +108,16 @@ def redeem_many(
     *,
     now: datetime,
     also: Callable[[Mapping[int, Redemption]], None],
-) -> list[Redemption | None]:
-    """What can be redeemed in one transaction; None, place by place, for what has to be done by itself.
+) -> list[Redemption | Exception]:
+    """Each one's redemption or the error that it ends with, in transactions that they share.
 
-    ``also`` runs in that transaction, with the redemptions by place.
+    ``also`` runs in a transaction with what it redeemed, by place.
     """
-    return redeem_together(
-        tenant_id,
-        [
-            Asked(one.account_id, one.pin, one.msisdn, _own_key(one.caller, one.key), _guarded(one.caller))
-            for one in asked
-        ],
-        now,
-        also=also,
-    )
+    orders = [
+        RedeemOrder(one.account_id, one.pin, one.msisdn, _own_key(one.caller, one.key), _guarded(one.caller))
+        for one in asked
+    ]
+    return redeem_together(tenant_id, orders, now, also=also)
 
 
 def lift(tenant: str, account_id: int, *, now: datetime, by: str, reason: str) -> RedemptionLock:

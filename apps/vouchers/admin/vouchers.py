@@ -27,7 +27,8 @@ from apps.vouchers.domain.vouchers import VoucherAction, VoucherStatus
 from apps.vouchers.models import RedemptionGuard, Voucher
 from apps.vouchers.selectors import vouchers_with_status
 from apps.vouchers.services.batches import change_vouchers
-from apps.vouchers.services.redemption import lift_lock, redeem
+from apps.vouchers.services.guards import lift_lock
+from apps.vouchers.services.redemption import redeem
 
 LIFT = ("vouchers.change_redemptionguard",)
 REDEEM = ("charging.add_ledgerentry",)

@@ -1,4 +1,4 @@
-"""Vouchers as values: PINs and their keyed hashes, what a voucher's status allows, and who may try again when.
+"""Vouchers as values: PINs and their keyed hashes, and what a voucher's status allows.
 
 A PIN is 16 digits drawn evenly, so that a guess succeeds with (vouchers that can be redeemed) / 10^16. It is
 known in clear only to whoever generates it; what is kept is an HMAC-SHA256 under a key that is not in the database.
@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -110,74 +110,3 @@ def status_at(stored: str, expires_at: datetime, now: datetime) -> VoucherStatus
 
 def redeemable(stored: str, valid_from: datetime, expires_at: datetime, now: datetime) -> bool:
     return stored == VoucherStatus.ACTIVE and valid_from <= now < expires_at
-
-
-# --- Guessing -------------------------------------------------------------------------------------------------------
-
-
-class GuardPolicy(NamedTuple):
-    """How wrong PINs of one party are slowed down and stopped.
-
-    ``free`` wrong PINs cost no wait; each one more costs twice the wait of the one before, from ``first_wait_s`` to
-    ``longest_wait_s``; the ``lock_after``-th locks until staff lift it. One is forgiven every ``forgive_s``.
-    """
-
-    free: int
-    first_wait_s: int
-    longest_wait_s: int
-    lock_after: int
-    forgive_s: int
-
-
-class Guard(NamedTuple):
-    """What is remembered of a party's wrong PINs."""
-
-    failures: int = 0
-    failed_at: datetime | None = None
-    locked_at: datetime | None = None
-
-
-NO_FAILURES = Guard()
-
-
-class Hindrance(NamedTuple):
-    """Why a party may not try now: locked, or to wait ``wait_s`` seconds (at least 1)."""
-
-    locked: bool
-    wait_s: int
-
-
-def failures_at(guard: Guard, policy: GuardPolicy, now: datetime) -> int:
-    """How many of the failures still count."""
-    if guard.failed_at is None:
-        return guard.failures
-    forgiven = max(0, (now - guard.failed_at) // timedelta(seconds=policy.forgive_s))
-    return max(0, guard.failures - forgiven)
-
-
-def wait_s(failures: int, policy: GuardPolicy) -> int:
-    """The wait that so many failures cost, in seconds."""
-    beyond = failures - policy.free
-    if beyond <= 0:
-        return 0
-    # The exponent is bounded: 2 to the power of a large count is a needlessly large number.
-    return min(policy.first_wait_s << min(beyond - 1, 32), policy.longest_wait_s)
-
-
-def hindrance(guard: Guard, policy: GuardPolicy, now: datetime) -> Hindrance | None:
-    """What keeps the party from trying now, if anything; a lock is never lifted by time alone."""
-    if guard.locked_at is not None:
-        return Hindrance(True, 0)
-    if guard.failed_at is None:
-        return None
-    left = guard.failed_at + timedelta(seconds=wait_s(guard.failures, policy)) - now
-    if left <= timedelta(0):
-        return None
-    return Hindrance(False, -(-left // timedelta(seconds=1)))
-
-
-def after_failure(guard: Guard, policy: GuardPolicy, now: datetime) -> Guard:
-    """The guard after one more wrong PIN."""
-    failures = failures_at(guard, policy, now) + 1
-    locked_at = guard.locked_at or (now if failures >= policy.lock_after else None)
-    return Guard(failures, now, locked_at)

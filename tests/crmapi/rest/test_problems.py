@@ -18,7 +18,7 @@ from apps.crmapi.rest.fields import AmountField, InstantField, RequestBody, Stri
 from apps.crmapi.rest.problems import MEDIA_TYPE, exception_handler
 from apps.kernel.errors import BssError, Conflict, InvalidInput, InvalidInputs, NotFound, Problem
 from apps.rating.domain.errors import RatingError
-from apps.vouchers.services.redemption import RedemptionRefused
+from apps.vouchers.domain.redemption import RedemptionRefused
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,9 @@ from apps.crm.domain.operations import Kind
 from apps.crm.operations.table import REDEEM_VOUCHER, SUBSCRIBER
 from apps.crm.operations.vouchers import redeem_many
 from apps.crm.selectors.subscribers import FoundSubscribers, SubscriberKey, get_subscribers
-from apps.crm.services.calls import change, read, record_all_done
+from apps.crm.services.calls import change, read, record_all_done, record_refusal
 from apps.crm.services.idempotency import Answer
+from apps.crm.services.vouchers import Redemption
 from apps.crmapi.grpc.server.admission import Admitted
 from apps.crmapi.grpc.server.errors import Internal, Unavailable
 from apps.crmapi.grpc.servicers.rpc import Rpc
@@ -68,8 +69,8 @@ def subscribers_answers(found: FoundSubscribers) -> list[bytes | None]:
     ]
 
 
-def redemptions(calls: list[Admitted]) -> list[bytes | None]:
-    """The answers of many redemptions, done and recorded together; None for one that has to be done by itself."""
+def redemptions(calls: list[Admitted]) -> list[bytes | BssError | None]:
+    """The answers or errors of many redemptions, done and recorded together; None for one to be done by itself."""
 
     def record(done: Sequence[tuple[int, str]]) -> None:
         record_all_done((calls[place].call, target) for place, target in done)
@@ -77,9 +78,23 @@ def redemptions(calls: list[Admitted]) -> list[bytes | None]:
     asked = [(call.call, call.rpc.read(call.request)) for call in calls]
     found = _guarded(calls[0].rpc, lambda: redeem_many(asked, record))
     return [
-        call.rpc.write(redemption).SerializeToString() if redemption is not None else None
-        for call, redemption in zip(calls, found, strict=True)
+        _redemption_answer(call, outcome) if outcome is not None else None
+        for call, outcome in zip(calls, found, strict=True)
     ]
+
+
+def _redemption_answer(admitted: Admitted, outcome: Redemption | Exception) -> bytes | BssError:
+    def answered() -> bytes:
+        if isinstance(outcome, BssError):
+            record_refusal(admitted.call, outcome)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return admitted.rpc.write(outcome).SerializeToString()
+
+    try:
+        return _guarded(admitted.rpc, answered)
+    except BssError as error:
+        return error
 
 
 def read_together(admitted: Admitted) -> bool:

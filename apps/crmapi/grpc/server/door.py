@@ -39,7 +39,7 @@ TOO_LATE = (
 
 Context = Any
 Unary = Callable[[bytes, Context], Awaitable[bytes]]
-Together = GroupReader[Admitted, Any, "bytes | None"]
+Together = GroupReader[Admitted, Any, "bytes | BssError | None"]
 Stream = Callable[[bytes, Context], AsyncIterator[bytes]]
 
 
@@ -82,6 +82,8 @@ class Door:
                 if group is not None:
                     # The group ends within its time, and gRPC cancels a call whose own deadline passes.
                     found = await group.get(admitted)
+                    if isinstance(found, BssError):
+                        raise found
                     if found is not None:
                         return found
                 ends_at = time.monotonic() + _seconds_left(context, self._most_unary_s)
@@ -162,7 +164,7 @@ class Door:
         return asyncio.wrap_future(self._threads.submit(work, *args))
 
 
-def _as_they_are(answers: list[bytes | None]) -> list[bytes | None]:
+def _as_they_are(answers: list[bytes | BssError | None]) -> list[bytes | BssError | None]:
     return answers
 
 

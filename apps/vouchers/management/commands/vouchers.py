@@ -25,8 +25,8 @@ from apps.vouchers.models import RedemptionGuard, Voucher
 from apps.vouchers.selectors import VoucherFilter, select_vouchers
 from apps.vouchers.services.batches import NewBatch, change_vouchers
 from apps.vouchers.services.export import generate_sealed
+from apps.vouchers.services.guards import lift_lock
 from apps.vouchers.services.keys import add_key, key_ring
-from apps.vouchers.services.redemption import lift_lock
 from apps.vouchers.services.sealing import open_with_passphrase
 
 BY = "manage.py"
