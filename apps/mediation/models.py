@@ -6,6 +6,7 @@ from django.db import models
 from simple_history.models import HistoricalRecords
 
 from apps.charging.models import Account
+from apps.rating.domain.runs import DEFAULT_RUN, LONGEST_RUN
 from apps.rating.models import PricePlan, Service, TariffVersion
 from apps.rating.models.tenants import code_validator
 from apps.subscribers.models import Subscriber
@@ -95,7 +96,7 @@ class CdrFile(models.Model):
 
 
 class CdrFileDay(models.Model):
-    """What a batch charged on one day (UTC) for one service on one price plan.
+    """What a batch charged in the default run on one day (UTC) for one service on one price plan.
 
     Sums over days come from here: a few rows a file rather than all of its records. The file's records have ids in
     ``(after_cdr, last_cdr]``, among some of other files that were loaded at the same time.
@@ -142,6 +143,12 @@ class Cdr(models.Model):
         Source, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="+"
     )
     record_id = models.CharField(max_length=64, help_text="The source's own id, or a hash where it has none.")
+    run = models.CharField(
+        max_length=LONGEST_RUN,
+        default=DEFAULT_RUN,
+        db_default=DEFAULT_RUN,
+        help_text="Which charge of the record: *default is the subscriber's own, the one that is billed.",
+    )
     account = models.ForeignKey(
         Account, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="+"
     )
@@ -167,7 +174,7 @@ class Cdr(models.Model):
 
     class Meta:
         verbose_name = "CDR"
-        constraints = [models.UniqueConstraint(fields=["source", "record_id"], name="cdr_once")]
+        constraints = [models.UniqueConstraint(fields=["source", "record_id", "run"], name="cdr_once")]
         indexes = [models.Index(fields=["account", "start"], name="cdr_by_account")]
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Rated records that are on no bill yet, added up by the database for a chunk of accounts.
+"""Rated records of the default run that are on no bill yet, added up by the database for a chunk of accounts.
 
 A record belongs on the first bill whose period ends after it started and that was made after its file was loaded. So
 a bill until E that sees load sequence S, after one until U that saw P, has the records of files up to S that started
@@ -19,6 +19,7 @@ from apps.billing.selectors.among import among
 from apps.billing.selectors.due import DueAccount
 from apps.billing.selectors.sql import instant, read
 from apps.mediation.models import CdrFile
+from apps.rating.domain.runs import DEFAULT_RUN
 from apps.storage.dialect import whole
 
 # Accounts that share their last bill's end and sequence are read together; fewer than these are read one for one.
@@ -109,7 +110,8 @@ def _read_each(accounts: Sequence[DueAccount], until: datetime, sequence: int) -
 
 
 def _of(accounts: Sequence[DueAccount]) -> str:
-    return f"c.account_id IN ({among(account.account_id for account in accounts).sql})"
+    of_accounts = among(account.account_id for account in accounts).sql
+    return f"c.account_id IN ({of_accounts}) AND c.run = '{DEFAULT_RUN}'"
 
 
 def _earliest_start(after_sequence: int, sequence: int) -> datetime | None:

@@ -22,6 +22,7 @@ from apps.kernel.errors import BssError, InvalidInput
 from apps.kernel.money import format_micros
 from apps.kernel.periods import Period
 from apps.mediation.models import Cdr
+from apps.rating.domain.runs import DEFAULT_RUN
 from apps.rating.selectors import current_tariff
 from apps.subscribers.models import Resource, ResourceAssignment
 from apps.subscribers.selectors import in_portions
@@ -96,7 +97,9 @@ def _accounts(activity: Activity, period: Period) -> list[int]:
 
 def _records(account_ids: list[int], period: Period) -> Iterator[Record]:
     rows = (
-        Cdr.objects.filter(account_id__in=account_ids, start__gte=period.start, start__lt=period.end)
+        Cdr.objects.filter(
+            account_id__in=account_ids, run=DEFAULT_RUN, start__gte=period.start, start__lt=period.end
+        )
         .order_by("start", "pk")
         .values_list("subscriber_id", "service__code", "other_party", "start", "usage", "cost_micros")
     )

@@ -17,6 +17,7 @@ from apps.crm.selectors.tenants import TenantInfo, tenant_of
 from apps.kernel.errors import InvalidInput, NotFound
 from apps.kernel.periods import Month, Period, as_utc, month_of, month_period
 from apps.mediation.models import Cdr
+from apps.rating.domain.runs import DEFAULT_RUN
 from apps.rating.models import BundleService, PricePlanService
 from apps.rating.models.plans import UNLIMITED
 
@@ -76,6 +77,7 @@ def usage_data(tenant: str, subscriber_id: int, *, now: datetime, year: int = 0,
         Cdr.objects.filter(
             account_id=account[0],
             subscriber_id=subscriber_id,
+            run=DEFAULT_RUN,
             start__gte=period.start,
             start__lt=period.end,
         )
@@ -124,7 +126,7 @@ def _asked(
     if end is not None and as_utc(end) < begins:
         raise InvalidInput("the end is before the start", where="end")
     account_id, currency = _payer(subscriber_id)
-    rows = Cdr.objects.filter(account_id=account_id, subscriber_id=subscriber_id)
+    rows = Cdr.objects.filter(account_id=account_id, subscriber_id=subscriber_id, run=DEFAULT_RUN)
     if end is not None:
         rows = rows.filter(start__lt=as_utc(end))
     if service:

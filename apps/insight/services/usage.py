@@ -14,6 +14,7 @@ from apps.insight.domain.days import day_of_quarter
 from apps.insight.models import UsageDay
 from apps.insight.services.marks import add_to_sums, locked_mark, mark_of
 from apps.mediation.models import CdrFile, CdrFileDay
+from apps.rating.domain.runs import DEFAULT_RUN
 from apps.rating.models import PricePlan
 from apps.storage.dialect import quarter_of, whole
 
@@ -85,7 +86,7 @@ def _sums_of(file_ids: Collection[int]) -> Added:
 
 
 def _read(file_ids: Collection[int]) -> list[tuple[int, ...]]:
-    """Sums of the files' records by plan, service and quarter of an hour.
+    """Sums of the files' records of the default run by plan, service and quarter of an hour.
 
     The table has no index by file: the range of ids in which the files' records lie is read, once.
     """
@@ -103,7 +104,7 @@ def _read(file_ids: Collection[int]) -> list[tuple[int, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT c.price_plan_id, c.service_id, {quarter}, COUNT(*), {sums} FROM mediation_cdr c "
-            f"WHERE {within}c.file_id IN ({','.join(str(int(pk)) for pk in file_ids)}) "
+            f"WHERE {within}c.run = '{DEFAULT_RUN}' AND c.file_id IN ({','.join(str(int(pk)) for pk in file_ids)}) "
             f"GROUP BY c.price_plan_id, c.service_id, {quarter}"
         )
         return list(cursor.fetchall())

@@ -25,6 +25,7 @@ from apps.invoicing.domain.history import UsageHistory
 from apps.invoicing.domain.words import msisdn_text
 from apps.invoicing.models import BillDocument
 from apps.mediation.models import Cdr, CdrFile
+from apps.rating.domain.runs import DEFAULT_RUN
 from apps.rating.models import Service
 from apps.subscribers.models import Resource, ResourceAssignment, Subscriber
 
@@ -121,12 +122,12 @@ class Batch:
         earliest = self._earliest_late[key]
         if earliest is not None and earliest < bill.usage_from:
             late = Cdr.objects.filter(start__gte=earliest, start__lt=bill.usage_from, file__in=files)
-            yield from _in_portions(late.filter(account_id=bill.account_id))
+            yield from _in_portions(late.filter(account_id=bill.account_id, run=DEFAULT_RUN))
 
 
 def _records_from(bill: Bill) -> QuerySet[Cdr]:
     """Records of the account that started in the period (on a first bill: ever), in files that its run saw."""
-    records = Cdr.objects.filter(account_id=bill.account_id, start__lt=bill.period_end)
+    records = Cdr.objects.filter(account_id=bill.account_id, run=DEFAULT_RUN, start__lt=bill.period_end)
     if bill.usage_after_sequence:
         records = records.filter(start__gte=bill.usage_from)
     # Nearly always none, so this costs less than joining every record with its file.

@@ -59,6 +59,7 @@ class CdrAdmin(ReadOnlyAdmin):
                     ("billed_label", "cost"),
                     ("plan_link", "tariff_link"),
                     ("file_link", "record_id"),
+                    ("run",),
                 )
             },
         ),

@@ -166,6 +166,7 @@ class Migration(InitialMigration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('record_id', models.CharField(help_text="The source's own id, or a hash where it has none.", max_length=64)),
+                ('run', models.CharField(db_default='*default', default='*default', help_text="Which charge of the record: *default is the subscriber's own, the one that is billed.", max_length=32)),
                 ('start', models.DateTimeField()),
                 ('other_party', models.CharField(help_text='Number dialled, or the access point of data.', max_length=64)),
                 ('usage', models.BigIntegerField(help_text='Seconds, octets or events as measured.')),
@@ -184,7 +185,7 @@ class Migration(InitialMigration):
             options={
                 'verbose_name': 'CDR',
                 'indexes': [models.Index(fields=['account', 'start'], name='cdr_by_account')],
-                'constraints': [models.UniqueConstraint(fields=('source', 'record_id'), name='cdr_once')],
+                'constraints': [models.UniqueConstraint(fields=('source', 'record_id', 'run'), name='cdr_once')],
             },
         ),
         migrations.CreateModel(

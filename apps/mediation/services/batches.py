@@ -31,6 +31,7 @@ from apps.mediation.services.cdr_writer import (
     suspense_rows,
 )
 from apps.rating.domain import Rater, Tariff
+from apps.rating.domain.runs import DEFAULT_RUN
 from apps.storage.dialect import loads_text
 
 CHUNK_RECORDS = 4_000
@@ -294,7 +295,7 @@ def newest_cdr_id() -> int:
 
 
 def known_records(keys: set[tuple[int, str]]) -> set[tuple[int, str]]:
-    """Which of these (source id, record id) are rated records already, this transaction's own included."""
+    """Which of these (source id, record id) have been rated by the default run, in this transaction or before."""
     by_source: dict[int, list[str]] = defaultdict(list)
     for source_id, record_id in keys:
         by_source[source_id].append(record_id)
@@ -305,8 +306,8 @@ def known_records(keys: set[tuple[int, str]]) -> set[tuple[int, str]]:
                 portion = record_ids[start : start + 5_000]
                 marks = ",".join(["%s"] * len(portion))
                 cursor.execute(
-                    f"SELECT record_id FROM {CDR_TABLE} WHERE source_id = %s AND record_id IN ({marks})",
-                    [source_id, *portion],
+                    f"SELECT record_id FROM {CDR_TABLE} WHERE source_id = %s AND run = %s AND record_id IN ({marks})",
+                    [source_id, DEFAULT_RUN, *portion],
                 )
                 found.update((source_id, record_id) for (record_id,) in cursor.fetchall())
     return found
