@@ -11,8 +11,8 @@ from typing import Any
 from apps.charging.domain.requests import AnswerItem, ChargingAnswer, Result
 from apps.diameter.credit_control.answers import credit_control_answer
 from apps.diameter.credit_control.ccr import read_request
-from apps.diameter.credit_control.policy import DEFAULT_ANSWER_POLICY
-from apps.diameter.credit_control.requests import charging_request
+from apps.diameter.credit_control.policy import DEFAULT_CREDIT_CONTROL_POLICY
+from apps.diameter.credit_control.requests import ConnectedPeer, charging_request
 from apps.diameter.credit_control.service_map import DEFAULT_RULES, ServiceMap
 from apps.diameter.protocol.codes import FLAG_PROXIABLE, FLAG_REQUEST, Command
 from apps.diameter.protocol.decoding import decode_message
@@ -133,13 +133,14 @@ def answer_by_codec(data: bytes) -> bytes:
 
 
 SERVICES = ServiceMap(DEFAULT_RULES)
+PEER = ConnectedPeer("pgw1.epc.example", "epc.example")
 
 
 def answer_by_server(data: bytes) -> bytes:
     """All that the server does with a request but charging it: to a charging request, and from an answer."""
     header, avps = decode_message(data)
     ccr = read_request(avps)
-    asked = charging_request(ccr, "pgw1.epc.example", SERVICES, NOW)
+    asked = charging_request(ccr, PEER, SERVICES, NOW)
     reply = ChargingAnswer(
         Result.SUCCESS,
         tuple(
@@ -162,7 +163,7 @@ def answer_by_server(data: bytes) -> bytes:
         header.application,
         header.hop_by_hop,
         header.end_to_end,
-        credit_control_answer(NODE, ccr, reply, DEFAULT_ANSWER_POLICY, asked.at).avps,
+        credit_control_answer(NODE, ccr, reply, DEFAULT_CREDIT_CONTROL_POLICY, asked.at).avps,
     )
 
 

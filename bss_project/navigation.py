@@ -103,6 +103,7 @@ GROUPS = (
         (
             Item("Sessions", "bolt", "charging.chargingsession"),
             Item("Failed requests", "error", "charging.failedrequest"),
+            Item("Money moved by peers", "price_check", "charging.peerday"),
             Item("Balances", "savings", "charging.balance"),
             Item("Quota policies", "speed", "charging.quotapolicy"),
             Item("Shared groups", "group_work", "charging.sharedgroup"),

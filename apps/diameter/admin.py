@@ -35,7 +35,8 @@ class PeerAdmin(HistoryAdmin):
         ("ignore_unknown_mandatory", "tariff_time_change", "grants_in_octets"),
         ("served_realms", "served_hosts"),
         ("failure_handling", "max_requests_in_flight"),
-        "free_services",
+        ("free_services", "redirect_as_refusal"),
+        ("sessions_belong_to", "money_a_day_micros"),
         "requires_tls",
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.core.exceptions import ValidationError
-from django.core.validators import RegexValidator
+from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from simple_history.models import HistoricalRecords
 
@@ -29,6 +29,10 @@ class Peer(models.Model):
         TERMINATE = 0, "End the service"
         CONTINUE = 1, "Let the service go on"
         RETRY_AND_TERMINATE = 2, "Try another server, else end the service"
+
+    class SessionOwner(models.TextChoices):
+        PEER = "peer", "The peer"
+        REALM = "realm", "All peers of its realm"
 
     host = models.CharField(
         max_length=255,
@@ -74,6 +78,31 @@ class Peer(models.Model):
         help_text=(
             "It reads nothing of a grant but octets (Open5GS does): seconds are told as the grant's validity, with "
             "octets enough to last as long."
+        ),
+    )
+    redirect_as_refusal = models.BooleanField(
+        default=False,
+        help_text=(
+            "Answer 4012 when a session is to be redirected or restricted at once. Standard is success (2001) with the "
+            "Final-Unit-Indication and no units; many gateways end the bearer on 4012."
+        ),
+    )
+    sessions_belong_to = models.CharField(
+        max_length=5,
+        choices=SessionOwner.choices,
+        default=SessionOwner.PEER,
+        help_text=(
+            "Who may go on with a session and end it: the peer that opened it, or any peer of its realm (agents and "
+            "gateways that stand in for each other). Anybody else is told 5002."
+        ),
+    )
+    money_a_day_micros = models.BigIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text=(
+            "What it may debit and refund by amount (CC-Money) and refund by units on one day (UTC), in each currency; "
+            "empty = BSS_DIAMETER_MONEY_A_DAY."
         ),
     )
     free_services = models.CharField(
@@ -123,7 +152,10 @@ class ServiceRule(models.Model):
     context = models.CharField(
         max_length=255,
         blank=True,
-        help_text="Service-Context-Id or its end, such as 32251@3gpp.org; empty = any.",
+        help_text=(
+            "Service-Context-Id, its end after a dot, such as 32251@3gpp.org, or a pattern such as gprs*@operator, in "
+            "which * stands for anything; empty = any."
+        ),
     )
     rating_group = models.PositiveBigIntegerField(null=True, blank=True, help_text="Empty = any.")
     service_identifier = models.PositiveBigIntegerField(null=True, blank=True, help_text="Empty = any.")
@@ -213,7 +245,7 @@ class SessionOrder(models.Model):
     kind = models.CharField(max_length=3, choices=Kind.choices)
     session_id = models.CharField(max_length=255)
     session_row = models.BigIntegerField(default=0, help_text="The charging session's row.")
-    route = models.CharField(max_length=255, help_text="The gateway's host, or host/realm/agent.")
+    route = models.CharField(max_length=800, help_text="The gateway's host, or host/realm/agent.")
     peer_host = models.CharField(max_length=255, help_text="Whose connection leads there, in small letters.")
     rating_group = models.PositiveBigIntegerField(null=True, blank=True)
     cause = models.CharField(max_length=160, unique=True)

@@ -23,6 +23,8 @@ DIAMETER_PROCESSES = env.integer("BSS_DIAMETER_PROCESSES", 1)
 DIAMETER_CORES = env.text("BSS_DIAMETER_CORES")
 # Whether a peer that is not configured is let in, on strict terms.
 DIAMETER_ACCEPT_UNKNOWN_PEERS = env.boolean("BSS_DIAMETER_ACCEPT_UNKNOWN_PEERS")
+# What a peer may refund, and debit by amount (CC-Money), a day in each currency, unless its row says otherwise.
+DIAMETER_MONEY_A_DAY = env.integer("BSS_DIAMETER_MONEY_A_DAY", 10_000)
 
 # Requests of one connection, and of a whole process, that may wait for their answers; more are answered 3004.
 DIAMETER_MAX_REQUESTS_A_CONNECTION = env.integer("BSS_DIAMETER_MAX_REQUESTS_A_CONNECTION", 2_000)

@@ -29,6 +29,7 @@ NEVER_EDITED = {
     "charging.balance",
     "charging.chargingsession",
     "charging.ledgerentry",
+    "charging.peerday",
     "insight.moneyday",
     "insight.subscriberday",
     "insight.usageday",

@@ -28,6 +28,7 @@ from apps.charging.models import (
     BalanceTrigger,
     ChargingSession,
     LedgerEntry,
+    PeerDay,
     QuotaPolicy,
     Reservation,
     SharedGroup,
@@ -364,6 +365,9 @@ def make_session(person: Subscriber, now: datetime) -> None:
     )
     balance = account.balances.first()
     assert balance is not None
+    PeerDay.objects.create(
+        peer="gw.example", day=now.date(), currency="EUR", refunded_micros=2_000_000, refusals=1
+    )
     Reservation.objects.create(session=session, meter=0, holder_id=balance.pk, amount=1_000_000)
     QuotaPolicy.objects.create(service=Service.objects.get(code="data"), default_units=10_485_760)
     SharedGroup.objects.create(tenant=person.tenant, code="FAMILY")

@@ -390,10 +390,11 @@ def test_a_report_of_absurd_size_is_refused_or_kept_and_harms_nobody_else() -> N
         [
             request(Operation.TERMINATE, item("data", None, 1 << 62), session="a", number=1),
             request(Operation.TERMINATE, item("data", None, 1 << 70), session="b", number=1),
-            request(Operation.TERMINATE, item("data", None, 1 << 61), session="c", number=1),
+            request(Operation.TERMINATE, item("data", None, 1 << 50), session="c", number=1),
             request(Operation.EVENT, item("sms", 1), of=2, session="d"),
         ]
     )
+    assert [answer.result for answer in answers[:2]] == [Result.INVALID_VALUE] * 2
     assert answers[3].result is Result.SUCCESS
     assert default_balance(1).amount_micros == 0
     assert_books_are_right()

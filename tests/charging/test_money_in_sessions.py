@@ -59,7 +59,7 @@ def test_nothing_left_is_a_grant_of_nothing_with_the_final_action():
     desk = Desk(money(0), policies={("voice", 1): policy})
     answer = desk.send(Operation.INITIATE, asks(1, service="voice"))
 
-    assert answer.result is Result.CREDIT_LIMIT_REACHED
+    assert answer.result is Result.SUCCESS
     assert (answer.items[0].granted, answer.items[0].final) == (0, policy.final)
 
 

@@ -7,8 +7,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from apps.charging.domain.requests import OnlineRequest, Operation, RequestItem, Units
-from apps.charging.models import ChargingSession
+from apps.charging.domain.requests import OnlineRequest, Operation, RequestItem, Units, UsedUnits
+from apps.charging.models import ChargingSession, PeerDay
 from apps.charging.services.executor import charge_now
 from apps.diameter.models import AnswerCount, Connection, Peer, ServerProcess, ServiceRule, SessionOrder
 from apps.diameter.selectors import service_map
@@ -103,6 +103,7 @@ def test_names_of_peers_are_kept_in_small_letters_and_wrong_ones_explained(clien
         "realm": "",
         "served_realms": "*",
         "served_hosts": "",
+        "sessions_belong_to": "peer",
         "max_requests_in_flight": "0",
     }
 
@@ -132,3 +133,46 @@ def test_counts_of_an_hour_add_up():
     add_counts({("pgw.test", "CCR-I", 2001): 3}, now.replace(minute=50))
 
     assert AnswerCount.objects.get().answers == 5
+
+
+def test_a_sessions_page_shows_what_could_not_be_charged(client, session):
+    absurd = UsedUnits(Units(total_octets=2**60))
+    item = RequestItem("data", used=(absurd,), rating_group=10)
+    request = OnlineRequest(Operation.UPDATE, session.session_id, 1, utc_now(), items=(item,))
+    assert charge_now(request, utc_now()).result == "invalid_value"
+
+    shown = client.get(
+        reverse("admin:charging_chargingsession_change", args=[session.pk]), {"panel": "quotas"}
+    )
+
+    text = shown.content.decode()
+    assert "Not charged" in text
+    assert "1,152,921,504,606,846,976" in text.replace("\u202f", ",").replace("\u00a0", ",")
+
+
+def test_what_peers_moved_and_were_refused_is_listed(client):
+    PeerDay.objects.create(
+        peer="pgw.test",
+        day=utc_now().date(),
+        currency="EUR",
+        refunded_micros=2_000_000,
+        refusals=3,
+        refused_micros=1_000_000_000_000,
+        last_refusal="refund_exceeds_debits: account C1, pgw.test;1",
+    )
+    text = client.get(reverse("admin:charging_peerday_changelist")).content.decode()
+    assert "refund_exceeds_debits: account C1" in text
+    assert "2.00" in text
+
+
+def test_a_peers_limit_is_taken_in_units_of_money(client):
+    fields = {
+        "host": "pgw.test",
+        "sessions_belong_to": "realm",
+        "money_a_day_micros": "250.50",
+        "enabled": "on",
+    }
+    fields |= {"max_requests_in_flight": "0"}
+    client.post(page("peer_add"), fields)
+    peer = Peer.objects.get()
+    assert (peer.money_a_day_micros, peer.sessions_belong_to) == (250_500_000, "realm")

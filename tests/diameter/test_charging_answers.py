@@ -9,7 +9,7 @@ import pytest
 from apps.charging.domain.requests import AnswerItem, ChargingAnswer, FinalUnit, FinalUnitAction, Result
 from apps.diameter.credit_control.answers import RESULT_CODES, credit_control_answer
 from apps.diameter.credit_control.ccr import read_request
-from apps.diameter.credit_control.policy import DEFAULT_ANSWER_POLICY, AnswerPolicy
+from apps.diameter.credit_control.policy import DEFAULT_CREDIT_CONTROL_POLICY, CreditControlPolicy
 from apps.diameter.protocol.codes import FLAG_PROXIABLE
 from apps.diameter.protocol.encoding import encode_avp
 from tests.diameter.connections import read
@@ -19,11 +19,11 @@ NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 MEGABYTE = 1_000_000
 
 
-def octets(avps, answer, policy=DEFAULT_ANSWER_POLICY):
+def octets(avps, answer, policy=DEFAULT_CREDIT_CONTROL_POLICY):
     return credit_control_answer(SERVER, read_request(avps), answer, policy, NOW).avps
 
 
-def cca(avps, answer, policy=DEFAULT_ANSWER_POLICY):
+def cca(avps, answer, policy=DEFAULT_CREDIT_CONTROL_POLICY):
     return read(message(272, octets(avps, answer, policy), flags=FLAG_PROXIABLE)).avps
 
 
@@ -206,7 +206,9 @@ def test_a_tariff_change_is_told_to_those_who_understand_it_and_ends_the_quota_o
     avps = with_groups({"Requested-Service-Unit": {}})
     answer = ChargingAnswer(Result.SUCCESS, (item,))
 
-    (told,) = cca(avps, answer, AnswerPolicy(tariff_time_change=True))["Multiple-Services-Credit-Control"]
+    (told,) = cca(avps, answer, CreditControlPolicy(tariff_time_change=True))[
+        "Multiple-Services-Credit-Control"
+    ]
     (cut,) = cca(avps, answer)["Multiple-Services-Credit-Control"]
 
     assert told["Granted-Service-Unit"]["Tariff-Time-Change"] == int(NOW.timestamp()) + 120
@@ -279,7 +281,7 @@ def test_a_grant_in_money_names_amount_and_currency():
     assert group["Final-Unit-Indication"] == {"Final-Unit-Action": 0}
 
 
-FREE = AnswerPolicy(free_services=frozenset({"data"}))
+FREE = CreditControlPolicy(free_services=frozenset({"data"}))
 
 
 def test_a_peer_that_understands_it_is_told_that_a_free_service_needs_no_quota():
@@ -330,7 +332,7 @@ def test_what_cost_something_or_got_no_quota_is_never_told_to_be_free(item):
 def test_seconds_are_told_as_validity_to_those_who_read_octets_alone():
     item = data_item(60, type_of_record="voice")
     avps = with_groups({"Requested-Service-Unit": {}})
-    octets_alone = AnswerPolicy(grants_in_octets=True)
+    octets_alone = CreditControlPolicy(grants_in_octets=True)
 
     (group,) = cca(avps, ChargingAnswer(Result.SUCCESS, (item,)), octets_alone)[
         "Multiple-Services-Credit-Control"
@@ -368,3 +370,88 @@ def test_a_balance_check_says_whether_there_is_enough(enough, result):
 
 def test_the_sub_session_is_echoed():
     assert cca(ccr_avps(1, 0, CC_Sub_Session_Id=9), ChargingAnswer(Result.SUCCESS))["CC-Sub-Session-Id"] == 9
+
+
+REDIRECT = FinalUnit(FinalUnitAction.REDIRECT, "https://top.up/")
+RESTRICT = FinalUnit(FinalUnitAction.RESTRICT, filters=("permit in ip from any to 10.0.0.1", "portal"))
+
+
+@pytest.mark.parametrize("final", [REDIRECT, RESTRICT])
+def test_a_session_without_credit_is_redirected_or_restricted_on_success_without_units(final):
+    avps = with_groups({"Requested-Service-Unit": {}, "Rating-Group": 10})
+    found = cca(avps, ChargingAnswer(Result.SUCCESS, (data_item(0, final=final),)))
+
+    (group,) = found["Multiple-Services-Credit-Control"]
+    assert (found["Result-Code"], group["Result-Code"], group["Validity-Time"]) == (2001, 2001, 600)
+    assert "Granted-Service-Unit" not in group
+    assert group["Final-Unit-Indication"]["Final-Unit-Action"] in (1, 2)
+
+
+def test_a_command_without_groups_is_redirected_on_success_too():
+    avps = ccr_avps(2, 1, Requested_Service_Unit={})
+    found = cca(avps, ChargingAnswer(Result.SUCCESS, (data_item(0, final=REDIRECT),)))
+
+    assert found["Result-Code"] == 2001
+    assert "Granted-Service-Unit" not in found
+    assert found["Final-Unit-Indication"]["Redirect-Server"]["Redirect-Server-Address"] == "https://top.up/"
+
+
+def test_a_peer_that_expects_it_is_told_4012_beside_the_redirection():
+    avps = with_groups({"Requested-Service-Unit": {}, "Rating-Group": 10})
+    answer = ChargingAnswer(Result.SUCCESS, (data_item(0, final=REDIRECT),))
+    found = cca(avps, answer, CreditControlPolicy(redirect_as_refusal=True))
+
+    (group,) = found["Multiple-Services-Credit-Control"]
+    assert (found["Result-Code"], group["Result-Code"]) == (4012, 4012)
+    assert group["Granted-Service-Unit"] == {"CC-Total-Octets": 0}
+    assert group["Final-Unit-Indication"]["Final-Unit-Action"] == 1
+
+
+def test_the_last_units_before_a_redirection_are_granted_with_it():
+    avps = with_groups({"Requested-Service-Unit": {}, "Rating-Group": 10})
+    for policy in (DEFAULT_CREDIT_CONTROL_POLICY, CreditControlPolicy(redirect_as_refusal=True)):
+        found = cca(avps, ChargingAnswer(Result.SUCCESS, (data_item(5, final=REDIRECT),)), policy)
+        (group,) = found["Multiple-Services-Credit-Control"]
+        assert (found["Result-Code"], group["Result-Code"]) == (2001, 2001)
+        assert group["Granted-Service-Unit"] == {"CC-Total-Octets": 5}
+
+
+def test_what_no_rule_maps_to_a_service_is_answered_with_the_rule_that_is_missing():
+    failed = AnswerItem("", Result.RATING_FAILED, 9, granted=0, reason="unknown_service")
+    avps = ccr_avps(
+        Service_Context_Id="gprs@operator",
+        Multiple_Services_Credit_Control=[{"Requested-Service-Unit": {}, "Rating-Group": 9}],
+    )
+    told = credit_control_answer(
+        SERVER,
+        read_request(avps),
+        ChargingAnswer(Result.RATING_FAILED, (failed,)),
+        DEFAULT_CREDIT_CONTROL_POLICY,
+        NOW,
+    )
+    found = read(message(272, told.avps, flags=FLAG_PROXIABLE)).avps
+
+    missing = "no service rule fits context gprs@operator, rating group 9"
+    assert (found["Result-Code"], found["Error-Message"], told.refusals) == (5031, missing, (missing,))
+
+
+def test_units_that_cannot_be_come_back_in_their_groups():
+    invalid = AnswerItem("data", Result.INVALID_VALUE, 10, reason="absurd_amount")
+    used = {"CC-Total-Octets": 2**64 - 1}
+    avps = with_groups({"Used-Service-Unit": [used], "Rating-Group": 10}, request_type=2)
+    found = cca(avps, ChargingAnswer(Result.INVALID_VALUE, (invalid,)))
+
+    assert found["Result-Code"] == 5004
+    assert found["Failed-AVP"] == encode_avp(
+        "Multiple-Services-Credit-Control", {"Used-Service-Unit": [used]}
+    )
+    assert found["Multiple-Services-Credit-Control"] == [{"Rating-Group": 10, "Result-Code": 5004}]
+
+
+def test_units_of_another_kind_come_back_as_they_were_asked_for():
+    asked = {"CC-Service-Specific-Units": 1}
+    avps = ccr_avps(4, 0, Requested_Action=0, Requested_Service_Unit=asked)
+    invalid = AnswerItem("data", Result.INVALID_VALUE, reason="unit_differs")
+    found = cca(avps, ChargingAnswer(Result.INVALID_VALUE, (invalid,)))
+
+    assert (found["Result-Code"], found["Failed-AVP"]) == (5004, encode_avp("Requested-Service-Unit", asked))

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from apps.charging.domain.requests import Operation, TariffChange, Units, UsedUnits
+from apps.charging.domain.requests import MoneyLimit, Operation, TariffChange, Units, UsedUnits
 from apps.diameter.credit_control.ccr import read_request
-from apps.diameter.credit_control.requests import charging_request
+from apps.diameter.credit_control.policy import CreditControlPolicy
+from apps.diameter.credit_control.requests import ConnectedPeer, charging_request
 from apps.diameter.credit_control.service_map import DEFAULT_RULES, ServiceMap, ServiceRule
 from apps.diameter.protocol.encoding import encode_avp
 from apps.diameter.protocol.faults import DiameterFault
@@ -18,6 +19,8 @@ from tests.diameter.messages import SESSION_ID, ccr, ccr_avps, raw_avp
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 SERVICES = ServiceMap(DEFAULT_RULES)
+GATEWAY = ConnectedPeer("pgw.test", "visited.test")
+AGENT = ConnectedPeer("DRA.core.test", "core.test")
 
 
 def asked(
@@ -25,7 +28,7 @@ def asked(
     number: int = 0,
     *,
     services: ServiceMap = SERVICES,
-    via: str = "pgw.test",
+    via: ConnectedPeer = GATEWAY,
     **changes,
 ):
     return charging_request(read_request(read(ccr(request_type, number, **changes)).avps), via, services, NOW)
@@ -259,15 +262,21 @@ def test_the_destination_is_found_in_service_information(information, goal):
 
 
 def test_a_request_with_the_t_flag_may_be_a_repeat():
-    first = charging_request(read_request(ccr_avps()), "pgw.test", SERVICES, NOW)
-    again = charging_request(read_request(ccr_avps()), "pgw.test", SERVICES, NOW, retransmitted=True)
+    first = charging_request(
+        read_request(ccr_avps()), ConnectedPeer("pgw.test", "visited.test"), SERVICES, NOW
+    )
+    again = charging_request(
+        read_request(ccr_avps()), ConnectedPeer("pgw.test", "visited.test"), SERVICES, NOW, retransmitted=True
+    )
 
     assert (first.repeated, again.repeated) == (False, True)
     assert first.identity == again.identity
 
 
 def test_a_request_through_an_agent_names_the_way_back():
-    request = charging_request(read_request(ccr_avps()), "dra.core.test", SERVICES, NOW)
+    request = charging_request(
+        read_request(ccr_avps()), ConnectedPeer("dra.core.test", "core.test"), SERVICES, NOW
+    )
 
     assert request.peer == "pgw.test/visited.test/dra.core.test"
 
@@ -287,6 +296,63 @@ def test_the_most_specific_rule_names_the_service():
     assert services.service("8.32251@3gpp.org", 99, 5) == "music"
     assert services.service("acme@cu.test", None, None) == "data"
     assert services.service("x32251@3gpp.org", 1, None) == ""
+
+
+def test_a_context_of_an_operator_is_found_by_a_pattern_and_a_plainer_rule_wins():
+    services = ServiceMap(
+        [
+            ServiceRule("*@operator", None, None, "data"),
+            ServiceRule("gprs*@operator", None, None, "video"),
+            ServiceRule("gprs.9@operator", None, None, "voice"),
+            ServiceRule("*", 7, None, "sms"),
+        ]
+    )
+
+    assert services.service("gprs@operator", None, None) == "video"
+    assert services.service("gprs.7.1@operator", None, None) == "video"
+    assert services.service("gprs.9@operator", None, None) == "voice"
+    assert services.service("ims@operator", None, None) == "data"
+    assert services.service("ims@operator", 7, None) == "sms"
+    assert services.service("ims@operators", None, None) == ""
+    assert services.service("gprs.9@operator.x", None, None) == ""
+
+
+@pytest.mark.parametrize(
+    ("peer", "owner"),
+    [
+        (GATEWAY, "pgw.test"),
+        (ConnectedPeer("PGW.Test", "visited.test"), "pgw.test"),
+        (AGENT, "pgw.test/dra.core.test"),
+        (AGENT._replace(policy=CreditControlPolicy(sessions_of_realm=True)), "@core.test"),
+    ],
+)
+def test_a_session_belongs_to_its_client_by_its_connection_or_to_the_realm(peer, owner):
+    assert asked(via=peer).owner == owner
+
+
+def test_only_what_moves_money_by_amount_has_a_limit():
+    policy = CreditControlPolicy(money_a_day_micros=5_000_000)
+    peer = AGENT._replace(policy=policy)
+    sms = {"Requested_Service_Unit": {"CC-Service-Specific-Units": 1}}
+    money = {"Requested_Service_Unit": {"CC-Money": euros(5)}}
+
+    assert asked(4, 0, via=peer, Requested_Action=0, **sms).money_limit is None
+    assert asked(1, 0, via=peer, **money).money_limit is None
+    for action, units in ((0, money), (1, money), (1, sms)):
+        limit = asked(4, 0, via=peer, Requested_Action=action, **units).money_limit
+        assert limit == MoneyLimit("dra.core.test", 5_000_000)
+
+
+def test_all_numbers_of_a_subscriber_that_is_given_more_than_once_are_kept():
+    entries = [(0, "49170"), (1, "26201"), (0, "49171"), (0, "49170"), (2, "sip:+49172@ims.test")]
+    request = asked(
+        Subscription_Id=[
+            {"Subscription-Id-Type": kind, "Subscription-Id-Data": text} for kind, text in entries
+        ],
+        Subscription_Id_Extension=[{"Subscription-Id-E164": "49173"}],
+    )
+
+    assert (request.msisdn, request.imsi, request.further_msisdns) == ("49170", "26201", ("49171", "49173"))
 
 
 def euros(digits: int, exponent: int = 0, code: int | None = 978) -> dict:

@@ -8,7 +8,7 @@ import pytest
 
 from apps.charging.domain.requests import Operation, Units, UsedUnits
 from apps.diameter.credit_control.ccr import read_request
-from apps.diameter.credit_control.requests import charging_request
+from apps.diameter.credit_control.requests import ConnectedPeer, charging_request
 from apps.diameter.credit_control.service_map import DEFAULT_RULES, ServiceMap
 from apps.diameter.protocol.codes import FLAG_REQUEST, VENDOR_3GPP
 from apps.diameter.protocol.encoding import encode_avps
@@ -27,7 +27,9 @@ def served(data: bytes, policy: PeerPolicy = LENIENT):
     first, second = requests_of(connection.receive(data + data, 1.0))
     assert connection.take_octets() == b""
     assert first.avps == second.avps
-    return charging_request(read_request(first.avps), "pgw.test", SERVICES, NOW)
+    return charging_request(
+        read_request(first.avps), ConnectedPeer("pgw.test", "visited.test"), SERVICES, NOW
+    )
 
 
 def number(code: int, value: int, flags: int = 0x40) -> bytes:

@@ -9,16 +9,17 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 
-from apps.charging.models import BalanceTrigger
-from apps.charging.services.executor import BatchExecutor
+from apps.charging.domain.requests import BalanceOrder, OnlineRequest, Operation
+from apps.charging.models import BalanceTrigger, QuotaPolicy
+from apps.charging.services.executor import BatchExecutor, charge_now, forget_directory
 from apps.diameter.models import NewsMark, Peer
 from apps.diameter.services.news import SOURCES
 from apps.diameter.worker.server import DiameterServer
 from apps.kernel.clock import utc_now
-from apps.rating.models import PricePlanService, Tenant
+from apps.rating.models import PricePlanService, Service, Tenant
 from apps.rating.services.publishing import publish
 from apps.subscribers.services.assignments import assign_plan
-from tests.charging.stored import default_balance, make_prepaid, msisdn
+from tests.charging.stored import account_of, default_balance, make_prepaid, msisdn
 from tests.diameter.messages import ccr_avps
 from tests.diameter.test_server import configuration, eventually, gateway
 from tests.factories import make_plan
@@ -130,6 +131,45 @@ def test_what_is_asked_for_after_a_change_of_plan_is_granted_by_the_new_plan():
         assert group["Granted-Service-Unit"] == {"CC-Total-Octets": 2 * MIB}
 
     serve(scenario)
+
+
+def test_a_first_session_that_is_redirected_is_told_of_a_top_up_and_gets_units():
+    make_prepaid(balance_micros=0)
+    QuotaPolicy.objects.create(
+        service=Service.objects.get(code="data"),
+        default_units=MIB,
+        final_action="redirect",
+        redirect_address="https://top.up/",
+    )
+    forget_directory()
+
+    async def scenario(client: Any, asked: list[tuple[int, str]]) -> None:
+        first = await client.request(request(1, 0))
+        (group,) = first.avps["Multiple-Services-Credit-Control"]
+        assert (first.avps["Result-Code"], group["Result-Code"]) == (2001, 2001)
+        assert "Granted-Service-Unit" not in group
+        server = {"Redirect-Address-Type": 2, "Redirect-Server-Address": "https://top.up/"}
+        assert group["Final-Unit-Indication"] == {"Final-Unit-Action": 1, "Redirect-Server": server}
+
+        await asyncio.to_thread(top_up)
+
+        async def told() -> bool:
+            return bool(asked)
+
+        await eventually(told)
+        assert asked == [(258, first.avps["Session-Id"])]
+        second = await client.request(request(2, 1, used_mib=0))
+        (group,) = second.avps["Multiple-Services-Credit-Control"]
+        assert group["Granted-Service-Unit"] == {"CC-Total-Octets": 10 * MIB}
+        assert "Final-Unit-Indication" not in group
+
+    serve(scenario)
+
+
+def top_up() -> None:
+    now = utc_now()
+    order = BalanceOrder(account_of().pk, 5_000_000, "cash")
+    charge_now(OnlineRequest(Operation.TOP_UP, "top-up;1", 0, now, order=order), now)
 
 
 def test_a_session_in_money_is_granted_cut_and_debited():

@@ -15,7 +15,7 @@ from unfold.decorators import display
 
 from apps.backoffice.actions import PageAction
 from apps.backoffice.admins import HistoryAdmin, ReadOnlyAdmin
-from apps.backoffice.display import badge, grouped, instant, link_to
+from apps.backoffice.display import badge, grouped, instant, link_to, money
 from apps.backoffice.paging import InfinitePaginator
 from apps.backoffice.panels import Panel, Table, add_panel
 from apps.charging.models import (
@@ -23,11 +23,13 @@ from apps.charging.models import (
     Balance,
     ChargingSession,
     FailedRequest,
+    PeerDay,
     QuotaPolicy,
     SharedGroup,
     SharedGroupTerms,
 )
 from apps.charging.services.failures import settle_failures
+from apps.charging.services.rows import meters_from_text
 from apps.kernel.clock import utc_now
 
 STATUS_COLOURS = {"open": "info", "closed": "success", "released": "warning", "expired": "danger"}
@@ -60,7 +62,7 @@ class ChargingSessionAdmin(ReadOnlyAdmin):
         ("opened", "updated"),
         ("expires", "last_number"),
         ("cost", "unpaid"),
-        "meters",
+        "owner",
     )
 
     @display(description="Status", ordering="status")
@@ -130,6 +132,22 @@ class FailedRequestAdmin(ReadOnlyAdmin):
     @display(description="Settled", ordering="settled_at")
     def state(self, failed: FailedRequest):
         return badge("open", "danger") if failed.settled_at is None else instant(failed.settled_at)
+
+
+@admin.register(PeerDay)
+class PeerDayAdmin(ReadOnlyAdmin):
+    list_display = ("peer", "day", "currency", "debited", "refunded", "refusals", "refused", "last_refusal")
+    list_display_links = ("peer",)
+    search_fields = ("=peer",)
+    search_help_text = "Peer in full"
+    ordering = ("-day", "peer", "currency")
+    currency_path = "currency"
+    fields = (
+        ("peer", "day"),
+        ("currency", "debited", "refunded"),
+        ("refusals", "refused"),
+        "last_refusal",
+    )
 
 
 @admin.register(QuotaPolicy)
@@ -203,4 +221,38 @@ def reservations(request: HttpRequest, session: ChargingSession) -> Table:
 add_panel(
     "charging.chargingsession",
     Panel("reservations", "Reservations", reservations, ("charging.view_reservation",)),
+)
+
+
+def _quotas(request: HttpRequest, session: ChargingSession) -> Table:
+    """What each quota of the session has used; usage without a price is a case for the operator."""
+    currency = session.account.currency
+    meters = meters_from_text(session.meters, {})
+    return Table(
+        ("Service", "Rating group", "Goes to", "Used", "Granted", "Free", "Cost", "Unpaid", "Not charged"),
+        [
+            (
+                meter.service or "unknown",
+                "" if meter.rating_group is None else meter.rating_group,
+                meter.destination,
+                grouped(meter.position),
+                grouped(meter.granted),
+                grouped(meter.free_units),
+                money(meter.cost_micros, currency),
+                money(meter.unpaid_micros, currency),
+                badge(grouped(meter.unrated_units), "danger") if meter.unrated_units else "0",
+            )
+            for meter in meters
+        ],
+        "No quota was asked for.",
+        (3, 4, 5, 6, 7, 8),
+        note="Seconds, octets or events. Not charged: reported without a price, or impossible."
+        if meters
+        else "",
+    )
+
+
+add_panel(
+    "charging.chargingsession",
+    Panel("quotas", "Quotas", _quotas, ("charging.view_chargingsession",), order=40),
 )

@@ -36,6 +36,7 @@ class Books:
         "counters",
         "entries",
         "fresh_id",
+        "money_bounds",
         "seed",
         "session_row",
         "state",
@@ -47,6 +48,7 @@ class Books:
         self.counters = dict(state.counters)
         self.entries: list[Entry] = []
         self.fresh_id = state.fresh_id
+        self.money_bounds = state.money_bounds
         self.cause = cause
         self.seed = seed
         self.session_row: int | None = None
@@ -161,7 +163,11 @@ class Books:
 
     def state_after(self, session: Session | None) -> State:
         return self.state._replace(
-            balances=self.balances, counters=self.counters, session=session, fresh_id=self.fresh_id
+            balances=self.balances,
+            counters=self.counters,
+            session=session,
+            fresh_id=self.fresh_id,
+            money_bounds=self.money_bounds,
         )
 
     def _allow_what_is(self, balance_id: int) -> None:

@@ -64,6 +64,7 @@ def charge_generally(state: State, request: OnlineRequest, rater: Rater, now: da
     return charge_event(state, books, request, rater, now)
 
 
+NOT_ITS_SESSION = "not_its_session"
 _ORDERS = frozenset({Operation.TOP_UP, Operation.ADJUST, Operation.TRANSFER})
 _IN_SESSION = frozenset({Operation.UPDATE, Operation.TERMINATE, Operation.RELEASE, Operation.EXPIRE})
 _ENQUIRIES = frozenset({Operation.CHECK_BALANCE, Operation.PRICE_ENQUIRY, Operation.MAX_USAGE})
@@ -79,8 +80,11 @@ def _cause_of(state: State, request: OnlineRequest) -> str:
 
 
 def digest_of(request: OnlineRequest) -> str:
-    """A key of fixed length for the request's identity; equal for a repeat, and for nothing else."""
-    identity = f"{request.session_id}\0{request.sub_session}\0{request.number}"
+    """A key of fixed length for the request's identity; equal for a repeat, and for nothing else.
+
+    The owner is part of it: nobody gets the answer of another peer's request, or spoils it by asking first.
+    """
+    identity = f"{request.session_id}\0{request.sub_session}\0{request.number}\0{request.owner}"
     return blake2b(identity.encode(), digest_size=16).hexdigest()
 
 
@@ -140,6 +144,7 @@ def _open(state: State, books: Books, request: OnlineRequest, rater: Rater, now:
         now,
         now,
         peer=request.peer,
+        owner=request.owner,
     )
     books.session_row = session.row_id
     session, items = serve_items(state, books, session, request, rater, moment, None)
@@ -155,6 +160,13 @@ def _in_session(state: State, books: Books, request: OnlineRequest, rater: Rater
     if session is None or state.account is None:
         refusal = Refusal(
             Result.UNKNOWN_SESSION, "unknown_session", f"session {request.session_id} is not known here"
+        )
+        return Outcome(state, refuse(state, request, refusal), ())
+    if request.owner and session.owner and request.owner != session.owner:
+        refusal = Refusal(
+            Result.UNKNOWN_SESSION,
+            NOT_ITS_SESSION,
+            f"session {request.session_id} is not known for this peer",
         )
         return Outcome(state, refuse(state, request, refusal), ())
     books.session_row = session.row_id

@@ -6,9 +6,17 @@ from datetime import datetime
 
 from apps.charging.domain.answers import answer_of
 from apps.charging.domain.books import REVENUE, Books
-from apps.charging.domain.items import Payment, find_payment, moment_of
+from apps.charging.domain.items import (
+    InvalidUnits,
+    Payment,
+    check_amount,
+    find_payment,
+    moment_of,
+    result_of,
+)
 from apps.charging.domain.money_items import check_currency, debtor_of, money_takes
 from apps.charging.domain.requests import (
+    SERVER_DECIDES,
     AnswerItem,
     ChargingAnswer,
     OnlineRequest,
@@ -39,7 +47,7 @@ def charge_event(state: State, books: Books, request: OnlineRequest, rater: Rate
             else:
                 outcome = _debit_units(state, books, item, index, outcome, rater, moment)
         except BssError as error:
-            outcome = outcome._replace(result=Result.RATING_FAILED, reason=error.code)
+            outcome = outcome._replace(result=result_of(error), reason=error.code)
         answered.append(outcome)
     answer = answer_of(state, books, tuple(answered), now)
     return Outcome(books.state_after(state.session), answer, tuple(books.entries))
@@ -77,7 +85,7 @@ def enquire(
                     outcome = outcome._replace(cost_micros=draw.cost_micros, granted=draw.reached)
                 outcome = outcome._replace(type_of_record=payment.type_of_record)
         except BssError as error:
-            outcome = outcome._replace(result=Result.RATING_FAILED, reason=error.code)
+            outcome = outcome._replace(result=result_of(error), reason=error.code)
             enough = False
         answered.append(outcome)
     # What the items would take was held on the working copy only, to see whether they are affordable together.
@@ -88,13 +96,26 @@ def enquire(
 def _piece(
     state: State, books: Books, item: RequestItem, rater: Rater, moment: datetime
 ) -> tuple[Payment, Meter, int]:
+    """How the item is paid for, and how much of it is meant.
+
+    RFC 8506 section 8.18 has units that the server does not charge by treated as invalid. Raises InvalidUnits
+    (``unit_differs``, ``zero_units``, ``absurd_amount``).
+    """
     meter = Meter(item.service, item.rating_group, item.service_identifier, item.destination, moment, moment)
     payment = find_payment(state, books, rater, meter, item.service)
     units = item.requested
-    if units is None and item.used:
+    if item.used and (units is None or units == SERVER_DECIDES):
         units = item.used[0].units
-    amount = units.amount(payment.type_of_record) if units is not None else None
-    return payment, meter, payment.policy.default_units if amount is None else amount
+    type_of_record = payment.type_of_record
+    amount = units.amount(type_of_record) if units is not None else None
+    if amount is None:
+        if units is not None and units.in_other_units(type_of_record):
+            raise InvalidUnits(f"{type_of_record} is not charged by such units", code="unit_differs")
+        return payment, meter, payment.policy.default_units
+    if amount <= 0:
+        raise InvalidUnits("nothing to charge for", code="zero_units")
+    check_amount(amount, type_of_record)
+    return payment, meter, amount
 
 
 def _draw(payment: Payment, meter: Meter, amount: int) -> Draw:
@@ -121,7 +142,6 @@ def _debit_units(
             result=Result.CREDIT_LIMIT_REACHED,
             reason="credit_limit_reached",
             granted=0,
-            final=payment.policy.final,
         )
     books.debit(draw.takes, moment, str(index), payment.service, payment.spender.overdrawn)
     return outcome._replace(granted=amount, cost_micros=0 if payment.postpaid else draw.cost_micros)
@@ -141,6 +161,8 @@ def _refund_units(
     payment, meter, amount = _piece(state, books, item, rater, moment)
     price = payment.spender.price(payment.subject, meter, 0, amount, 0).cost_micros
     if price and not payment.postpaid:
+        if refusal := _refusal_to_move(books, price, is_refund=True):
+            return outcome._replace(result=Result.UNABLE_TO_COMPLY, reason=refusal)
         balance = books.default_balance(state.account)
         cause = f"{books.cause}:{index}"
         books.post(balance.balance_id, price, moment, REFUND, REVENUE, cause, payment.service)
@@ -163,6 +185,8 @@ def _move_money(
         return outcome._replace(result=Result.UNABLE_TO_COMPLY, reason="negative_amount")
     if request.operation is Operation.REFUND:
         if item.money_micros:
+            if refusal := _refusal_to_move(books, item.money_micros, is_refund=True):
+                return outcome._replace(result=Result.UNABLE_TO_COMPLY, reason=refusal)
             balance = books.default_balance(state.account)
             cause = f"{books.cause}:{index}"
             books.post(balance.balance_id, item.money_micros, moment, REFUND, REVENUE, cause, item.service)
@@ -170,5 +194,17 @@ def _move_money(
     takes, paid = money_takes(state, books, item.service, item.money_micros, moment)
     if paid < item.money_micros:
         return outcome._replace(result=Result.CREDIT_LIMIT_REACHED, reason="credit_limit_reached", granted=0)
+    if refusal := _refusal_to_move(books, item.money_micros, is_refund=False):
+        return outcome._replace(result=Result.UNABLE_TO_COMPLY, reason=refusal)
     books.debit(takes, moment, str(index), item.service, debtor_of(books, state.account))
     return outcome._replace(cost_micros=item.money_micros)
+
+
+def _refusal_to_move(books: Books, amount_micros: int, *, is_refund: bool) -> str:
+    """Why the amount may not be moved, by the bounds of the peer that asks for it; empty if it may."""
+    before = books.money_bounds
+    if before is None:
+        return ""
+    after = before.refund(amount_micros) if is_refund else before.debit(amount_micros)
+    books.money_bounds = after
+    return after.last_refusal if after.refused > before.refused else ""

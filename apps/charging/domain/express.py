@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from apps.charging.domain.books import REVENUE, USAGE
-from apps.charging.domain.items import CLOCK_TOLERANCE, NO_TERMS, TERMS
+from apps.charging.domain.items import CLOCK_TOLERANCE, NO_TERMS, TERMS, InvalidUnits, used_amount
 from apps.charging.domain.money_items import MONEY_RUN
 from apps.charging.domain.requests import (
     AnswerItem,
@@ -51,7 +51,7 @@ def end_of_supervision(now: datetime, validity_s: int) -> datetime:
 
 def charge_quickly(state: State, request: OnlineRequest, rater: Rater, now: datetime) -> Outcome | None:
     """The outcome of a usual request of a session; None for any other."""
-    world, line, account, balances, counters, session, barred, other, new_row, fresh_id = state
+    world, line, account, balances, counters, session, barred, other, new_row, fresh_id, bounds = state
     if len(request.items) != 1 or len(balances) != 1 or account is None or line is None:
         return None
     if barred or account.barred or account.allow_negative or not account.prepaid or line.bundles:
@@ -79,7 +79,7 @@ def charge_quickly(state: State, request: OnlineRequest, rater: Rater, now: date
         position = covered = run_from = cost_micros = unpaid_micros = free_units = unrated_units = 0
         run = NO_RUN
     else:
-        if session.status != _OPEN or len(session.meters) != 1:
+        if session.status != _OPEN or len(session.meters) != 1 or session.owner != request.owner:
             return None
         if operation is not _UPDATE and not ends:
             return None
@@ -137,7 +137,7 @@ def charge_quickly(state: State, request: OnlineRequest, rater: Rater, now: date
             used = item.used[0]
             if used.tariff_change is not _NO_CHANGE:
                 return None
-            end = position + max(used.units.amount(tor) or 0, 0)
+            end = position + max(used_amount(used.units, tor, position), 0)
             start = covered if covered > position else position
             if start < end:
                 run_from = run_from if run == subject else start
@@ -163,10 +163,7 @@ def charge_quickly(state: State, request: OnlineRequest, rater: Rater, now: date
             if moment > reported_at:
                 reported_at = moment
             policy = world.policy(item.service, plan.price_plan_id)
-            asked = item.requested.amount(tor)
-            wanted = policy.default_units if asked is None else asked
-            if policy.max_units and policy.max_units < wanted:
-                wanted = policy.max_units
+            wanted = policy.units_to_grant(item.requested.amount(tor), tor)
             end = position + wanted
             start = covered if covered > position else position
             price, reached = 0, end
@@ -188,7 +185,7 @@ def charge_quickly(state: State, request: OnlineRequest, rater: Rater, now: date
                 return None
             new_holds = (_new(Hold, (balance_id, price)),) if price else ()
             reserved += price
-    except RatingError:
+    except (RatingError, InvalidUnits):
         return None
     meter: Meter = _new(
         Meter,
@@ -266,6 +263,7 @@ def charge_quickly(state: State, request: OnlineRequest, rater: Rater, now: date
             _CLOSED if ends else _OPEN,
             request.number if session is None else max(session.last_number, request.number),
             request.peer if session is None else session.peer if ends else request.peer or session.peer,
+            request.owner if session is None else session.owner,
             (meter,),
         ),
     )
@@ -276,7 +274,7 @@ def charge_quickly(state: State, request: OnlineRequest, rater: Rater, now: date
         entries = (_new(Entry, entry),)
     changed = {balance_id: balance.holding(value, reserved)}
     state_after = _new(
-        State, (world, line, account, changed, counters, after, barred, other, new_row, fresh_id)
+        State, (world, line, account, changed, counters, after, barred, other, new_row, fresh_id, bounds)
     )
     outcome: Outcome = _new(Outcome, (state_after, answer, entries))
     return outcome

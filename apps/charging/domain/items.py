@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from apps.charging.domain.balances import Balance, BalanceKind, Use
 from apps.charging.domain.books import Books
-from apps.charging.domain.requests import OnlineRequest, Result
+from apps.charging.domain.requests import OnlineRequest, Result, Units
 from apps.charging.domain.sessions import Reading
 from apps.charging.domain.spending import Spender
 from apps.charging.domain.state import QuotaPolicy, State
@@ -21,9 +21,10 @@ from apps.charging.domain.usage_book import (
     UsageRefused,
     in_order_of_use,
 )
+from apps.kernel.errors import BssError
 from apps.kernel.periods import month_of
 from apps.rating.domain import Rater
-from apps.rating.domain.usage import VOICE
+from apps.rating.domain.usage import MAX_VOICE_SESSION_S, VOICE
 
 CLOCK_TOLERANCE = timedelta(days=1)
 """How far a client's clock may be from ours before its instants are not believed."""
@@ -35,6 +36,42 @@ class Refusal(NamedTuple):
     result: Result
     reason: str
     message: str
+
+
+class InvalidUnits(BssError):
+    """Units that cannot be charged for, whatever the price: the client has sent a value that it cannot mean."""
+
+    code = "invalid_units"
+
+
+LARGEST_REPORTS: Mapping[str, int] = {VOICE: MAX_VOICE_SESSION_S}
+"""What one session may use of a service at most; more is a fault of the client's counters."""
+LARGEST_OTHER_REPORT = 1 << 50
+
+
+def check_amount(amount: int, type_of_record: str, used_before: int = 0) -> None:
+    """Raise InvalidUnits (``absurd_amount``) for more than a session can use."""
+    if used_before + amount > LARGEST_REPORTS.get(type_of_record, LARGEST_OTHER_REPORT):
+        raise InvalidUnits(f"{amount} units of {type_of_record} cannot be", code="absurd_amount")
+
+
+def used_amount(units: Units, type_of_record: str, used_before: int) -> int:
+    """What a session reports of units; raises InvalidUnits (``absurd_amount``, ``unit_differs``).
+
+    Seconds beside or instead of other units say how long the usage took, and are charged for voice alone.
+    """
+    amount = units.amount(type_of_record)
+    if amount is None:
+        if units._replace(time_s=None).in_other_units(type_of_record):
+            raise InvalidUnits(f"{type_of_record} is not reported in such units", code="unit_differs")
+        return 0
+    check_amount(amount, type_of_record, used_before)
+    return amount
+
+
+def result_of(error: BssError) -> Result:
+    """How an item ends that cannot be priced."""
+    return Result.INVALID_VALUE if isinstance(error, InvalidUnits) else Result.RATING_FAILED
 
 
 class Payment(NamedTuple):

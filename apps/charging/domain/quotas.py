@@ -1,11 +1,14 @@
-"""The items of a session's request: what each used is debited, and what each asks for is held."""
+"""The items of a session's request: what each used is debited, and what each asks for is held.
+
+Sources: RFC 8506 sections 5.1 to 5.6 (units, Multiple-Services-Credit-Control, final units), TS 32.299 section 6.5.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from apps.charging.domain.books import Books
-from apps.charging.domain.items import Payment, Refusal, find_payment
+from apps.charging.domain.items import Payment, Refusal, find_payment, result_of, used_amount
 from apps.charging.domain.money_items import (
     MONEY_RUN,
     check_currency,
@@ -16,6 +19,7 @@ from apps.charging.domain.money_items import (
 )
 from apps.charging.domain.requests import (
     AnswerItem,
+    FinalUnitAction,
     OnlineRequest,
     Operation,
     RequestItem,
@@ -152,9 +156,7 @@ class _Quota:
             self.type_of_record = payment.type_of_record
             asked = item.requested.amount(payment.type_of_record)
             policy = payment.policy
-            wanted = policy.default_units if asked is None else asked
-            if policy.max_units:
-                wanted = min(wanted, policy.max_units)
+            wanted = policy.units_to_grant(asked, payment.type_of_record)
             granted = wanted
             holds: tuple[Hold, ...] = ()
             if not payment.postpaid:
@@ -162,12 +164,21 @@ class _Quota:
                 granted = draw.reached - meter.position
                 holds = self.books.hold(draw.takes, payment.spender.overdrawn)
         except BssError as error:
-            self.refuse(Result.RATING_FAILED, error.code)
+            self.refuse(result_of(error), error.code)
             return
-        self.granted, self.is_final = granted, granted < wanted
-        if granted == 0 and wanted > 0:
-            self.result, self.reason = Result.CREDIT_LIMIT_REACHED, "credit_limit_reached"
+        self._conclude(granted, wanted, policy)
         meter.granted, meter.holds, meter.tariff_change_at = granted, holds, self.change_at
+
+    def _conclude(self, granted: int, wanted: int, policy: QuotaPolicy) -> None:
+        """Note what is granted, and what follows if that is less than was wanted.
+
+        Nothing left is a refusal only where the service ends then. A client that is to redirect or restrict it does so
+        at once on success with the final action and no units, and its session goes on (RFC 8506 section 5.6.2 and
+        5.6.3, TS 32.299 section 6.5).
+        """
+        self.granted, self.is_final = granted, granted < wanted
+        if granted == 0 and wanted > 0 and policy.final.action is FinalUnitAction.TERMINATE:
+            self.result, self.reason = Result.CREDIT_LIMIT_REACHED, "credit_limit_reached"
 
     def answer(self) -> AnswerItem:
         item, payment = self.item, self.payment
@@ -221,7 +232,7 @@ class _Quota:
         try:
             payment = self._payment()
             self.type_of_record = payment.type_of_record
-            amount = used.units.amount(payment.type_of_record) or 0
+            amount = used_amount(used.units, payment.type_of_record, meter.position)
             if amount <= 0:
                 return
             if payment.postpaid:
@@ -232,8 +243,8 @@ class _Quota:
         except BssError as error:
             service = self.state.world.services.get(self.item.service)
             units = used.units.amount(service.type_of_record) if service is not None else None
-            meter.unrated_units += units or 0
-            self.result, self.reason = Result.RATING_FAILED, error.code
+            meter.unrated_units = min(meter.unrated_units + (units or 0), NO_LIMIT)
+            self.result, self.reason = result_of(error), error.code
             return
         self.books.debit(draw.takes, self.moment, piece, payment.service, payment.spender.overdrawn)
         meter.position += amount
@@ -273,11 +284,9 @@ class _Quota:
         takes, granted = money_takes(self.state, self.books, item.service, wanted, self.moment)
         meter.holds = self.books.hold(takes, debtor_of(self.books, account))
         meter.granted, meter.run, meter.tariff_change_at = granted, MONEY_RUN, None
-        self.granted, self.is_final = granted, granted < wanted
         self.money_policy = money_policy(self.state, item.service, self.moment)
         self.type_of_record = money_type(account.currency)
-        if granted == 0:
-            self.result, self.reason = Result.CREDIT_LIMIT_REACHED, "credit_limit_reached"
+        self._conclude(granted, wanted, self.money_policy)
 
     def _is_wrong(self, amount_micros: int) -> bool:
         """Whether an amount cannot be what it says; the item then says why."""

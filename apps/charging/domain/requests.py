@@ -50,13 +50,14 @@ class Operation(StrEnum):
 
 
 class Result(StrEnum):
-    """How a request, or one item of it, ended. In brackets: the Result-Code of RFC 8506."""
+    """How a request, or one item of it, ended; beside it the Result-Code of RFC 8506 section 9 and RFC 6733."""
 
     SUCCESS = "success"  # 2001
     BARRED = "barred"  # 4010: the subscriber is suspended or the account barred.
     CREDIT_LIMIT_REACHED = "credit_limit_reached"  # 4012
     UNKNOWN_SESSION = "unknown_session"  # 5002: never opened, closed, or ended by its supervision timer.
     NOT_AUTHORISED = "not_authorised"  # 5003: the service is not sold to this subscriber.
+    INVALID_VALUE = "invalid_value"  # 5004: units of a kind, or an amount, that cannot be meant.
     UNABLE_TO_COMPLY = "unable_to_comply"  # 5012
     UNKNOWN_USER = "unknown_user"  # 5030
     RATING_FAILED = "rating_failed"  # 5031: no price; ``reason`` is the Rater's code.
@@ -74,17 +75,20 @@ class Units(NamedTuple):
     def amount(self, type_of_record: str) -> int | None:
         """The figure that is charged for: seconds of voice, octets of data, else service-specific units.
 
-        Octets are the total or, without one, input and output together. None where no such figure is given.
+        Octets are the total, or input and output together if that is more: there are gateways that leave the total 0.
+        None if no such figure is given.
         """
         if type_of_record == _VOICE:
             return self.time_s
         if type_of_record == _DATA:
-            if self.total_octets is not None:
-                return self.total_octets
             if self.input_octets is None and self.output_octets is None:
-                return None
-            return (self.input_octets or 0) + (self.output_octets or 0)
+                return self.total_octets
+            return max(self.total_octets or 0, (self.input_octets or 0) + (self.output_octets or 0))
         return self.service_specific
+
+    def in_other_units(self, type_of_record: str) -> bool:
+        """Whether figures are given, but none that :meth:`amount` could charge for."""
+        return self.amount(type_of_record) is None and any(self)
 
 
 SERVER_DECIDES = Units()
@@ -152,15 +156,24 @@ class BalanceOrder(NamedTuple):
     to_tag: str = "*default"
 
 
+class MoneyLimit(NamedTuple):
+    """How much a peer may move without rating on one day (UTC): refunds, and direct debits of CC-Money."""
+
+    peer: str
+    micros_a_day: int
+
+
 class OnlineRequest(NamedTuple):
     """One request, the same from every session manager. (``session_id``, ``sub_session``, ``number``) is its identity:
     a repeat of it is answered as the first was, and charged once.
 
-    ``msisdn`` or ``imsi`` names the subscriber (MSISDN first); requests within a session may leave them out.
-    ``at`` is when it happened (Event-Timestamp, else the door's clock): it begins the session's usage and
-    dates its entries. ``peer`` names who has the session's connection (Origin-Host), so that it can be
-    re-authorised or aborted from another process. ``repeated`` says that the request may have been sent before
-    (T flag, RFC 6733 section 3); a repeat that does not say so is found out all the same, at more cost.
+    ``msisdn`` or ``imsi`` names the subscriber, and if both are given, and ``further_msisdns``, those that are known
+    have to be the same one's; requests within a session may leave them out. ``at`` is when it happened
+    (Event-Timestamp, else the door's clock): it begins the session's usage and dates its entries. ``peer`` says how the
+    session's client is reached, so that it can be re-authorised or aborted from another process. ``owner`` is who may
+    go on with the session that it opens: the same in all requests of it, empty for those of the house itself.
+    ``money_limit`` bounds what it refunds, or debits by amount. ``repeated`` says that it may have been sent before (T
+    flag, RFC 6733 section 3); a repeat that does not say so is found out all the same, at more cost.
     """
 
     operation: Operation
@@ -174,6 +187,9 @@ class OnlineRequest(NamedTuple):
     peer: str = ""
     order: BalanceOrder | None = None
     repeated: bool = False
+    owner: str = ""
+    further_msisdns: tuple[str, ...] = ()
+    money_limit: MoneyLimit | None = None
 
     @property
     def identity(self) -> tuple[str, int, int]:

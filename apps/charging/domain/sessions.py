@@ -154,6 +154,7 @@ class Session(NamedTuple):
     status: str = SessionStatus.OPEN
     last_number: int = 0
     peer: str = ""
+    owner: str = ""
     meters: tuple[Meter, ...] = ()
 
     @property

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from apps.charging.domain.balances import Balance, Group
+from apps.charging.domain.money_bounds import MoneyBounds
 from apps.charging.domain.requests import ChargingAnswer, FinalUnit
 from apps.charging.domain.sessions import Session
 from apps.charging.domain.triggers import TriggerBook
@@ -49,9 +50,10 @@ class Counter(NamedTuple):
 class QuotaPolicy(NamedTuple):
     """How quotas are given out for a service under a price plan.
 
-    ``default_units`` is granted where the client lets the server decide, ``max_units`` bounds any grant (0: no
-    bound). Intervals are seconds; a grant is valid for ``validity_s``, and a session that is silent for twice that
-    is ended. ``threshold_percent`` of the grant is left when the client should report early (0: it need not).
+    ``default_units`` is granted if the client lets the server decide, ``max_units`` bounds any grant (0: the bound of
+    :data:`LARGEST_GRANTS`). Intervals are seconds; a grant is valid for ``validity_s``, and a session that is silent
+    for twice that is ended. ``threshold_percent`` of the grant is left when the client should report early (0: it need
+    not).
     """
 
     default_units: int
@@ -60,6 +62,23 @@ class QuotaPolicy(NamedTuple):
     quota_holding_s: int | None = None
     threshold_percent: int = 0
     final: FinalUnit = FinalUnit()
+
+    def units_to_grant(self, asked: int | None, type_of_record: str) -> int:
+        """What is granted at most to a client that asks for so many units.
+
+        None and 0 leave it to the server. Clients ask for the largest number that there is (2^32 - 1 seconds, 2^63
+        octets) to get as much as possible.
+        """
+        if not asked:
+            asked = self.default_units
+        largest = self.max_units or max(self.default_units, LARGEST_GRANTS.get(type_of_record, MOST_EVENTS))
+        return min(asked, largest)
+
+
+LARGEST_GRANTS: Mapping[str, int] = {"voice": 86_400, "data": 10 * 1024**3}
+"""Seconds and octets that one grant has at most under a policy without a bound of its own."""
+MOST_EVENTS = 1_000
+"""As :data:`LARGEST_GRANTS`, for everything that is counted."""
 
 
 DEFAULT_POLICIES: Mapping[str, QuotaPolicy] = {
@@ -94,7 +113,8 @@ class State(NamedTuple):
     ``balances`` are the account's and those of accounts that share with it, or of both sides of a transfer.
     ``line`` is None for an unknown subscriber, ``barred`` for one that is suspended. ``other`` is the receiving
     account of a transfer. A session that is opened takes ``new_session_row`` for its id, other new rows take ids
-    from ``fresh_id`` upwards, which are replaced when they are stored.
+    from ``fresh_id`` upwards, which are replaced when they are stored. ``money_bounds`` are those of a request that
+    moves money by amount; None = no bound.
     """
 
     world: World
@@ -107,6 +127,7 @@ class State(NamedTuple):
     other: Account | None = None
     new_session_row: int = 0
     fresh_id: int = FIRST_NEW_ID
+    money_bounds: MoneyBounds | None = None
 
 
 class Entry(NamedTuple):

@@ -140,6 +140,25 @@ class Migration(InitialMigration):
             },
         ),
         migrations.CreateModel(
+            name='PeerDay',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('peer', models.CharField(max_length=255)),
+                ('day', models.DateField()),
+                ('currency', models.CharField(max_length=3)),
+                ('debited_micros', models.BigIntegerField(default=0, help_text='Direct debits of money (CC-Money).')),
+                ('refunded_micros', models.BigIntegerField(default=0, help_text='Refunds, of money and of units.')),
+                ('refusals', models.PositiveIntegerField(default=0, help_text='How many were refused.')),
+                ('refused_micros', models.BigIntegerField(default=0)),
+                ('last_refusal', models.CharField(blank=True, max_length=200)),
+            ],
+            options={
+                'verbose_name': 'day of a peer',
+                'verbose_name_plural': 'money moved by peers',
+                'constraints': [models.UniqueConstraint(fields=('peer', 'day', 'currency'), name='peer_day_once_a_currency')],
+            },
+        ),
+        migrations.CreateModel(
             name='ChargingSession',
             fields=[
                 ('id', models.BigIntegerField(primary_key=True, serialize=False)),
@@ -151,7 +170,8 @@ class Migration(InitialMigration):
                 ('updated_at', models.DateTimeField()),
                 ('expires_at', models.DateTimeField(help_text='When its supervision timer ends it, unless it reports before.')),
                 ('last_number', models.BigIntegerField(default=0)),
-                ('peer', models.CharField(blank=True, help_text='Who has its connection (Origin-Host).', max_length=255)),
+                ('peer', models.CharField(blank=True, help_text='How its client is reached: host, or host/realm/agent.', max_length=800)),
+                ('owner', models.CharField(blank=True, help_text='The one peer that may go on with it, or @ and a realm; empty = anybody.', max_length=520)),
                 ('cost_micros', models.BigIntegerField(default=0)),
                 ('unpaid_micros', models.BigIntegerField(default=0, help_text='The part of its price that no balance could pay.')),
                 ('meters', models.TextField(default='[]')),
@@ -244,7 +264,7 @@ class Migration(InitialMigration):
             fields=[
                 ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
                 ('default_units', models.PositiveBigIntegerField(help_text='Seconds, octets or events granted where the client lets the server decide.')),
-                ('max_units', models.PositiveBigIntegerField(default=0, help_text='The largest grant; 0 = no bound.')),
+                ('max_units', models.PositiveBigIntegerField(default=0, help_text='The largest grant; 0 = a day of seconds, 10 GiB, or 1,000 of anything else.')),
                 ('validity_s', models.PositiveIntegerField(default=600, help_text='Seconds a grant is valid; a session silent for twice that is ended.')),
                 ('quota_holding_s', models.PositiveIntegerField(blank=True, help_text='Seconds of silence after which the client gives up its quota; 0 = never.', null=True)),
                 ('threshold_percent', models.PositiveSmallIntegerField(default=0, help_text='How much of a grant is left when the client asks for the next; 0 = nothing.', validators=[django.core.validators.MaxValueValidator(99)])),
@@ -314,7 +334,7 @@ class Migration(InitialMigration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('default_units', models.PositiveBigIntegerField(help_text='Seconds, octets or events granted where the client lets the server decide.')),
-                ('max_units', models.PositiveBigIntegerField(default=0, help_text='The largest grant; 0 = no bound.')),
+                ('max_units', models.PositiveBigIntegerField(default=0, help_text='The largest grant; 0 = a day of seconds, 10 GiB, or 1,000 of anything else.')),
                 ('validity_s', models.PositiveIntegerField(default=600, help_text='Seconds a grant is valid; a session silent for twice that is ended.')),
                 ('quota_holding_s', models.PositiveIntegerField(blank=True, help_text='Seconds of silence after which the client gives up its quota; 0 = never.', null=True)),
                 ('threshold_percent', models.PositiveSmallIntegerField(default=0, help_text='How much of a grant is left when the client asks for the next; 0 = nothing.', validators=[django.core.validators.MaxValueValidator(99)])),

@@ -10,7 +10,14 @@ from apps.charging.models.accounts import (
     SharedGroupTerms,
 )
 from apps.charging.models.ledger import AllowanceEntry, LedgerEntry
-from apps.charging.models.online import ChargingSession, FailedRequest, QuotaPolicy, Reservation, StoredAnswer
+from apps.charging.models.online import (
+    ChargingSession,
+    FailedRequest,
+    PeerDay,
+    QuotaPolicy,
+    Reservation,
+    StoredAnswer,
+)
 from apps.charging.models.triggers import AccountBar, BalanceTrigger, SpendingWindow, TriggerFiring
 
 __all__ = [
@@ -25,6 +32,7 @@ __all__ = [
     "FailedRequest",
     "LedgerEntry",
     "Payer",
+    "PeerDay",
     "QuotaPolicy",
     "Reservation",
     "SharedGroup",

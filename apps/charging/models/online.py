@@ -38,7 +38,14 @@ class ChargingSession(models.Model):
         help_text="When its supervision timer ends it, unless it reports before."
     )
     last_number = models.BigIntegerField(default=0)
-    peer = models.CharField(max_length=255, blank=True, help_text="Who has its connection (Origin-Host).")
+    peer = models.CharField(
+        max_length=800, blank=True, help_text="How its client is reached: host, or host/realm/agent."
+    )
+    owner = models.CharField(
+        max_length=520,
+        blank=True,
+        help_text="The one peer that may go on with it, or @ and a realm; empty = anybody.",
+    )
     cost_micros = models.BigIntegerField(default=0)
     unpaid_micros = models.BigIntegerField(
         default=0, help_text="The part of its price that no balance could pay."
@@ -121,6 +128,29 @@ class FailedRequest(models.Model):
         return f"request {self.number} of session {self.session_id}"
 
 
+class PeerDay(models.Model):
+    """What a peer debited and refunded without rating on one day (UTC) in one currency, and what was refused it."""
+
+    peer = models.CharField(max_length=255)
+    day = models.DateField()
+    currency = models.CharField(max_length=3)
+    debited_micros = models.BigIntegerField(default=0, help_text="Direct debits of money (CC-Money).")
+    refunded_micros = models.BigIntegerField(default=0, help_text="Refunds, of money and of units.")
+    refusals = models.PositiveIntegerField(default=0, help_text="How many were refused.")
+    refused_micros = models.BigIntegerField(default=0)
+    last_refusal = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["peer", "day", "currency"], name="peer_day_once_a_currency")
+        ]
+        verbose_name = "day of a peer"
+        verbose_name_plural = "money moved by peers"
+
+    def __str__(self) -> str:
+        return f"{self.peer} {self.day} {self.currency}"
+
+
 class QuotaPolicy(models.Model):
     """How quotas of a service are given out under a price plan, or under all that have no policy of their own."""
 
@@ -136,7 +166,9 @@ class QuotaPolicy(models.Model):
     default_units = models.PositiveBigIntegerField(
         help_text="Seconds, octets or events granted where the client lets the server decide."
     )
-    max_units = models.PositiveBigIntegerField(default=0, help_text="The largest grant; 0 = no bound.")
+    max_units = models.PositiveBigIntegerField(
+        default=0, help_text="The largest grant; 0 = a day of seconds, 10 GiB, or 1,000 of anything else."
+    )
     validity_s = models.PositiveIntegerField(
         default=600, help_text="Seconds a grant is valid; a session silent for twice that is ended."
     )

@@ -14,7 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from apps.charging.domain.answers import answer_from_text, answer_to_text
 from apps.charging.domain.balances import Balance
 from apps.charging.domain.charge import charge
-from apps.charging.domain.requests import ChargingAnswer, OnlineRequest
+from apps.charging.domain.requests import ChargingAnswer, OnlineRequest, Result
 from apps.charging.domain.sessions import SessionStatus
 from apps.charging.domain.state import FIRST_NEW_ID, Entry, State
 from apps.charging.services.batch_reading import WITHOUT_A_KEPT_ANSWER, BatchReading, Owner
@@ -28,6 +28,13 @@ from apps.storage.dialect import commits_in_script
 
 # Thrice as fast as calling the class; the fields are given in their order.
 _new_state: Callable[[type[State], tuple[object, ...]], State] = tuple.__new__
+
+
+_CONTRADICTORY = ChargingAnswer(
+    Result.UNKNOWN_USER,
+    reason="contradictory_subscriber",
+    message="the numbers of the request are those of different subscribers",
+)
 
 
 class Poisoned(NamedTuple):
@@ -116,6 +123,7 @@ class _Batch:
         if writing.failures:
             self._answer_repeats(results)
         store_new_rows(self.connection, writing)
+        read.money.write()
         triggers = read.world.triggers
         if triggers is not None and writing.entries:
             watch_batch(self.connection, triggers, read.accounts, writing.balances, writing.entries, self.now)
@@ -136,6 +144,9 @@ class _Batch:
             text = stored.get(digest) if kept else None
             if text is not None:
                 results.append(answer_from_text(text))
+                continue
+            if digest in self.read.contradictory:
+                results.append(_CONTRADICTORY)
                 continue
             try:
                 answer = self._charge(request, digest, key, account_id, subscriber_id)
@@ -178,12 +189,18 @@ class _Batch:
         other = read.accounts.get(other_id) if other_id is not None else None
         barred = subscriber_id in read.barred
         world, row, fresh_id = read.world, self.next_session_row, self.fresh_id
+        limit, bounds = request.money_limit, None
+        if limit is not None and account is not None:
+            bounds = read.money.bounds(limit, account)
         state = _new_state(
-            State, (world, line, account, balances, counters, session, barred, other, row, fresh_id)
+            State, (world, line, account, balances, counters, session, barred, other, row, fresh_id, bounds)
         )
         outcome = charge(state, request, self.rater, self.now)
         self.fresh_id = outcome.state.fresh_id
         self._take_over(state, outcome.state, outcome.entries, key, subscriber_id)
+        after = outcome.state.money_bounds
+        if limit is not None and account is not None and after is not None and after is not bounds:
+            read.money.note(limit, account, after, request.session_id)
         if account is not None and request.operation not in WITHOUT_A_KEPT_ANSWER:
             self.writing.answers.append((digest, answer_to_text(outcome.answer)))
         return outcome.answer

@@ -6,6 +6,7 @@ and loaders of usage files, do not wait for each other in a circle.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -21,6 +22,7 @@ from apps.charging.domain.state import Account, Counter
 from apps.charging.domain.usage_book import CounterKey, Line
 from apps.charging.models import Balance
 from apps.charging.services.lines import Directory, Number
+from apps.charging.services.money_bounds import MoneyBook
 from apps.charging.services.rows import (
     BALANCE_COLUMNS,
     SESSION_COLUMNS,
@@ -31,6 +33,8 @@ from apps.charging.services.rows import (
 from apps.charging.services.session_memory import Mark, SessionMemory
 from apps.storage.dialect import by_index, for_update
 from apps.storage.upserts import select, select_many
+
+log = logging.getLogger(__name__)
 
 _ENQUIRIES = frozenset({Operation.CHECK_BALANCE, Operation.PRICE_ENQUIRY, Operation.MAX_USAGE})
 _ORDERS = frozenset({Operation.TOP_UP, Operation.ADJUST, Operation.TRANSFER})
@@ -89,6 +93,9 @@ class BatchReading:
         self.sessions: dict[str, Session] = {}
         self.versions: dict[str, int] = {}
         self.barred: set[int] = set()
+        self.contradictory: set[str] = set()
+        """Digests of requests whose numbers are those of different subscribers."""
+        self.money = MoneyBook(now)
 
     def find_out_whose(self) -> list[Owner]:
         """Account and subscriber of each request; None where there is none."""
@@ -119,8 +126,8 @@ class BatchReading:
                 numbers.update(_numbers_of(request))
         subscribers = self.directory.subscribers(numbers, self.now)
         of_requests = [
-            _subscriber_of(request, subscribers) if owner is None else owner[1]
-            for request, owner in zip(self.requests, whose, strict=True)
+            self._subscriber_of(request, digest, subscribers) if owner is None else owner[1]
+            for request, digest, owner in zip(self.requests, self.digests, whose, strict=True)
         ]
         wanted = {subscriber_id for subscriber_id in of_requests if subscriber_id is not None}
         self.lines = self.directory.lines(wanted, self.now)
@@ -132,6 +139,28 @@ class BatchReading:
             line = self.lines.get(subscriber_id) if subscriber_id is not None else None
             found.append((line.account_id if line else None, subscriber_id))
         return found
+
+    def _subscriber_of(
+        self, request: OnlineRequest, digest: str, subscribers: Mapping[Number, int | None]
+    ) -> int | None:
+        """Whose the numbers are that somebody has; nobody's if they are those of different subscribers."""
+        subscriber_id = None
+        for number in _numbers_of(request):
+            found = subscribers.get(number)
+            if found is None or found == subscriber_id:
+                continue
+            if subscriber_id is not None:
+                log.warning(
+                    "request %d of session %s names subscribers %d and %d; it is refused",
+                    request.number,
+                    request.session_id,
+                    subscriber_id,
+                    found,
+                )
+                self.contradictory.add(digest)
+                return None
+            subscriber_id = found
+        return subscriber_id
 
     def lock_and_read(self, whose: list[Owner]) -> dict[str, str]:
         """Lock who pays and read all that the requests are about; the answers that were given already."""
@@ -174,6 +203,14 @@ class BatchReading:
         self._take_sessions(marks)
         self._read_counters(counted)
         self.barred = {row[0] for row in barred}
+        self.money.read(
+            [
+                (request, account_id)
+                for request, (account_id, _) in zip(self.requests, whose, strict=True)
+                if request.money_limit is not None
+            ],
+            self.accounts,
+        )
         return dict(answers)
 
     def stored_answers(self, digests: Iterable[str]) -> dict[str, str]:
@@ -319,16 +356,9 @@ def _numbers_of(request: OnlineRequest) -> list[Number]:
     numbers = [Number("msisdn", request.msisdn)] if request.msisdn else []
     if request.imsi:
         numbers.append(Number("imsi", request.imsi))
+    if request.further_msisdns:
+        numbers += [Number("msisdn", msisdn) for msisdn in request.further_msisdns]
     return numbers
-
-
-def _subscriber_of(request: OnlineRequest, subscribers: Mapping[Number, int | None]) -> int | None:
-    """Who has the MSISDN, else who has the IMSI."""
-    for number in _numbers_of(request):
-        found = subscribers.get(number)
-        if found is not None:
-            return found
-    return None
 
 
 def _has_free_units(line: Line | None) -> bool:

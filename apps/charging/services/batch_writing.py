@@ -237,6 +237,7 @@ _SESSION_COLUMNS = (
     "account_id",
     "subscriber_id",
     "opened_at",
+    "owner",
     "status",
     "updated_at",
     "expires_at",
@@ -250,7 +251,7 @@ _SESSION_COLUMNS = (
 )
 
 
-_SESSION_FORMS = "iptiiippppitiitip"
+_SESSION_FORMS = "iptiiiptpppitiitip"
 
 
 def _write_sessions(connection: BaseDatabaseWrapper, writing: Writing, script: Script) -> None:
@@ -270,6 +271,7 @@ def _write_sessions(connection: BaseDatabaseWrapper, writing: Writing, script: S
             status,
             last_number,
             peer,
+            owner,
             meters,
         ) = session
         expires, version = instant_text(expires_at), writing.versions.get(key, -1) + 1
@@ -282,11 +284,12 @@ def _write_sessions(connection: BaseDatabaseWrapper, writing: Writing, script: S
                 account_id,
                 subscriber_id,
                 instant_text(opened_at),
+                owner[:520],
                 status,
                 instant_text(updated_at),
                 expires,
                 last_number,
-                peer[:255],
+                peer[:800],
                 session.cost_micros,
                 session.unpaid_micros,
                 meters_to_text(meters),
@@ -303,7 +306,7 @@ def _write_sessions(connection: BaseDatabaseWrapper, writing: Writing, script: S
         columns,
         known,
         key=("id",),
-        update=_SESSION_COLUMNS[5:-1],
+        update=_SESSION_COLUMNS[6:-1],
         lower=("due_at",),
         forms=_SESSION_FORMS,
         script=script,

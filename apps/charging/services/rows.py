@@ -20,7 +20,7 @@ BALANCE_COLUMNS = (
 )
 SESSION_COLUMNS = (
     "id, session_id, sub_session, account_id, subscriber_id, CAST(opened_at AS CHAR), CAST(updated_at AS CHAR),"
-    " CAST(expires_at AS CHAR), status, last_number, peer, meters"
+    " CAST(expires_at AS CHAR), status, last_number, peer, owner, meters"
 )
 SESSION_MARK_COLUMNS = "id, version"
 """What tells a session’s row from what it was: whoever writes it, under its account’s lock, raises the version."""
@@ -154,7 +154,7 @@ def session_of(row: tuple[Any, ...], holds: dict[int, list[Hold]]) -> Session:
     assert updated_at is not None
     assert expires_at is not None
     row_id, session_id, sub_session, account_id, subscriber_id = row[:5]
-    status, last_number, peer, meters = row[8:]
+    status, last_number, peer, owner, meters = row[8:]
     return Session(
         row_id,
         session_id,
@@ -167,6 +167,7 @@ def session_of(row: tuple[Any, ...], holds: dict[int, list[Hold]]) -> Session:
         status,
         last_number,
         peer,
+        owner,
         meters_from_text(meters, holds),
     )
 

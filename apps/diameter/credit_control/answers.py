@@ -6,18 +6,23 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from apps.charging.domain.charge import NOT_ITS_SESSION
+from apps.charging.domain.money_bounds import PEER_LIMIT, REFUND_EXCEEDS_DEBITS
 from apps.charging.domain.money_items import currency_of
 from apps.charging.domain.requests import (
+    SERVER_DECIDES,
     AnswerItem,
     ChargingAnswer,
     FinalUnit,
     Operation,
     Result,
+    Units,
 )
 from apps.charging.domain.requests import FinalUnitAction as Action
 from apps.diameter.credit_control.ccr import EVENT, INITIAL, MSCC, UPDATE, CreditControlRequest, Part
 from apps.diameter.credit_control.currencies import NUMBER_OF
-from apps.diameter.credit_control.policy import AnswerPolicy
+from apps.diameter.credit_control.policy import CreditControlPolicy
+from apps.diameter.credit_control.service_map import missing_rule
 from apps.diameter.protocol.answers import MAX_ERROR_MESSAGE_CHARACTERS
 from apps.diameter.protocol.codes import (
     APPLICATION_CREDIT_CONTROL,
@@ -33,8 +38,29 @@ from apps.diameter.protocol.values import unit_value_of_micros
 from apps.kernel.units import TypeOfRecord
 
 _SUCCESS = Result.SUCCESS
-_RATING_FAILED = Result.RATING_FAILED
+_RATING_FAILED, _INVALID_VALUE = Result.RATING_FAILED, Result.INVALID_VALUE
+_WITH_FAILED_AVP = (_RATING_FAILED, _INVALID_VALUE)
+_WORTH_A_LOOK = frozenset(
+    (
+        NOT_ITS_SESSION,
+        REFUND_EXCEEDS_DEBITS,
+        PEER_LIMIT,
+        "contradictory_subscriber",
+        "absurd_amount",
+        "unit_differs",
+        "unknown_service",
+        "currency_differs",
+    )
+)
+_UNIT_NAMES = (
+    "CC-Time",
+    "CC-Total-Octets",
+    "CC-Input-Octets",
+    "CC-Output-Octets",
+    "CC-Service-Specific-Units",
+)
 _GRANTING = (INITIAL, UPDATE)
+_NO_CREDIT = int(ResultCode.CREDIT_LIMIT_REACHED)
 _NOT_APPLICABLE = int(ResultCode.CREDIT_CONTROL_NOT_APPLICABLE)
 _FAILOVER = {True: int(SessionFailover.SUPPORTED), False: int(SessionFailover.NOT_SUPPORTED)}
 
@@ -44,6 +70,7 @@ RESULT_CODES: dict[Result, int] = {
     Result.CREDIT_LIMIT_REACHED: int(ResultCode.CREDIT_LIMIT_REACHED),
     Result.UNKNOWN_SESSION: int(ResultCode.UNKNOWN_SESSION_ID),
     Result.NOT_AUTHORISED: int(ResultCode.AUTHORIZATION_REJECTED),
+    Result.INVALID_VALUE: int(ResultCode.INVALID_AVP_VALUE),
     Result.UNABLE_TO_COMPLY: int(ResultCode.UNABLE_TO_COMPLY),
     Result.UNKNOWN_USER: int(ResultCode.USER_UNKNOWN),
     Result.RATING_FAILED: int(ResultCode.RATING_FAILED),
@@ -68,17 +95,18 @@ _WITH_COST = frozenset((Operation.EVENT, Operation.REFUND, Operation.PRICE_ENQUI
 
 
 class Cca(NamedTuple):
-    """A Credit-Control-Answer: its Result-Code, and its AVPs encoded."""
+    """A Credit-Control-Answer: its Result-Code, its AVPs encoded, and what it refuses that an operator should see."""
 
     result_code: int
     avps: bytes
+    refusals: tuple[str, ...] = ()
 
 
 def credit_control_answer(
     node: LocalNode,
     ccr: CreditControlRequest,
     answer: ChargingAnswer,
-    policy: AnswerPolicy,
+    policy: CreditControlPolicy,
     moment: datetime,
 ) -> Cca:
     """The answer to ``ccr`` (RFC 8506 section 3.2); Proxy-Info is the connection's to add.
@@ -87,9 +115,10 @@ def credit_control_answer(
     Session-Id comes first, then what is mandatory, each once: some clients silently drop any other answer.
     """
     code = _result_code(ccr, answer, policy)
+    request_type, items = ccr.type, answer.items
     head = (
         encode_avp("Session-Id", ccr.session_id)
-        + _common_head(node.origin_host, node.origin_realm, code, ccr.type)
+        + _common_head(node.origin_host, node.origin_realm, code, request_type)
         + encode_avp("CC-Request-Number", ccr.number)
     )
     members: dict[str, Any] = {
@@ -97,38 +126,56 @@ def credit_control_answer(
         "Acct-Multi-Session-Id": ccr.multi_session_id,
     }
     body = b""
+    refusals: tuple[str, ...] = ()
     succeeded = answer.result is _SUCCESS
-    if ccr.type == INITIAL and succeeded:
+    if request_type == INITIAL and succeeded:
         members["CC-Session-Failover"] = _FAILOVER[policy.session_failover]
         members["Credit-Control-Failure-Handling"] = policy.failure_handling
     if ccr.grouped:
-        body = b"".join(
-            [
-                _free_octets(part)
-                if policy.free_services and _is_told_free(ccr, item, policy)
-                else _group_octets(part, item, policy, moment)
-                for part, item in zip(ccr.parts, answer.items, strict=False)
-            ]
-        )
-    elif answer.items and code != _NOT_APPLICABLE:
-        members |= _grant(answer.items[0], policy, moment)
-    if ccr.type == EVENT and succeeded and ccr.operation in _WITH_COST:
+        free_services = policy.free_services
+        for part, item in zip(ccr.parts, items, strict=False):
+            if free_services and _is_told_free(ccr, item, policy):
+                body += _free_octets(part)
+            else:
+                body += _group_octets(part, item, policy, moment)
+            if item.reason and succeeded:
+                refusals = _refusals(ccr, answer)
+    elif items and code != _NOT_APPLICABLE:
+        members |= _grant(items[0], policy, moment)
+    if request_type == EVENT and succeeded and ccr.operation in _WITH_COST:
         members["Cost-Information"] = _cost(answer)
     if answer.enough is not None:
         members["Check-Balance-Result"] = int(
             CheckBalanceResult.ENOUGH_CREDIT if answer.enough else CheckBalanceResult.NO_CREDIT
         )
     if not succeeded:
-        members["Error-Message"] = (answer.message or answer.reason)[:MAX_ERROR_MESSAGE_CHARACTERS] or None
-    if answer.result is _RATING_FAILED:
-        members["Failed-AVP"] = _failed_avp(ccr, answer)
-    return Cca(code, head + encode_avps(members) + body)
+        refusals = _refusals(ccr, answer)
+        message = answer.message or (refusals[0] if refusals else answer.reason)
+        members["Error-Message"] = message[:MAX_ERROR_MESSAGE_CHARACTERS] or None
+        if answer.result in _WITH_FAILED_AVP:
+            members["Failed-AVP"] = _failed_avp(ccr, answer)
+    return Cca(code, head + encode_avps(members) + body, refusals)
 
 
-def _result_code(ccr: CreditControlRequest, answer: ChargingAnswer, policy: AnswerPolicy) -> int:
+def _refusals(ccr: CreditControlRequest, answer: ChargingAnswer) -> tuple[str, ...]:
+    """What was refused for a reason that lies with the operator's configuration or with the peer."""
+    found: list[str] = []
+    for part, item in zip(ccr.parts, answer.items, strict=False):
+        if item.reason == "unknown_service" and not item.service:
+            found.append(missing_rule(ccr.context, part.rating_group, part.service_identifier))
+        elif item.reason in _WORTH_A_LOOK and item.reason not in found:
+            found.append(item.reason)
+    if not found and answer.reason in _WORTH_A_LOOK:
+        found.append(answer.message or answer.reason)
+    return tuple(found)
+
+
+def _result_code(ccr: CreditControlRequest, answer: ChargingAnswer, policy: CreditControlPolicy) -> int:
     """The Result-Code of the command as a whole."""
     if answer.result is not _SUCCESS:
         return RESULT_CODES[answer.result]
+    if policy.redirect_as_refusal and answer.items and all(map(_acts_at_once, answer.items)):
+        return _NO_CREDIT
     if (
         policy.free_services
         and not ccr.grouped
@@ -139,7 +186,7 @@ def _result_code(ccr: CreditControlRequest, answer: ChargingAnswer, policy: Answ
     return 2001
 
 
-def _is_told_free(ccr: CreditControlRequest, item: AnswerItem, policy: AnswerPolicy) -> bool:
+def _is_told_free(ccr: CreditControlRequest, item: AnswerItem, policy: CreditControlPolicy) -> bool:
     """Whether the peer is told that the part needs no credit control: it asked for a quota and gets one for nothing."""
     return (
         item.service in policy.free_services
@@ -172,7 +219,7 @@ def _free_octets(part: Part) -> bytes:
     return encode_avp(MSCC, {**members, "Result-Code": _NOT_APPLICABLE})
 
 
-def _group_octets(part: Part, item: AnswerItem, policy: AnswerPolicy, moment: datetime) -> bytes:
+def _group_octets(part: Part, item: AnswerItem, policy: CreditControlPolicy, moment: datetime) -> bytes:
     """One Multiple-Services-Credit-Control; the usual ones are cached."""
     if item.final is None and item.tariff_change_at is None and part.service_identifiers is None:
         _, result, _, _, type_of_record, granted, _, _, _, validity_s, quota_holding_s, threshold, _, _ = item
@@ -210,16 +257,19 @@ def _usual_group(
         threshold=threshold,
     )
     # Neither what else the policy says nor the moment counts without a tariff change.
-    policy = AnswerPolicy(grants_in_octets=grants_in_octets)
+    policy = CreditControlPolicy(grants_in_octets=grants_in_octets)
     return encode_avp(MSCC, _group(Part(rating_group, None, None, ()), item, policy, _NO_MOMENT))
 
 
-def _group(part: Part, item: AnswerItem, policy: AnswerPolicy, moment: datetime) -> dict[str, Any]:
+def _group(part: Part, item: AnswerItem, policy: CreditControlPolicy, moment: datetime) -> dict[str, Any]:
     """One Multiple-Services-Credit-Control of the answer."""
     members = _grant(item, policy, moment)
     members["Service-Identifier"] = part.service_identifiers
     members["Rating-Group"] = part.rating_group
-    members["Result-Code"] = 2001 if item.result is _SUCCESS else RESULT_CODES[item.result]
+    if item.result is not _SUCCESS:
+        members["Result-Code"] = RESULT_CODES[item.result]
+    else:
+        members["Result-Code"] = _NO_CREDIT if policy.redirect_as_refusal and _acts_at_once(item) else 2001
     if item.granted:
         members["Quota-Holding-Time"] = item.quota_holding_s
         if item.threshold:
@@ -228,13 +278,21 @@ def _group(part: Part, item: AnswerItem, policy: AnswerPolicy, moment: datetime)
     return members
 
 
-def _grant(item: AnswerItem, policy: AnswerPolicy, moment: datetime) -> dict[str, Any]:
+def _grant(item: AnswerItem, policy: CreditControlPolicy, moment: datetime) -> dict[str, Any]:
     """What is granted, for how long, and whether it is the last: alike in a group and in a command.
 
-    Nothing asked is nothing granted; asked and nothing left is a grant of zero with the final action.
+    Nothing asked is nothing granted; asked and nothing left is a grant of zero with the end of the service, or no grant
+    with the indication to redirect or restrict at once (RFC 8506 sections 5.6.2 and 5.6.3). Validity-Time has the
+    client ask again then, should nobody tell it of a top-up.
     """
     if item.granted is None:
         return {}
+    if _acts_at_once(item) and not policy.redirect_as_refusal:
+        assert item.final is not None
+        return {
+            "Validity-Time": item.validity_s or None,
+            "Final-Unit-Indication": _final(item.final),
+        }
     name = _UNITS_OF.get(item.type_of_record, _OTHER_UNITS)[0]
     if item.result is not _SUCCESS and item.final is None:
         return {}
@@ -262,6 +320,16 @@ def _grant(item: AnswerItem, policy: AnswerPolicy, moment: datetime) -> dict[str
     if item.final is not None:
         members["Final-Unit-Indication"] = _final(item.final)
     return members
+
+
+def _acts_at_once(item: AnswerItem) -> bool:
+    """Whether there is nothing left, and the service is redirected or restricted instead of ended."""
+    return (
+        item.granted == 0
+        and item.result is _SUCCESS
+        and item.final is not None
+        and item.final.action is not Action.TERMINATE
+    )
 
 
 def _final(final: FinalUnit) -> dict[str, Any]:
@@ -304,9 +372,13 @@ def _cost(answer: ChargingAnswer) -> dict[str, Any] | None:
 def _failed_avp(ccr: CreditControlRequest, answer: ChargingAnswer) -> bytes:
     """The AVP that cannot be rated: of the first such part its rating group or service identifier, else the context.
 
-    For money in a currency that is not the account's, the CC-Money itself.
+    For money in a currency that is not the account's, the CC-Money itself; for units that cannot be, these, within
+    their groups.
     """
     for part, item in zip(ccr.parts, answer.items, strict=False):
+        if item.result is _INVALID_VALUE:
+            units: dict[str, Any] = _invalid_units(part)
+            return encode_avp(MSCC, units) if ccr.grouped else encode_avps(units)
         if item.result is _RATING_FAILED:
             if item.reason == "currency_differs" and part.money is not None:
                 return encode_avp("CC-Money", part.money.received)
@@ -315,3 +387,14 @@ def _failed_avp(ccr: CreditControlRequest, answer: ChargingAnswer) -> bytes:
             if part.service_identifier is not None:
                 return encode_avp("Service-Identifier", part.service_identifier)
     return encode_avp("Service-Context-Id", ccr.context)
+
+
+def _invalid_units(part: Part) -> dict[str, Any]:
+    """What a part reports, else what it asks for, as it came."""
+    if not part.used:
+        return {"Requested-Service-Unit": _units_as_avps(part.requested or SERVER_DECIDES)}
+    return {"Used-Service-Unit": [_units_as_avps(used.units) for used in part.used]}
+
+
+def _units_as_avps(units: Units) -> dict[str, int | None]:
+    return dict(zip(_UNIT_NAMES, units, strict=True))

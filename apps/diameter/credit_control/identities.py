@@ -16,10 +16,14 @@ _E164 = re.compile(r"\d{5,15}", re.ASCII)
 
 
 class Subscriber(NamedTuple):
-    """Who is charged, by the numbers that the request gives; digits only, empty if not given."""
+    """Who is charged, by the numbers that the request gives; digits only, empty if not given.
+
+    ``further`` are MSISDNs after the first: all of them have to be the same subscriber's.
+    """
 
     msisdn: str
     imsi: str
+    further: tuple[str, ...] = ()
 
 
 def subscriber(avps: Mapping[str, Any]) -> Subscriber:
@@ -29,16 +33,23 @@ def subscriber(avps: Mapping[str, Any]) -> Subscriber:
     """
     msisdn = imsi = ""
     spare: list[str] = []
+    further: tuple[str, ...] = ()
     for entry in avps.get("Subscription-Id", ()):
         kind, text = entry["Subscription-Id-Type"], entry["Subscription-Id-Data"]
         if kind == _E164_TYPE:
-            msisdn = msisdn or _digits(text)
+            number = _digits(text)
+            if msisdn and number != msisdn:
+                further = (*further, number)
+            msisdn = msisdn or number
         elif kind == _IMSI_TYPE:
             imsi = imsi or _digits(text)
         else:
             spare.append(text)
     for entry in avps.get("Subscription-Id-Extension", ()):
-        msisdn = msisdn or _digits(entry.get("Subscription-Id-E164", ""))
+        number = _digits(entry.get("Subscription-Id-E164", ""))
+        if msisdn and number and number != msisdn:
+            further = (*further, number)
+        msisdn = msisdn or number
         imsi = imsi or _digits(entry.get("Subscription-Id-IMSI", ""))
         spare += [entry[name] for name in ("Subscription-Id-SIP-URI", "Subscription-Id-NAI") if name in entry]
     if not msisdn and not imsi:
@@ -48,7 +59,7 @@ def subscriber(avps: Mapping[str, Any]) -> Subscriber:
             msisdn, imsi = _of_address(text)
             if msisdn or imsi:
                 break
-    return Subscriber(msisdn, imsi)
+    return Subscriber(msisdn, imsi, further)
 
 
 def _digits(text: str) -> str:

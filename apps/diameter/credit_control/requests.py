@@ -4,22 +4,32 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import NamedTuple
 
-from apps.charging.domain.requests import OnlineRequest, RequestItem
+from apps.charging.domain.requests import MoneyLimit, OnlineRequest, Operation, RequestItem
 from apps.diameter.credit_control.ccr import CreditControlRequest
+from apps.diameter.credit_control.policy import DEFAULT_CREDIT_CONTROL_POLICY, CreditControlPolicy
 from apps.diameter.credit_control.service_map import ServiceMap
+
+
+class ConnectedPeer(NamedTuple):
+    """Whose connection a request came by: the client itself, or an agent in front of it."""
+
+    host: str
+    realm: str
+    policy: CreditControlPolicy = DEFAULT_CREDIT_CONTROL_POLICY
 
 
 def charging_request(
     ccr: CreditControlRequest,
-    connected_host: str,
+    peer: ConnectedPeer,
     services: ServiceMap,
     now: datetime,
     retransmitted: bool = False,
 ) -> OnlineRequest:
     """The request for the charging room; its items are the parts of ``ccr``, in their order.
 
-    ``connected_host`` is the Origin-Host of the connection it came by; ``retransmitted`` its T flag.
+    ``retransmitted`` is its T flag.
     """
     items = []
     context, goal = ccr.context, ccr.destination
@@ -37,19 +47,33 @@ def charging_request(
                 used_money_micros=money.used_micros,
             )
         items.append(item)
+    subscriber, policy = ccr.subscriber, peer.policy
+    moves_money = ccr.operation is Operation.REFUND or (
+        ccr.operation is Operation.EVENT and any(part.money is not None for part in ccr.parts)
+    )
     return OnlineRequest(
         ccr.operation,
         ccr.session_id,
         ccr.number,
         now if ccr.timestamp is None else _instant(ccr.timestamp),
-        ccr.subscriber.msisdn,
-        ccr.subscriber.imsi,
+        subscriber.msisdn,
+        subscriber.imsi,
         tuple(items),
         ccr.sub_session or 0,
-        route_of(ccr, connected_host),
+        route_of(ccr, peer.host),
         None,
         retransmitted,
+        f"@{peer.realm.lower()}" if policy.sessions_of_realm else _owner(ccr.origin_host, peer.host),
+        subscriber.further,
+        MoneyLimit(peer.host.lower(), policy.money_a_day_micros) if moves_money else None,
     )
+
+
+@lru_cache(maxsize=10_000)
+def _owner(origin_host: str, connected_host: str) -> str:
+    """Who may go on with the session: its client, by the connection it came by; for others may claim its name."""
+    client, connected = origin_host.lower(), connected_host.lower()
+    return client if client == connected else f"{client}/{connected}"
 
 
 @lru_cache(maxsize=1_000)

@@ -1,13 +1,19 @@
-"""Which service of the house a request is about: by service context, rating group and service identifier."""
+"""Which service of the house a request is about: by service context, rating group and service identifier.
+
+Service-Context-Id: RFC 8506 section 8.42, and TS 32.299 section 7.1.12, by which 3GPP's own begin with extensions, MNC,
+MCC and release, each before a dot.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
 
 class ServiceRule(NamedTuple):
-    """One row of the map. ``context`` is a Service-Context-Id or its end (``32251@3gpp.org``); empty = any.
+    """One row of the map. ``context`` is a Service-Context-Id, its end after a dot (``32251@3gpp.org``), or a pattern
+    in which * stands for anything (``gprs*@operator``); empty = any.
 
     ``rating_group`` and ``service_identifier`` None = any. ``service`` is the code of a Service.
     """
@@ -34,13 +40,19 @@ MAX_REMEMBERED = 10_000
 class ServiceMap:
     """Finds the service; of several rules that fit, the most specific one, then the longest context.
 
-    A service identifier counts for more than a rating group, and that for more than a context.
+    A service identifier counts for more than a rating group, that for more than a context, and that for more than a
+    pattern.
     """
 
     def __init__(self, rules: Iterable[ServiceRule]) -> None:
         self._rules = sorted(
             rules,
-            key=lambda rule: (rule.service_identifier is None, rule.rating_group is None, -len(rule.context)),
+            key=lambda rule: (
+                rule.service_identifier is None,
+                rule.rating_group is None,
+                "*" in rule.context,
+                -len(rule.context),
+            ),
         )
         self._found: dict[tuple[str, int | None, int | None], str] = {}
 
@@ -58,7 +70,23 @@ class ServiceMap:
 
 def _fits(rule: ServiceRule, context: str, rating_group: int | None, service_identifier: int | None) -> bool:
     return (
-        (not rule.context or context == rule.context or context.endswith(f".{rule.context}"))
+        (not rule.context or _is_context(rule.context, context))
         and rule.rating_group in (None, rating_group)
         and rule.service_identifier in (None, service_identifier)
     )
+
+
+def _is_context(pattern: str, context: str) -> bool:
+    if "*" in pattern:
+        return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), context, re.DOTALL) is not None
+    return context == pattern or context.endswith(f".{pattern}")
+
+
+def missing_rule(context: str, rating_group: int | None, service_identifier: int | None) -> str:
+    """Which rule the operator has to add for a request that none fits."""
+    parts = [f"context {context}"]
+    if rating_group is not None:
+        parts.append(f"rating group {rating_group}")
+    if service_identifier is not None:
+        parts.append(f"service identifier {service_identifier}")
+    return f"no service rule fits {', '.join(parts)}"

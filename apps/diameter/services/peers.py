@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from apps.diameter.credit_control.policy import AnswerPolicy
+from apps.diameter.credit_control.policy import CreditControlPolicy
 from apps.diameter.models import Connection, Peer, ServerProcess
 from apps.diameter.protocol.codes import ResultCode
 from apps.diameter.protocol.node import PeerPolicy
+from apps.kernel.money import MICROS_PER_UNIT
 
 DEAD_AFTER = timedelta(seconds=15)
 """A process whose heartbeat is older than this owns nothing any more."""
@@ -22,7 +24,7 @@ class Admission(NamedTuple):
     """The terms on which a peer was let in."""
 
     policy: PeerPolicy
-    answers: AnswerPolicy
+    answers: CreditControlPolicy
     is_configured: bool
 
 
@@ -170,8 +172,13 @@ def _connected_already(visitor: Visitor) -> Refusal:
 
 
 def _terms(peer: Peer | None) -> Admission:
+    money_a_day_micros = settings.DIAMETER_MONEY_A_DAY * MICROS_PER_UNIT
     if peer is None:
-        return Admission(PeerPolicy(), AnswerPolicy(), is_configured=False)
+        return Admission(
+            PeerPolicy(), CreditControlPolicy(money_a_day_micros=money_a_day_micros), is_configured=False
+        )
+    if peer.money_a_day_micros is not None:
+        money_a_day_micros = peer.money_a_day_micros
     return Admission(
         PeerPolicy(
             ignore_unknown_mandatory=peer.ignore_unknown_mandatory,
@@ -179,11 +186,14 @@ def _terms(peer: Peer | None) -> Admission:
             hosts=frozenset(peer.served_hosts.split()),
             max_requests_in_flight=peer.max_requests_in_flight,
         ),
-        AnswerPolicy(
+        CreditControlPolicy(
             tariff_time_change=peer.tariff_time_change,
             grants_in_octets=peer.grants_in_octets,
             failure_handling=peer.failure_handling,
+            redirect_as_refusal=peer.redirect_as_refusal,
             free_services=frozenset(peer.free_services.split()),
+            sessions_of_realm=peer.sessions_belong_to == Peer.SessionOwner.REALM,
+            money_a_day_micros=money_a_day_micros,
         ),
         is_configured=True,
     )

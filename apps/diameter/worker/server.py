@@ -20,8 +20,7 @@ from apps.charging.domain.requests import OnlineRequest
 from apps.charging.services.executor import ChargingUnavailable, Reply
 from apps.diameter.credit_control.answers import credit_control_answer
 from apps.diameter.credit_control.ccr import CreditControlRequest, read_request
-from apps.diameter.credit_control.policy import DEFAULT_ANSWER_POLICY
-from apps.diameter.credit_control.requests import charging_request
+from apps.diameter.credit_control.requests import ConnectedPeer, charging_request
 from apps.diameter.credit_control.service_map import ServiceMap
 from apps.diameter.protocol.codes import DisconnectCause, ResultCode
 from apps.diameter.protocol.faults import DiameterFault
@@ -53,7 +52,6 @@ from apps.kernel.clock import utc_now
 log = structlog.get_logger(__name__)
 
 REQUEST_NAMES = {1: "CCR-I", 2: "CCR-U", 3: "CCR-T", 4: "CCR-E"}
-_ANSWERS = "answers"
 LAST_ROWS_S = 3.0
 """For what gateways answered to orders to be written when the server stops."""
 
@@ -294,7 +292,7 @@ class DiameterServer:
         except DiameterFault as fault:
             self._refuse(transport, request, fault)
             return
-        asked = charging_request(ccr, transport.peer.origin_host, self._services, utc_now(), retransmitted)
+        asked = charging_request(ccr, transport.connected, self._services, utc_now(), retransmitted)
         self._link.submit(asked, lambda reply: self._answered(transport, request, ccr, asked, reply))
 
     def _answered(
@@ -313,8 +311,16 @@ class DiameterServer:
             fault = DiameterFault(ResultCode.TOO_BUSY, "charging is not available now; ask again")
             self._refuse(transport, request, fault)
             return
-        policy = transport.labels.get(_ANSWERS, DEFAULT_ANSWER_POLICY)
-        cca = credit_control_answer(self.configuration.node, ccr, reply, policy, asked.at)
+        cca = credit_control_answer(self.configuration.node, ccr, reply, transport.connected.policy, asked.at)
+        if cca.refusals:
+            log.warning(
+                "diameter.refused_by_rule",
+                peer=transport.peer_key,
+                session_id=ccr.session_id,
+                number=ccr.number,
+                result_code=cca.result_code,
+                why=cca.refusals,
+            )
         self._count(transport, REQUEST_NAMES[ccr.type], cca.result_code)
         self._send(transport, transport.peer.answer(request, cca.avps, transport.now()))
 
@@ -352,7 +358,7 @@ class DiameterServer:
             transport.handle(transport.peer.refuse(outcome.result_code, outcome.message, transport.now()))
             return
         self._unintroduced.discard(transport)
-        transport.labels[_ANSWERS] = outcome.answers
+        transport.connected = ConnectedPeer(event.origin_host, event.origin_realm, outcome.answers)
         transport.peer_key = event.origin_host.lower()
         transport.handle(transport.peer.accept(outcome.policy, transport.now()))
 

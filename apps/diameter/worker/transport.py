@@ -7,6 +7,7 @@ import random
 import secrets
 from typing import Any, Protocol, cast
 
+from apps.diameter.credit_control.requests import ConnectedPeer
 from apps.diameter.protocol.limits import Limits
 from apps.diameter.protocol.node import LocalNode
 from apps.diameter.protocol.peer import PeerConnection
@@ -72,7 +73,8 @@ class DiameterTransport(asyncio.Protocol):
         self.is_admitted = False
         """Let in: a row says that the peer's connection is this one."""
         self.is_configured = False
-        self.labels: dict[str, Any] = {}
+        self.connected = ConnectedPeer("", "")
+        """The peer as credit control knows it, once it is let in."""
 
     # --- asyncio ----------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,168 @@
+"""Amounts and units as odd clients send them: nothing, as much as possible, absurdly much, and of another kind."""
+
+from __future__ import annotations
+
+import pytest
+
+from apps.charging.domain.requests import (
+    FinalUnit,
+    FinalUnitAction,
+    Operation,
+    RequestItem,
+    Result,
+    Units,
+    UsedUnits,
+)
+from apps.charging.domain.state import QuotaPolicy
+from tests.charging.online import MIB, NOON, Desk, item, make_line, money
+
+GIB = 1024 * MIB
+REDIRECT = FinalUnit(FinalUnitAction.REDIRECT, "https://top.up/")
+RESTRICT = FinalUnit(FinalUnitAction.RESTRICT, filters=("permit in ip from any to 10.0.0.1",))
+
+
+@pytest.mark.parametrize(
+    ("service", "asked", "granted"),
+    [
+        ("voice", Units(time_s=2**32 - 1), 86_400),
+        ("data", Units(total_octets=2**63), 10 * GIB),
+        ("data", Units(total_octets=2**64 - 1), 10 * GIB),
+        ("sms", Units(service_specific=2**63), 1_000),
+    ],
+)
+@pytest.mark.parametrize("terms", [{"allow_negative": True}, {"line": make_line(prepaid=False)}, {}])
+def test_as_much_as_possible_is_a_grant_with_a_bound(service, asked, granted, terms):
+    desk = Desk(money(10**12), **terms)
+    answer = desk.send(Operation.INITIATE, RequestItem(service, "49", asked))
+
+    assert (answer.items[0].granted, answer.items[0].final) == (granted, None)
+
+
+def test_a_policy_may_have_a_larger_or_smaller_bound():
+    policies = {
+        ("data", 0): QuotaPolicy(MIB, max_units=50 * GIB),
+        ("voice", 0): QuotaPolicy(60, max_units=120),
+    }
+    desk = Desk(money(10**12), policies=policies)
+    answer = desk.send(Operation.INITIATE, item("data", 2**63), item("voice", 2**32 - 1))
+
+    assert [got.granted for got in answer.items] == [50 * GIB, 120]
+
+
+@pytest.mark.parametrize("asked", [Units(total_octets=0), Units(time_s=0), Units(time_s=60)])
+def test_nothing_asked_in_the_units_of_the_service_leaves_the_amount_to_the_server(asked):
+    desk = Desk(money(10**6))
+    answer = desk.send(Operation.INITIATE, RequestItem("data", "", asked))
+
+    assert answer.items[0].granted == 10 * MIB
+
+
+@pytest.mark.parametrize(
+    ("used", "octets"),
+    [
+        (Units(total_octets=0, input_octets=3 * MIB, output_octets=2 * MIB), 5 * MIB),
+        (Units(total_octets=9 * MIB, input_octets=3 * MIB), 9 * MIB),
+        (Units(total_octets=4 * MIB), 4 * MIB),
+        (Units(output_octets=2 * MIB), 2 * MIB),
+        (Units(time_s=60), 0),
+    ],
+)
+def test_the_larger_of_the_total_and_both_ways_together_is_charged(used, octets):
+    desk = Desk(money(10**6))
+    desk.send(Operation.INITIATE, item("data", 10 * MIB))
+    answer = desk.send(Operation.TERMINATE, RequestItem("data", used=(UsedUnits(used),)), number=1)
+
+    assert (answer.result, answer.cost_micros) == (Result.SUCCESS, octets // MIB * 10_000)
+
+
+@pytest.mark.parametrize(
+    ("service", "used", "reason"),
+    [
+        ("data", Units(total_octets=2**64 - 1), "absurd_amount"),
+        ("data", Units(service_specific=7), "unit_differs"),
+        ("voice", Units(time_s=2**32 - 1), "absurd_amount"),
+        ("voice", Units(total_octets=5), "unit_differs"),
+        ("sms", Units(total_octets=5), "unit_differs"),
+    ],
+)
+@pytest.mark.parametrize("line", [make_line(), make_line(prepaid=False)])
+def test_a_report_that_cannot_be_is_an_invalid_value_and_leaves_its_mark(service, used, reason, line):
+    desk = Desk(money(10**6), line=line)
+    desk.send(Operation.INITIATE, item(service, 1))
+    answer = desk.send(Operation.UPDATE, RequestItem(service, "49", used=(UsedUnits(used),)), number=1)
+
+    assert (answer.result, answer.items[0].reason) == (Result.INVALID_VALUE, reason)
+    assert (desk.value(), desk.reserved(), desk.entries) == (10**6, 0, [])
+    if reason == "absurd_amount":
+        assert desk.sessions["s", 0].meters[0].unrated_units > 0
+
+
+def test_reports_that_together_are_more_than_a_session_can_use_are_refused():
+    desk = Desk(money(10**6))
+    desk.send(Operation.INITIATE, item("voice", 60))
+    desk.send(Operation.UPDATE, item("voice", None, 200 * 86_400), number=1)
+    assert (
+        desk.send(Operation.UPDATE, item("voice", None, 200 * 86_400), number=2).result
+        is Result.INVALID_VALUE
+    )
+
+
+@pytest.mark.parametrize("operation", [Operation.EVENT, Operation.REFUND, Operation.PRICE_ENQUIRY])
+@pytest.mark.parametrize(
+    ("service", "asked", "reason"),
+    [
+        ("data", Units(service_specific=1), "unit_differs"),
+        ("sms", Units(time_s=60), "unit_differs"),
+        ("sms", Units(service_specific=0), "zero_units"),
+        ("sms", Units(service_specific=2**64 - 1), "absurd_amount"),
+    ],
+)
+def test_an_event_in_units_that_its_service_is_not_charged_by_debits_nothing(
+    operation, service, asked, reason
+):
+    desk = Desk(money(10**6))
+    answer = desk.send(operation, RequestItem(service, "49", asked))
+
+    assert (answer.result, answer.items[0].reason) == (Result.INVALID_VALUE, reason)
+    assert (desk.value(), desk.entries) == (10**6, [])
+
+
+def test_an_event_that_only_reports_is_charged_for_what_it_reports():
+    desk = Desk(money(10**6))
+    sms = RequestItem("sms", "49", Units(), (UsedUnits(Units(service_specific=3)),))
+
+    assert desk.send(Operation.EVENT, sms).cost_micros == 150_000
+
+
+@pytest.mark.parametrize("final", [REDIRECT, RESTRICT])
+def test_a_session_that_is_redirected_or_restricted_at_once_is_open_and_gets_units_after_a_top_up(final):
+    desk = Desk(money(0), policies={("data", 0): QuotaPolicy(MIB, validity_s=60, final=final)})
+    answer = desk.send(Operation.INITIATE, item("data", MIB))
+    assert (answer.result, answer.items[0].granted, answer.items[0].final) == (Result.SUCCESS, 0, final)
+    assert (desk.sessions["s", 0].status, answer.validity_s) == ("open", 60)
+
+    assert desk.send(Operation.UPDATE, item("data", MIB, 0), number=1).items[0].final == final
+    desk.balances[1] = money(10_000)
+    answer = desk.send(Operation.UPDATE, item("data", MIB, 0), number=2)
+    assert (answer.items[0].granted, answer.items[0].final) == (MIB, None)
+
+
+def test_money_asked_for_and_not_there_is_redirected_alike():
+    desk = Desk(money(0), policies={("voice", 1): QuotaPolicy(1, final=REDIRECT)})
+    asked = RequestItem("voice", requested=Units(), money_micros=5)
+
+    assert desk.send(Operation.INITIATE, asked).items[0].final == REDIRECT
+    assert desk.sessions["s", 0].opened_at == NOON
+
+
+def test_a_service_that_ends_without_credit_is_refused():
+    desk = Desk(money(0))
+    assert desk.send(Operation.INITIATE, item("data", MIB)).result is Result.CREDIT_LIMIT_REACHED
+    assert desk.sessions == {}
+
+
+def test_an_event_that_is_not_paid_says_so_without_a_final_action():
+    desk = Desk(money(0), policies={("sms", 0): QuotaPolicy(1, final=REDIRECT)})
+    answer = desk.send(Operation.EVENT, item("sms", 1))
+
+    assert (answer.result, answer.items[0].final) == (Result.CREDIT_LIMIT_REACHED, None)
