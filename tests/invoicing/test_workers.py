@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,42 +10,37 @@ from apps.billing.models import Bill
 from apps.invoicing.services.workers import Quota, format_bills_in_processes
 from tests.invoicing.scenes import NOW, new_bills
 
-CONTEXT = multiprocessing.get_context("fork")
-
 
 @given(limit=st.integers(0, 200), workers=st.integers(1, 8), most=st.integers(1, 20))
 def test_the_portions_add_up_to_the_limit_and_get_smaller_towards_the_end(
     limit: int, workers: int, most: int
 ):
-    quota = Quota(CONTEXT, workers, limit)
+    quota = Quota(limit, workers)
     portions = []
-    while portion := quota.take(0, most):
+    while portion := quota.take(most):
         portions.append(portion)
-        quota.give_back(0, 0)
     assert sum(portions) == limit
     assert all(1 <= portion <= most for portion in portions)
     assert portions == sorted(portions, reverse=True)
 
 
 def test_what_a_worker_did_not_begin_or_died_over_is_for_the_others():
-    quota = Quota(CONTEXT, 2, 4)
-    assert quota.take(0, 10) == 1
-    assert quota.take(1, 10) == 1
+    quota = Quota(4, 2)
+    assert [quota.take(10), quota.take(10)] == [1, 1]
     quota.give_back(1)
-    quota.give_back(0, 0)
     left = 0
-    while portion := quota.take(0, 10):
+    while portion := quota.take(10):
         left += portion
     assert left == 3
 
 
 def test_without_a_limit_there_is_always_a_full_portion_until_it_is_closed():
-    quota = Quota(CONTEXT, 2, None)
-    assert [quota.take(0, 10), quota.take(1, 10)] == [10, 10]
-    quota.give_back(0)
-    assert quota.take(0, 10) == 10
+    quota = Quota(None, 2)
+    assert [quota.take(10), quota.take(10)] == [10, 10]
+    quota.give_back(10)
+    assert quota.take(10) == 10
     quota.close()
-    assert quota.take(1, 10) == 0
+    assert quota.take(10) == 0
 
 
 def now_():

@@ -79,7 +79,7 @@ def test_a_reader_that_dies_is_made_up_for(taken: list[bool]):
 def children() -> list[int]:
     with open(f"/proc/{os.getpid()}/task/{os.getpid()}/children") as file:
         pids = [int(pid) for pid in file.read().split()]
-    return [pid for pid in pids if b"read_ahead_process" in open(f"/proc/{pid}/cmdline", "rb").read()]
+    return [pid for pid in pids if b"spawn_main" in open(f"/proc/{pid}/cmdline", "rb").read()]
 
 
 def test_a_file_that_changes_after_it_was_read_ahead_is_read_again(taken: list[bool], monkeypatch):
@@ -87,8 +87,7 @@ def test_a_file_that_changes_after_it_was_read_ahead_is_read_again(taken: list[b
 
     def ask_and_wait(self, *arguments):
         asked = ask(self, *arguments)
-        self._waiting.join(60)
-        assert self._waiting.answered, "the reader has not answered"
+        assert self._asked.answer.result(60), "the reader has not answered"
         return asked
 
     monkeypatch.setattr(ReadAhead, "ask", ask_and_wait)

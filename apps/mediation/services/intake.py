@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from queue import Empty
 
 import structlog
-from django.db import connections
 
 from apps.kernel.errors import BssError
 from apps.mediation.services.file_contents import FileContents
 from apps.mediation.services.file_folder import FileState, ready_files
 from apps.mediation.services.load_file import FileOutcome, Outcome, load_file, prepare_to_load
-from apps.mediation.services.loader_process import work
 from apps.mediation.services.read_ahead import WORTHWHILE_ALONE_OCTETS, ReadAhead
 from apps.mediation.services.sources import FileReading
 from apps.mediation.services.steps import OnStep, no_steps
+from apps.runtime.pool import process_pool, results_of
+from apps.runtime.start import Role
 
 log = structlog.get_logger(__name__)
 
@@ -75,7 +74,7 @@ def load_files(
 
 
 def log_outcome(outcome: FileOutcome) -> None:
-    """For callers without anybody to show it to."""
+    """Log the outcome, for callers without a terminal."""
     totals = outcome.totals
     if outcome.outcome is Outcome.LOADED:
         log.info(
@@ -96,37 +95,14 @@ def log_outcome(outcome: FileOutcome) -> None:
 def load_files_in_processes(
     files: Sequence[Path], clock: Clock, workers: int, *, dry_run: bool = False
 ) -> Iterator[FileOutcome]:
-    """As :func:`load_files`, by ``workers`` processes that take the files from a common queue."""
-    connections.close_all()
-    context = multiprocessing.get_context("spawn")
-    todo: multiprocessing.Queue[str | None] = context.Queue()
-    done: multiprocessing.Queue[FileOutcome | None] = context.Queue()
-    for path in files:
-        todo.put(str(path))
-    processes = []
-    for _ in range(min(workers, len(files))):
-        todo.put(None)
-        process = context.Process(target=work, args=(todo, done, clock, dry_run), daemon=True)
-        process.start()
-        processes.append(process)
-    running = len(processes)
-    seen: set[Path] = set()
-    while running:
-        try:
-            outcome = done.get(timeout=1)
-        except Empty:
-            if not any(process.is_alive() for process in processes) and done.empty():
-                break
-            continue
-        if outcome is None:
-            running -= 1
-        else:
-            seen.add(outcome.path)
-            yield outcome
-    for process in processes:
-        process.join()
-    for path in files:
-        if path not in seen:
-            yield FileOutcome(
-                path, Outcome.FAILED, detail="the process that had it died; it is taken up next time"
-            )
+    """As :func:`load_files`, by ``workers`` processes; ``clock`` is a function that they can import."""
+    load_one = partial(_load_one, clock=clock, dry_run=dry_run)
+    new_pool = partial(process_pool, role=Role.LOADER)
+    for path, outcome in results_of(load_one, list(dict.fromkeys(files)), workers, new_pool):
+        died = "the process that had it died; it is taken up next time"
+        yield outcome or FileOutcome(path, Outcome.FAILED, detail=died)
+
+
+def _load_one(path: Path, clock: Clock, dry_run: bool) -> FileOutcome:
+    (outcome,) = load_files([path], clock, dry_run=dry_run)
+    return outcome

@@ -5,17 +5,16 @@ Whose numbers are in it is then read by a thread, over a connection of its own.
 
 from __future__ import annotations
 
-import pickle
-import subprocess
-import sys
+import os
+import signal
 import tempfile
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from threading import Thread
-from typing import IO
+from typing import IO, NamedTuple
 
-from django.conf import settings
 from django.db import connection
 
 from apps.charging.services.usage import KnownHoldings, read_holdings
@@ -23,10 +22,12 @@ from apps.kernel.errors import BssError
 from apps.mediation.services.cdr_writer import instant_of
 from apps.mediation.services.file_contents import FileContents, NothingReadable
 from apps.mediation.services.file_folder import FileState
-from apps.mediation.services.read_ahead_process import Answer, Numbers, Request, main
+from apps.mediation.services.read_ahead_process import Answer, Numbers, Request, read, write_sorted
 from apps.mediation.services.read_file import reading_of, record_checker
 from apps.mediation.services.sorted_records import SortedRecords
 from apps.mediation.services.sources import FileReading
+from apps.runtime.pool import process_pool
+from apps.runtime.start import Role
 
 # Below this a file is read faster than the process is told of it, octets.
 WORTHWHILE_OCTETS = 1_000_000
@@ -34,22 +35,34 @@ WORTHWHILE_OCTETS = 1_000_000
 WORTHWHILE_ALONE_OCTETS = 16_000_000
 
 
+class _Asked(NamedTuple):
+    """A file that is being read."""
+
+    path: Path
+    reading: FileReading
+    numbers: Future[Numbers]
+    holdings: Future[KnownHoldings | None]
+    answer: Future[Answer | None]
+
+
 class ReadAhead:
     """Reads one file ahead. Use as a context manager; whatever goes wrong here, the loader reads the file itself."""
 
     def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: ProcessPoolExecutor | None = None
+        self._pid: Future[int]
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="read-ahead")
         # One holds the file in hand, the other the next; both are gone with this process.
         self._files: list[IO[bytes]] = []
         self._turn = 0
-        self._asked: tuple[Path, FileReading] | None = None
-        self._waiting: _Waiting | None = None
+        self._asked: _Asked | None = None
 
     def __enter__(self) -> ReadAhead:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop()
+        self._thread.shutdown()
         for file in self._files:
             file.close()
 
@@ -66,8 +79,6 @@ class ReadAhead:
                 return False
             with path.open("rb") as file:
                 reading = reading_of(path.name, file, dry_run=False)
-            self._turn = 1 - self._turn
-            process = self._running()
             options = reading.source.options if reading.source.format == reading.format.name else {}
             request = Request(
                 path,
@@ -75,99 +86,75 @@ class ReadAhead:
                 dict(options or {}),
                 reading.says_it_is_empty,
                 record_checker(reading.source.pk, now),
-                self._files[self._turn].fileno(),
             )
-            assert process.stdin is not None
-            pickle.dump(request, process.stdin)
-            process.stdin.flush()
-        except BrokenPipeError:
-            self._stop()
-            return False
+            process = self._running()
+            self._turn = 1 - self._turn
+            target = f"/proc/{os.getpid()}/fd/{self._files[self._turn].fileno()}"
+            numbers, answer = process.submit(read, request), process.submit(write_sorted, target)
         except (BssError, NothingReadable, OSError):
             # Whoever loads the file meets the same, and says so.
             return False
+        except BrokenProcessPool:
+            self._stop()
+            return False
         # Another connection does not see what a transaction around all this has done.
-        self._waiting = _Waiting(process, with_holdings=not connection.in_atomic_block)
-        self._waiting.start()
-        self._asked = (path, reading)
+        holdings = self._thread.submit(_holdings, numbers, not connection.in_atomic_block)
+        self._asked = _Asked(path, reading, numbers, holdings, answer)
         return True
 
     def take(self, path: Path, state: FileState, digest: str) -> tuple[FileReading, FileContents] | None:
         """The contents of the file that was asked for, if it is this one and has not changed; else None."""
-        if self._asked is None or self._waiting is None:
+        asked, self._asked = self._asked, None
+        if asked is None:
             return None
-        (asked, reading), self._asked = self._asked, None
-        self._waiting.join()
-        answer = self._waiting.answer
-        if not self._waiting.answered:
+        holdings = asked.holdings.result()
+        try:
+            numbers, answer = asked.numbers.result(), asked.answer.result()
+        except BrokenProcessPool:
             # It died, wherever it had got to.
             self._stop()
-        if answer is None or asked != path or (answer.state, answer.digest) != (state, digest):
+            return None
+        except Exception:
+            # Whoever loads the file meets the same, and says so.
+            return None
+        if answer is None or asked.path != path or (answer.state, answer.digest) != (state, digest):
             return None
         file = self._files[self._turn]
         contents = FileContents(
             SortedRecords.read_from(file, *answer.records), SortedRecords.read_from(file, *answer.suspended)
         )
-        contents.msisdns, contents.repeats = self._waiting.msisdns, answer.repeats
-        contents.holdings = self._waiting.holdings
-        return reading, contents
+        contents.msisdns, contents.repeats = numbers.msisdns, answer.repeats
+        contents.holdings = holdings
+        return asked.reading, contents
 
-    def _running(self) -> subprocess.Popen[bytes]:
+    def _running(self) -> ProcessPoolExecutor:
         if not self._files:
             for _ in range(2):
                 self._files.append(tempfile.TemporaryFile(prefix="bss-records-"))  # noqa: SIM115
         if self._process is None:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", f"from {main.__module__} import main; main()"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                cwd=settings.BASE_DIR,
-                pass_fds=[file.fileno() for file in self._files],
-            )
+            self._process = process_pool(Role.READER, needs_django=False)
+            self._pid = self._process.submit(os.getpid)
         return self._process
 
     def _stop(self) -> None:
         process, self._process = self._process, None
         if process is None:
             return
-        process.kill()
-        process.wait()
-        if self._waiting is not None:
-            self._waiting.join()
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                with suppress(OSError):
-                    pipe.close()
+        # What it reads is not wanted any more, and may take long.
+        with suppress(BrokenProcessPool, ProcessLookupError):
+            os.kill(self._pid.result(), signal.SIGKILL)
+        process.shutdown(cancel_futures=True)
 
 
-class _Waiting(Thread):
-    """Waits for the process to answer, and then reads whose numbers it has found."""
-
-    def __init__(self, process: subprocess.Popen[bytes], *, with_holdings: bool) -> None:
-        super().__init__(name="read-ahead", daemon=True)
-        self._process, self._with_holdings = process, with_holdings
-        self.answered = False
-        self.answer: Answer | None = None
-        self.msisdns: set[str] = set()
-        self.holdings: KnownHoldings | None = None
-
-    def run(self) -> None:
-        try:
-            assert self._process.stdout is not None
-            said = pickle.load(self._process.stdout)
-            if isinstance(said, Numbers):
-                self.msisdns = said.msisdns
-                if said.bounds is not None and self._with_holdings:
-                    self._read_holdings(*map(instant_of, said.bounds))
-                said = pickle.load(self._process.stdout)
-            self.answer, self.answered = said, True
-        except Exception:
-            # It died; whoever takes what was read sees that there is nothing.
-            return
-
-    def _read_holdings(self, first: datetime, last: datetime) -> None:
-        # Whatever keeps this from being read, the loader reads it itself.
-        with suppress(Exception):
-            self.holdings = read_holdings(self.msisdns, first, last)
+def _holdings(numbers: Future[Numbers], is_wanted: bool) -> KnownHoldings | None:
+    """Of whoever has a number in the file; None where that cannot be read, which the loader then does itself."""
+    try:
+        msisdns, bounds = numbers.result()
+        if bounds is None or not is_wanted:
+            return None
+        return read_holdings(msisdns, *map(instant_of, bounds))
+    except Exception:
+        return None
+    finally:
         with suppress(Exception):
             connection.close()

@@ -1,11 +1,8 @@
-"""The process that reads ahead: takes requests on standard input and answers on standard output. Knows no database."""
+"""What the process that reads ahead does: one file after the other, each in two steps. Knows no database."""
 
 from __future__ import annotations
 
 import os
-import pickle
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,18 +14,17 @@ from apps.mediation.services.steps import no_steps
 
 
 class Request(NamedTuple):
-    """What to read and how; ``descriptor`` is an inherited file for the sorted records."""
+    """What to read and how."""
 
     path: Path
     format: str
     options: dict[str, Any]
     may_be_empty: bool
     checker: RecordChecker
-    descriptor: int
 
 
 class Numbers(NamedTuple):
-    """Whose numbers are in the file, and the first and last start of a record; said as soon as the file is read."""
+    """Whose numbers are in the file, and the first and last start of a record; known as soon as the file is read."""
 
     msisdns: set[str]
     bounds: tuple[int, int] | None
@@ -44,12 +40,19 @@ class Answer(NamedTuple):
     repeats: bool
 
 
-def answer(request: Request, say: Callable[[Numbers], None]) -> Answer | None:
-    """The file, read and sorted; None where that cannot be done (the loader then finds out why by itself)."""
+_read: tuple[FileState, str, FileContents] | None = None
+"""What :func:`read` has read and :func:`write_sorted` is to write."""
+
+
+def read(request: Request) -> Numbers:
+    """Read and check the file; raises whatever keeps it from being read (the loader then meets the same)."""
+    global _read
+    _read = None
     format_ = format_named(request.format)
     options = format_.options(request.options)
+    contents = FileContents()
     try:
-        with request.path.open("rb") as file, FileContents() as contents:
+        with request.path.open("rb") as file:
             state = state_of(os.fstat(file.fileno()))
             digest = content_hash(file)
             collect(
@@ -62,28 +65,21 @@ def answer(request: Request, say: Callable[[Numbers], None]) -> Answer | None:
                 may_be_empty=request.may_be_empty,
                 on_step=no_steps,
             )
-            say(Numbers(contents.msisdns, contents.records.bounds()))
-            # Opened anew, so that the loader's own place in the file is not moved.
-            with open(f"/proc/self/fd/{request.descriptor}", "r+b") as target:
-                target.truncate(0)
-                records = contents.records.write_to(target)
-                suspended = contents.suspended.write_to(target)
-            return Answer(state, digest, records, suspended, contents.repeats)
-    except Exception:
+    except BaseException:
+        contents.__exit__(None, None, None)
+        raise
+    _read = state, digest, contents
+    return Numbers(contents.msisdns, contents.records.bounds())
+
+
+def write_sorted(target_path: str) -> Answer | None:
+    """Write what was read last, sorted, to this file. None where nothing was."""
+    global _read
+    if _read is None:
         return None
-
-
-def main() -> None:
-    """Answer requests until there are no more: Numbers where there are any, then an Answer or None."""
-    requests, answers = sys.stdin.buffer, sys.stdout.buffer
-
-    def say(something: Numbers | Answer | None) -> None:
-        pickle.dump(something, answers)
-        answers.flush()
-
-    while True:
-        try:
-            request = pickle.load(requests)
-        except EOFError:
-            return
-        say(answer(request, say))
+    (state, digest, contents), _read = _read, None
+    with contents, open(target_path, "r+b") as target:
+        target.truncate(0)
+        records = contents.records.write_to(target)
+        suspended = contents.suspended.write_to(target)
+    return Answer(state, digest, records, suspended, contents.repeats)
