@@ -66,7 +66,7 @@ class Workers:
         return future
 
     def ended(self) -> set[Future[Any]]:
-        """Wait until something is done. A future whose process died has BrokenProcessPool; a new one takes its place."""
+        """Wait for the next. One whose process died has BrokenProcessPool; a new process takes its place."""
         done, _ = wait(self._busy, return_when=FIRST_COMPLETED)
         for future in done:
             pool = self._busy.pop(future)
