@@ -33,6 +33,17 @@ def _always(_: Any) -> bool:
 
 
 @dataclass(frozen=True)
+class Once:
+    """How a result that is shown once, after a change, is kept in the session until its page is fetched: sealed."""
+
+    pack: Callable[[Any], str]
+    unpack: Callable[[str], Any]
+
+
+_SHOWN_ONCE = "backoffice_shown_once"
+
+
+@dataclass(frozen=True)
 class PageAction:
     """Something to do with a row (``on_list`` false) or from a list (true; ``obj`` is None then).
 
@@ -57,6 +68,8 @@ class PageAction:
     on_list: bool = False
     # A safe question (preview, price enquiry): its answer stays on the page, below the form.
     result_template: str = ""
+    # A change whose result is shown once: after a redirect, so that reloading the page does not make another.
+    once: Once | None = None
     # Where to go afterwards instead of the row's page.
     next_url: Callable[[Any], str] | None = None
 
@@ -136,6 +149,11 @@ class PageActionsMixin:
             messages.warning(request, f"“{action.title}” does not apply to {obj} as it is now.")
             return HttpResponseRedirect(back)
         result = None
+        if action.once is not None and request.method == "GET" and "shown" in request.GET:
+            result = _shown_once(request, action.once)
+            if result is None:
+                messages.info(request, "This was shown once, and cannot be shown again.")
+                return HttpResponseRedirect(back)
         if request.method == "POST":
             form = action.form(request.POST, request.FILES, obj=obj)
             if form.is_valid():
@@ -148,13 +166,16 @@ class PageActionsMixin:
                 else:
                     if isinstance(outcome, HttpResponse):
                         return outcome
+                    if action.once is not None:
+                        request.session[_SHOWN_ONCE] = [request.path, action.once.pack(outcome)]
+                        return HttpResponseRedirect(f"{request.path}?shown")
                     if action.result_template:
                         result = outcome
                     else:
                         messages.success(request, outcome)
                         return HttpResponseRedirect(back)
         else:
-            form = action.form(obj=obj, initial=request.GET.dict())
+            form = action.form(obj=obj, initial=request.GET.dict() if result is None else {})
         context = {
             **self.admin_site.each_context(request),
             "title": f"{action.title}: {obj}" if obj is not None else action.title,
@@ -231,6 +252,11 @@ class PageActionsMixin:
         return response
 
 
+def _shown_once(request: HttpRequest, once: Once) -> Any:
+    path, packed = request.session.pop(_SHOWN_ONCE, ("", ""))
+    return once.unpack(packed) if path == request.path else None
+
+
 def _variant(action: PageAction) -> ActionVariant:
     if action.danger:
         return ActionVariant.DANGER
@@ -244,4 +270,4 @@ def protected_by(error: ProtectedError, limit: int = 5) -> str:
     return names + (f" and {len(objects) - limit} more" if len(objects) > limit else "")
 
 
-__all__ = ["Outcome", "PageAction", "PageActionsMixin", "add_action", "forms", "protected_by", "tell"]
+__all__ = ["Once", "Outcome", "PageAction", "PageActionsMixin", "add_action", "forms", "protected_by", "tell"]

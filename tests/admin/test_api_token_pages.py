@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
 
@@ -23,7 +24,7 @@ LIST = "admin:crm_apitoken_changelist"
 
 def make(client: Client, **data: object):
     form = {"tenant": make_tenant().pk, "name": "shop", "roles": "crm_agent billing", "days": "30", **data}
-    return client.post(reverse("admin:crm_apitoken_do_list", args=("make",)), form)
+    return client.post(reverse("admin:crm_apitoken_do_list", args=("make",)), form, follow=True)
 
 
 def token_on(page) -> str:
@@ -45,6 +46,27 @@ def test_a_token_is_shown_once_counts_and_is_kept_as_a_hash(admin_client):
         answer = admin_client.get(shown)
         assert answer.status_code == 200
         assert token not in answer.content.decode()
+
+
+def test_a_reloaded_page_makes_no_second_token_and_shows_the_first_no_more(admin_client):
+    page = make(admin_client)
+    token = token_on(page)
+    shown = page.redirect_chain[-1][0]
+    assert "bss_" not in shown
+    assert not any(token in str(session.get_decoded()) for session in Session.objects.all())
+    again = admin_client.get(shown, follow=True)
+    assert token not in again.content.decode()
+    assert "cannot be shown again" in again.content.decode()
+    assert ApiToken.objects.count() == 1
+
+
+def test_until_its_page_is_fetched_a_token_lies_sealed_in_the_session(admin_client):
+    form = {"tenant": make_tenant().pk, "name": "shop", "roles": "billing", "days": "30"}
+    admin_client.post(reverse("admin:crm_apitoken_do_list", args=("make",)), form)
+    kept = str([session.get_decoded() for session in Session.objects.all()])
+    token = token_on(admin_client.get(reverse("admin:crm_apitoken_do_list", args=("make",)) + "?shown"))
+    assert "backoffice_shown_once" in kept
+    assert token not in kept
 
 
 def test_a_customers_own_token_sees_that_subscriber_alone(admin_client):

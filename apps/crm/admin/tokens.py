@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import json
+from dataclasses import asdict
+from datetime import datetime, timedelta
 
 from django import forms
 from django.contrib import admin
@@ -10,7 +12,7 @@ from django.http import HttpRequest
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import display
 
-from apps.backoffice.actions import PageAction
+from apps.backoffice.actions import Once, PageAction
 from apps.backoffice.admins import ReadOnlyAdmin
 from apps.backoffice.display import badge, instant, link_to
 from apps.backoffice.forms import ActionForm
@@ -19,6 +21,7 @@ from apps.crm.domain.access import ROLES, SELF_CARE
 from apps.crm.models import ApiToken
 from apps.crm.selectors.subscribers import get_subscriber
 from apps.crm.services.api_tokens import LONGEST, IssuedToken, create_api_token, revoke_api_tokens
+from apps.crm.services.secrets import seal, unseal
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import InvalidInput
 from apps.rating.models import Tenant
@@ -69,6 +72,17 @@ def _make(request: HttpRequest, obj: None, form: TokenForm) -> IssuedToken:
         by=request.user.get_username(),
         subscriber_id=subscriber_id,
     )
+
+
+def _pack(issued: IssuedToken) -> str:
+    values = asdict(issued) | {"expires_at": issued.expires_at.isoformat()}
+    return seal(json.dumps(values))
+
+
+def _unpack(sealed: str) -> IssuedToken:
+    values = json.loads(unseal(sealed))
+    values |= {"roles": tuple(values["roles"]), "expires_at": datetime.fromisoformat(values["expires_at"])}
+    return IssuedToken(**values)
 
 
 def _counts(token: ApiToken) -> bool:
@@ -127,6 +141,7 @@ class ApiTokenAdmin(ReadOnlyAdmin):
             on_list=True,
             submit="Make it",
             result_template="admin/crm/token.html",
+            once=Once(_pack, _unpack),
             explain=lambda _: (
                 "A bearer token for REST, for a program that cannot sign or for a customer. It is shown once; only its "
                 "hash is kept."
