@@ -10,12 +10,14 @@ from django.http import HttpRequest
 from apps.backoffice.charts import QUIET, bars, chart, day_labels, in_lines
 from apps.backoffice.display import grouped, list_url, plain_money
 from apps.backoffice.panels import Fact
+from apps.backoffice.tenancy import tenants_of
 from apps.billing.admin.runs import progress_values
 from apps.billing.models import Bill
 from apps.billing.selectors.runs import RunProgress
 from apps.kernel.clock import utc_now
 from apps.kernel.money import MICROS_PER_UNIT
 from bss_project.dashboard_figures import Figures, figures
+from bss_project.navigation import may_view
 
 STATUS_COLOURS = {"new": "#2563eb", "unpaid": "#f59e0b", "paid": "#22c55e"}
 MOST_REASONS = 8
@@ -23,8 +25,11 @@ MOST_REASONS = 8
 
 def dashboard_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """What ``templates/admin/index.html`` shows; each part for whoever may view its lists."""
-    found = figures(utc_now())
-    can = request.user.has_perm
+    found = figures(utc_now(), tenants_of(request))
+
+    def can(permission: str) -> bool:
+        return may_view(request, permission)
+
     context["facts"] = _facts(found, can)
     context["charts"] = [
         drawn

@@ -5,9 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.apps import apps
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.http import urlencode
+
+from apps.backoffice.tenancy import may_see
+
+
+def may_view(request: HttpRequest, permission: str) -> bool:
+    """Whether the person has a permission, and what it is about is anything for staff of their tenants."""
+    app, codename = permission.split(".")
+    try:
+        model = apps.get_model(app, codename.partition("_")[2])
+    except LookupError:
+        return request.user.has_perm(permission)
+    return request.user.has_perm(permission) and may_see(request, model)
 
 
 @dataclass(frozen=True)
@@ -29,7 +42,7 @@ class Item:
             url, needed = reverse(f"admin:{app}_{model}_changelist"), f"{app}.view_{model}"
         else:
             url, needed = reverse(self.url_name, args=self.url_args), self.permission
-        if needed and not request.user.has_perm(needed):
+        if needed and not may_view(request, needed):
             return None
         link = f"{url}?{urlencode(self.query)}" if self.query else url
         return {"title": self.title, "icon": self.icon, "link": link, "active": _active(request, url)}

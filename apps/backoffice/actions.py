@@ -22,6 +22,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from unfold.enums import ActionVariant
 
+from apps.backoffice import tenancy
 from apps.backoffice.forms import ActionForm, NoInput
 from apps.kernel.errors import BssError, InvalidInputs
 
@@ -138,10 +139,16 @@ class PageActionsMixin:
     def _find(self, request: HttpRequest, name: str, *, on_list: bool) -> PageAction:
         for action in self.all_page_actions():
             if action.name == name and action.on_list == on_list:
-                if not action.allowed(request):
+                if not self._may_act(request, action):
                     raise PermissionDenied
                 return action
         raise Http404(f"There is no action “{name}”.")
+
+    def _may_act(self, request: HttpRequest, action: PageAction) -> bool:
+        # What all tenants share is looked at by the staff of some, and changed by the operator's.
+        question = bool(action.result_template) and action.once is None
+        allowed = tenancy.may_see if question else tenancy.may_change
+        return action.allowed(request) and allowed(request, self.model)
 
     def _act(self, request: HttpRequest, action: PageAction, obj: Model | None) -> HttpResponse:
         back = self._back(action, obj)
@@ -156,6 +163,7 @@ class PageActionsMixin:
                 return HttpResponseRedirect(back)
         if request.method == "POST":
             form = action.form(request.POST, request.FILES, obj=obj)
+            tenancy.narrow(request, form.fields.values())
             if form.is_valid():
                 try:
                     outcome = action.run(request, obj, form)
@@ -176,6 +184,7 @@ class PageActionsMixin:
                         return HttpResponseRedirect(back)
         else:
             form = action.form(obj=obj, initial=request.GET.dict() if result is None else {})
+            tenancy.narrow(request, form.fields.values())
         context = {
             **self.admin_site.each_context(request),
             "title": f"{action.title}: {obj}" if obj is not None else action.title,
@@ -208,7 +217,7 @@ class PageActionsMixin:
         buttons: list[dict[str, Any]] = []
         menus: dict[str, dict[str, Any]] = {}
         for action in self.all_page_actions():
-            if action.on_list != (obj is None) or not action.allowed(request):
+            if action.on_list != (obj is None) or not self._may_act(request, action):
                 continue
             if obj is not None and not action.offered(obj):
                 continue

@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from django.contrib.admin import ShowFacets
-from django.contrib.admin.utils import unquote
+from django.contrib.admin import RelatedFieldListFilter, ShowFacets
+from django.contrib.admin.utils import get_fields_from_path, unquote
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
@@ -15,7 +15,7 @@ from simple_history.admin import SimpleHistoryAdmin
 from simple_history.template_utils import HistoricalRecordContextHelper
 from unfold.admin import ModelAdmin, TabularInline
 
-from apps.backoffice import display
+from apps.backoffice import display, tenancy
 from apps.backoffice.actions import PageActionsMixin, tell
 from apps.backoffice.money import MICROS_SUFFIX, MILLIONTHS_SUFFIX, MicrosField, MillionthsField, label_of
 from apps.backoffice.paging import CountedOnce
@@ -59,7 +59,9 @@ class MoneyColumnsMixin:
                     label=label_of(db_field.name, str(db_field.verbose_name)),
                     help_text=_decimal_help(db_field, suffix),
                 )
-        return super().formfield_for_dbfield(db_field, request, **kwargs)
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        tenancy.narrow(request, [field])
+        return field
 
     def _shown(self, column: models.Field, suffix: str) -> Callable[[models.Model], Any]:
         def shown(obj: models.Model) -> Any:
@@ -73,7 +75,48 @@ class MoneyColumnsMixin:
         return shown
 
 
-class BssAdmin(PageActionsMixin, MoneyColumnsMixin, ModelAdmin):
+class TenancyMixin:
+    """Pages that show staff of some tenants nothing of another's."""
+
+    # Rows of no tenant that the staff of all of them may look at.
+    shared = False
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        return tenancy.own(request, super().get_queryset(request))
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return tenancy.may_see(request, self.model) and super().has_module_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return tenancy.may_see(request, self.model) and super().has_view_permission(request, obj)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return tenancy.may_change(request, self.model) and super().has_add_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return tenancy.may_change(request, self.model) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return tenancy.may_change(request, self.model) and super().has_delete_permission(request, obj)
+
+    def get_list_filter(self, request: HttpRequest) -> list[Any]:
+        found = list(super().get_list_filter(request))
+        if tenancy.tenants_of(request) is None:
+            return found
+        return [_narrowed(self.model, one) for one in found]
+
+
+def _narrowed(model: type[models.Model], list_filter: Any) -> Any:
+    if isinstance(list_filter, tuple):
+        name, filter_class = list_filter
+        if issubclass(filter_class, RelatedFieldListFilter):
+            return name, tenancy.own_choices(filter_class)
+    elif isinstance(list_filter, str) and get_fields_from_path(model, list_filter)[-1].is_relation:
+        return list_filter, tenancy.own_choices(RelatedFieldListFilter)
+    return list_filter
+
+
+class BssAdmin(TenancyMixin, PageActionsMixin, MoneyColumnsMixin, ModelAdmin):
     """Every admin page of the product: money in decimals, action pages, panels, no surprises on large tables."""
 
     change_form_template = "admin/backoffice/change_form.html"
@@ -173,9 +216,17 @@ class HistoryMixin(SimpleHistoryAdmin):
     def get_historical_record_context_helper(self, request, historical_record):
         return _DecimalHistory(self.model, historical_record)
 
+    def get_history_queryset(self, request, history_manager, pk_name, object_id):
+        found = super().get_history_queryset(request, history_manager, pk_name, object_id)
+        return tenancy.own_history(request, self.model, found)
+
     def history_form_view(self, request, object_id, version_id, extra_context=None) -> HttpResponse:
         if request.method not in ("GET", "HEAD"):
             return HttpResponseNotAllowed(["GET", "HEAD"])
+        history = getattr(self.model, self.model._meta.simple_history_manager_attribute)
+        versions = history.filter(history_id=version_id)
+        if not tenancy.own_history(request, self.model, versions).exists():
+            raise Http404
         return super().history_form_view(request, object_id, version_id, extra_context)
 
     def revert_disabled(self, request, obj=None) -> bool:

@@ -9,3 +9,9 @@ class CrmConfig(AppConfig):
     name = "apps.crm"
     label = "crm"
     verbose_name = "CRM"
+
+    def ready(self) -> None:
+        from apps.backoffice import tenancy
+        from apps.crm.services.staff import tenants_of_staff
+
+        tenancy.ask(tenants_of_staff)

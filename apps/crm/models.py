@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
@@ -105,6 +106,20 @@ class StoredAnswer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.client}: {self.key}"
+
+
+class StaffTenant(models.Model):
+    """A person of the staff works for this tenant; without such a row for all of them."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="tenants")
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        verbose_name = "tenant"
+        constraints = [models.UniqueConstraint(fields=["user", "tenant"], name="tenant_once_a_person")]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.tenant}"
 
 
 class ApiCall(models.Model):

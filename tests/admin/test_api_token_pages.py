@@ -6,15 +6,17 @@ import re
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Group, Permission, User
 from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
 
-from apps.crm.domain.errors import Unauthenticated
-from apps.crm.models import ApiToken
+from apps.crm.domain.errors import Forbidden, Unauthenticated
+from apps.crm.models import ApiClient, ApiToken, StaffTenant
 from apps.crm.services.api_tokens import caller_of_api_token, create_api_token
+from apps.crm.services.staff import demand_giver
 from apps.kernel.clock import utc_now
+from bss_project.staff_groups import create_groups
 from tests.charging.stored import make_prepaid, msisdn
 from tests.factories import make_tenant
 
@@ -106,6 +108,48 @@ def test_a_token_that_is_revoked_is_refused_and_told_apart_in_the_list(admin_cli
     for state, expected in (("counts", counts.id), ("expired", lived.id), ("revoked", taken.id)):
         page = admin_client.get(reverse(LIST), {"state": state})
         assert [row.pk for row in page.context["cl"].queryset] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("groups", "roles", "given"),
+    [
+        (["operator"], "crm_agent", True),
+        (["operator", "billing"], "crm_agent billing", True),
+        (["operator"], "billing", False),
+        (["operator", "billing", "auditor"], "admin", False),
+        ([], "auditor", False),
+    ],
+)
+def test_nobody_gives_a_role_that_they_have_not_themselves(client, groups, roles, given):
+    create_groups()
+    person = User.objects.create_user("vera", password="only-for-tests", is_staff=True)
+    person.groups.set(Group.objects.filter(name__in=groups))
+    names = ("view_apitoken", "add_apitoken", "view_apiclient", "add_apiclient")
+    person.user_permissions.set(Permission.objects.filter(codename__in=names))
+    client.force_login(person)
+    page = make(client, roles=roles)
+    assert ApiToken.objects.exists() == given
+    form = {"name": "shop", "tenant": make_tenant().pk, "roles": roles, "enabled": "on"}
+    client.post(reverse("admin:crm_apiclient_add"), form)
+    assert ApiClient.objects.exists() == given
+    if not given:
+        assert "yourself" in page.content.decode()
+
+
+def test_whoever_works_for_a_tenant_gives_nothing_of_another(client):
+    create_groups()
+    own, other = make_tenant(), make_tenant("other")
+    person = User.objects.create_user("vera", password="only-for-tests", is_staff=True)
+    person.groups.set(Group.objects.filter(name="operator"))
+    person.user_permissions.set(Permission.objects.filter(codename__in=("view_apitoken", "add_apitoken")))
+    StaffTenant.objects.create(user=person, tenant=own)
+    client.force_login(person)
+    make(client, tenant=other.pk, roles="crm_agent")
+    assert not ApiToken.objects.exists()
+    with pytest.raises(Forbidden):
+        demand_giver(person, other.pk, ["crm_agent"])
+    make(client, tenant=own.pk, roles="crm_agent")
+    assert ApiToken.objects.get().tenant == own
 
 
 def test_who_may_only_look_makes_and_revokes_none(client):

@@ -129,7 +129,7 @@ class ActivityAdmin(ReadOnlyAdmin):
     def watch_view(self, request: HttpRequest, activity_id: int) -> HttpResponse:
         """To the run that the activity has begun, or to the activity as long as there is none."""
         require(request, "billing.view_activity")
-        activity = get_or_404(Activity.objects.all(), activity_id)
+        activity = get_or_404(self.get_queryset(request), activity_id)
         run = activity.runs.order_by("-pk").first()
         if run is not None and request.user.has_perm("billing.view_billrun"):
             return HttpResponseRedirect(reverse("admin:billing_billrun_change", args=(run.pk,)))

@@ -11,7 +11,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownF
 from unfold.decorators import display
 
 from apps.backoffice.actions import PageAction
-from apps.backoffice.admins import ReadOnlyAdmin, require
+from apps.backoffice.admins import ReadOnlyAdmin, get_or_404, require
 from apps.backoffice.display import badge, duration, grouped, instant, link, link_to, list_url, plain_money
 from apps.backoffice.forms import ActionForm
 from apps.backoffice.panels import Panel, Table, add_panel, page_of
@@ -20,7 +20,6 @@ from apps.billing.models import BillRun, BillRunChunk
 from apps.billing.selectors.runs import RunProgress, run_progress
 from apps.billing.services.runs import resume_run, stop_run
 from apps.kernel.clock import utc_now
-from apps.kernel.errors import NotFound
 
 STATE_COLOURS = {"running": "info", "stopped": "warning", "completed": "success", "failed": "danger"}
 CHANGE = ("billing.change_billrun",)
@@ -125,10 +124,8 @@ class BillRunAdmin(ReadOnlyAdmin):
     def progress_view(self, request: HttpRequest, run_id: int) -> JsonResponse:
         """The run's progress as JSON, for the page to poll."""
         require(request, "billing.view_billrun")
-        try:
-            return JsonResponse(progress_values(run_progress(run_id)))
-        except NotFound as error:
-            return JsonResponse({"error": error.message}, status=404)
+        run = get_or_404(self.get_queryset(request), run_id)
+        return JsonResponse(progress_values(run_progress(run.pk)))
 
     def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
         if obj is not None:

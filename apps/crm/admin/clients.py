@@ -10,6 +10,7 @@ from apps.backoffice.admins import HistoryAdmin
 from apps.backoffice.display import badge, instant
 from apps.backoffice.panels import Panel, Table, add_panel
 from apps.crm.models import ApiClient
+from apps.crm.services.staff import demand_giver
 from apps.kernel.clock import utc_now
 
 
@@ -25,6 +26,7 @@ class ApiClientAdmin(HistoryAdmin):
     def save_model(self, request: HttpRequest, obj: ApiClient, form, change: bool) -> None:
         if not change:
             obj.created_at = utc_now()
+        demand_giver(request.user, obj.tenant_id, obj.roles.split())
         super().save_model(request, obj, form, change)
 
 

@@ -22,6 +22,7 @@ from apps.crm.models import ApiToken
 from apps.crm.selectors.subscribers import get_subscriber
 from apps.crm.services.api_tokens import LONGEST, IssuedToken, create_api_token, revoke_api_tokens
 from apps.crm.services.secrets import seal, unseal
+from apps.crm.services.staff import demand_giver
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import InvalidInput
 from apps.rating.models import Tenant
@@ -55,6 +56,7 @@ class TokenForm(ActionForm):
 def _make(request: HttpRequest, obj: None, form: TokenForm) -> IssuedToken:
     data, now = form.cleaned_data, utc_now()
     tenant, name, roles, subscriber_id = data["tenant"].code, data["name"], data["roles"].split(), None
+    demand_giver(request.user, data["tenant"].pk, roles)
     if data["msisdn"]:
         if roles:
             raise InvalidInput(

@@ -46,7 +46,7 @@ class BillDocumentAdmin(ReadOnlyAdmin):
     def open_view(self, request: HttpRequest, document_id: int) -> FileResponse:
         """The PDF itself, for the browser to show. Only what lies within the invoices folder is ever sent."""
         require(request, "invoicing.view_billdocument")
-        document = get_or_404(BillDocument.objects.select_related("bill"), document_id)
+        document = get_or_404(self.get_queryset(request).select_related("bill"), document_id)
         try:
             file = path_of(document.path).open("rb")
         except (BssError, OSError):

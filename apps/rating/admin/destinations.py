@@ -55,6 +55,7 @@ def remove(request: HttpRequest, destination: Destination, form: PrefixesForm) -
 
 @admin.register(Destination)
 class DestinationAdmin(TariffAdmin):
+    shared = True
     list_display = ("code", "prefixes_label", "tariff_plan")
     list_filter = (("tariff_plan", RelatedDropdownFilter),)
     list_select_related = ("tariff_plan",)

@@ -10,6 +10,7 @@ from apps.rating.models import Service
 
 @admin.register(Service)
 class ServiceAdmin(ReferenceAdmin):
+    shared = True
     list_display = ("name", "code", "type_of_record", "category", "unit_label", "unit_size", "retired_label")
     list_filter = (RetiredFilter,)
     search_fields = ("code", "name")

@@ -58,6 +58,7 @@ class TariffRowAdmin(TariffAdmin):
 
 @admin.register(Timing)
 class TimingAdmin(TariffRowAdmin):
+    shared = True
     list_display = ("code", "when", "weekdays", "month_days", "months", "years", "tariff_plan")
     fields = (("code", "tariff_plan"), ("start_s", "end_s"), ("weekdays", "month_days"), ("months", "years"))
 
