@@ -258,7 +258,7 @@ def _check(accounts: int, records: int, groups: int, cost_micros: int) -> None:
         Bill.objects.count(),
         lines.count(),
         lines.aggregate(records=Sum("records"))["records"],
-        Bill.objects.aggregate(cost=Sum("usage_micros"))["cost"],
+        lines.aggregate(cost=Sum("exact_micros"))["cost"],
     )
     if found != (accounts, groups, records, cost_micros):
         raise AssertionError(

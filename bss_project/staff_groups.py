@@ -110,6 +110,8 @@ GROUPS = (
             ),
             "billing.add_activity",
             "billing.change_activity",
+            # Bills cancelled by credit notes.
+            "billing.change_bill",
             "billing.change_billrun",
             "billing.add_payment",
             "billing.change_notification",

@@ -29,9 +29,8 @@ def _came_over_its_own_queue(task: Task, queue: str) -> bool:
 def queue_due_cycles() -> None:
     """Beat: queue full runs of the cycles whose day has come."""
     for activity in activities.queue_due_cycles(utc_now()):
-        log.info(
-            "queued", activity=activity.pk, cycle=activity.param, month=activity.param2, year=activity.param3
-        )
+        about = activity.parameters
+        log.info("queued", activity=activity.pk, cycle=about.cycle, month=str(about.month))
 
 
 @shared_task(name="apps.billing.tasks.dispatch_activities")

@@ -1,6 +1,9 @@
-"""Codes of currencies: the house uses letters, wires often numbers (Diameter, the CRM). Both are ISO 4217."""
+"""Codes and decimals of currencies (ISO 4217). The house uses letters, wires often numbers (Diameter, the CRM)."""
 
 from __future__ import annotations
+
+from apps.kernel.money import MICROS_PER_UNIT, format_micros
+from apps.kernel.rounding import RoundingMethod, round_ratio
 
 _TABLE = """
 AED784 AFN971 ALL008 AMD051 AOA973 ARS032 AUD036 AWG533 AZN944 BAM977 BBD052 BDT050 BGN975 BHD048 BIF108 BMD060
@@ -16,3 +19,35 @@ VUV548 WST882 XAF950 XCD951 XOF952 XPF953 YER886 ZAR710 ZMW967
 """
 NUMBER_OF: dict[str, int] = {entry[:3]: int(entry[3:]) for entry in _TABLE.split()}
 LETTERS_OF: dict[int, str] = {number: letters for letters, number in NUMBER_OF.items()}
+
+# ISO 4217, list one: currencies whose minor unit is not a hundredth.
+_DECIMALS = {
+    **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0),
+    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
+    **dict.fromkeys("CLF UYW".split(), 4),
+}
+
+
+def decimals_of(currency: str) -> int:
+    """Decimals of the currency's minor unit (ISO 4217): 2 for EUR, 0 for JPY, 3 for KWD."""
+    return _DECIMALS.get(currency, 2)
+
+
+def minor_unit_micros(currency: str) -> int:
+    """Micro-units in the smallest payable amount: 10,000 for EUR, 1,000,000 for JPY, 1,000 for KWD."""
+    return int(MICROS_PER_UNIT // 10 ** decimals_of(currency))
+
+
+def to_unit(amount_micros: int, unit_micros: int) -> int:
+    """The multiple of ``unit_micros`` that is nearest to the amount, halves away from zero."""
+    return round_ratio(amount_micros, unit_micros, RoundingMethod.MIDDLE) * unit_micros
+
+
+def payable_micros(amount_micros: int, currency: str) -> int:
+    """The amount in the currency's decimals (EN 16931, BR-DEC): to the nearest, halves away from zero."""
+    return to_unit(amount_micros, minor_unit_micros(currency))
+
+
+def format_money(micros: int, currency: str) -> str:
+    """Plain text with the currency's decimals and code, ``2.39 EUR``; more decimals only where the amount has them."""
+    return f"{format_micros(micros, decimals_of(currency))} {currency}"

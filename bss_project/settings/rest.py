@@ -70,6 +70,7 @@ SPECTACULAR_SETTINGS = {
         "BalanceKind": _CHOICES + "BALANCE_KIND",
         "LedgerKind": _CHOICES + "LEDGER_KIND",
         "LedgerBook": _CHOICES + "LEDGER_BOOK",
+        "BillKind": _CHOICES + "BILL_KIND",
         "BillStatus": _CHOICES + "BILL_STATUS",
         "BillLineKind": _CHOICES + "BILL_LINE_KIND",
         "ActivityStatus": _CHOICES + "ACTIVITY_STATUS",

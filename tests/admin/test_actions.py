@@ -11,7 +11,8 @@ from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
 
-from apps.billing.models import Activity, Bill, BillCycle, BillRun, Notification
+from apps.backoffice.display import change_url
+from apps.billing.models import Activity, Bill, BillCycle, BillingAccount, BillRun, Notification
 from apps.charging.models import Account, Balance, LedgerEntry
 from apps.rating.models import Destination, PricePlan, Rate, Service, TariffPlan, TariffVersion
 from apps.subscribers.models import Customer, Resource, Subscriber
@@ -248,7 +249,7 @@ def test_a_cycle_is_run_and_what_is_queued_already_is_refused(client):
     cycle = BillCycle.objects.get()
     assert act(client, cycle, "run")[0].startswith("Activity ")
     activity = Activity.objects.get()
-    assert (activity.type, activity.param, activity.queued_by) == (2, "1", "root")
+    assert (activity.type, activity.parameters.cycle, activity.queued_by) == (2, 1, "root")
     assert "does the same" in act(client, cycle, "run")[0]
 
 
@@ -293,11 +294,24 @@ def test_a_payment_settles_a_bill(client):
     bill.refresh_from_db()
     model_admin = admin.site.get_model_admin(Bill)
     form = client.get(model_admin.action_url("pay", bill)).context["form"]
-    assert form["amount_micros"].value() == "13.357155"
-    told = act(client, bill, "pay", amount_micros="13.357155", reference="TX-1")
+    assert form["amount_micros"].value() == "13.35"
+    told = act(client, bill, "pay", amount_micros="13.35", reference="TX-1")
     assert told[0].endswith("is paid.")
     bill.refresh_from_db()
     assert bill.status == "paid"
+
+
+def test_a_bill_is_cancelled_with_a_reason_and_links_to_its_credit_note(client):
+    make_world(subscribers=3, records=2, days=1)
+    bill = Bill.objects.filter(kind="postpaid").first()
+    assert bill is not None
+    BillingAccount.objects.get_or_create(account=bill.account, defaults={"cycle": bill.cycle})
+    told = act(client, bill, "cancel", reason="wrong price")
+    note = Bill.objects.get(corrects=bill)
+    assert told == [f"{note} cancels {bill}."]
+    page = client.get(change_url(bill)).content.decode()
+    assert change_url(note) in page
+    assert "Cancelled" in page
 
 
 def test_notifications_are_acknowledged_by_name(client):

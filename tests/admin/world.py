@@ -219,7 +219,7 @@ def make_billing(people: list[Subscriber], now: datetime) -> None:
     assert cycle is not None
     activity = Activity.objects.create(
         type=Activity.Type.FULL_BILLRUN,
-        param=str(cycle.number),
+        payload={"cycle": cycle.number, "year": start.year, "month": start.month},
         status=Activity.Status.COMPLETED,
         cycle=cycle,
         queued_by="admin",
@@ -281,18 +281,19 @@ def make_billing(people: list[Subscriber], now: datetime) -> None:
             due_on=end.date() + timedelta(days=14),
             currency="EUR",
             recurring_micros=9_990_000,
-            usage_micros=1_234_500,
-            tax_micros=2_132_655,
-            total_micros=13_357_155,
+            usage_micros=1_230_000,
+            tax_micros=2_130_000,
+            rounding_micros=-6_300,
+            total_micros=13_350_000,
             usage_sequence=5,
             usage_from=start,
             created_at=now,
         )
-        for line, (kind, text, amount) in enumerate(
+        for line, (kind, text, exact, amount) in enumerate(
             (
-                ("recurring", "Monthly fee", 9_990_000),
-                ("usage", "Voice", 1_234_500),
-                ("tax", "VAT 19 %", 2_132_655),
+                ("recurring", "Monthly fee", 9_990_000, 9_990_000),
+                ("usage", "Voice", 1_234_500, 1_230_000),
+                ("tax", "VAT 19 %", 2_131_800, 2_130_000),
             ),
             1,
         ):
@@ -301,10 +302,14 @@ def make_billing(people: list[Subscriber], now: datetime) -> None:
                 number=line,
                 kind=kind,
                 description=text,
+                exact_micros=exact,
                 amount_micros=amount,
                 subscriber=person if kind != "tax" else None,
                 service=voice if kind == "usage" else None,
-                usage=3600 if kind == "usage" else 0,
+                unit="SEC",
+                quantity=3600 if kind == "usage" else 1,
+                tax_category="S",
+                tax_rate_millionths=190_000,
                 records=12 if kind == "usage" else 0,
                 rate_millionths=190_000 if kind == "tax" else None,
             )
@@ -318,7 +323,7 @@ def make_billing(people: list[Subscriber], now: datetime) -> None:
                 rendered_at=now,
             )
         if bill.status == "paid":
-            Payment.objects.create(bill=bill, at=now, amount_micros=13_357_155, reference=f"TX{number}")
+            Payment.objects.create(bill=bill, at=now, amount_micros=13_350_000, reference=f"TX{number}")
         AllowanceCounter.objects.create(
             subscriber=person,
             service=voice,

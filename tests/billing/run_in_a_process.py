@@ -15,15 +15,15 @@ from typing import Any
 
 import django
 
-# The module of each step and its name there; in the order in which a chunk comes through them.
+# The module of each step, its name there and which call of it dies, in the order in which a chunk comes through them.
 STEPS = {
     "before-the-run-is-committed": ("apps.billing.services.runs", "_send_chunks", 1),
     "before-a-chunk-is-begun": ("apps.billing.services.runs", "_begin_attempt", 2),
     "before-its-transaction": ("apps.billing.services.runs", "_bill_in_one_transaction", 2),
     "before-its-bills-are-written": ("apps.billing.services.billing", "write_bills", 2),
-    "before-its-lines-are-written": ("apps.billing.services.writing", "_write_lines", 2),
+    "before-its-lines-are-written": ("apps.billing.services.inserting", "_write_lines", 2),
     "before-its-accounts-move-on": ("apps.billing.services.billing", "move_on", 2),
-    "before-its-bills-are-numbered": ("apps.billing.services.billing", "number_bills", 2),
+    "before-its-bills-are-numbered": ("apps.billing.services.billing", "number_bills", 3),
     "after-its-bills-are-committed": ("apps.billing.services.runs", "continue_run", 2),
     "before-the-run-is-finished": ("apps.billing.services.runs", "notify", 1),
 }

@@ -6,10 +6,12 @@ from datetime import timedelta
 
 import pytest
 
+from apps.billing.domain.activities import ActivityParameters
 from apps.billing.models import Activity, Bill, BillRun, Notification
 from apps.billing.services import activities, cycles, execution, runs
 from apps.billing.services.activities import activities_to_send, queue_activity, queue_due_cycles
 from apps.kernel.errors import Conflict, InvalidInput, NotFound
+from apps.kernel.periods import Month
 from tests.billing.scenes import EURO, Usage, at, month, people, run, store, totals, work_through
 from tests.factories import make_cycle, make_plan, make_tenant
 
@@ -46,7 +48,7 @@ def single(msisdn=MSISDN, *when, now=FEBRUARY):
 def test_an_activity_says_which_period_it_is_about(cycle):
     people(1)
     activity = full(now=at(2, 1))
-    assert (activity.param, activity.param2, activity.param3) == ("1", "1", "2026")
+    assert activity.parameters == ActivityParameters(Month(2026, 1), cycle=1)
     assert (activity.status, activity.cycle) == (Status.PENDING, cycle)
 
 
@@ -167,12 +169,12 @@ def test_a_cycle_is_queued_on_its_day_in_its_own_zone_and_once():
     assert (
         queue_due_cycles(at(2, 5, 4)) != []
     )  # Still the 4th in New York: the period before is due, not this one.
-    assert Activity.objects.get().param2 == "12"
+    assert Activity.objects.get().parameters.month == Month(2025, 12)
     Activity.objects.all().delete()
     run(cycle, _period(cycle, 2025, 12), at(2, 5, 4))
     assert queue_due_cycles(at(2, 5, 4)) == []
     (queued,) = queue_due_cycles(at(2, 5, 6))
-    assert (queued.param2, queued.param3, queued.queued_by) == ("1", "2026", "calendar")
+    assert (queued.parameters.month, queued.queued_by) == (Month(2026, 1), "calendar")
     assert queue_due_cycles(at(2, 5, 7)) == []
 
 
@@ -187,13 +189,13 @@ def test_after_a_time_without_service_every_missed_period_is_queued_in_order(cyc
     people(1)
     run(cycle, month(1, cycle))
     queued = queue_due_cycles(at(5, 3))
-    assert [activity.param2 for activity in queued] == ["2", "3", "4"]
+    assert [activity.parameters.month.month for activity in queued] == [2, 3, 4]
     assert queue_due_cycles(at(5, 3)) == []
 
 
 def test_a_cycle_that_never_ran_begins_with_its_last_closed_period(cycle):
     people(1)
-    assert [activity.param2 for activity in queue_due_cycles(at(5, 3))] == ["4"]
+    assert [activity.parameters.month.month for activity in queue_due_cycles(at(5, 3))] == [4]
 
 
 def test_a_run_that_was_stopped_is_not_queued_again_by_the_calendar(cycle):

@@ -6,10 +6,13 @@ import itertools
 from datetime import datetime
 
 import pytest
+import time_machine
+from django.core.management import call_command
 from django.utils.dateparse import parse_date
 
 from apps.billing.domain.values import OTHER_DEBITS, PAID_FROM_BALANCE
 from apps.billing.models import Bill, BillLine, TaxRule
+from apps.billing.selectors.charged_online import A_SECOND, owed_in_cycle
 from apps.billing.selectors.preview import preview_account
 from apps.charging.domain.requests import OnlineRequest, Operation, RequestItem, Result
 from apps.charging.models import Balance, LedgerEntry
@@ -98,7 +101,31 @@ def test_amounts_are_what_the_customer_agreed_to_with_their_taxes_in_them(cycle,
     store([Usage(one, at(1, 9), 1 * EURO)])
     run(cycle, month(1, cycle))
     bill = Bill.objects.get()
-    assert (bill.one_off_micros, bill.tax_micros) == (4_990_000, 190_000)
+    assert (bill.one_off_micros, bill.tax_micros) == (4_190_000, 190_000 + 800_000)
+    assert LedgerEntry.objects.get(kind="billed").amount_micros == 4_990_000
+    contained = BillLine.objects.get(kind="tax", origin="online")
+    assert (contained.base_micros, contained.amount_micros) == (4_190_000, 800_000)
+    assert lines_add_up()
+
+
+def test_what_is_finer_than_a_cent_stays_on_the_balance_until_it_is_payable(cycle, one):
+    account = one.payer.account
+    for number in (1, 2, 3):
+        post(
+            account,
+            -2_394_000,
+            kind="usage",
+            book="usage",
+            cause=f"shop:{number}",
+            at=at(number, 10),
+            note="sms",
+        )
+        run(cycle, month(number, cycle))
+    totals = list(Bill.objects.order_by("period_end").values_list("total_micros", flat=True))
+    assert totals == [2_390_000, 2_390_000, 2_400_000]
+    assert (sum(totals), balance()) == (7_180_000, -2_000)
+    billed = LedgerEntry.objects.filter(kind="billed").values_list("amount_micros", flat=True)
+    assert sorted(billed) == totals
 
 
 def test_a_refund_lowers_the_bill_and_one_after_it_stays_on_the_balance_for_the_next_debits(cycle, one):
@@ -169,3 +196,18 @@ def test_a_preview_shows_them_and_changes_nothing(cycle, one):
     assert balance() == -4_990_000
     run(cycle, month(1, cycle))
     assert Bill.objects.get().total_micros == 4_990_000
+
+
+def test_what_the_next_bills_take_over_is_told_before_they_do(cycle, one, capsys):
+    pay(499, at(1, 10))
+    pay(999, at(2, 10))
+    with time_machine.travel(at(2, 20), tick=False):
+        call_command("owedonline", "1")
+        run(cycle, month(1, cycle), at(2, 20))
+        call_command("owedonline")
+    account = one.payer.account.number
+    first, total, after = (line.split() for line in capsys.readouterr().out.splitlines())
+    assert first == [account, "4.99", "EUR", "never", "taken", "over", "before"]
+    assert (total[2:5], after[2:5]) == (["1", "accounts", "owe"], ["0", "accounts", "owe"])
+    (row,) = owed_in_cycle(cycle, month(2, cycle).end)
+    assert (row.owed_micros, row.last) == (9_990_000, month(1, cycle).end - A_SECOND)

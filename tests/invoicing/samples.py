@@ -18,6 +18,7 @@ from apps.invoicing.domain.bill_data import (
     UsageRecord,
 )
 from apps.invoicing.domain.history import UsageHistory
+from apps.kernel.currencies import payable_micros
 
 BERLIN = ZoneInfo("Europe/Berlin")
 JANUARY = (datetime(2025, 12, 31, 23, tzinfo=UTC), datetime(2026, 1, 31, 23, tzinfo=UTC))
@@ -72,6 +73,10 @@ def records(count: int, *, subscribers: int = 1, seed: int = 1) -> list[UsageRec
     return found
 
 
+def cents(micros: int) -> int:
+    return payable_micros(micros, "EUR")
+
+
 def usage_lines(found: list[UsageRecord]) -> list[Line]:
     sums: dict[tuple[int, int, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
     for record in found:
@@ -79,7 +84,7 @@ def usage_lines(found: list[UsageRecord]) -> list[Line]:
         for index, value in enumerate((1, record.usage, record.free_usage, record.cost_micros)):
             total[index] += value
     return [
-        Line("usage", "", cost, subscriber, service, place, count, usage, free)
+        Line("usage", "", cents(cost), subscriber, service, place, count, usage, free, exact_micros=cost)
         for (subscriber, service, place), (count, usage, free, cost) in sorted(sums.items())
     ]
 
@@ -91,13 +96,13 @@ def history_of(found: list[UsageRecord], limit: int = 5_000) -> UsageHistory:
 
 
 def postpaid_bill(found: list[UsageRecord], *, locale: str = "en_GB", **changes: Any) -> BillData:
-    """A postpaid bill: fee, usage, a one-off charge, a discount, VAT and the rounding to cents."""
+    """A postpaid bill: fee, usage, a one-off charge, a discount and VAT."""
     lines = [
         Line("recurring", "Postpaid Start", 9_990_000, 1, period_start=JANUARY[0], period_end=JANUARY[1]),
         Line(
             "recurring",
             "2 GB extra",
-            2_253_548,
+            2_250_000,
             1,
             period_start=JANUARY[0] + timedelta(days=17),
             period_end=JANUARY[1],
@@ -108,15 +113,12 @@ def postpaid_bill(found: list[UsageRecord], *, locale: str = "en_GB", **changes:
     usage = sum(line.amount_micros for line in lines if line.kind == "usage")
     if usage:
         lines.append(
-            Line("discount", "Loyalty", -(usage // 20), None, rate_millionths=50_000, base_micros=usage)
+            Line("discount", "Loyalty", -cents(usage // 20), None, rate_millionths=50_000, base_micros=usage)
         )
     net = sum(line.amount_micros for line in lines)
-    tax = (net * 19 + 50) // 100
+    tax = cents(net * 19 // 100)
     lines.append(Line("tax", "VAT", tax, rate_millionths=190_000, base_micros=net))
-    exact = net + tax
-    total = (exact + 5_000) // 10_000 * 10_000
-    if total != exact:
-        lines.append(Line("rounding", "Rounding", total - exact))
+    total = net + tax
     values: dict[str, Any] = {
         "id": 4711,
         "number": "2026-0004711",
@@ -146,7 +148,7 @@ def prepaid_bill(found: list[UsageRecord], *, locale: str = "en_GB", **changes: 
         Line("recurring", "Prepaid Smart", 7_990_000, 1, period_start=JANUARY[0], period_end=JANUARY[1]),
         *usage_lines(found),
     )
-    usage = sum(line.amount_micros for line in lines if line.kind == "usage")
+    usage = sum(line.exact for line in lines if line.kind == "usage")
     third, opening = usage // 3, 34_730_000
     movements = (
         Movement(JANUARY[0] + timedelta(days=2, hours=9), "usage", "", -third),
@@ -159,7 +161,7 @@ def prepaid_bill(found: list[UsageRecord], *, locale: str = "en_GB", **changes: 
         "kind": "prepaid",
         "due_on": None,
         "lines": lines,
-        "total_micros": usage + 7_990_000,
+        "total_micros": sum(line.amount_micros for line in lines),
         "opening_balance_micros": opening,
         "closing_balance_micros": opening + sum(movement.amount_micros for movement in movements),
         "movements": movements,

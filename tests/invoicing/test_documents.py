@@ -59,7 +59,7 @@ def test_a_bill_says_who_owes_what_to_whom_until_when(postpaid):
         "2026-0004711",
         "1–31 Jan 2026",
         "Bill for January 2026",
-        context["summary"]["total_with_currency"],
+        context["summary"]["due_with_currency"],
         "15 February 2026",
         "IBAN DE00",
         "DE000000000",
@@ -143,7 +143,7 @@ def test_a_bill_is_in_its_readers_language(engine: str, locale: str, words: list
     found = records(20)
     bill = postpaid_bill(found, locale=locale)
     text = text_of(pdf_of(engine, bill, found))
-    for word in [*words, context_of(bill, found)["summary"]["total_with_currency"].replace("\u202f", " ")]:
+    for word in [*words, context_of(bill, found)["summary"]["due_with_currency"].replace("\u202f", " ")]:
         assert word.replace("\u00a0", " ") in text, word
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from apps.billing.models import Bill, Notification
+from apps.billing.models import Bill, Notification, OneOffCharge
+from apps.billing.services.cancelling import cancel_bill
 from apps.billing.services.payments import record_payment
 from apps.invoicing.models import BillDocument, BillRendering
 from apps.invoicing.services import claims
@@ -22,6 +23,8 @@ from apps.invoicing.services.engines import EngineUnusable
 from apps.invoicing.services.formatter import format_batch
 from apps.invoicing.services.owners import this_process
 from apps.invoicing.services.workers import format_bills
+from tests.billing.scenes import at, month, run
+from tests.invoicing.pdf import text_of
 from tests.invoicing.scenes import NOW, clock_at, files_in, new_bills
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +40,7 @@ def format_all(now=NOW, **options) -> tuple[list[int], dict[int, str]]:
 
 def break_bill(bill: Bill) -> None:
     """Its lines no longer make its total: nothing that adds up can be printed."""
-    bill.lines.filter(kind="recurring").update(amount_micros=1)
+    bill.lines.filter(kind="recurring").update(amount_micros=10_000)
 
 
 def test_a_new_bill_gets_its_document_and_becomes_unpaid_or_paid(invoices: Path):
@@ -247,3 +250,39 @@ def test_a_bill_that_was_given_up_is_part_of_the_news(invoices: Path):
     assert news.level == "warning"
     assert "1 document written" in news.text
     assert "1 could not be rendered" in news.text
+
+
+def test_a_credit_note_gets_a_document_that_names_the_bill_and_takes_back_its_lines(invoices: Path):
+    (bill,) = new_bills(postpaid=1)
+    format_all()
+    note = cancel_bill(bill.pk, "wrong price", NOW).credit_note
+    written, failed = format_all()
+    assert (written, failed) == ([note.pk], {})
+    bill.refresh_from_db()
+    printed = text_of(invoices / note.documents.get().path)
+    for text in (
+        "Credit note number",
+        note.number,
+        f"cancels bill {bill.number}",
+        "-9.99",
+        "Credit in your favour",
+    ):
+        assert text in printed
+    assert "Itemised usage" not in printed
+    note.refresh_from_db()
+    assert (note.status, bill.status) == ("paid", "cancelled")
+
+
+def test_a_bill_that_former_credits_pay_in_part_says_what_is_due(invoices: Path):
+    (bill,) = new_bills(postpaid=1)
+    OneOffCharge.objects.create(
+        account=bill.account, at=at(2, 3), description="Returned", amount_micros=-12_000_000
+    )
+    cycle = bill.cycle
+    run(cycle, month(2, cycle), at(3, 1, 1))
+    run(cycle, month(3, cycle), at(4, 1, 1))
+    format_all(at(4, 1, 6))
+    march = Bill.objects.latest("pk")
+    printed = text_of(invoices / march.documents.get().path)
+    for text in ("Credit of former bills", "-2.01", "Please pay €7.98"):
+        assert text in printed

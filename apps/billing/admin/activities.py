@@ -78,8 +78,8 @@ class ActivityAdmin(ReadOnlyAdmin):
         ("cycle", RelatedDropdownFilter),
     )
     list_select_related = ("cycle",)
-    search_fields = ("=param", "queued_by")
-    search_help_text = "MSISDN or cycle number, or who queued it"
+    search_fields = ("=payload__msisdn", "queued_by")
+    search_help_text = "MSISDN, or who queued it"
     ordering = ("-pk",)
     fieldsets = (
         (
@@ -93,13 +93,6 @@ class ActivityAdmin(ReadOnlyAdmin):
                     ("sent", "started"),
                     ("finished", "run_link"),
                 )
-            },
-        ),
-        (
-            "Parameters",
-            {
-                "classes": ("collapse",),
-                "fields": (("param", "param2", "param3"), ("param4", "param5", "param6")),
             },
         ),
     )
@@ -141,9 +134,9 @@ class ActivityAdmin(ReadOnlyAdmin):
 
     @display(description="For")
     def subject(self, activity: Activity) -> str:
-        what = "cycle" if activity.type == Activity.Type.FULL_BILLRUN else "MSISDN"
-        period = f", {activity.param3}-{activity.param2:0>2}" if activity.param2 and activity.param3 else ""
-        return f"{what} {activity.param}{period}"
+        about = activity.parameters
+        what = "cycle " if about.cycle else "MSISDN " if about.msisdn else ""
+        return f"{what}{about.subject}, {about.until.date() if about.until else about.month}"
 
     @display(description="Status", ordering="status")
     def status_label(self, activity: Activity):

@@ -24,12 +24,13 @@ from apps.backoffice.forms import ActionForm
 from apps.backoffice.money import MicrosField
 from apps.backoffice.paging import InfinitePaginator
 from apps.billing.models import Bill, Payment
+from apps.billing.services.cancelling import cancel_bill
 from apps.billing.services.payments import record_payment
 from apps.charging.models import Account
 from apps.kernel.clock import utc_now
 from apps.kernel.periods import Period, as_utc
 
-STATUS_COLOURS = {"new": "info", "unpaid": "warning", "paid": "success"}
+STATUS_COLOURS = {"new": "info", "unpaid": "warning", "paid": "success", "cancelled": "danger"}
 
 
 class PaymentForm(ActionForm):
@@ -62,6 +63,23 @@ def pay(request: HttpRequest, bill: Bill, form: PaymentForm) -> str:
     payment.bill.refresh_from_db()
     paid = plain_money(payment.amount_micros, bill.currency)
     return f"{paid} recorded; {payment.bill} is {payment.bill.get_status_display().lower()}."
+
+
+class CancelForm(ActionForm):
+    reason = forms.CharField(max_length=200, help_text="Kept with the credit note, such as: wrong price.")
+    again = forms.BooleanField(
+        required=False,
+        label="Issue it again at once",
+        help_text="For the same period, with what is known now. Otherwise the next run bills it.",
+    )
+
+
+def cancel(request: HttpRequest, bill: Bill, form: CancelForm) -> str:
+    data = form.cleaned_data
+    by = request.user.get_username()
+    done = cancel_bill(bill.pk, data["reason"], utc_now(), by=by, again=data["again"])
+    instead = f", and {done.successor} was issued instead" if done.successor else ""
+    return f"{done.credit_note} cancels {bill}{instead}."
 
 
 def days_of(start: datetime, end: datetime, zone: ZoneInfo) -> str:
@@ -114,6 +132,7 @@ class BillAdmin(ReadOnlyAdmin):
                     ("period", "cycle"),
                     ("issued_on", "due_on"),
                     ("run_link", "created"),
+                    ("correction", "reason"),
                 )
             },
         ),
@@ -127,13 +146,29 @@ class BillAdmin(ReadOnlyAdmin):
             pay,
             PaymentForm,
             icon="paid",
-            offered=lambda bill: bill.kind == Bill.Kind.POSTPAID,
+            offered=lambda bill: bill.kind != Bill.Kind.PREPAID and bill.status != Bill.Status.CANCELLED,
             explain=lambda bill: (
                 f"Money received for {bill}. It is paid once its total of "
                 f"{plain_money(bill.total_micros, bill.currency)} is covered. Payments are never changed: a wrong one "
                 "is put right by another."
             ),
             submit="Record",
+        ),
+        PageAction(
+            "cancel",
+            "Cancel",
+            ("billing.change_bill",),
+            cancel,
+            CancelForm,
+            icon="cancel",
+            danger=True,
+            offered=lambda bill: bill.kind == Bill.Kind.POSTPAID and bill.status != Bill.Status.CANCELLED,
+            explain=lambda bill: (
+                f"Takes {bill} back by a credit note of {plain_money(-bill.total_micros, bill.currency)}, with a "
+                "number and a document of its own. Usage and charges are billable again, and what was paid is taken "
+                "off the next bill."
+            ),
+            submit="Cancel the bill",
         ),
     )
 
@@ -161,6 +196,10 @@ class BillAdmin(ReadOnlyAdmin):
     def status_label(self, bill: Bill):
         return badge(bill.get_status_display(), STATUS_COLOURS.get(bill.status, ""))
 
+    @display(description="Cancels, or cancelled by")
+    def correction(self, bill: Bill):
+        return link_to(bill.corrects or Bill.objects.filter(corrects=bill).first())
+
     @display(description="Bill run")
     def run_link(self, bill: Bill):
         return link_to(bill.run)
@@ -175,12 +214,12 @@ class PaymentAdmin(ReadOnlyAdmin):
     list_display = ("received", "bill_link", "account_link", "amount", "method", "reference", "recorded_by")
     list_display_links = ("received",)
     list_filter = (("at", DaysFilter),)
-    list_select_related = ("bill__account",)
+    list_select_related = ("bill__account", "other_bill")
     search_fields = ("=reference",)
     search_help_text = "The bank's or desk's reference, in full"
-    ordering = ("-pk",)
+    ordering = ("-at", "-pk")
     currency_path = "bill__currency"
-    fields = ("received", "bill_link", "amount", "method", "reference", "recorded_by")
+    fields = ("received", "bill_link", "amount", "method", "reference", "other_link", "recorded_by")
 
     @display(description="Received", ordering="at")
     def received(self, payment: Payment):
@@ -193,3 +232,7 @@ class PaymentAdmin(ReadOnlyAdmin):
     @display(description="Account")
     def account_link(self, payment: Payment):
         return link_to(payment.bill.account)
+
+    @display(description="Credit of or for")
+    def other_link(self, payment: Payment):
+        return link_to(payment.other_bill)

@@ -20,7 +20,7 @@ class ChargeAdmin(KeptMixin, HistoryAdmin):
     list_select_related = ("account",)
     search_fields = ("account__number__startswith", "description")
     search_help_text = "Account's number, or words of the description"
-    ordering = ("-pk",)
+    ordering = ("-start", "-pk")
     autocomplete_fields = ("account", "subscriber")
     currency_path = "account__currency"
 
@@ -51,6 +51,7 @@ class OneOffChargeAdmin(ChargeAdmin):
     list_display = ("description", "account_link", "amount", "at_instant", "billed")
     list_filter = (("account", AutocompleteSelectFilter), ("at", DaysFilter))
     list_select_related = ("account", "bill")
+    ordering = ("-at", "-pk")
     fields = (("account", "subscriber"), "description", "amount_micros", "at", "billed")
 
     def get_readonly_fields(self, request, obj=None):

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.safestring import SafeString
 
 from apps.backoffice import display
 from apps.backoffice.display import badge, instant, link_to, list_url, money
 from apps.backoffice.panels import Fact, Panel, Table, add_facts, add_panel, page_of
 from apps.billing.admin.bills import STATUS_COLOURS, period_of
-from apps.billing.models import Bill
+from apps.billing.domain.periods import last_closed_period
+from apps.billing.models import Bill, BillCycle
+from apps.billing.selectors.charged_online import owed_in_cycle
+from apps.billing.selectors.credits import credits_used
 from apps.charging.models import Account
+from apps.kernel.clock import utc_now
+from apps.kernel.money import format_micros
 from apps.subscribers.models import Subscriber
 
 VIEW = ("billing.view_bill",)
+MOST_OWING = 100
 
 
 def account_facts(request: HttpRequest, account: Account) -> list[Fact]:
@@ -92,13 +100,17 @@ def charges(request: HttpRequest, account: Account) -> Table:
 def bill_facts(request: HttpRequest, bill: Bill) -> list[Fact]:
     currency = bill.currency
     facts = [Fact("Total", money(bill.total_micros, currency), bill.get_status_display())]
+    used = credits_used([bill.pk]).get(bill.pk, 0)
+    if used:
+        facts.append(
+            Fact("Amount due", money(bill.total_micros - used, currency), "after credits of former bills")
+        )
     parts = (
         ("Fees", bill.recurring_micros),
         ("Usage", bill.usage_micros),
         ("One-off charges", bill.one_off_micros),
         ("Discounts", bill.discount_micros),
         ("Taxes", bill.tax_micros),
-        ("Rounding", bill.rounding_micros),
     )
     facts += [Fact(label, money(micros, currency)) for label, micros in parts if micros]
     if bill.kind == Bill.Kind.PREPAID and bill.closing_balance_micros is not None:
@@ -120,28 +132,83 @@ def lines(request: HttpRequest, bill: Bill) -> Table:
         200,
     )
     return Table(
-        ("#", "Kind", "Subscriber", "Description", "Records", "Usage", "Free", "Rate", "Amount"),
+        (
+            "#",
+            "Kind",
+            "Subscriber",
+            "Description",
+            "Records",
+            "Usage",
+            "Free",
+            "Rate",
+            "On",
+            "Exactly",
+            "Amount",
+        ),
         [
             (
                 row.number,
                 row.get_kind_display(),
                 link_to(row.subscriber),
-                row.description,
+                origin_link(row.origin, row.description),
                 display.grouped(row.records) if row.records else "",
-                display.usage(row.usage, row.service.type_of_record) if row.usage and row.service else "",
-                display.usage(row.free_usage, row.service.type_of_record)
-                if row.free_usage and row.service
+                display.usage(row.quantity, row.service.type_of_record)
+                if row.records and row.service
+                else "",
+                display.usage(row.free_quantity, row.service.type_of_record)
+                if row.free_quantity and row.service
                 else "",
                 display.percent(row.rate_millionths) if row.rate_millionths is not None else "",
+                money(row.base_micros, bill.currency) if row.base_micros is not None else "",
+                format_micros(row.exact_micros) if row.exact_micros != row.amount_micros else "",
                 money(row.amount_micros, bill.currency),
             )
             for row in rows
         ],
         "This bill has no lines.",
-        (0, 4, 5, 6, 7, 8),
+        (0, 4, 5, 6, 7, 8, 9, 10),
         previous_url=previous_url,
         next_url=next_url,
-        total=("", "Total", "", "", "", "", "", "", money(bill.total_micros, bill.currency)),
+        note="Each line is rounded once to the currency's decimals; “exactly” is the sum that it was rounded from.",
+        total=("", "Total", *[""] * 8, money(bill.total_micros, bill.currency)),
+    )
+
+
+ORIGINS = {
+    "plan": "rating_priceplan",
+    "bundle": "rating_bundle",
+    "charge": "billing_recurringcharge",
+    "one_off": "billing_oneoffcharge",
+    "discount": "billing_discount",
+}
+
+
+def origin_link(origin: str, text: str) -> SafeString:
+    """The description of a line as a link to what it comes from, such as ``plan:7``."""
+    kind, _, pk = origin.partition(":")
+    url = reverse(f"admin:{ORIGINS[kind]}_change", args=(pk,)) if kind in ORIGINS else ""
+    return display.link(url, text)
+
+
+def owed(request: HttpRequest, cycle: BillCycle) -> Table:
+    """What the next bills of a cycle take over of balances."""
+    until = last_closed_period(utc_now(), cycle.day, cycle.zone).end
+    rows = owed_in_cycle(cycle, until)
+    return Table(
+        ("Account", "Last taken over", "Owed"),
+        [
+            (
+                link_to(row.account),
+                instant(row.last) if row.last else badge("Never", "info"),
+                money(row.owed_micros, cycle.currency),
+            )
+            for row in rows[:MOST_OWING]
+        ],
+        "No postpaid balance owes anything.",
+        (2,),
+        note="What gateways debited and no bill has taken over yet. The next bill does; adjust what was collected "
+        "otherwise before.",
+        total=(f"{len(rows)} accounts", "", money(sum(row.owed_micros for row in rows), cycle.currency)),
     )
 
 
@@ -167,6 +234,7 @@ def payments(request: HttpRequest, bill: Bill) -> Table:
 add_facts("charging.account", account_facts)
 add_facts("billing.bill", bill_facts)
 add_panel("billing.bill", Panel("lines", "Lines", lines, VIEW, 20))
+add_panel("billing.billcycle", Panel("owed", "Owed online", owed, VIEW, 20))
 add_panel("billing.bill", Panel("payments", "Payments", payments, ("billing.view_payment",), 30))
 add_panel("charging.account", Panel("bills", "Bills", bills, VIEW, 40))
 add_panel("charging.account", Panel("charges", "Charges", charges, ("billing.view_recurringcharge",), 50))

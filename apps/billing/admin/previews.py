@@ -21,11 +21,14 @@ class PreviewedBillPage(NamedTuple):
 
 
 def preview_page(bill: PreviewedBill, zone: ZoneInfo) -> PreviewedBillPage:
-    facts = (
+    facts: tuple[Fact, ...] = (
         Fact("Total", money(bill.total_micros, bill.currency), "statement" if bill.prepaid else "bill"),
         Fact("Account", bill.account),
         Fact("Period", days_of(bill.period_start, bill.period_end, zone)),
     )
+    if bill.credit_micros:
+        due = money(bill.total_micros - bill.credit_micros, bill.currency)
+        facts = (*facts, Fact("Amount due", due, "after credits of former bills"))
     table = Table(
         ("Kind", "Subscriber", "Description", "For", "Records", "Usage", "Free", "Rate", "Amount"),
         [_row(line, bill.currency, zone) for line in bill.lines],
@@ -46,8 +49,8 @@ def _row(line: PreviewLine, currency: str, zone: ZoneInfo) -> tuple[object, ...]
         line.description,
         period,
         grouped(line.records) if line.records else "",
-        grouped(line.usage) if line.usage else "",
-        grouped(line.free_usage) if line.free_usage else "",
+        grouped(line.quantity) if line.records else "",
+        grouped(line.free_quantity) if line.free_quantity else "",
         percent(line.rate_millionths) if line.rate_millionths is not None else "",
         money(line.amount_micros, currency),
     )

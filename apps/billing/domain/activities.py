@@ -1,9 +1,66 @@
-"""Parameters of activities, as they come from people and other systems (µBSS: param, param2, param3)."""
+"""Parameters of activities: as they are kept, and as they come from people and other systems (µBSS: param … param6)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
 from apps.kernel.errors import InvalidInput
-from apps.kernel.periods import Month
+from apps.kernel.periods import Month, as_utc
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityParameters:
+    """What an activity is about: an MSISDN or a bill cycle's number, and the month in which the period begins."""
+
+    month: Month
+    msisdn: str = ""
+    cycle: int = 0
+    account_id: int = 0
+    """Of a last bill: the MSISDN may have gone to somebody else by then."""
+    until: datetime | None = None
+    """Where a last bill ends, within the period."""
+
+    @property
+    def subject(self) -> str:
+        """The MSISDN or the cycle's number, as people give it."""
+        return self.msisdn or (str(self.cycle) if self.cycle else f"account {self.account_id}")
+
+    def as_json(self) -> dict[str, Any]:
+        """The form in which they are stored: what is not given is left out."""
+        kept = {"msisdn": self.msisdn, "cycle": self.cycle, "account_id": self.account_id}
+        return {
+            "year": self.month.year,
+            "month": self.month.month,
+            **{name: value for name, value in kept.items() if value},
+            **({"until": self.until.isoformat()} if self.until else {}),
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> ActivityParameters:
+        """What :meth:`as_json` stored."""
+        until = stored.get("until")
+        return cls(
+            Month(stored["year"], stored["month"]),
+            stored.get("msisdn", ""),
+            stored.get("cycle", 0),
+            stored.get("account_id", 0),
+            as_utc(datetime.fromisoformat(until)) if until else None,
+        )
+
+    def as_texts(self) -> tuple[str, str, str, str, str, str]:
+        """The six texts of µBSS: subject, month, year, end and account of a last bill, and one without a use."""
+        return (
+            self.subject,
+            str(self.month.month),
+            str(self.month.year),
+            self.until.isoformat() if self.until else "",
+            str(self.account_id) if self.account_id else "",
+            "",
+        )
+
 
 FIRST_YEAR, LAST_YEAR = 2000, 2999
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import NamedTuple
 
-from apps.billing.domain.values import Taxes, TaxRate
+from apps.billing.domain.values import Taxes, TaxRate, treatment
 
 
 class TaxTerm(NamedTuple):
@@ -34,5 +34,5 @@ def taxes_on(day: date, rules: Iterable[TaxTerm]) -> Taxes:
     by_service: dict[int | None, tuple[TaxRate, ...]] = {}
     for (service_id, name), rule in sorted(holding.items(), key=lambda item: item[0][1]):
         by_service[service_id] = (*by_service.get(service_id, ()), TaxRate(name, rule.rate_millionths))
-    general = by_service.pop(None, ())
-    return Taxes(general, {key: rates for key, rates in by_service.items() if key is not None})
+    general = treatment(by_service.pop(None, ()))
+    return Taxes(general, {key: treatment(rates) for key, rates in by_service.items() if key is not None})

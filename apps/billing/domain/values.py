@@ -1,4 +1,4 @@
-"""What a statement is made of, as plain values."""
+"""What a bill is made of, as plain values. Money is micro-units, instants are aware."""
 
 from __future__ import annotations
 
@@ -28,6 +28,16 @@ class Fee(NamedTuple):
     monthly_micros: int
     start: datetime
     end: datetime | None
+    origin: str = ""
+
+
+class OneOff(NamedTuple):
+    """An amount charged (or, if negative, credited) once, without its taxes."""
+
+    subscriber_id: int | None
+    description: str
+    amount_micros: int
+    origin: str = ""
 
 
 # Words of our own on lines of what gateways debited, beside the services' names; documents translate them.
@@ -35,13 +45,12 @@ PAID_FROM_BALANCE = "Paid from the balance"
 OTHER_DEBITS = "Other debits of the balance"
 
 
-class OneOff(NamedTuple):
-    """An amount charged (or, if negative, credited) once; one that is not taxed has its taxes in it."""
+class OnlineCharge(NamedTuple):
+    """What gateways debited for a service, its taxes included; without a service, another movement of the balance."""
 
-    subscriber_id: int | None
+    service_id: int | None
     description: str
-    amount_micros: int
-    taxed: bool = True
+    gross_micros: int
 
 
 class DiscountTerms(NamedTuple):
@@ -54,6 +63,14 @@ class DiscountTerms(NamedTuple):
     rate_millionths: int
     start: datetime
     end: datetime | None
+    origin: str = ""
+
+
+class Credit(NamedTuple):
+    """What the operator owes the customer from a former bill or credit note (a positive amount)."""
+
+    bill_id: int
+    open_micros: int
 
 
 class TaxRate(NamedTuple):
@@ -63,13 +80,36 @@ class TaxRate(NamedTuple):
     rate_millionths: int
 
 
+class TaxTreatment(NamedTuple):
+    """How a line is taxed: its category (UNCL 5305, EN 16931 BT-151), its taxes, and their rates together.
+
+    Categories: S taxed, Z taxed at a rate of zero, O outside the scope of any tax; empty where taxes are in the price.
+    """
+
+    category: str
+    rates: tuple[TaxRate, ...] = ()
+    rate_millionths: int = 0
+
+
+UNTAXED = TaxTreatment("O")
+PRICE_CONTAINS_TAXES = TaxTreatment("")
+
+
+def treatment(rates: tuple[TaxRate, ...]) -> TaxTreatment:
+    """The treatment by these taxes."""
+    if not rates:
+        return UNTAXED
+    together = sum(rate.rate_millionths for rate in rates)
+    return TaxTreatment("S" if together else "Z", rates, together)
+
+
 class Taxes(NamedTuple):
     """Taxes of a tenant at the tax point: by service, and in general for whatever has none of its own."""
 
-    general: tuple[TaxRate, ...] = ()
-    by_service: Mapping[int, tuple[TaxRate, ...]] = {}
+    general: TaxTreatment = UNTAXED
+    by_service: Mapping[int, TaxTreatment] = {}
 
-    def of(self, service_id: int | None) -> tuple[TaxRate, ...]:
+    def of(self, service_id: int | None) -> TaxTreatment:
         if service_id is None:
             return self.general
         return self.by_service.get(service_id, self.general)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
 from apps.billing.selectors.preview import PreviewedBill, PreviewLine
+from apps.kernel.currencies import decimals_of
 from apps.kernel.money import format_micros
 
 
@@ -19,19 +20,31 @@ def bill_text(bill: PreviewedBill, zone: ZoneInfo) -> Iterator[str]:
         return
     yield head
     for line in bill.lines:
-        yield f"  {_what(line, zone):<62} {format_micros(line.amount_micros, 2):>16}"
-    yield f"  {'total ' + bill.currency:<62} {format_micros(bill.total_micros, 2):>16}"
+        yield _row(_what(line, zone, bill.currency), line.amount_micros, bill.currency)
+    yield _row(f"total {bill.currency}", bill.total_micros, bill.currency)
+    if bill.credit_micros:
+        yield _row("credit of former bills", -bill.credit_micros, bill.currency)
+        yield _row("amount due", bill.total_micros - bill.credit_micros, bill.currency)
 
 
-def _what(line: PreviewLine, zone: ZoneInfo) -> str:
+def _row(text: str, micros: int, currency: str) -> str:
+    return f"  {text:<62} {format_micros(micros, decimals_of(currency)):>16}"
+
+
+def _what(line: PreviewLine, zone: ZoneInfo, currency: str) -> str:
     parts = [line.subscriber, line.description]
     if line.records:
         parts.append(
-            f"{line.records} × {line.usage} units" + (f", {line.free_usage} free" if line.free_usage else "")
+            f"{line.records} × {line.quantity} units"
+            + (f", {line.free_quantity} free" if line.free_quantity else "")
         )
     if line.period_start and line.period_end:
         first, after = line.period_start.astimezone(zone), line.period_end.astimezone(zone)
         parts.append(f"{first:%Y-%m-%d} until {after:%Y-%m-%d}")
     if line.rate_millionths is not None:
-        parts.append(f"{line.rate_millionths / 10_000:g} % of {format_micros(line.base_micros or 0, 2)}")
+        parts.append(
+            f"{line.rate_millionths / 10_000:g} % of {format_micros(line.base_micros or 0, decimals_of(currency))}"
+        )
+    if line.exact_micros != line.amount_micros:
+        parts.append(f"exactly {format_micros(line.exact_micros)}")
     return "  ".join(part for part in parts if part)

@@ -40,7 +40,11 @@ class OneOffCharge(models.Model):
     bill = models.ForeignKey(
         "billing.Bill", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
-    history = HistoricalRecords()
+    history = HistoricalRecords(verbose_name="one-off charge", verbose_name_plural="one-off charges")
+
+    class Meta:
+        verbose_name = "one-off charge"
+        verbose_name_plural = "one-off charges"
 
     def __str__(self) -> str:
         return self.description

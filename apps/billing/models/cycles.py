@@ -8,6 +8,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from simple_history.models import HistoricalRecords
 
+from apps.billing.domain.activities import ActivityParameters
 from apps.billing.domain.queues import queue_of_cycle
 from apps.charging.models import Account
 from apps.rating.models import Tenant
@@ -100,12 +101,7 @@ class Activity(models.Model):
         PROCESSING = 99, "Processing"
 
     type = models.PositiveSmallIntegerField(choices=Type.choices)
-    param = models.CharField(max_length=64, help_text="An MSISDN (single billing) or a bill cycle's number.")
-    param2 = models.CharField(max_length=64, blank=True, help_text="Month.")
-    param3 = models.CharField(max_length=64, blank=True, help_text="Year.")
-    param4 = models.CharField(max_length=64, blank=True, help_text="Reserved, as are the next two (µBSS).")
-    param5 = models.CharField(max_length=64, blank=True)
-    param6 = models.CharField(max_length=64, blank=True)
+    payload = models.JSONField(help_text="What it is about (ActivityParameters).")
     status = models.PositiveSmallIntegerField(choices=Status.choices, default=Status.PENDING, db_index=True)
     error = models.TextField(blank=True)
     result = models.CharField(max_length=500, blank=True, help_text="What came of it, in a sentence.")
@@ -131,7 +127,11 @@ class Activity(models.Model):
         ordering = ["-id"]
 
     def __str__(self) -> str:
-        return f"{self.get_type_display()} {self.param}"
+        return f"{self.get_type_display()} {self.parameters.subject}"
+
+    @property
+    def parameters(self) -> ActivityParameters:
+        return ActivityParameters.from_json(self.payload)
 
 
 class BillRun(models.Model):

@@ -1,8 +1,9 @@
 """What postpaid accounts owe on their default balance: money that gateways debited (CC-Money, RFC 8506, 8.22).
 
 There is no record of such usage to bill, only the debit, which takes the balance below zero. A bill until E takes over
-what the balance owed at E, as far as it is owed still, with a ledger entry of the kind ``billed``. The balance itself
+what the balance owed at E, if it is still owed, with a ledger entry of the kind ``billed``. The balance itself
 says how much that is, so nothing is billed twice or left out, whatever was refunded, paid in or corrected meanwhile.
+Fractions of the smallest payable amount stay on the balance, for a later bill.
 """
 
 from __future__ import annotations
@@ -14,21 +15,16 @@ from typing import NamedTuple
 
 from django.db.models import Max, Q, Sum
 
-from apps.billing.domain import OneOff
+from apps.billing.domain import OnlineCharge
 from apps.billing.domain.values import OTHER_DEBITS, PAID_FROM_BALANCE
+from apps.billing.models import Bill, BillCycle
+from apps.billing.models.bills import cause_of_bill
 from apps.billing.selectors.among import among
 from apps.billing.selectors.due import DueAccount
-from apps.charging.models import DEFAULT_BALANCE, Balance, LedgerEntry
+from apps.charging.models import DEFAULT_BALANCE, Account, Balance, LedgerEntry
 from apps.rating.models import Service
 
 A_SECOND = timedelta(seconds=1)
-
-
-class ChargedOnline(NamedTuple):
-    """What a bill takes over: its lines, and their sum, by which the balance rises again."""
-
-    lines: tuple[OneOff, ...]
-    amount_micros: int
 
 
 class _TakenOver(NamedTuple):
@@ -51,11 +47,22 @@ def accounts_charged_online(accounts: Sequence[DueAccount]) -> list[DueAccount]:
     return [account for account in accounts if account.account_id in owing]
 
 
-def charged_online(account_ids: Collection[int], until: datetime) -> dict[int, ChargedOnline]:
-    """What bills until ``until`` take over, by account; accounts for which that is nothing are left out.
+def charged_online(account_ids: Collection[int], until: datetime) -> dict[int, list[OnlineCharge]]:
+    """What bills until ``until`` can take over, exactly, by account; accounts without anything are left out.
 
     Not what was debited after ``until``, nor what has been paid in since.
     """
+    owed = owed_online(account_ids, until)
+    by_service = _by_service({balance_id: account_id for balance_id, (account_id, _) in owed.items()}, until)
+    services = {code: (pk, name) for pk, code, name in Service.objects.values_list("pk", "code", "name")}
+    return {
+        account_id: _charges(by_service[balance_id], billed, services)
+        for balance_id, (account_id, billed) in owed.items()
+    }
+
+
+def owed_online(account_ids: Collection[int], until: datetime) -> dict[int, tuple[int, int]]:
+    """The account and the amount owed at ``until`` and still, by balance id; where nothing is owed left out."""
     if not account_ids:
         return {}
     entries = LedgerEntry.objects.filter(
@@ -69,41 +76,73 @@ def charged_online(account_ids: Collection[int], until: datetime) -> dict[int, C
         billed = min(-amount, later.get(balance_id, 0) - amount)
         if billed > 0:
             owed[balance_id] = account_id, billed
-    by_service = _by_service(owed, until)
-    names = dict(Service.objects.values_list("code", "name")) if owed else {}
-    return {
-        account_id: ChargedOnline(tuple(_lines(by_service[balance_id], billed, names)), billed)
-        for balance_id, (account_id, billed) in owed.items()
-    }
+    return owed
 
 
-def _lines(by_service: dict[str, int], billed: int, names: dict[str, str]) -> list[OneOff]:
-    """A line for each service that was debited, and what else the balance saw; together what is billed."""
-    lines = [
-        OneOff(None, names.get(code, code) or OTHER_DEBITS, micros, taxed=False)
-        for code, micros in by_service.items()
-        if micros
+class OwedByAccount(NamedTuple):
+    """What the next bill takes over of an account's balance; ``last`` is when one did before, None = never."""
+
+    account: Account
+    owed_micros: int
+    last: datetime | None
+
+
+def owed_in_cycle(cycle: BillCycle, until: datetime) -> list[OwedByAccount]:
+    """What bills of the cycle until ``until`` would take over of balances, the most first; with a few queries.
+
+    To look at before the first run after an upgrade: debts that were collected otherwise are to be adjusted before.
+    """
+    owing = Balance.objects.filter(
+        account__billing__cycle=cycle,
+        account__mode=Account.Mode.POSTPAID,
+        tag=DEFAULT_BALANCE,
+        amount_micros__lt=0,
+    )
+    owed = owed_online(list(owing.values_list("account_id", flat=True)), until)
+    accounts = Account.objects.in_bulk([account_id for account_id, _ in owed.values()])
+    billed = LedgerEntry.objects.filter(balance_id__among=among(owed), kind=LedgerEntry.Kind.BILLED)
+    last = dict(billed.values_list("balance_id").annotate(Max("at")))
+    rows = [
+        OwedByAccount(accounts[account_id], micros, last.get(balance_id))
+        for balance_id, (account_id, micros) in owed.items()
     ]
+    return sorted(rows, key=lambda row: (-row.owed_micros, row.account.pk))
+
+
+def _charges(
+    by_service: dict[str, int], billed: int, services: dict[str, tuple[int, str]]
+) -> list[OnlineCharge]:
+    """One for each service that was debited, and what else the balance saw; together what is owed."""
+    charges = []
+    for code, micros in by_service.items():
+        if micros:
+            pk, name = services.get(code, (None, code))
+            charges.append(OnlineCharge(pk, name or OTHER_DEBITS, micros))
     rest = billed - sum(by_service.values())
     if rest:
-        lines.append(OneOff(None, PAID_FROM_BALANCE if rest < 0 else OTHER_DEBITS, rest, taxed=False))
-    return lines
+        charges.append(OnlineCharge(None, PAID_FROM_BALANCE if rest < 0 else OTHER_DEBITS, rest))
+    return charges
 
 
-def _by_service(balance_ids: Collection[int], until: datetime) -> dict[int, dict[str, int]]:
-    """What gateways debited, less what they gave back, since the last bill that took something over."""
+def _by_service(account_of: dict[int, int], until: datetime) -> dict[int, dict[str, int]]:
+    """What gateways debited, less what they gave back, since the last bill that took something over, by balance id."""
     sums: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    if not balance_ids:
+    if not account_of:
         return sums
-    entries = LedgerEntry.objects.filter(balance_id__among=among(balance_ids))
+    entries = LedgerEntry.objects.filter(balance_id__among=among(account_of))
+    cancelled = Bill.objects.filter(
+        account_id__among=among(set(account_of.values())), status=Bill.Status.CANCELLED
+    )
+    undone = [cause_of_bill(pk) for pk in cancelled.values_list("pk", flat=True)]
     before = {
         balance_id: _TakenOver(at + A_SECOND, entry)
-        for balance_id, at, entry in entries.filter(kind=LedgerEntry.Kind.BILLED)
+        for balance_id, at, entry in entries.filter(kind=LedgerEntry.Kind.BILLED, amount_micros__gt=0)
+        .exclude(cause__in=undone)
         .values_list("balance_id")
         .annotate(Max("at"), Max("pk"))
     }
     unread = entries.filter(kind__in=[LedgerEntry.Kind.USAGE, LedgerEntry.Kind.REFUND], at__lt=until)
-    if len(before) == len(balance_ids):
+    if len(before) == len(account_of):
         # The common case: no need to go through years of entries.
         first_end = min(taken.end for taken in before.values() if taken.end is not None)
         unread = unread.filter(Q(at__gte=first_end) | Q(pk__gt=min(taken.entry for taken in before.values())))

@@ -6,37 +6,46 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from apps.billing.domain import (
     BillValue,
+    Credit,
     DiscountTerms,
     Fee,
     OneOff,
+    OnlineCharge,
     PrepaidFunds,
+    Taxes,
     Terms,
     UsageTotal,
     Window,
     statement,
     window_of,
 )
+from apps.billing.domain.draft import ONE, UNIT_OF_RECORD
 from apps.billing.domain.periods import midnight
 from apps.billing.domain.taxes import TaxTerm, taxes_on
+from apps.billing.domain.values import PRICE_CONTAINS_TAXES
 from apps.billing.models import BillCycle, Discount, OneOffCharge, RecurringCharge, TaxRule
 from apps.billing.selectors.among import among
 from apps.billing.selectors.charged_online import charged_online
+from apps.billing.selectors.credits import open_credits
 from apps.billing.selectors.due import DueAccount, ids_of
-from apps.billing.selectors.sql import aware, instant, read, text
+from apps.billing.selectors.sql import aware, instant, read, required, text
 from apps.billing.selectors.unbilled_usage import unbilled_usage
 from apps.charging.models import DEFAULT_BALANCE, Balance
+from apps.kernel.currencies import minor_unit_micros
 from apps.kernel.errors import BssError, InvalidInput
 from apps.mediation.models import RatedDestination
 from apps.rating.models import Service
 
 EVERYWHERE = frozenset({"", "*any"})
 NO_END = datetime.max.replace(tzinfo=UTC)
+PREPAID_TAXES = Taxes(PRICE_CONTAINS_TAXES)
 
 
 @dataclass
@@ -49,7 +58,8 @@ class Inputs:
     one_off_ids: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     discounts: dict[int, list[DiscountTerms]] = field(default_factory=lambda: defaultdict(list))
     balances: dict[int, int] = field(default_factory=dict)
-    charged_online: dict[int, int] = field(default_factory=dict)
+    online: dict[int, list[OnlineCharge]] = field(default_factory=dict)
+    credits: dict[int, list[Credit]] = field(default_factory=dict)
     faults: dict[int, BssError] = field(default_factory=dict)
 
 
@@ -73,10 +83,13 @@ def read_inputs(
     until: datetime,
     sequence: int,
     online: Sequence[DueAccount],
+    *,
+    lock: bool = False,
 ) -> Inputs:
     """What the accounts' bills until ``until`` show, given files up to ``sequence``.
 
-    ``online`` are those of them that may have been charged online (:func:`accounts_charged_online`).
+    ``online`` are those of them that may have been charged online (:func:`accounts_charged_online`). With ``lock``,
+    inside the caller's transaction, the credits that they use are locked.
     """
     inputs = Inputs(unbilled_usage(accounts, until, sequence))
     if not accounts:
@@ -88,23 +101,27 @@ def read_inputs(
     for row in (
         _holding(RecurringCharge.objects.filter(account_id__among=among(ids)), since, until)
         .order_by("pk")
-        .values_list("account_id", "subscriber_id", "description", "monthly_amount_micros", "start", "end")
+        .values_list(
+            "account_id", "subscriber_id", "description", "monthly_amount_micros", "start", "end", "pk"
+        )
     ):
-        inputs.fees[row[0]].append(Fee._make(row[1:]))
+        inputs.fees[row[0]].append(Fee(*row[1:6], f"charge:{row[6]}"))
     for pk, account_id, *rest in (
         OneOffCharge.objects.filter(account_id__among=among(ids), bill=None, at__lt=until)
         .order_by("at", "pk")
         .values_list("pk", "account_id", "subscriber_id", "description", "amount_micros")
     ):
-        inputs.one_offs[account_id].append(OneOff(*rest))
+        inputs.one_offs[account_id].append(OneOff(*rest, f"one_off:{pk}"))
         inputs.one_off_ids[account_id].append(pk)
-    for account_id, charged in charged_online(ids_of(online), until).items():
-        inputs.one_offs[account_id].extend(charged.lines)
-        inputs.charged_online[account_id] = charged.amount_micros
-    for account_id, description, scope, service_id, rate, start, end in (
+    inputs.online = charged_online(ids_of(online), until)
+    postpaid = [account.account_id for account in accounts if not account.prepaid]
+    inputs.credits = open_credits(postpaid, lock=lock)
+    for account_id, description, scope, service_id, rate, start, end, pk in (
         _holding(Discount.objects.filter(account_id__among=among(ids)), since, until)
         .order_by("pk")
-        .values_list("account_id", "description", "scope", "service_id", "rate_millionths", "start", "end")
+        .values_list(
+            "account_id", "description", "scope", "service_id", "rate_millionths", "start", "end", "pk"
+        )
     ):
         inputs.discounts[account_id].append(
             DiscountTerms(
@@ -115,6 +132,7 @@ def read_inputs(
                 rate,
                 start,
                 end,
+                f"discount:{pk}",
             )
         )
     prepaid = [account.account_id for account in accounts if account.prepaid]
@@ -132,42 +150,46 @@ def statements(
 ) -> Iterator[tuple[DueAccount, Window, BillValue | BssError]]:
     """Each account's bill until ``until``, or what stands against it."""
     day, zone = cycle.day, cycle.zone
-    terms: dict[tuple[int, date, str], Terms] = {}
-    tenant_rules: dict[int, list[TaxTerm]] = {}
+    taxes: dict[tuple[int, date], Taxes] = {}
+    units = {
+        pk: UNIT_OF_RECORD.get(type_of_record, ONE)
+        for pk, type_of_record in Service.objects.values_list("pk", "type_of_record")
+    }
     for account in accounts:
         window = window_of(account.begins, until, day, zone, billed_before=account.billed_before)
-        fault = inputs.faults.get(account.account_id)
+        account_id = account.account_id
+        fault = inputs.faults.get(account_id)
         if fault is not None:
             yield account, window, fault
             continue
-        key = (account.tenant_id, window.last_day, account.currency)
-        if key not in terms:
-            if account.tenant_id not in tenant_rules:
-                tenant_rules[account.tenant_id] = _tax_terms(account.tenant_id)
-            terms[key] = Terms(account.currency, taxes_on(window.last_day, tenant_rules[account.tenant_id]))
-        account_id = account.account_id
-        fees = inputs.fees.get(account_id, [])
+        key = (account.tenant_id, window.last_day)
+        if key not in taxes:
+            taxes[key] = taxes_on(window.last_day, _tax_terms(account.tenant_id))
+        fees: Sequence[Fee] = inputs.fees.get(account_id, ())
         if account.closed_at is not None:
             fees = [fee._replace(end=min(fee.end or NO_END, account.closed_at)) for fee in fees]
-        yield (
-            account,
+        terms = Terms(
             window,
-            statement(
-                window,
-                inputs.usage.get(account_id, ()),
-                fees,
-                inputs.one_offs.get(account_id, ()),
-                inputs.discounts.get(account_id, ()),
-                terms[key],
-                PrepaidFunds(inputs.balances.get(account_id, 0), account.may_overdraw)
-                if account.prepaid
-                else None,
-            ),
+            minor_unit_micros(account.currency),
+            PREPAID_TAXES if account.prepaid else taxes[key],
+            inputs.usage.get(account_id, ()),
+            fees,
+            inputs.one_offs.get(account_id, ()),
+            inputs.online.get(account_id, ()),
+            inputs.discounts.get(account_id, ()),
+            inputs.credits.get(account_id, ()),
+            _funds(account, inputs) if account.prepaid else None,
+            units,
         )
+        yield account, window, statement(terms)
 
 
-def _holding(rows, since: datetime, until: datetime):
-    """Effective-dated rows that hold at some instant of ``[since, until)``."""
+def _funds(account: DueAccount, inputs: Inputs) -> PrepaidFunds:
+    return PrepaidFunds(inputs.balances.get(account.account_id, 0), account.may_overdraw)
+
+
+def _holding(rows: QuerySet[Any], since: datetime, until: datetime) -> QuerySet[Any]:
+    """Effective-dated rows that hold at some time of ``[since, until)``."""
     return rows.filter(Q(end__isnull=True) | Q(end__gt=since), start__lt=until)
 
 
@@ -181,24 +203,24 @@ def _read_subscriber_fees(
         f"AND x.start < {instant(until)} AND (x.`end` IS NULL OR x.`end` > {instant(since)}) "
         "ORDER BY p.subscriber_id, x.start, x.id"
     )
-    fields = "p.account_id, y.currency, p.subscriber_id, y.name, y.monthly_fee_micros, " + ", ".join(
+    fields = "p.account_id, y.currency, p.subscriber_id, y.name, y.monthly_fee_micros, y.id, " + ", ".join(
         text(f"x.`{name}`") for name in ("start", "end")
     )
     plans = payers.format(assignment="subscribers_planassignment", product="rating_priceplan")
-    for account_id, currency, subscriber_id, name, fee, start, end, expires in read(
+    for account_id, currency, subscriber_id, name, fee, plan_id, start, end, expires in read(
         f"SELECT {fields}, y.expiration_date {plans} ON y.id = x.price_plan_id {holding}"
     ):
         ends = aware(end)
         if expires is not None:
             ends = min(ends or NO_END, midnight(expires, zone))
-        _add_fee(inputs, account_id, currencies, Fee(subscriber_id, name, fee, aware(start), ends), currency)
+        plan = Fee(subscriber_id, name, fee, required(start), ends, f"plan:{plan_id}")
+        _add_fee(inputs, account_id, currencies, plan, currency)
     bundles = payers.format(assignment="subscribers_bundleassignment", product="rating_bundle")
-    for account_id, currency, subscriber_id, name, fee, start, end in read(
+    for account_id, currency, subscriber_id, name, fee, bundle_id, start, end in read(
         f"SELECT {fields} {bundles} ON y.id = x.bundle_id {holding}"
     ):
-        _add_fee(
-            inputs, account_id, currencies, Fee(subscriber_id, name, fee, aware(start), aware(end)), currency
-        )
+        bundle = Fee(subscriber_id, name, fee, required(start), aware(end), f"bundle:{bundle_id}")
+        _add_fee(inputs, account_id, currencies, bundle, currency)
 
 
 def _add_fee(inputs: Inputs, account_id: int, currencies: dict[int, str], fee: Fee, currency: str) -> None:

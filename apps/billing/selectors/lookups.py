@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from apps.billing.domain.activities import parse_cycle_number
 from apps.billing.domain.periods import cycle_period, last_closed_period
-from apps.billing.models import BillCycle, BillingAccount
+from apps.billing.models import Bill, BillCycle, BillingAccount
 from apps.charging.models import Account, Payer
 from apps.kernel.errors import Conflict, InvalidInput, NotFound
 from apps.kernel.periods import Month, Period
@@ -66,3 +66,16 @@ def closed_period(cycle: BillCycle, month: Month | None, now: datetime) -> Perio
             where="month",
         )
     return period
+
+
+def bill_id_of(text: str) -> int:
+    """The bill meant by its id or its printed number. Raises NotFound or, for a number of two tenants, Conflict."""
+    if text.isascii() and text.isdigit() and Bill.objects.filter(pk=int(text)).exists():
+        return int(text)
+    found = list(Bill.objects.filter(number=text).values_list("pk", "tenant__code")[:20])
+    if not found:
+        raise NotFound(f"there is no bill with the id or number {text}")
+    if len(found) > 1:
+        choices = ", ".join(f"{pk} ({tenant})" for pk, tenant in found)
+        raise Conflict(f"several tenants have a bill {text}; name it by its id: {choices}", code="ambiguous")
+    return int(found[0][0])

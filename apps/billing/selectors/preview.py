@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from apps.billing.domain import BillValue, Window, cycle_period, last_closed_period
 from apps.billing.domain.periods import next_period
-from apps.billing.domain.statement import USAGE
 from apps.billing.models import BillCycle, BillingAccount
 from apps.billing.selectors.charged_online import accounts_charged_online
 from apps.billing.selectors.due import DueAccount, due_accounts, last_load_sequence, unbilled_ids
@@ -30,12 +29,13 @@ class PreviewLine(NamedTuple):
     subscriber: str
     description: str
     records: int
-    usage: int
-    free_usage: int
+    quantity: int
+    free_quantity: int
     period_start: datetime | None
     period_end: datetime | None
     rate_millionths: int | None
     base_micros: int | None
+    exact_micros: int
     amount_micros: int
 
 
@@ -49,6 +49,8 @@ class PreviewedBill(NamedTuple):
     period_end: datetime
     lines: tuple[PreviewLine, ...]
     total_micros: int
+    credit_micros: int = 0
+    """What former credits pay of it."""
     problem: str = ""
 
 
@@ -89,7 +91,10 @@ def preview(cycle: BillCycle, account_ids: Sequence[int], period: Period) -> Ite
                 yield _head(account, window)._replace(problem=value.message)
             else:
                 lines = tuple(_lines(value, names, subscribers))
-                yield _head(account, window)._replace(lines=lines, total_micros=value.total_micros)
+                credit = value.total_micros - value.due_micros
+                yield _head(account, window)._replace(
+                    lines=lines, total_micros=value.total_micros, credit_micros=credit
+                )
 
 
 def _next_unbilled(cycle: BillCycle, account_id: int, now: datetime) -> Period:
@@ -105,23 +110,24 @@ def _head(account: DueAccount, window: Window) -> PreviewedBill:
 
 
 def _lines(value: BillValue, names: UsageNames, subscribers: dict[int | None, str]) -> Iterator[PreviewLine]:
-    def charge_line(charge) -> PreviewLine:
-        return PreviewLine(
-            charge.kind,
-            subscribers.get(charge.subscriber_id, ""),
-            charge.description,
-            0,
-            0,
-            0,
-            *charge[4:],
+    for line in value.lines:
+        description = line.description
+        if line.service_id is not None and line.destination_id is not None:
+            description = names[line.service_id, line.destination_id]
+        yield PreviewLine(
+            line.kind,
+            subscribers.get(line.subscriber_id, ""),
+            description,
+            line.records,
+            line.quantity,
+            line.free_quantity,
+            line.period_start,
+            line.period_end,
+            line.rate_millionths,
+            line.base_micros,
+            line.exact_micros,
+            line.amount_micros,
         )
-
-    yield from map(charge_line, value.fees)
-    for _, subscriber_id, service_id, destination_id, records, used, free, cost in value.usage:
-        name = names[service_id, destination_id]
-        number = subscribers.get(subscriber_id, "")
-        yield PreviewLine(USAGE, number, name, records, used, free, None, None, None, None, cost)
-    yield from map(charge_line, value.rest)
 
 
 def _subscriber_numbers(
@@ -130,9 +136,7 @@ def _subscriber_numbers(
     ids: set[int] = set()
     for _, _, value in made:
         if isinstance(value, BillValue):
-            ids.update(total[1] for total in value.usage)
-            charges = (*value.fees, *value.rest)
-            ids.update(charge.subscriber_id for charge in charges if charge.subscriber_id is not None)
+            ids.update(line.subscriber_id for line in value.lines if line.subscriber_id is not None)
     found: dict[int | None, str] = {}
     for portion in in_portions(ids):
         found.update(Subscriber.objects.filter(pk__in=portion).values_list("pk", "number"))

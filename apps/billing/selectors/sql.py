@@ -23,23 +23,30 @@ def read(statement: str) -> list[tuple[Any, ...]]:
 
 
 @lru_cache(maxsize=10_000)
-def instant_text(moment: datetime) -> str:
-    """As the database stores it; remembered, since a run writes the same few over and over."""
-    return database_instant(moment)
+def instant_text(at: datetime) -> str:
+    """As the database stores it; cached, since a run writes the same few over and over."""
+    return database_instant(at)
 
 
-def instant(moment: datetime) -> str:
+def instant(at: datetime) -> str:
     """An instant as SQL writes it."""
-    return f"'{instant_text(moment)}'"
+    return f"'{instant_text(at)}'"
 
 
 @lru_cache(maxsize=10_000)
-def aware(moment: datetime | str | None) -> datetime | None:
+def aware(value: datetime | str | None) -> datetime | None:
     """What the database gave for an instant, aware and in UTC."""
-    if moment is None:
+    if value is None:
         return None
-    found = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    found = datetime.fromisoformat(value) if isinstance(value, str) else value
     return found.replace(tzinfo=UTC)
+
+
+def required(value: datetime | str) -> datetime:
+    """As :func:`aware`, of a column that is never empty."""
+    found = aware(value)
+    assert found is not None
+    return found
 
 
 def text(column: str) -> str:

@@ -6,9 +6,8 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
 
-from apps.billing.domain.activities import parse_month, parse_msisdn
+from apps.billing.domain.activities import ActivityParameters, parse_month, parse_msisdn
 from apps.billing.domain.periods import closed_periods_after, last_closed_period
 from apps.billing.domain.resending import stands_still
 from apps.billing.models import Activity, Bill, BillCycle, BillingAccount, BillRun
@@ -17,7 +16,7 @@ from apps.billing.selectors.lookups import account_of_msisdn, closed_period, cyc
 from apps.billing.services.cycles import enrol_accounts
 from apps.billing.services.sending import patience, send_on_commit
 from apps.kernel.errors import Conflict, InvalidInput
-from apps.kernel.periods import Month, Period, as_utc, month_of, month_period_before
+from apps.kernel.periods import Period, as_utc, month_of, month_period_before
 
 Type = Activity.Type
 Status = Activity.Status
@@ -53,27 +52,25 @@ def queue_activity(
     wanted = parse_month(month, year)
     enrol_accounts()
     if kind == Type.FULL_BILLRUN:
-        cycle = cycle_by_number(param)
-        param = str(cycle.number)
+        cycle, msisdn = cycle_by_number(param), ""
     elif kind == Type.SINGLE_BILLING:
-        param = parse_msisdn(param)
-        cycle = cycle_of_account(account_of_msisdn(param, now))
+        msisdn = parse_msisdn(param)
+        cycle = cycle_of_account(account_of_msisdn(msisdn, now))
     else:
-        param, cycle = _prepaid_rating_target(param, now)
+        cycle, msisdn = _prepaid_rating_target(param, now)
     # Two doors that queue the same at once take turns here, and the second one finds the first one's activity.
     BillCycle.objects.select_for_update().get(pk=cycle.pk)
     period = closed_period(cycle, wanted, now)
     begins_in = month_of(period.start, cycle.zone)
-    _refuse_a_second(kind, param, begins_in, cycle)
+    parameters = ActivityParameters(begins_in, msisdn, 0 if msisdn else cycle.number)
+    _refuse_a_second(kind, parameters, cycle)
     if kind == Type.FULL_BILLRUN:
         _refuse_a_finished_run(cycle, period)
     elif kind == Type.SINGLE_BILLING:
-        _refuse_a_billed_account(param, period, now)
+        _refuse_a_billed_account(msisdn, period, now)
     return Activity.objects.create(
         type=kind,
-        param=param,
-        param2=str(begins_in.month),
-        param3=str(begins_in.year),
+        payload=parameters.as_json(),
         cycle=cycle,
         queued_by=queued_by,
         queued_at=now,
@@ -81,12 +78,13 @@ def queue_activity(
 
 
 def period_of(activity: Activity, now: datetime) -> Period:
-    """The period that an activity is about; a last bill's ends where ``param4`` says."""
+    """The period that an activity is about; a last bill's ends where its parameters say."""
     assert activity.cycle is not None
-    if activity.param4:
-        end = as_utc(datetime.fromisoformat(activity.param4))
-        return Period(month_period_before(end, activity.cycle.zone, activity.cycle.day).end, end)
-    return closed_period(activity.cycle, parse_month(activity.param2, activity.param3), now)
+    parameters = activity.parameters
+    if parameters.until:
+        before = month_period_before(parameters.until, activity.cycle.zone, activity.cycle.day)
+        return Period(before.end, parameters.until)
+    return closed_period(activity.cycle, parameters.month, now)
 
 
 def queue_due_cycles(now: datetime) -> list[Activity]:
@@ -140,9 +138,8 @@ def _send_what_is_due(now: datetime) -> list[Activity]:
             if activity.cycle_id in busy:
                 continue
             busy.add(activity.cycle_id)
-        if activity.param4 and period_of(activity, now).end > now - timedelta(
-            hours=settings.BILLING_GRACE_HOURS
-        ):
+        until = activity.parameters.until
+        if until and until > now - timedelta(hours=settings.BILLING_GRACE_HOURS):
             continue  # The last files are waited for, as at the end of a cycle.
         if stands_still(activity.sent_at, activity.sends, now, patience()):
             activity.sent_at = now
@@ -170,7 +167,8 @@ def runs_to_continue() -> list[int]:
     )
 
 
-def _prepaid_rating_target(param: str, now: datetime) -> tuple[str, BillCycle]:
+def _prepaid_rating_target(param: str, now: datetime) -> tuple[BillCycle, str]:
+    """The cycle and, unless all of it is meant, the MSISDN."""
     if not settings.BILLING_DEVELOPER_ACTIVITIES:
         raise Conflict(
             "prepaid rating is for developers; set BSS_BILLING_DEVELOPER_ACTIVITIES=1 to allow it",
@@ -178,28 +176,19 @@ def _prepaid_rating_target(param: str, now: datetime) -> tuple[str, BillCycle]:
         )
     text = param.strip()
     if text.isdigit() and BillCycle.objects.filter(number=int(text[:5])).exists() and len(text) <= 5:
-        cycle = cycle_by_number(text)
-        return str(cycle.number), cycle
+        return cycle_by_number(text), ""
     msisdn = parse_msisdn(text)
-    return msisdn, cycle_of_account(account_of_msisdn(msisdn, now))
+    return cycle_of_account(account_of_msisdn(msisdn, now)), msisdn
 
 
-def _refuse_a_second(kind: Type, param: str, month: Month, cycle: BillCycle) -> None:
-    same = Activity.objects.filter(
-        type=kind,
-        param=param,
-        param2=str(month.month),
-        param3=str(month.year),
-        # A last bill is about another period.
-        param4="",
-        cycle=cycle,
-        status__in=[Status.PENDING, Status.PROCESSING],
-    ).first()
-    if same is not None:
-        raise Conflict(
-            f"activity {same.pk} does the same and is {same.get_status_display().lower()}",
-            code="already_queued",
-        )
+def _refuse_a_second(kind: Type, parameters: ActivityParameters, cycle: BillCycle) -> None:
+    open_ones = cycle.activities.filter(type=kind, status__in=[Status.PENDING, Status.PROCESSING])
+    for other in open_ones.order_by("pk"):
+        if other.parameters == parameters:
+            raise Conflict(
+                f"activity {other.pk} does the same and is {other.get_status_display().lower()}",
+                code="already_queued",
+            )
 
 
 def _refuse_a_finished_run(cycle: BillCycle, period: Period) -> None:
@@ -241,12 +230,10 @@ def _due_periods(cycle: BillCycle, by: datetime) -> list[Period]:
     periods = [last]
     if newest_run is not None:
         periods = list(closed_periods_after(as_utc(newest_run.period_end), by, cycle.day, cycle.zone))
-    due = []
-    for period in periods[-MOST_PERIODS_CAUGHT_UP:]:
-        month = month_of(period.start, cycle.zone)
-        known = cycle.activities.filter(
-            type=Type.FULL_BILLRUN, param2=str(month.month), param3=str(month.year)
-        ).exclude(Q(status=Status.ERROR) & Q(started_at=None))
-        if not known.exists() and unbilled(cycle, period.end).exists():
-            due.append(period)
-    return due
+    begun = cycle.activities.filter(type=Type.FULL_BILLRUN).exclude(status=Status.ERROR, started_at=None)
+    known = {activity.parameters.month for activity in begun}
+    return [
+        period
+        for period in periods[-MOST_PERIODS_CAUGHT_UP:]
+        if month_of(period.start, cycle.zone) not in known and unbilled(cycle, period.end).exists()
+    ]

@@ -1,4 +1,4 @@
-"""Bill some accounts of a cycle until an instant: load, state, save, in one transaction."""
+"""Bill some accounts of a cycle until a time: load, state, save, in one transaction."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from datetime import datetime
 
 from django.db import transaction
 
-from apps.billing.models import BillCycle
+from apps.billing.models import Bill, BillCycle
 from apps.billing.selectors.among import among
 from apps.billing.selectors.charged_online import accounts_charged_online
 from apps.billing.selectors.due import DueAccount, due_accounts, last_load_sequence
 from apps.billing.selectors.inputs import read_inputs, statements
-from apps.billing.services.writing import Billed, Sitting, move_on, number_bills, write_bills
+from apps.billing.services.context import Billed, BillingContext
+from apps.billing.services.inserting import move_on, write_bills
+from apps.billing.services.numbering import number_bills
+from apps.billing.services.settling import balances_shown, settle
 from apps.charging.models import DEFAULT_BALANCE, Balance
 from apps.kernel.errors import BssError
 from apps.kernel.periods import Period
@@ -46,7 +49,7 @@ def _without_garbage_collection() -> Iterator[None]:
 @_without_garbage_collection()
 @transaction.atomic
 def bill_accounts(
-    cycle: BillCycle, account_ids: Collection[int], period: Period, now: datetime, run_id: int | None = None
+    cycle: BillCycle, account_ids: Collection[int], period: Period, at: datetime, run_id: int | None = None
 ) -> BilledAccounts:
     """Bill those of ``account_ids`` that the cycle has not billed until the end of ``period`` yet.
 
@@ -60,7 +63,7 @@ def bill_accounts(
     online = accounts_charged_online(accounts)
     _lock_balances(sorted([*(account for account in accounts if account.prepaid), *online]))
     sequence = last_load_sequence()
-    inputs = read_inputs(cycle, accounts, until, sequence, online)
+    inputs = read_inputs(cycle, accounts, until, sequence, online, lock=True)
     bills: list[Billed] = []
     settled: list[DueAccount] = []
     problems: list[str] = []
@@ -70,14 +73,17 @@ def bill_accounts(
             problems.append(f"account {account.number}: {value.message}")
             continue
         settled.append(account)
-        if value.is_empty and account.closed_at is not None and account.closed_at <= account.begins:
+        if not value.lines and account.closed_at is not None and account.closed_at <= account.begins:
             continue
         bills.append((account, window, value))
         total += value.total_micros
-    sitting = Sitting(cycle, until, sequence, run_id, now)
-    ids = write_bills(sitting, bills, inputs)
-    move_on(sitting, settled)
-    number_bills(sitting, bills, ids)
+    context = BillingContext(cycle, until, sequence, run_id, at)
+    ids = write_bills(context, bills, inputs, balances_shown(context, bills))
+    settle(context, bills, ids)
+    move_on(context, settled)
+    for kind, prepaid in ((Bill.Kind.POSTPAID, False), (Bill.Kind.PREPAID, True)):
+        numbered = [ids[account.account_id] for account, _, _ in bills if account.prepaid is prepaid]
+        number_bills(cycle.tenant_id, context.issued_on.year, kind.value, numbered)
     return BilledAccounts(ids, total, tuple(problems))
 
 

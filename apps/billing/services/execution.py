@@ -89,8 +89,9 @@ def _mark_begun(activity: Activity, now: datetime) -> None:
 def _single_billing(activity: Activity, now: datetime) -> None:
     if not _still_ours(activity):
         return
-    last_of = int(activity.param5) if activity.param5 else None
-    account = Account.objects.get(pk=last_of) if last_of else account_of_msisdn(activity.param, now)
+    parameters = activity.parameters
+    last_of = parameters.account_id
+    account = Account.objects.get(pk=last_of) if last_of else account_of_msisdn(parameters.msisdn, now)
     cycle = cycle_of_account(account)
     if cycle.pk != activity.cycle_id:
         raise Conflict(f"account {account} has moved to {cycle} meanwhile; queue it again", code="moved")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from apps.billing.domain.activities import ActivityParameters
 from apps.billing.models import Activity, BillingAccount
 from apps.billing.services.cycles import enrol_accounts
 from apps.charging.models import Payer
@@ -15,8 +16,7 @@ from apps.subscribers.services import lifecycle
 def queue_last_bill(subscriber: Subscriber, at: datetime) -> None:
     """Queue the bill of what is not billed yet, where the subscriber's account has ended with it at ``at``.
 
-    A single billing whose ``param4`` is where it ends (ISO 8601) and whose ``param5`` is the account's id: the MSISDN
-    (``param``) may have gone to somebody else by then. Usage that is loaded later is on a bill of the next run.
+    Usage that is loaded later is on a bill of the next run.
     """
     payer = Payer.objects.select_related("account").filter(subscriber=subscriber).first()
     if payer is None or payer.account.closed_at != at:
@@ -34,13 +34,10 @@ def queue_last_bill(subscriber: Subscriber, at: datetime) -> None:
         .first()
     )
     month = month_of(at, row.cycle.zone)
+    parameters = ActivityParameters(month, msisdn or "", 0, payer.account_id, at)
     Activity.objects.create(
         type=Activity.Type.SINGLE_BILLING,
-        param=msisdn or f"account {payer.account}",
-        param2=str(month.month),
-        param3=str(month.year),
-        param4=at.isoformat(),
-        param5=str(payer.account_id),
+        payload=parameters.as_json(),
         cycle=row.cycle,
         queued_by="termination",
         queued_at=at,

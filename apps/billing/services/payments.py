@@ -19,13 +19,18 @@ def record_payment(
     """Money received (or, if negative, given back) for a bill, which is paid once its total is covered.
 
     ``reference`` is the bank's or desk's own; recording the same again changes nothing and returns the first. Raises
-    NotFound, InvalidInput (no amount, no reference, a prepaid statement), Conflict (the reference with another amount).
+    NotFound, InvalidInput (no amount, no reference, a prepaid statement), Conflict (the reference with
+    another amount, a cancelled bill).
     """
     bill = _locked(bill_id)
     reference = reference.strip()
     if bill.kind == Bill.Kind.PREPAID:
         raise InvalidInput(
             "a prepaid statement is paid from the balance; top the account up instead", where="bill"
+        )
+    if bill.status == Bill.Status.CANCELLED:
+        raise Conflict(
+            f"{bill} is cancelled by {bill.credit_note}; pay the bill that replaces it", code="cancelled"
         )
     if not amount_micros:
         raise InvalidInput("an amount of zero pays nothing", where="amount")

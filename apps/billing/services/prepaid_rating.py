@@ -83,10 +83,11 @@ def compare_prepaid_rating(activity: Activity, period: Period) -> str:
 def _accounts(activity: Activity, period: Period) -> list[int]:
     cycle = activity.cycle
     assert cycle is not None
-    if activity.param != str(cycle.number):
-        account = account_of_msisdn(activity.param, period.end)
+    msisdn = activity.parameters.msisdn
+    if msisdn:
+        account = account_of_msisdn(msisdn, period.end)
         if account.mode != Account.Mode.PREPAID:
-            raise InvalidInput(f"account {account} of MSISDN {activity.param} is not prepaid", where="MSISDN")
+            raise InvalidInput(f"account {account} of MSISDN {msisdn} is not prepaid", where="MSISDN")
         return [account.pk]
     return list(
         BillingAccount.objects.filter(cycle=cycle, account__mode=Account.Mode.PREPAID).values_list(

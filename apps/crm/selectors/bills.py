@@ -175,11 +175,15 @@ def _lines(bill_ids: Collection[int]) -> dict[int, tuple[BillLineView, ...]]:
             "service__code",
             "destination__tag",
             "records",
-            "usage",
-            "free_usage",
+            "quantity",
+            "free_quantity",
             "amount_micros",
         )
     ):
-        line = BillLineView(number, kind, text, subscriber_id or 0, service or "", destination or "", *rest)
+        records, quantity, free, amount = rest
+        used = (quantity, free) if kind == BillLine.Kind.USAGE else (0, 0)
+        line = BillLineView(
+            number, kind, text, subscriber_id or 0, service or "", destination or "", records, *used, amount
+        )
         found.setdefault(bill_id, []).append(line)
     return {bill_id: tuple(lines) for bill_id, lines in found.items()}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
 
+from apps.billing.domain.activities import ActivityParameters
 from apps.billing.models import Activity, BillRun, Notification
 from apps.billing.selectors.runs import runs_progress
 from apps.crm.domain.bills import ActivityView, ActivityWithRuns, NotificationView, RunView, SuspendedView
@@ -20,12 +22,7 @@ from apps.subscribers.models import Resource
 _ACTIVITY = (
     "pk",
     "type",
-    "param",
-    "param2",
-    "param3",
-    "param4",
-    "param5",
-    "param6",
+    "payload",
     "status",
     "error",
     "result",
@@ -81,7 +78,7 @@ def get_activity(tenant: str, activity_id: int) -> ActivityView:
     row = _activities(tenant).filter(pk=activity_id).values_list(*_ACTIVITY).first()
     if row is None:
         raise NotFound(f"there is no activity {activity_id}", where="id")
-    return ActivityView(*row)
+    return _activity(row)
 
 
 def list_activities(
@@ -106,7 +103,12 @@ def list_activities(
     if before_id:
         rows = rows.filter(pk__lt=before_id)
     found = rows.order_by("-pk").values_list(*_ACTIVITY)[: checked_limit(limit)]
-    return [ActivityView(*row) for row in found]
+    return [_activity(row) for row in found]
+
+
+def _activity(row: tuple[Any, ...]) -> ActivityView:
+    pk, kind, payload, *rest = row
+    return ActivityView(pk, kind, *ActivityParameters.from_json(payload).as_texts(), *rest)
 
 
 def get_notification(tenant: str, notification_id: int) -> NotificationView:

@@ -99,7 +99,9 @@ def terminate_subscriber(tenant: str, subscriber_id: int, *, now: datetime, by: 
     )
     newest = Activity.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     lifecycle.terminate_subscriber(subscriber.pk, now)
-    last_bill = Activity.objects.filter(pk__gt=newest, param5=str(_account_id(subscriber))).first()
+    account_id = _account_id(subscriber)
+    queued = Activity.objects.filter(pk__gt=newest, type=Activity.Type.SINGLE_BILLING).order_by("pk")
+    last_bill = next((one for one in queued if one.parameters.account_id == account_id), None)
     if last_bill is not None and by:
         last_bill.queued_by = by[:150]
         last_bill.save(update_fields=["queued_by"])

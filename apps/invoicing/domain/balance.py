@@ -9,6 +9,7 @@ from apps.invoicing.domain.bill_data import BillData, Movement
 from apps.invoicing.domain.context import BalanceContext, BalanceRow
 from apps.invoicing.domain.formats import Formats, digits_needed
 from apps.invoicing.domain.text_lines import GAP, LINE_WIDTH, blocks, left, right, widest
+from apps.kernel.currencies import minor_unit_micros
 
 MOST_ROWS = 400
 """More movements than these are shown by day and kind."""
@@ -55,12 +56,14 @@ def balance_context(bill: BillData, formats: Formats, labels: Mapping[str, str])
     }
     last: BalanceRow = {**first, "balance": formats.decimal(running, digits)}
     columns = _Columns([heads, first, *rows, last])
+    unit = minor_unit_micros(bill.currency)
     return {
         "opening": formats.amount(opening, digits),
         "added": formats.amount(added, digits),
         "taken": formats.amount(taken, digits),
         "closing": formats.amount(running, digits),
-        "closing_with_currency": formats.money(running),
+        # Down, so that nobody is shown more than there is.
+        "closing_with_currency": formats.money(running // unit * unit),
         "rows": rows,
         "text_head": columns.line(heads),
         "text_opening": columns.sum_line(labels["opening_balance"], first["balance"]),

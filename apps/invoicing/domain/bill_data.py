@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-PREPAID, POSTPAID = "prepaid", "postpaid"
+PREPAID, POSTPAID, CREDIT_NOTE = "prepaid", "postpaid", "credit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,10 @@ class ServiceInfo:
 
 
 class Line(NamedTuple):
-    """A line of the bill, as the billing room made it; ``kind`` is its BillLine.Kind."""
+    """A line of the bill, as the billing room made it; ``kind`` is its BillLine.Kind.
+
+    ``exact_micros`` is what the amount was rounded from; None = the amount itself.
+    """
 
     kind: str
     description: str
@@ -59,12 +62,18 @@ class Line(NamedTuple):
     service_id: int | None = None
     destination: str = ""
     records: int = 0
-    usage: int = 0
-    free_usage: int = 0
+    quantity: int = 0
+    free_quantity: int = 0
     period_start: datetime | None = None
     period_end: datetime | None = None
     rate_millionths: int | None = None
     base_micros: int | None = None
+    exact_micros: int | None = None
+    origin: str = ""
+
+    @property
+    def exact(self) -> int:
+        return self.amount_micros if self.exact_micros is None else self.exact_micros
 
 
 class UsageRecord(NamedTuple):
@@ -111,6 +120,10 @@ class BillData:
     issued_on: date
     due_on: date | None
     total_micros: int
+    credit_micros: int = 0
+    """What credits of former bills pay of it."""
+    corrects: tuple[str, date] | None = None
+    """Credit notes: number and date of the bill that is cancelled."""
     lines: tuple[Line, ...] = ()
     opening_balance_micros: int | None = None
     closing_balance_micros: int | None = None

@@ -48,7 +48,7 @@ class AccountContext(TypedDict):
 
 class SummaryRow(TypedDict):
     kind: str
-    """``recurring``, ``usage``, ``one_off``, ``discount``, ``net``, ``tax``, ``online`` or ``rounding``."""
+    """``recurring``, ``usage``, ``one_off``, ``discount``, ``online``, ``net`` or ``tax``."""
     label: str
     amount: str
 
@@ -58,8 +58,11 @@ class SummaryContext(TypedDict):
 
     rows: list[SummaryRow]
     total: str
-    total_with_currency: str
-    total_label: str
+    credit: str
+    """What credits of former bills pay of it (a negative amount); empty where none."""
+    due: str
+    due_with_currency: str
+    due_label: str
     note: str
     """What the customer has to do, in a sentence."""
 
@@ -150,8 +153,8 @@ class HistoryGroup(TypedDict):
 
 class HistoryContext(TypedDict):
     groups: list[HistoryGroup]
-    note: str
-    """That the list was cut, and where; empty where it is whole."""
+    notes: list[str]
+    """How exact it is, and where the list was cut."""
 
 
 class BalanceRow(TypedDict):
@@ -171,6 +174,7 @@ class BalanceContext(TypedDict):
     taken: str
     closing: str
     closing_with_currency: str
+    """In the currency's decimals, rounded down."""
     rows: list[BalanceRow]
     """Every movement; where there are many, one a day and kind."""
     text_head: str
@@ -196,8 +200,11 @@ class BillContext(TypedDict):
     """The row's id, as in the file's name."""
     bill_number: str
     """The bill's own number: what the customer quotes."""
+    number_label: str
     revision_note: str
     """Of a re-issue; else empty."""
+    correction_note: str
+    """Of a credit note: which bill it cancels; else empty."""
     year: int
     month: int
     """The calendar month in which the period begins (as in the file's path)."""
@@ -218,11 +225,9 @@ class BillContext(TypedDict):
     usage: UsageContext
     one_offs: ChargesContext
     online: ChargesContext
-    """What gateways debited, with its taxes in it; postpaid only."""
+    """What gateways debited, without the taxes that were in it; postpaid only."""
     discounts: ChargesContext
     taxes: TaxesContext
-    rounding: str
-    """Empty where none."""
     history: HistoryContext
     balance: BalanceContext | None
     """Prepaid only."""

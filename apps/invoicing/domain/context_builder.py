@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from apps.invoicing.domain.balance import balance_context
-from apps.invoicing.domain.bill_data import PREPAID, BillData, Line
+from apps.invoicing.domain.bill_data import POSTPAID, PREPAID, BillData, Line
 from apps.invoicing.domain.chart import days_between, stacked_bars
 from apps.invoicing.domain.context import (
     BillContext,
@@ -18,17 +18,17 @@ from apps.invoicing.domain.context import (
     UsageContext,
     UsageRow,
 )
-from apps.invoicing.domain.formats import Formats, digits_needed, first_and_last_day, formats_for
+from apps.invoicing.domain.formats import Formats, first_and_last_day, formats_for
 from apps.invoicing.domain.history import UsageHistory
 from apps.invoicing.domain.itemisation import history_context
 from apps.invoicing.domain.labels import labels_for, language_of, service_name
 from apps.invoicing.domain.words import destination_name, online_text, quantity, subscriber_text
+from apps.kernel.currencies import minor_unit_micros
 from apps.kernel.errors import Conflict
 
 RECURRING, USAGE, ONE_OFF, DISCOUNT = "recurring", "usage", "one_off", "discount"
-ONLINE = "online"
-TAX, ROUNDING = "tax", "rounding"
-BEFORE_TAX = (RECURRING, USAGE, ONE_OFF, DISCOUNT)
+ONLINE, TAX = "online", "tax"
+BEFORE_TAX = (RECURRING, USAGE, ONE_OFF, DISCOUNT, ONLINE)
 
 
 class BillDoesNotAddUp(Conflict):
@@ -48,13 +48,18 @@ def build_context(bill: BillData, history: UsageHistory) -> BillContext:
     check_sums(bill, history)
     lines = _by_kind(bill.lines)
     first, last = first_and_last_day(bill.period_start, bill.period_end, bill.cycle_zone)
-    rounding = sum(line.amount_micros for line in lines[ROUNDING])
     return {
         "language": language,
         "title": labels[f"{bill.kind}_title"].format(month=formats.month_and_year(first)),
         "bill_id": str(bill.id),
         "bill_number": bill.number,
+        "number_label": labels[f"{bill.kind}_number"],
         "revision_note": labels["revision"].format(revision=bill.revision) if bill.revision > 1 else "",
+        "correction_note": labels["cancels"].format(
+            number=bill.corrects[0], day=formats.long_day(bill.corrects[1])
+        )
+        if bill.corrects
+        else "",
         "year": first.year,
         "month": first.month,
         "month_name": formats.month_name(first),
@@ -64,7 +69,7 @@ def build_context(bill: BillData, history: UsageHistory) -> BillContext:
             "text": formats.days(bill.period_start, bill.period_end, bill.cycle_zone),
         },
         "issued_on": formats.long_day(bill.issued_on),
-        "due_on": formats.long_day(bill.due_on) if bill.due_on and bill.total_micros > 0 else "",
+        "due_on": formats.long_day(bill.due_on) if bill.due_on and _due(bill) > 0 else "",
         "currency": bill.currency,
         "amount_head": f"{labels['amount']} ({bill.currency})",
         "letterhead": {
@@ -80,15 +85,14 @@ def build_context(bill: BillData, history: UsageHistory) -> BillContext:
             "address": _address(bill, formats),
             "tax_number": bill.recipient.tax_number,
         },
-        "account": {"number": bill.account_number, "kind": bill.kind},
+        "account": {"number": bill.account_number, "kind": PREPAID if bill.kind == PREPAID else POSTPAID},
         "summary": _summary(bill, lines, formats, labels),
         "recurring": _charges(bill, RECURRING, lines, formats, labels),
         "usage": _usage(bill, lines[USAGE], formats, language),
         "one_offs": _charges(bill, ONE_OFF, lines, formats, labels),
         "online": _charges(bill, ONLINE, lines, formats, labels),
         "discounts": _charges(bill, DISCOUNT, lines, formats, labels),
-        "taxes": _taxes(lines[TAX], formats),
-        "rounding": formats.amount(rounding) if rounding else "",
+        "taxes": _taxes(lines[TAX], formats, labels),
         "history": history_context(bill, history, formats, labels, language),
         "balance": balance_context(bill, formats, labels) if bill.kind == PREPAID else None,
         "chart": _chart(bill, history, formats, labels, language),
@@ -100,14 +104,22 @@ def build_context(bill: BillData, history: UsageHistory) -> BillContext:
 def check_sums(bill: BillData, history: UsageHistory) -> None:
     """Raise BillDoesNotAddUp unless lines make the total, records the usage lines, and movements the balance."""
     total = sum(line.amount_micros for line in bill.lines)
+    unit = minor_unit_micros(bill.currency)
+    for line in bill.lines:
+        if line.amount_micros % unit:
+            raise BillDoesNotAddUp(
+                f"the line “{line.description}” of {line.amount_micros} micro-units is finer than {bill.currency}",
+                where=f"bill {bill.id}",
+            )
     if total != bill.total_micros:
         raise BillDoesNotAddUp(
             f"the lines make {total} micro-units and the total is {bill.total_micros}",
             where=f"bill {bill.id}",
         )
     usage = [line for line in bill.lines if line.kind == USAGE]
-    records, cost = sum(line.records for line in usage), sum(line.amount_micros for line in usage)
-    if (records, cost) != (history.count, history.cost_micros):
+    records, cost = sum(line.records for line in usage), sum(line.exact for line in usage)
+    # A credit note takes back the lines; the records are on the bill that it cancels.
+    if bill.corrects is None and (records, cost) != (history.count, history.cost_micros):
         raise BillDoesNotAddUp(
             f"the usage lines count {records} records of {cost} micro-units, but {history.count} records of "
             f"{history.cost_micros} micro-units were found",
@@ -124,7 +136,7 @@ def check_sums(bill: BillData, history: UsageHistory) -> None:
 
 
 def _by_kind(lines: Iterable[Line]) -> Mapping[str, list[Line]]:
-    found: dict[str, list[Line]] = {kind: [] for kind in (*BEFORE_TAX, TAX, ONLINE, ROUNDING)}
+    found: dict[str, list[Line]] = {kind: [] for kind in (*BEFORE_TAX, TAX)}
     for line in lines:
         found[line.kind].append(line)
     return found
@@ -145,41 +157,41 @@ def _summary(
 ) -> SummaryContext:
     sums = {kind: sum(line.amount_micros for line in found) for kind, found in lines.items()}
     net = sum(sums[kind] for kind in BEFORE_TAX)
-    digits = digits_needed([*sums.values(), net, bill.total_micros], formats.currency_digits)
     rows: list[SummaryRow] = [
-        {"kind": kind, "label": labels[kind], "amount": formats.amount(sums[kind], digits)}
+        {"kind": kind, "label": labels[kind], "amount": formats.amount(sums[kind])}
         for kind in BEFORE_TAX
         if lines[kind]
     ]
     if lines[TAX]:
-        rows.append({"kind": "net", "label": labels["net"], "amount": formats.amount(net, digits)})
-        rows.append({"kind": TAX, "label": labels[TAX], "amount": formats.amount(sums[TAX], digits)})
-    if lines[ONLINE]:
-        # Their taxes are in them, so they are no part of the net amount.
-        rows.append({"kind": ONLINE, "label": labels[ONLINE], "amount": formats.amount(sums[ONLINE], digits)})
-    if sums[ROUNDING]:
-        rows.append(
-            {"kind": ROUNDING, "label": labels[ROUNDING], "amount": formats.amount(sums[ROUNDING], digits)}
-        )
-    money = formats.money(bill.total_micros)
+        rows.append({"kind": "net", "label": labels["net"], "amount": formats.amount(net)})
+        rows.append({"kind": TAX, "label": labels[TAX], "amount": formats.amount(sums[TAX])})
+    due = _due(bill)
+    money = formats.money(due)
     if bill.kind == PREPAID:
-        total_label, note = labels["charged"], labels["prepaid_note"]
-    elif bill.total_micros < 0:
-        total_label, note = labels["credit"], labels["nothing_to_pay"]
-    elif bill.total_micros == 0:
-        total_label, note = labels["amount_due"], labels["nothing_to_pay"]
+        due_label, note = labels["charged"], labels["prepaid_note"]
+    elif due < 0:
+        due_label, note = labels["credit"], labels["nothing_to_pay"]
+    elif due == 0:
+        due_label, note = labels["amount_due"], labels["nothing_to_pay"]
     else:
-        total_label = labels["amount_due"]
+        due_label = labels["amount_due"]
         sentence = labels["pay_by"] if bill.due_on else labels["pay"]
         day = formats.long_day(bill.due_on) if bill.due_on else ""
         note = sentence.format(amount=money, day=day, number=bill.number)
     return {
         "rows": rows,
-        "total": formats.amount(bill.total_micros, digits),
-        "total_with_currency": money,
-        "total_label": total_label,
+        "total": formats.amount(bill.total_micros),
+        "credit": formats.amount(-bill.credit_micros) if bill.credit_micros else "",
+        "due": formats.amount(due),
+        "due_with_currency": money,
+        "due_label": due_label,
         "note": note,
     }
+
+
+def _due(bill: BillData) -> int:
+    """The amount due for payment (EN 16931, BT-115): the total less what former credits pay."""
+    return bill.total_micros - bill.credit_micros
 
 
 def _charges(
@@ -191,7 +203,6 @@ def _charges(
 ) -> ChargesContext:
     found = lines[kind]
     total = sum(line.amount_micros for line in found)
-    digits = digits_needed([*(line.amount_micros for line in found), total], formats.currency_digits)
     return {
         "kind": kind,
         "title": labels[kind],
@@ -202,17 +213,20 @@ def _charges(
                 "period": formats.days(line.period_start, line.period_end, bill.cycle_zone)
                 if line.period_start and line.period_end
                 else "",
-                "amount": formats.amount(line.amount_micros, digits),
+                "amount": formats.amount(line.amount_micros),
             }
             for line in found
         ],
-        "total": formats.amount(total, digits),
+        "total": formats.amount(total),
     }
 
 
 def _description(line: Line, formats: Formats, labels: Mapping[str, str]) -> str:
     if line.kind == ONLINE:
-        return online_text(line.description, labels, language_of(formats.locale.language))
+        name = online_text(line.description, labels, language_of(formats.locale.language))
+        if line.base_micros in (None, line.amount_micros):
+            return name
+        return labels["gross"].format(name=name, amount=formats.amount(line.base_micros or 0))
     if line.kind != DISCOUNT or line.rate_millionths is None or line.base_micros is None:
         return line.description
     rate, base = formats.percent(line.rate_millionths), formats.amount(line.base_micros)
@@ -225,9 +239,6 @@ def _usage(bill: BillData, lines: Sequence[Line], formats: Formats, language: st
     for line in lines:
         by_subscriber.setdefault(line.subscriber_id, []).append(line)
     sums = {key: sum(line.amount_micros for line in found) for key, found in by_subscriber.items()}
-    digits = digits_needed(
-        [*(line.amount_micros for line in lines), *sums.values(), total], formats.currency_digits
-    )
     groups: list[LineUsageContext] = []
     for key in sorted(by_subscriber, key=lambda subscriber: subscriber_text(bill, subscriber)):
         rows: list[UsageRow] = []
@@ -239,34 +250,31 @@ def _usage(bill: BillData, lines: Sequence[Line], formats: Formats, language: st
                     "service": service_name(service.name, language) if line.service_id != before else "",
                     "destination": destination_name(line.destination, language),
                     "records": formats.whole(line.records),
-                    "usage": quantity(line.usage, service, formats),
-                    "free": quantity(line.free_usage, service, formats) if line.free_usage else "",
-                    "amount": formats.amount(line.amount_micros, digits),
+                    "usage": quantity(line.quantity, service, formats),
+                    "free": quantity(line.free_quantity, service, formats) if line.free_quantity else "",
+                    "amount": formats.amount(line.amount_micros),
                 }
             )
             before = line.service_id
-        groups.append(
-            {"line": subscriber_text(bill, key), "rows": rows, "total": formats.amount(sums[key], digits)}
-        )
-    return {"lines": groups, "total": formats.amount(total, digits)}
+        groups.append({"line": subscriber_text(bill, key), "rows": rows, "total": formats.amount(sums[key])})
+    return {"lines": groups, "total": formats.amount(total)}
 
 
-def _taxes(lines: Sequence[Line], formats: Formats) -> TaxesContext:
+def _taxes(lines: Sequence[Line], formats: Formats, labels: Mapping[str, str]) -> TaxesContext:
     total = sum(line.amount_micros for line in lines)
-    amounts = [*(line.amount_micros for line in lines), total]
-    digits = digits_needed(amounts, formats.currency_digits)
-    base_digits = digits_needed([line.base_micros or 0 for line in lines], formats.currency_digits)
     return {
         "rows": [
             {
-                "name": line.description,
+                "name": labels["contained_tax"].format(name=line.description)
+                if line.origin == ONLINE
+                else line.description,
                 "rate": formats.percent(line.rate_millionths) if line.rate_millionths is not None else "",
-                "base": formats.amount(line.base_micros, base_digits) if line.base_micros is not None else "",
-                "amount": formats.amount(line.amount_micros, digits),
+                "base": formats.amount(line.base_micros) if line.base_micros is not None else "",
+                "amount": formats.amount(line.amount_micros),
             }
             for line in lines
         ],
-        "total": formats.amount(total, digits),
+        "total": formats.amount(total),
     }
 
 

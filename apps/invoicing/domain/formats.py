@@ -14,8 +14,9 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_interval, format_time
-from babel.numbers import format_currency, format_percent, get_currency_precision
+from babel.numbers import format_currency, format_percent
 
+from apps.kernel.currencies import decimals_of
 from apps.kernel.money import MICROS_PER_UNIT
 
 FALLBACK_LOCALE = "en_GB"
@@ -54,7 +55,7 @@ class Formats:
         self.locale = parse_locale(locale_name)
         self.currency = currency
         self.zone = zone
-        self.currency_digits: int = get_currency_precision(currency)
+        self.currency_digits = decimals_of(currency)
         symbols = self.locale.number_symbols
         symbols = symbols.get("latn", symbols)
         self._point = str(symbols["decimal"])

@@ -20,10 +20,12 @@ def history_context(
 ) -> HistoryContext:
     """Every group of the history, subscribers by their number and services in the operator's order."""
     keys = sorted(history.groups, key=lambda key: (subscriber_text(bill, key[0]), key[1]))
-    note = labels["further_note"].format(limit=formats.whole(history.limit)) if history.is_cut else ""
+    notes = [labels["exact_note"]] if keys else []
+    if history.is_cut:
+        notes.append(labels["further_note"].format(limit=formats.whole(history.limit)))
     return {
         "groups": [_group(bill, key, history.groups[key], formats, labels, language) for key in keys],
-        "note": note,
+        "notes": notes,
     }
 
 

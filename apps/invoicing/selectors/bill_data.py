@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db.models import Min, Q, QuerySet
 
 from apps.billing.models import Bill, BillLine
+from apps.billing.selectors.credits import credits_used
 from apps.charging.models import DEFAULT_BALANCE, LedgerEntry
 from apps.invoicing.domain.bill_data import (
     BillData,
@@ -39,11 +40,12 @@ class Batch:
         self.bills: dict[int, Bill] = {
             bill.pk: bill
             for bill in Bill.objects.filter(pk__in=bill_ids).select_related(
-                "tenant", "cycle", "account__customer"
+                "tenant", "cycle", "account__customer", "corrects"
             )
         }
         self.revisions = _last_revisions(bill_ids)
         self._lines = _lines(bill_ids)
+        self._credits = credits_used(bill_ids)
         self._services = {
             service.pk: ServiceInfo(
                 service.code,
@@ -91,6 +93,8 @@ class Batch:
             issued_on=bill.issued_on,
             due_on=bill.due_on,
             total_micros=bill.total_micros,
+            credit_micros=self._credits.get(bill_id, 0),
+            corrects=(bill.corrects.number or "", bill.corrects.issued_on) if bill.corrects else None,
             lines=tuple(self._lines[bill_id]),
             opening_balance_micros=bill.opening_balance_micros,
             closing_balance_micros=bill.closing_balance_micros,
@@ -104,7 +108,9 @@ class Batch:
         """The usage records that the bill covers, in order of time."""
         bill = self.bills[bill_id]
         history = UsageHistory(settings.INVOICE_ITEMISED_RECORDS, bill.tenant.zone)
-        if any(line.kind == BillLine.Kind.USAGE for line in self._lines[bill_id]):
+        if bill.corrects_id is None and any(
+            line.kind == BillLine.Kind.USAGE for line in self._lines[bill_id]
+        ):
             for records in self._late_records(bill):
                 history.add(records)
             for records in _in_portions(_records_from(bill)):
@@ -170,12 +176,14 @@ def _lines(bill_ids: Sequence[int]) -> Mapping[int, list[Line]]:
             "service_id",
             "destination__tag",
             "records",
-            "usage",
-            "free_usage",
+            "quantity",
+            "free_quantity",
             "period_start",
             "period_end",
             "rate_millionths",
             "base_micros",
+            "exact_micros",
+            "origin",
         )
     )
     for bill_id, *values in rows:

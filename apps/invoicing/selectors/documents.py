@@ -9,7 +9,6 @@ from django.db.models import Q
 
 from apps.billing.models import Bill
 from apps.invoicing.models import BillDocument, BillRendering
-from apps.kernel.errors import Conflict, NotFound
 
 
 def current_document(bill_id: int) -> BillDocument | None:
@@ -33,16 +32,3 @@ def standing(now: datetime) -> Standing:
         rows.filter(retry_at__gt=now).count(),
         rows.filter(given_up_at__isnull=False).count(),
     )
-
-
-def bill_id_of(text: str) -> int:
-    """The bill meant by its id or its printed number. Raises NotFound or, for a number of two tenants, Conflict."""
-    if text.isascii() and text.isdigit() and Bill.objects.filter(pk=int(text)).exists():
-        return int(text)
-    found = list(Bill.objects.filter(number=text).values_list("pk", "tenant__code")[:20])
-    if not found:
-        raise NotFound(f"there is no bill with the id or number {text}")
-    if len(found) > 1:
-        choices = ", ".join(f"{pk} ({tenant})" for pk, tenant in found)
-        raise Conflict(f"several tenants have a bill {text}; name it by its id: {choices}", code="ambiguous")
-    return int(found[0][0])

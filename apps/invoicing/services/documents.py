@@ -41,6 +41,6 @@ def properties_of(context: BillContext) -> DocumentProperties:
     return DocumentProperties(
         title=f"{context['title']} – {context['customer']['name']}",
         author=context["letterhead"]["name"],
-        subject=f"{context['labels'][context['account']['kind'] + '_number']} {context['bill_number']}",
+        subject=f"{context['number_label']} {context['bill_number']}",
         created=context["created"],
     )

@@ -26,6 +26,7 @@ class BillStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     BILL_STATUS_NEW: _ClassVar[BillStatus]
     BILL_STATUS_UNPAID: _ClassVar[BillStatus]
     BILL_STATUS_PAID: _ClassVar[BillStatus]
+    BILL_STATUS_CANCELLED: _ClassVar[BillStatus]
 
 class ActivityType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -54,6 +55,7 @@ BILL_STATUS_UNSPECIFIED: BillStatus
 BILL_STATUS_NEW: BillStatus
 BILL_STATUS_UNPAID: BillStatus
 BILL_STATUS_PAID: BillStatus
+BILL_STATUS_CANCELLED: BillStatus
 ACTIVITY_TYPE_UNSPECIFIED: ActivityType
 ACTIVITY_TYPE_SINGLE_BILLING: ActivityType
 ACTIVITY_TYPE_FULL_BILLRUN: ActivityType

@@ -187,7 +187,8 @@ def _other(now: datetime) -> dict[str, Any]:
         usage_from=datetime(2026, 1, 1, tzinfo=UTC),
         created_at=now,
     )
-    Activity.objects.create(type=2, param="77", cycle=cycle, status=1, queued_at=now)
+    about = {"cycle": 77, "year": 2026, "month": 1}
+    Activity.objects.create(type=2, payload=about, cycle=cycle, status=1, queued_at=now)
     Notification.objects.create(tenant=other, at=now, level="info", text="theirs")
     suspended = SuspendedRecord.objects.order_by("-pk").first()
     assert suspended is not None

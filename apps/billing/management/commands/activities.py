@@ -26,9 +26,10 @@ class Command(BaseCommand):
         shown = 0
         for activity in rows[:limit]:
             shown += 1
+            about = activity.parameters
             self.stdout.write(
                 f"{activity.pk:>6}  {activity.queued_at:%Y-%m-%d %H:%M:%S}  {activity.get_status_display():<10}  "
-                f"{activity.get_type_display():<14}  {activity.param:<16} {activity.param3}-{activity.param2:0>2}  "
+                f"{activity.get_type_display():<14}  {about.subject:<16} {about.month}  "
                 f"{activity.cycle.queue if activity.cycle else '':<14}  {self._news_of(activity)}".rstrip()
             )
         if not shown:

@@ -45,7 +45,7 @@ class Command(BaseCommand):
         except BssError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(
-            f"queued activity {activity.pk}: {activity}, period of {activity.param3}-{activity.param2:0>2}, "
+            f"queued activity {activity.pk}: {activity}, period of {activity.parameters.month}, "
             f"on {activity.cycle.queue}"
         )
         if wait and not wait_for([activity], self.stdout):

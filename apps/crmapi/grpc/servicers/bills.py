@@ -16,6 +16,7 @@ STATUS_OF = {
     "new": billing_pb2.BILL_STATUS_NEW,
     "unpaid": billing_pb2.BILL_STATUS_UNPAID,
     "paid": billing_pb2.BILL_STATUS_PAID,
+    "cancelled": billing_pb2.BILL_STATUS_CANCELLED,
 }
 STATUS_NAMES = {number: name for name, number in STATUS_OF.items()} | {0: ""}
 

@@ -47,7 +47,8 @@ class BillLineShape(serializers.Serializer):
 
 
 class BillShape(serializers.Serializer):
-    """A bill (`postpaid`) or statement (`prepaid`) for a period that contains its start and not its end."""
+    """A bill (`postpaid`), statement (`prepaid`) or credit note (`credit`) for a period that contains its start and not
+    its end."""
 
     id = serializers.IntegerField()
     number = serializers.CharField()
@@ -73,9 +74,13 @@ class BillShape(serializers.Serializer):
     discount_micros = serializers.IntegerField()
     tax = MoneyField(source="tax_micros")
     tax_micros = serializers.IntegerField()
-    rounding = MoneyField(source="rounding_micros")
+    rounding = MoneyField(
+        source="rounding_micros", help_text="What rounding the lines came to; contained in the parts above."
+    )
     rounding_micros = serializers.IntegerField()
-    total = MoneyField(source="total_micros", help_text="The sum of the parts above, and of the lines.")
+    total = MoneyField(
+        source="total_micros", help_text="The sum of the parts above but rounding, and of the lines."
+    )
     total_micros = serializers.IntegerField()
     paid = MoneyField(source="paid_micros")
     paid_micros = serializers.IntegerField()

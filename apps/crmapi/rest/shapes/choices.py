@@ -8,10 +8,10 @@ CUSTOMER_KIND = ["person", "company"]
 BALANCE_KIND = ["monetary", "voice", "data", "sms", "generic"]
 LEDGER_KIND = ["opening", "top_up", "usage", "fee", "adjustment", "refund", "transfer", "billed"]
 LEDGER_BOOK = ["cash", "revenue", "fees", "promotion", "correction", "transfer", "receivables"]
-BILL_STATUS = ["new", "unpaid", "paid"]
-# “prepaid” is a statement, “postpaid” a bill.
-BILL_KIND = ACCOUNT_MODE
-BILL_LINE_KIND = ["recurring", "usage", "one_off", "online", "discount", "tax", "rounding"]
+BILL_STATUS = ["new", "unpaid", "paid", "cancelled"]
+# “prepaid” is a statement, “postpaid” a bill, “credit” a credit note.
+BILL_KIND = [*ACCOUNT_MODE, "credit"]
+BILL_LINE_KIND = ["recurring", "usage", "one_off", "online", "discount", "tax"]
 RUN_STATE = ["running", "stopped", "completed", "failed"]
 NOTIFICATION_LEVEL = ["info", "warning", "error"]
 RESOURCE_KIND = ["msisdn", "imsi", "handset"]

@@ -8,9 +8,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from apps.billing.selectors.lookups import bill_id_of
 from apps.invoicing.domain.context_builder import build_context
 from apps.invoicing.selectors.bill_data import Batch
-from apps.invoicing.selectors.documents import bill_id_of
 from apps.invoicing.services.documents import bill_html, style_sheet
 from apps.kernel.errors import BssError
 

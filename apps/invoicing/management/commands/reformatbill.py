@@ -8,7 +8,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from apps.invoicing.selectors.documents import bill_id_of, current_document
+from apps.billing.selectors.lookups import bill_id_of
+from apps.invoicing.selectors.documents import current_document
 from apps.invoicing.services.claims import Choice
 from apps.invoicing.services.document_files import path_of
 from apps.invoicing.services.reissues import request_reissue

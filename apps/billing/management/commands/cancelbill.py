@@ -1,0 +1,42 @@
+"""``cancelbill BILL --reason TEXT [--again]``: take a bill back by a credit note, and issue it again."""
+
+from __future__ import annotations
+
+import getpass
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from apps.billing.selectors.lookups import bill_id_of
+from apps.billing.services.cancelling import cancel_bill
+from apps.kernel.clock import utc_now
+from apps.kernel.currencies import format_money
+from apps.kernel.errors import BssError
+
+
+class Command(BaseCommand):
+    help = (
+        "Cancel a bill by a credit note with a number and a document of its own. Its usage and charges are billable "
+        "again; what was paid is taken off the next bill."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("bill", help="The bill's id or its printed number.")
+        parser.add_argument("--reason", required=True, help="Why; kept with the credit note.")
+        parser.add_argument("--again", action="store_true", help="Issue the bill again at once.")
+
+    def handle(self, *args: Any, bill: str, reason: str, again: bool, **options: Any) -> None:
+        try:
+            done = cancel_bill(bill_id_of(bill), reason, utc_now(), by=_user(), again=again)
+        except BssError as error:
+            raise CommandError(str(error)) from error
+        for made in (done.credit_note, done.successor):
+            if made is not None:
+                self.stdout.write(f"{made}: {format_money(made.total_micros, made.currency)}")
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
