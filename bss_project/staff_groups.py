@@ -8,6 +8,7 @@ from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 
 ROOMS = (
+    "events",
     "rating",
     "subscribers",
     "charging",

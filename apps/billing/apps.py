@@ -10,6 +10,7 @@ class BillingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from apps.billing.services.last_bills import register
+        from apps.billing.services import last_bills, trigger_notices
 
-        register()
+        last_bills.register()
+        trigger_notices.register_consumer()

@@ -7,7 +7,6 @@ from celery import Task, shared_task
 
 from apps.billing.selectors.runs import queue_of_chunk
 from apps.billing.services import activities, execution, runs
-from apps.billing.services.trigger_notices import announce_firings
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError
 
@@ -41,12 +40,6 @@ def dispatch_activities() -> None:
         log.info("sent", activity=activity.pk, queue=activity.cycle.queue, times=activity.sends)
     for run_id in activities.runs_to_continue():
         runs.continue_run(run_id, now)
-
-
-@shared_task(name="apps.billing.tasks.announce_trigger_firings")
-def announce_trigger_firings() -> None:
-    """Beat: make notifications of account triggers that fired."""
-    announce_firings(utc_now())
 
 
 @shared_task(name="apps.billing.tasks.run_activity", bind=True)

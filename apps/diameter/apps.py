@@ -9,3 +9,8 @@ class DiameterConfig(AppConfig):
     name = "apps.diameter"
     label = "diameter"
     verbose_name = "Diameter"
+
+    def ready(self) -> None:
+        from apps.diameter.services.gateway_events import register_consumer
+
+        register_consumer()

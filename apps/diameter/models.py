@@ -263,14 +263,15 @@ class SessionOrder(models.Model):
         return f"{self.get_kind_display()} {self.session_id}"
 
 
-class NewsMark(models.Model):
-    """How far a source of news (top-ups, suspensions, plan changes) was read for session orders."""
+class TariffChange(models.Model):
+    """A new tariff whose older sessions are being re-authorised, little by little; gone once all were."""
 
-    source = models.CharField(max_length=32, primary_key=True)
-    last_id = models.BigIntegerField(default=0)
+    version_id = models.BigIntegerField(primary_key=True)
+    in_force_at = models.DateTimeField(help_text="When every process charges by it.")
+    last_session_id = models.BigIntegerField(default=0, help_text="Sessions up to this one were told.")
 
     def __str__(self) -> str:
-        return f"{self.source}: {self.last_id}"
+        return str(self.version_id)
 
 
 class AnswerCount(models.Model):

@@ -8,3 +8,8 @@ class InsightConfig(AppConfig):
     label = "insight"
     verbose_name = "Statistics"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from apps.insight.services.usage import register_consumer
+
+        register_consumer()

@@ -81,9 +81,9 @@ class CollectorMark(models.Model):
     """How far a collector has counted; moved in the transaction that counts, so that nothing is counted twice."""
 
     source = models.CharField(max_length=20, unique=True)
-    last = models.BigIntegerField(default=0, help_text="A load sequence, or a ledger entry's id.")
-    seen = models.JSONField(
-        default=list, blank=True, help_text="Ids that were the newest at [time, id], and are not counted yet."
+    last = models.BigIntegerField(default=0, help_text="A ledger entry's id, or a day's number.")
+    ahead = models.BigIntegerField(
+        default=0, help_text="The newest id when it last looked; counted next time."
     )
     at = models.DateTimeField(null=True, blank=True, help_text="When it last looked.")
 

@@ -43,6 +43,11 @@ def for_update(connection: BaseDatabaseWrapper | None = None) -> str:
     return " FOR UPDATE" if is_mysql(connection) else ""
 
 
+def shared_lock(connection: BaseDatabaseWrapper | None = None) -> str:
+    """The end of a read that waits for rows others have written and not committed; empty where nobody else can."""
+    return " LOCK IN SHARE MODE" if is_mysql(connection) else ""
+
+
 def by_index(connection: BaseDatabaseWrapper, name: str) -> str:
     """Words after a table's name: find the rows of a locking read by this index, and lock no others.
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from apps.storage.upserts import select
+from apps.storage.dialect import shared_lock
+from apps.storage.upserts import run, select
 
 VALUES_A_QUERY = 5_000
 INSTANTS_REMEMBERED = 50_000
@@ -35,3 +36,14 @@ def select_in(sql: str, values: Collection[int] | Collection[str]) -> list[tuple
 def instant_read(text: str) -> datetime:
     """The aware instant that the database holds as this text in UTC."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def wait_until_committed(table: str, after: int, upto: int) -> None:
+    """Wait for other transactions that have inserted rows with ids in ``(after, upto]`` and have not ended yet.
+
+    Ids are given before commits: without this, a reader that goes by ids passes over what commits late. Raises
+    OperationalError where one takes too long. SQLite has one writer at a time: its ids are in the order of commits.
+    """
+    connection = connections[DEFAULT_DB_ALIAS]
+    if waiting := shared_lock(connection):
+        run(connection, f"SELECT COUNT(*) FROM {table} WHERE id > {after:d} AND id <= {upto:d}{waiting}")

@@ -9,6 +9,7 @@ from bss_project.settings.broker import *  # noqa: F403
 from bss_project.settings.crmapi import *  # noqa: F403
 from bss_project.settings.database import *  # noqa: F403
 from bss_project.settings.diameter import *  # noqa: F403
+from bss_project.settings.events import *  # noqa: F403
 from bss_project.settings.files import *  # noqa: F403
 from bss_project.settings.insight import *  # noqa: F403
 from bss_project.settings.invoicing import *  # noqa: F403

@@ -49,6 +49,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "apps.storage",
+    "apps.events",
     "apps.rating",
     "apps.subscribers",
     "apps.charging",

@@ -80,10 +80,15 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"queue": "maintenance", "expires": 3600.0},
     },
-    "announce-trigger-firings": {
-        "task": "apps.billing.tasks.announce_trigger_firings",
-        "schedule": float(env.integer("BSS_TRIGGER_TICK_S", 5)),
+    "deliver-events": {
+        "task": "apps.events.tasks.deliver_events",
+        "schedule": float(env.integer("BSS_EVENTS_TICK_S", 2)),
         "options": {"queue": "maintenance", "expires": 30.0},
+    },
+    "forget-old-events": {
+        "task": "apps.events.tasks.forget_old_events",
+        "schedule": 3600.0,
+        "options": {"queue": "maintenance", "expires": 3600.0},
     },
     "collect-statistics": {
         "task": "apps.insight.tasks.collect_statistics",

@@ -32,7 +32,7 @@ from apps.crm.services.subscribers import (
     terminate_subscriber,
 )
 from apps.diameter.models import SessionOrder
-from apps.diameter.services.news import NewsReader
+from apps.diameter.services.gateway_events import deliver_to_gateways
 from apps.kernel.errors import BssError, Conflict, InvalidInput, InvalidInputs, NotFound
 from apps.subscribers.models import Customer, PaymentCard, Resource, Subscriber
 from apps.subscribers.services.resources import add_resources
@@ -217,14 +217,12 @@ def data_request(number: int, msisdn: str = "491555000001") -> OnlineRequest:
 
 def test_a_suspension_refuses_the_next_request_and_ends_live_sessions_until_it_is_lifted():
     made = create_subscriber("default", new(), now=NOW)
-    reader = NewsReader()
-    reader.read(NOW)
     assert charge_now(data_request(0), NOW).result is Result.SUCCESS
 
     suspended = suspend_subscriber("default", made.id, now=LATER)
     assert (suspended.status, suspended.suspended_at) == ("suspended", LATER)
     assert charge_now(data_request(1), LATER).result is Result.BARRED
-    reader.read(LATER)
+    deliver_to_gateways(LATER)
     assert SessionOrder.objects.get().kind == SessionOrder.Kind.ABORT
     with pytest.raises(Conflict):
         suspend_subscriber("default", made.id, now=LATER)

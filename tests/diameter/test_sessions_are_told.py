@@ -12,8 +12,7 @@ from django.core.exceptions import ValidationError
 from apps.charging.domain.requests import BalanceOrder, OnlineRequest, Operation
 from apps.charging.models import BalanceTrigger, QuotaPolicy
 from apps.charging.services.executor import BatchExecutor, charge_now, forget_directory
-from apps.diameter.models import NewsMark, Peer
-from apps.diameter.services.news import SOURCES
+from apps.diameter.models import Peer
 from apps.diameter.worker.server import DiameterServer
 from apps.kernel.clock import utc_now
 from apps.rating.models import PricePlanService, Service, Tenant
@@ -58,17 +57,12 @@ def serve(scenario: Callable[[Any, list[tuple[int, str]]], Awaitable[None]]) -> 
     async def run() -> None:
         with BatchExecutor() as executor:
             server = DiameterServer(
-                configuration(news_s=0.05), executor, forget_lines=executor.engine.directory.forget_lines
+                configuration(events_s=0.05), executor, forget_lines=executor.engine.directory.forget_lines
             )
             await server.start()
             try:
                 client = gateway(on_server_request=on_server_request)
                 await client.connect("127.0.0.1", server.ports[0])
-
-                async def news_are_read() -> bool:
-                    return await asyncio.to_thread(NewsMark.objects.count) > len(SOURCES)
-
-                await eventually(news_are_read)
                 await scenario(client, asked)
                 await client.leave()
             finally:

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Sum
 from django.test.utils import CaptureQueriesContext
 
@@ -15,14 +15,14 @@ from apps.charging.models import Account, LedgerEntry
 from apps.charging.services.ledger import post
 from apps.crm.selectors.reference import get_statistics
 from apps.crm.selectors.tenants import forget_tenants
+from apps.events.services.relay import relay
 from apps.insight.domain.days import QUARTER_S, day_of_quarter, days_to_look_at
 from apps.insight.models import MoneyDay, SubscriberDay, UsageDay
 from apps.insight.services import collecting
 from apps.insight.services.collecting import collect_statistics
-from apps.insight.services.marks import mark_of
 from apps.insight.services.money import SETTLED_AFTER, collect_money
 from apps.insight.services.subscribers import collect_subscribers
-from apps.insight.services.usage import SOURCE, collect_usage
+from apps.insight.services.usage import collect_usage
 from apps.kernel.errors import InvalidInput
 from apps.mediation.models import Cdr
 from apps.rating.models import Tenant
@@ -75,15 +75,16 @@ def test_what_was_counted_is_what_the_records_come_to_however_often_the_timer_ti
 
 def test_a_collector_that_dies_before_its_commit_has_counted_nothing(monkeypatch):
     make_operator()
+    collect_usage(NOW)
     load(stream([cdr(1, duration_s=60)]), "a.cdr")
+    relay()
 
     def die(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    mark_of(SOURCE)
     with monkeypatch.context() as dying:
         # The sums are written, the mark is not.
-        dying.setattr("apps.insight.models.CollectorMark.save", die)
+        dying.setattr("apps.events.models.Mark.save", die)
         with pytest.raises(KeyboardInterrupt):
             collect_usage(NOW)
     assert counted()["records"] == 0
@@ -160,8 +161,8 @@ def test_top_ups_and_real_time_usage_are_counted_by_day_once_they_have_settled()
     for kind, book, amount, cause in movements:
         post(account, amount, kind=kind, book=book, cause=cause, at=NOW)
     assert collect_money(NOW) == 0
-    collect_money(NOW + SETTLED_AFTER)
-    collect_money(NOW + 2 * SETTLED_AFTER)
+    assert collect_money(NOW + SETTLED_AFTER) == LedgerEntry.objects.count()
+    assert collect_money(NOW + 2 * SETTLED_AFTER) == 0
     sums = {
         row.kind: (row.day, row.entries, row.amount_micros)
         for row in MoneyDay.objects.exclude(kind="opening")
@@ -175,6 +176,34 @@ def test_top_ups_and_real_time_usage_are_counted_by_day_once_they_have_settled()
     assert MoneyDay.objects.aggregate(sum=Sum("amount_micros")) == LedgerEntry.objects.aggregate(
         sum=Sum("amount_micros")
     )
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.mariadb_only
+def test_an_entry_whose_transaction_takes_long_is_waited_for_and_counted():
+    """Its id is lower than those of entries that committed long before it."""
+    make_subscriber(1, plan=make_plan(), mode="prepaid", opening_balance_micros=5_000_000)
+    make_subscriber(2, plan=make_plan(), mode="prepaid", opening_balance_micros=5_000_000)
+    slow, quick = Account.objects.order_by("pk")
+    written, go_on = threading.Event(), threading.Event()
+
+    def load_something_large() -> None:
+        with transaction.atomic():
+            post(slow, 1_000_000, kind="adjustment", book="cash", cause="t:1", at=NOW)
+            written.set()
+            go_on.wait(30)
+        connection.close()
+
+    loader = threading.Thread(target=load_something_large)
+    loader.start()
+    assert written.wait(30)
+    post(quick, 2_000_000, kind="adjustment", book="cash", cause="t:2", at=NOW)
+    collect_money(NOW)
+    threading.Timer(0.5, go_on.set).start()
+    collect_money(NOW + SETTLED_AFTER)
+    loader.join()
+    counted_adjustments = MoneyDay.objects.get(kind="adjustment")
+    assert (counted_adjustments.entries, counted_adjustments.amount_micros) == (2, 3_000_000)
 
 
 def test_subscribers_are_counted_by_plan_as_they_come_change_and_go():

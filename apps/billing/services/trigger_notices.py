@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from django.db import transaction
-
 from apps.billing.services.notifications import notify
+from apps.charging.domain.published import TRIGGER_FIRED
 from apps.charging.domain.triggers import sentence
 from apps.charging.models import BalanceTrigger, TriggerFiring
+from apps.events.models import Event
+from apps.events.services.consuming import Consumer, register
 
-AT_ONCE = 500
 
-
-def announce_firings(now: datetime) -> int:
-    """Leave a notification for each firing that has none, the oldest first; how many were left."""
-    announced = 0
-    while True:
-        waiting = list(
-            TriggerFiring.objects.filter(announced_at=None)
-            .select_related("trigger", "account")
-            .order_by("pk")[:AT_ONCE]
-        )
-        if not waiting:
-            return announced
-        with transaction.atomic():
-            for firing in waiting:
-                # Whoever comes second finds it announced.
-                if TriggerFiring.objects.filter(pk=firing.pk, announced_at=None).update(announced_at=now):
-                    _announce(firing, now)
-                    announced += 1
+def announce_firings(events: Sequence[Event], now: datetime) -> None:
+    """Leave a notification for each firing that is to have one and has none."""
+    waiting = TriggerFiring.objects.filter(
+        pk__in=[event.body["firing_id"] for event in events], announced_at=None
+    )
+    for firing in waiting.select_related("trigger", "account").order_by("pk"):
+        _announce(firing, now)
+    waiting.update(announced_at=now)
 
 
 def _announce(firing: TriggerFiring, now: datetime) -> None:
@@ -49,3 +40,10 @@ def _announce(firing: TriggerFiring, now: datetime) -> None:
         level = "warning"
     text = f"Account {account}: {happened}{then} (trigger {trigger})"
     notify(text, now, level=level, tenant_id=account.tenant_id)
+
+
+NOTICES = Consumer("trigger-notices", (TRIGGER_FIRED,), announce_firings)
+
+
+def register_consumer() -> None:
+    register(NOTICES)

@@ -6,7 +6,9 @@ from datetime import datetime
 
 from django.db import transaction
 
+from apps.charging.domain.published import ACCOUNT_BARRED
 from apps.charging.models import Account, AccountBar
+from apps.events.services.publishing import publish
 from apps.kernel.errors import Conflict, InvalidInput
 
 
@@ -47,8 +49,22 @@ def lift_bar(account: Account, *, by: str, reason: str = "") -> None:
         bar.delete()
 
 
+@transaction.atomic
 def _bar(account_id: int, reason: str, now: datetime, by: str, note: str) -> tuple[AccountBar, bool]:
-    return AccountBar.objects.get_or_create(
+    bar, made = AccountBar.objects.get_or_create(
         account_id=account_id,
         defaults={"reason": reason, "barred_at": now, "barred_by": by[:150], "note": note[:200]},
     )
+    if made:
+        publish(
+            [
+                ACCOUNT_BARRED.event(
+                    account_id,
+                    now,
+                    tenant=bar.account.tenant.code,
+                    account_id=account_id,
+                    reason=str(reason),
+                )
+            ]
+        )
+    return bar, made

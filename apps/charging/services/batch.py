@@ -12,8 +12,9 @@ from django.db import DEFAULT_DB_ALIAS, Error, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from apps.charging.domain.answers import answer_from_text, answer_to_text
-from apps.charging.domain.balances import Balance
+from apps.charging.domain.balances import Balance, BalanceKind
 from apps.charging.domain.charge import charge
+from apps.charging.domain.published import CREDITS, account_credited
 from apps.charging.domain.requests import ChargingAnswer, OnlineRequest, Result
 from apps.charging.domain.sessions import SessionStatus
 from apps.charging.domain.state import FIRST_NEW_ID, Entry, State
@@ -23,6 +24,7 @@ from apps.charging.services.failures import Failure
 from apps.charging.services.lines import Directory
 from apps.charging.services.session_memory import SessionMemory
 from apps.charging.services.triggers import watch_batch
+from apps.events.domain.kinds import NewEvent
 from apps.rating.domain import Rater
 from apps.storage.dialect import commits_in_script
 
@@ -127,8 +129,25 @@ class _Batch:
         triggers = read.world.triggers
         if triggers is not None and writing.entries:
             watch_batch(self.connection, triggers, read.accounts, writing.balances, writing.entries, self.now)
+        writing.events = [
+            self._credited(entry)
+            for entry in writing.entries
+            if entry.kind in CREDITS and entry.amount > 0 and entry.balance_id > 0
+        ]
         write(self.connection, writing, self.now, commit)
         return results
+
+    def _credited(self, entry: Entry) -> NewEvent:
+        balance = self.writing.balances[entry.balance_id]
+        money = balance.kind == BalanceKind.MONETARY
+        return account_credited(
+            balance.account_id,
+            self.read.accounts[balance.account_id].tenant,
+            entry.at,
+            entry.kind,
+            amount_micros=entry.amount if money else 0,
+            units=0 if money else entry.amount,
+        )
 
     def _charge_all(self, whose: list[Owner], stored: Mapping[str, str]) -> list[ChargingAnswer | Poisoned]:
         """Charge the requests one after the other, those that were answered before excepted."""

@@ -15,6 +15,8 @@ from apps.charging.domain.usage_book import CounterKey
 from apps.charging.services.failures import Failure, write_failures
 from apps.charging.services.rows import balance_figures, instant_text, meters_to_text
 from apps.charging.services.session_memory import Mark
+from apps.events.domain.kinds import NewEvent
+from apps.events.services.publishing import publish
 from apps.storage.dialect import commits_in_script, upsert_tail
 from apps.storage.upserts import Script, insert_few, marks, run, select, update_few, upsert_few
 
@@ -38,6 +40,7 @@ class Writing:
     entries: list[Entry] = field(default_factory=list)
     answers: list[tuple[str, str]] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    events: list[NewEvent] = field(default_factory=list)
 
 
 def store_new_rows(connection: BaseDatabaseWrapper, writing: Writing) -> None:
@@ -72,6 +75,8 @@ def write(connection: BaseDatabaseWrapper, writing: Writing, now: datetime, comm
     _write_entries(connection, writing, script)
     _write_answers(connection, writing, now, script)
     write_failures(connection, writing.failures, now, script)
+    if writing.events:
+        publish(writing.events, script)
     if commit:
         script.commit()
     script.run()

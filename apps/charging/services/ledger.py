@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections, transaction
 
+from apps.charging.domain.published import CREDITS, account_credited
 from apps.charging.models import DEFAULT_BALANCE, Account, Balance, LedgerEntry
 from apps.charging.services.triggers import watch_movements
+from apps.events.services.publishing import publish
 from apps.kernel.errors import Conflict, InvalidInput
 from apps.storage.bulk import database_instant, insert_rows
 from apps.storage.dialect import greatest
@@ -97,6 +99,23 @@ def _post_portion(movements: Sequence[Movement]) -> None:
             for movement in movements
         ],
     )
+    credited = [one for one in movements if one.kind in CREDITS and one.amount_micros > 0]
+    if credited:
+        tenants = dict(
+            Account.objects.filter(pk__in={one.account_id for one in credited}).values_list(
+                "pk", "tenant__code"
+            )
+        )
+        publish(
+            account_credited(
+                one.account_id,
+                tenants[one.account_id],
+                one.at,
+                str(one.kind),
+                amount_micros=one.amount_micros,
+            )
+            for one in credited
+        )
     watch_movements(
         [(movement.account_id, movement.cause, movement.at, movement.amount_micros) for movement in movements]
     )

@@ -15,6 +15,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from apps.charging.domain.balances import Balance, BalanceKind
 from apps.charging.domain.books import USAGE
+from apps.charging.domain.published import TRIGGER_FIRED
 from apps.charging.domain.state import Account, Entry
 from apps.charging.domain.triggers import (
     NO_WINDOW,
@@ -34,6 +35,7 @@ from apps.charging.domain.triggers import (
 from apps.charging.models import AccountBar, BalanceTrigger, TriggerFiring
 from apps.charging.services.barring import bar_unless_barred
 from apps.charging.services.rows import instant, instant_text
+from apps.events.services.publishing import publish
 from apps.storage.reads import select_in
 from apps.storage.upserts import select, upsert_few
 from apps.subscribers.selectors import plan_periods
@@ -204,27 +206,39 @@ def _fire(firings: Iterable[Firing], now: datetime) -> int:
     """Write what fired, and bar where that is the action. Firing is rare, so it may ask once more."""
     listed = list(firings)
     # The executor's book may be some seconds old.
-    known = BalanceTrigger.objects.filter(enabled=True).in_bulk(
-        {firing.trigger.trigger_id for firing in listed}
+    known = (
+        BalanceTrigger.objects.filter(enabled=True)
+        .select_related("tenant")
+        .in_bulk({firing.trigger.trigger_id for firing in listed})
     )
     fired = [firing for firing in listed if firing.trigger.trigger_id in known]
-    TriggerFiring.objects.bulk_create(
-        [
-            TriggerFiring(
-                trigger_id=firing.trigger.trigger_id,
-                account_id=firing.account_id,
-                at=firing.at,
-                kind=firing.trigger.kind,
-                action=firing.trigger.action,
-                threshold_micros=firing.trigger.threshold_micros,
-                value_micros=firing.value_micros,
-                cause=firing.cause,
-                # One that is not to be announced never waits for it.
-                announced_at=None if known[firing.trigger.trigger_id].notify else now,
-            )
-            for firing in fired
-        ]
-    )
+    for firing in fired:
+        trigger = known[firing.trigger.trigger_id]
+        row = TriggerFiring.objects.create(
+            trigger=trigger,
+            account_id=firing.account_id,
+            at=firing.at,
+            kind=firing.trigger.kind,
+            action=firing.trigger.action,
+            threshold_micros=firing.trigger.threshold_micros,
+            value_micros=firing.value_micros,
+            cause=firing.cause,
+            # One that is not to be announced never waits for it.
+            announced_at=None if trigger.notify else now,
+        )
+        publish(
+            [
+                TRIGGER_FIRED.event(
+                    firing.account_id,
+                    firing.at,
+                    tenant=trigger.tenant.code,
+                    account_id=firing.account_id,
+                    firing_id=row.pk,
+                    trigger_id=trigger.pk,
+                    action=str(firing.trigger.action),
+                )
+            ]
+        )
     for firing in fired:
         if firing.trigger.action == TriggerAction.BAR:
             bar_unless_barred(

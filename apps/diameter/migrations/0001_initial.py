@@ -21,10 +21,11 @@ class Migration(InitialMigration):
 
     operations = [
         migrations.CreateModel(
-            name='NewsMark',
+            name='TariffChange',
             fields=[
-                ('source', models.CharField(max_length=32, primary_key=True, serialize=False)),
-                ('last_id', models.BigIntegerField(default=0)),
+                ('version_id', models.BigIntegerField(primary_key=True, serialize=False)),
+                ('in_force_at', models.DateTimeField(help_text='When every process charges by it.')),
+                ('last_session_id', models.BigIntegerField(default=0, help_text='Sessions up to this one were told.')),
             ],
         ),
         migrations.CreateModel(

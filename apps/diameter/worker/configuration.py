@@ -42,7 +42,7 @@ class ServerConfiguration:
     probes_s: float = 0.5
     """How often connections are looked for whose peer came again."""
     counts_s: float = 5.0
-    news_s: float = 1.0
+    events_s: float = 1.0
     """How often top-ups, suspensions and changes of plan are looked for."""
     refresh_s: float = 10.0
     """How often the service map is read again."""

@@ -39,7 +39,7 @@ from apps.diameter.protocol.peer_events import (
 from apps.diameter.selectors import service_map
 from apps.diameter.services import peers
 from apps.diameter.services.counts import CountKey, add_counts
-from apps.diameter.services.news import NewsReader
+from apps.diameter.services.gateway_events import deliver_to_gateways
 from apps.diameter.worker.admission import PeerAdmission
 from apps.diameter.worker.charging_link import ChargingLink, ChargingService
 from apps.diameter.worker.configuration import ServerConfiguration, TlsFiles
@@ -106,7 +106,6 @@ class DiameterServer:
         # Of its own: heartbeats and orders do not wait for thousands of lines.
         self._reading = DatabaseThread()
         self._orders = OrderSender(self.key, configuration.node, self._rows, forget_lines)
-        self._news = NewsReader()
         self._transports: set[DiameterTransport] = set()
         self._unintroduced = UnintroducedConnections(configuration.max_unintroduced)
         self._admission = PeerAdmission(self._here, configuration, self._rows, self._transports)
@@ -132,7 +131,7 @@ class DiameterServer:
         self._every(configuration.orders_s, self._send_orders)
         self._every(configuration.probes_s, self._admission.probe)
         self._every(configuration.counts_s, self._write_counts)
-        self._every(configuration.news_s, self._read_news)
+        self._every(configuration.events_s, self._deliver_events)
         self._every(configuration.refresh_s, self._refresh)
         if self._supervise is not None:
             self._every(configuration.supervision_s, self._look_for_expired)
@@ -235,10 +234,8 @@ class DiameterServer:
     async def _send_orders(self) -> None:
         await self._orders.send(self._transports)
 
-    async def _read_news(self) -> None:
-        ordered = await self._rows.run(self._news.read, utc_now())
-        if ordered:
-            log.info("diameter.orders_written", orders=ordered)
+    async def _deliver_events(self) -> None:
+        await self._rows.run(deliver_to_gateways, utc_now())
 
     async def _write_counts(self) -> None:
         counts, self.counts = self.counts, Counter()

@@ -20,8 +20,8 @@ class Migration(InitialMigration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('source', models.CharField(max_length=20, unique=True)),
-                ('last', models.BigIntegerField(default=0, help_text="A load sequence, or a ledger entry's id.")),
-                ('seen', models.JSONField(blank=True, default=list, help_text='Ids that were the newest at [time, id], and are not counted yet.')),
+                ('last', models.BigIntegerField(default=0, help_text="A ledger entry's id, or a day's number.")),
+                ('ahead', models.BigIntegerField(default=0, help_text='The newest id when it last looked; counted next time.')),
                 ('at', models.DateTimeField(blank=True, help_text='When it last looked.', null=True)),
             ],
         ),

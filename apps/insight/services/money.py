@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
@@ -11,24 +12,25 @@ from django.db.models import Max
 
 from apps.charging.models import LedgerEntry
 from apps.insight.domain.days import day_of_quarter
-from apps.insight.models import MoneyDay
+from apps.insight.models import CollectorMark, MoneyDay
 from apps.insight.selectors import ONLINE_USAGE
 from apps.insight.services.marks import add_to_sums, locked_mark, mark_of
 from apps.rating.models import Tenant
 from apps.storage.dialect import quarter_of, whole
+from apps.storage.reads import wait_until_committed
 
 SOURCE = "ledger"
 ENTRIES_AT_ONCE = 200_000
-SETTLED_AFTER = timedelta(minutes=2)
-"""Entries get their ids before they are committed; by then, all with ids up to the newest one are there."""
+SETTLED_AFTER = timedelta(seconds=10)
+"""Entries get their ids before they are committed; by then those with lower ids are written, and can be waited for."""
 KEY = ("tenant_id", "day", "currency", "kind")
 SUMS = ("entries", "amount_micros")
 
 
 def collect_money(now: datetime, settled_after: timedelta = SETTLED_AFTER) -> int:
-    """Count entries that have settled, in the order of their ids; returns how many ids were passed.
+    """Count entries that were there at the last look, in the order of their ids; returns how many ids were passed.
 
-    An entry is counted some ticks after it was written; it and the mark commit together.
+    An entry is counted at the second tick after it was written; it and the mark commit together.
     """
     newest = LedgerEntry.objects.aggregate(last=Max("pk"))["last"] or 0
     if newest <= mark_of(SOURCE).last:
@@ -37,20 +39,28 @@ def collect_money(now: datetime, settled_after: timedelta = SETTLED_AFTER) -> in
     while True:
         with transaction.atomic():
             mark = locked_mark(SOURCE)
-            seen = [(datetime.fromisoformat(at), last) for at, last in mark.seen]
-            if not seen or seen[-1][1] < newest:
-                seen.append((now, newest))
-            settled = max((last for at, last in seen if at <= now - settled_after), default=mark.last)
-            upto = min(settled, mark.last + ENTRIES_AT_ONCE)
+            if not settled_after:
+                mark.ahead = newest
+            elif mark.at is None or now - mark.at < settled_after:
+                # What is newest now is counted once it has settled.
+                if mark.at is None:
+                    _look_ahead(mark, newest, now)
+                return passed
+            upto = min(mark.ahead, mark.last + ENTRIES_AT_ONCE)
             if upto > mark.last:
+                wait_until_committed(LedgerEntry._meta.db_table, mark.last, upto)
                 _count(mark.last, upto)
                 passed += upto - mark.last
                 mark.last = upto
-            mark.seen = [(at.astimezone(UTC).isoformat(), last) for at, last in seen if last > mark.last]
-            mark.at = now
-            mark.save(update_fields=["last", "seen", "at"])
-        if upto >= settled:
-            return passed
+            if upto == mark.ahead:
+                _look_ahead(mark, newest, now)
+                return passed
+            mark.save(update_fields=["last"])
+
+
+def _look_ahead(mark: CollectorMark, newest: int, now: datetime) -> None:
+    mark.ahead, mark.at = newest, now
+    mark.save(update_fields=["last", "ahead", "at"])
 
 
 def _count(after: int, upto: int) -> None:
@@ -65,7 +75,7 @@ def _count(after: int, upto: int) -> None:
         add_to_sums(MoneyDay._meta.db_table, KEY, SUMS, added)
 
 
-def _read(after: int, upto: int) -> list[tuple]:
+def _read(after: int, upto: int) -> list[tuple[Any, ...]]:
     quarter = quarter_of("e.at")
     from_file = "CASE WHEN e.cause LIKE 'cdr-file:%' THEN 1 ELSE 0 END"
     with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""Add up the records of files that came in since the last look; every file once."""
+"""Add up the records of files as they come in; every file once."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Count, Max, Min
 
+from apps.events.models import Event
+from apps.events.services.consuming import Consumer, deliver, register
 from apps.insight.domain.days import day_of_quarter
 from apps.insight.models import UsageDay
-from apps.insight.services.marks import add_to_sums, locked_mark, mark_of
-from apps.mediation.models import CdrFile, CdrFileDay
+from apps.insight.services.marks import add_to_sums
+from apps.mediation.domain.published import FILE_LOADED
+from apps.mediation.models import CdrFileDay
 from apps.rating.domain.runs import DEFAULT_RUN
 from apps.rating.models import PricePlan
 from apps.storage.dialect import quarter_of, whole
 
-SOURCE = "usage"
 FILES_AT_ONCE = 500
 RECORDS_AT_ONCE = 500_000
 KEY = ("tenant_id", "day", "service_id", "price_plan_id")
@@ -28,50 +30,31 @@ Added = dict[tuple[object, ...], Sequence[int]]
 
 
 def collect_usage(now: datetime) -> int:
-    """Count files in the order in which they were committed; returns how many were new.
-
-    A portion's sums and the mark that says so commit together. Records are read outside that transaction (a file's
-    never change), and thrown away where somebody else was quicker.
-    """
-    counted = 0
-    while True:
-        mark = mark_of(SOURCE)
-        files = _next_files(mark.last)
-        added = _sums_of([file.pk for file in files if file.rated])
-        with transaction.atomic():
-            current = locked_mark(SOURCE)
-            if current.last != mark.last:
-                continue
-            if files:
-                add_to_sums(UsageDay._meta.db_table, KEY, SUMS, added)
-                current.last = files[-1].load_sequence or current.last
-            current.at = now
-            current.save(update_fields=["last", "at"])
-        counted += len(files)
-        if not files:
-            return counted
+    """Count the files that came in since the last look; returns how many events of files were handled."""
+    return deliver(now, [USAGE])
 
 
-def _next_files(after_sequence: int) -> list[CdrFile]:
-    """The files after a load sequence: some, and of many records fewer; at least one if there is one."""
-    files: list[CdrFile] = []
+def count_files(events: Sequence[Event], now: datetime) -> None:
+    """Add the files' records to the sums, a portion at a time; a file's records never change."""
+    portion: list[int] = []
     records = 0
-    for file in (
-        CdrFile.objects.filter(load_sequence__gt=after_sequence)
-        .order_by("load_sequence")
-        .only("pk", "rated", "load_sequence")[:FILES_AT_ONCE]
-    ):
-        records += file.rated
-        if files and records > RECORDS_AT_ONCE:
-            break
-        files.append(file)
-    return files
+    for event in events:
+        if portion and records + event.body["rated"] > RECORDS_AT_ONCE:
+            _count(portion)
+            portion, records = [], 0
+        if event.body["rated"]:
+            portion.append(event.body["file_id"])
+            records += event.body["rated"]
+    _count(portion)
+
+
+def _count(file_ids: Collection[int]) -> None:
+    if file_ids:
+        add_to_sums(UsageDay._meta.db_table, KEY, SUMS, _sums_of(file_ids))
 
 
 def _sums_of(file_ids: Collection[int]) -> Added:
     """What the records of these files add to, by key."""
-    if not file_ids:
-        return {}
     owners = {
         plan_id: (tenant_id, ZoneInfo(zone))
         for plan_id, tenant_id, zone in PricePlan.objects.values_list("pk", "tenant_id", "tenant__time_zone")
@@ -108,3 +91,10 @@ def _read(file_ids: Collection[int]) -> list[tuple[int, ...]]:
             f"GROUP BY c.price_plan_id, c.service_id, {quarter}"
         )
         return list(cursor.fetchall())
+
+
+USAGE = Consumer("usage-statistics", (FILE_LOADED,), count_files, at_once=FILES_AT_ONCE, repeatable=False)
+
+
+def register_consumer() -> None:
+    register(USAGE)

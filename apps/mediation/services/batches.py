@@ -13,8 +13,10 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import F, Max
 
 from apps.charging.domain.usage_book import UsageBook
+from apps.events.services.publishing import publish
 from apps.kernel.errors import BssError
 from apps.mediation.domain.checks import CheckedRecord, SuspendedRecordData
+from apps.mediation.domain.published import FILE_LOADED
 from apps.mediation.domain.records import COST_OUT_OF_RANGE
 from apps.mediation.models import Cdr, CdrFile, CdrFileDay, LoadSequence, RatedDestination
 from apps.mediation.services.cdr_writer import (
@@ -318,6 +320,7 @@ def finish_batch(file: CdrFile) -> None:
 
     The sequence's row stays locked until then, so numbers are given in the order in which batches commit.
     """
+    publish([FILE_LOADED.event(file.pk, file.taken_at, file_id=file.pk, rated=file.rated)])
     LoadSequence.objects.filter(pk=LOAD_SEQUENCE_ID).update(last=F("last") + 1)
     file.load_sequence = LoadSequence.objects.values_list("last", flat=True).get(pk=LOAD_SEQUENCE_ID)
     file.save()

@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 from django.db import connection, transaction
 
+from apps.events.services.publishing import publish as publish_events
 from apps.kernel.errors import InvalidInputs
+from apps.rating.domain.published import TARIFF_PUBLISHED
 from apps.rating.domain.snapshot import encode
 from apps.rating.domain.source import SHARED_TARIFF_PLAN
 from apps.rating.domain.tariff import compile_tariff
@@ -45,6 +47,7 @@ def publish(now: datetime, note: str = "") -> Published:
     version = TariffVersion.objects.create(
         published_at=now, content_hash=snapshot.content_hash, snapshot=snapshot.data, note=note[:200]
     )
+    publish_events([TARIFF_PUBLISHED.event(version.pk, now, version_id=version.pk)])
     look_again()
     transaction.on_commit(look_again)
     return Published(version.pk, is_new=True)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.db import transaction
 from django.db.models import F, Q
 
+from apps.events.services.publishing import publish
 from apps.kernel.errors import Conflict, InvalidInput, NotFound
 from apps.rating.models import Bundle, PricePlan
 from apps.subscribers.domain.periods_of_use import Held, end_of_former
+from apps.subscribers.domain.published import BUNDLE_CHANGED, PLAN_CHANGED
 from apps.subscribers.models import (
     BundleAssignment,
     PlanAssignment,
@@ -45,6 +47,18 @@ def assign_plan(subscriber_id: int, price_plan_id: int, start: datetime) -> Plan
             return former
         former.end = start
         former.save(update_fields=["end"])
+    publish(
+        [
+            PLAN_CHANGED.event(
+                subscriber_id,
+                start,
+                tenant=plan.tenant.code,
+                subscriber_id=subscriber_id,
+                price_plan_id=plan.pk,
+                start=_iso(start),
+            )
+        ]
+    )
     return PlanAssignment.objects.create(subscriber=subscriber, price_plan=plan, start=start)
 
 
@@ -67,7 +81,9 @@ def assign_bundle(
         overlapping = overlapping.filter(start__lt=end)
     if overlapping.exists():
         raise Conflict(f"the subscriber has {bundle.name} in that time already", code="already_assigned")
-    return BundleAssignment.objects.create(subscriber=subscriber, bundle=bundle, start=start, end=end)
+    assignment = BundleAssignment.objects.create(subscriber=subscriber, bundle=bundle, start=start, end=end)
+    _tell_of_bundle(assignment, start)
+    return assignment
 
 
 @transaction.atomic
@@ -80,7 +96,24 @@ def end_bundle(assignment_id: int, end: datetime) -> BundleAssignment:
         raise Conflict("the bundle has ended already", code="already_ended")
     assignment.end = max(end, assignment.start)
     assignment.save(update_fields=["end"])
+    _tell_of_bundle(assignment, assignment.end)
     return assignment
+
+
+def _tell_of_bundle(assignment: BundleAssignment, at: datetime) -> None:
+    publish(
+        [
+            BUNDLE_CHANGED.event(
+                assignment.subscriber_id,
+                at,
+                tenant=assignment.bundle.tenant.code,
+                subscriber_id=assignment.subscriber_id,
+                bundle_id=assignment.bundle_id,
+                start=_iso(assignment.start),
+                end=None if assignment.end is None else _iso(assignment.end),
+            )
+        ]
+    )
 
 
 @transaction.atomic
@@ -120,6 +153,10 @@ def release_resource(
     assignment.resource.status = to
     assignment.resource.save(update_fields=["status"])
     return assignment
+
+
+def _iso(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat()
 
 
 def _check_usable(subscriber: Subscriber, product: PricePlan | Bundle, name: str) -> None:

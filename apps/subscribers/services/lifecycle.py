@@ -8,13 +8,13 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Q
 
+from apps.events.services.publishing import publish
 from apps.kernel.errors import Conflict
+from apps.subscribers.domain.published import STATUS_CHANGED
 from apps.subscribers.models import Resource, Subscriber
 from apps.subscribers.services.assignments import locked_subscriber, release_resource
 
-# Upper rooms add what must happen with it (end live sessions, bill the rest); called in the transaction.
-on_suspend: list[Callable[[Subscriber, datetime], None]] = []
-on_reactivate: list[Callable[[Subscriber, datetime], None]] = []
+# What must happen in the same transaction (close the account, queue the last bill); all else follows the event.
 on_terminate: list[Callable[[Subscriber, datetime], None]] = []
 
 
@@ -26,8 +26,7 @@ def suspend_subscriber(subscriber_id: int, at: datetime) -> Subscriber:
     subscriber.status = Subscriber.Status.SUSPENDED
     subscriber.suspended_at = at
     subscriber.save(update_fields=["status", "suspended_at"])
-    for hook in on_suspend:
-        hook(subscriber, at)
+    _tell(subscriber, at)
     return subscriber
 
 
@@ -39,8 +38,7 @@ def reactivate_subscriber(subscriber_id: int, at: datetime) -> Subscriber:
     subscriber.status = Subscriber.Status.ACTIVE
     subscriber.suspended_at = None
     subscriber.save(update_fields=["status", "suspended_at"])
-    for hook in on_reactivate:
-        hook(subscriber, at)
+    _tell(subscriber, at)
     return subscriber
 
 
@@ -65,7 +63,22 @@ def terminate_subscriber(subscriber_id: int, at: datetime) -> Subscriber:
         release_resource(held.pk, at, Resource.Status.QUARANTINED)
     for hook in on_terminate:
         hook(subscriber, at)
+    _tell(subscriber, at)
     return subscriber
+
+
+def _tell(subscriber: Subscriber, at: datetime) -> None:
+    publish(
+        [
+            STATUS_CHANGED.event(
+                subscriber.pk,
+                at,
+                tenant=subscriber.tenant.code,
+                subscriber_id=subscriber.pk,
+                status=subscriber.status,
+            )
+        ]
+    )
 
 
 def _require(subscriber: Subscriber, status: str) -> None:

@@ -10,9 +10,16 @@ from apps.charging.domain.requests import BalanceOrder, OnlineRequest, Operation
 from apps.charging.models import BalanceTrigger, ChargingSession, Payer
 from apps.charging.services.barring import bar_account
 from apps.charging.services.executor import charge_now, forget_directory
-from apps.diameter.models import NewsMark, SessionOrder
-from apps.diameter.services.news import OVERLAP, SOURCES, NewsReader
+from apps.diameter.models import SessionOrder
+from apps.diameter.services.gateway_events import (
+    GATEWAYS,
+    deliver_to_gateways,
+    order_what_events_ask,
+    reauthorise_for_tariff,
+)
 from apps.diameter.services.orders import finish_order, order_abort
+from apps.events.models import Event
+from apps.events.services.consuming import deliver
 from apps.kernel.clock import utc_now
 from apps.rating.models import PricePlan, PricePlanService, Tenant
 from apps.rating.services.publishing import publish
@@ -56,45 +63,23 @@ def subscriber() -> Subscriber:
     return make_prepaid()
 
 
-@pytest.fixture
-def reader(subscriber) -> NewsReader:
-    """One that has read what there was."""
-    found = NewsReader()
-    found.read(utc_now())
-    return found
-
-
 def orders() -> list[tuple[str, str]]:
     return list(SessionOrder.objects.order_by("id").values_list("kind", "session_id"))
 
 
-def test_what_was_there_before_the_first_start_is_no_news(subscriber):
-    open_session()
-    top_up(subscriber)
-
-    assert NewsReader().read(utc_now()) == 0
-    assert set(NewsMark.objects.values_list("source", flat=True)) == {
-        *(source.name for source in SOURCES),
-        "tariff",
-    }
-
-
-def test_a_top_up_re_authorises_the_open_sessions_of_its_account(subscriber, reader):
+def test_a_top_up_re_authorises_the_open_sessions_of_its_account(subscriber):
     make_prepaid(2)
-    reader.read(utc_now())
     open_session()
     open_session(2, "pgw.test;2")
     open_session(1, "without-a-gateway", peer="")
 
     top_up(subscriber)
-    reader.read(utc_now())
+    deliver_to_gateways(utc_now())
 
     assert orders() == [("rar", "pgw.test;1")]
 
 
-def test_an_adjustment_in_the_customers_favour_re_authorises_and_one_against_them_does_not(
-    subscriber, reader
-):
+def test_an_adjustment_in_the_customers_favour_re_authorises_and_one_against_them_does_not(subscriber):
     account_id = Payer.objects.get(subscriber=subscriber).account_id
     open_session()
     for number, amount in enumerate((-1_000, 1_000)):
@@ -102,40 +87,46 @@ def test_an_adjustment_in_the_customers_favour_re_authorises_and_one_against_the
         charge_now(
             OnlineRequest(Operation.ADJUST, f"adjustment;{number}", 0, utc_now(), order=order), utc_now()
         )
-        reader.read(utc_now())
+        deliver_to_gateways(utc_now())
         assert orders() == [("rar", "pgw.test;1")] * number
 
 
-def test_news_is_ordered_once_however_often_and_by_whom_it_is_read(subscriber, reader):
+def test_an_event_orders_once_however_often_it_is_handled(subscriber):
     open_session()
     top_up(subscriber)
-    now = utc_now()
-    for second in range(3):
-        reader.read(now + timedelta(seconds=second))
-        NewsReader().read(now + timedelta(seconds=second))
+    for _ in range(3):
+        deliver_to_gateways(utc_now())
+    order_what_events_ask(list(Event.objects.all()), utc_now())
     assert len(orders()) == 1
 
     top_up(subscriber, 2)
-    reader.read(now + OVERLAP + timedelta(seconds=5))
+    deliver_to_gateways(utc_now())
 
     assert len(orders()) == 2
 
 
-def test_a_suspension_aborts(subscriber, reader):
+def test_usage_publishes_no_events(subscriber):
+    """The hot path writes nothing for others unless something out of the ordinary happens."""
+    before = Event.objects.count()
+    open_session()
+    assert Event.objects.count() == before
+
+
+def test_a_suspension_aborts(subscriber):
     open_session()
 
     suspend_subscriber(subscriber.id, utc_now())
-    reader.read(utc_now())
+    deliver_to_gateways(utc_now())
 
     assert orders() == [("asr", "pgw.test;1")]
 
 
-def test_a_change_of_plan_re_authorises(subscriber, reader):
+def test_a_change_of_plan_re_authorises(subscriber):
     open_session()
     plan = PricePlan.objects.filter(code="OTHER").first() or make_plan("OTHER", data=(1, 0))
 
     assign_plan(subscriber.id, plan.id, utc_now())
-    reader.read(utc_now())
+    deliver_to_gateways(utc_now())
 
     assert set(orders()) == {("rar", "pgw.test;1")}
 
@@ -151,7 +142,7 @@ def test_a_session_that_its_gateway_does_not_know_is_released(subscriber):
     assert not session.reservations.exists()
 
 
-def test_a_trigger_that_says_so_re_authorises_and_others_do_not(subscriber, reader):
+def test_a_trigger_that_says_so_re_authorises_and_others_do_not(subscriber):
     tenant = Tenant.objects.get(code="default")
     for name, kind, micros, action in (
         ("rich", "above", 3_000_000, "reauthorise"),
@@ -163,7 +154,7 @@ def test_a_trigger_that_says_so_re_authorises_and_others_do_not(subscriber, read
     forget_directory()
     open_session()
     top_up(subscriber)
-    reader.read(utc_now())
+    deliver_to_gateways(utc_now())
 
     causes = sorted(SessionOrder.objects.values_list("kind", "cause"))
     assert [(kind, cause.split(":")[0]) for kind, cause in causes] == [
@@ -172,10 +163,10 @@ def test_a_trigger_that_says_so_re_authorises_and_others_do_not(subscriber, read
     ]
 
 
-def test_an_account_that_is_barred_loses_its_sessions_and_the_cause_says_why(subscriber, reader):
+def test_an_account_that_is_barred_loses_its_sessions_and_the_cause_says_why(subscriber):
     open_session()
     bar_account(account_of(), "fraud", utc_now(), by="ada")
-    reader.read(utc_now())
+    deliver_to_gateways(utc_now())
 
     (order,) = SessionOrder.objects.all()
     assert order.kind == "asr"
@@ -186,25 +177,28 @@ def change_the_price() -> None:
     PricePlanService.objects.filter(service__code="data").update(price_micros=77_000)
 
 
-def test_a_new_tariff_re_authorises_older_sessions_in_portions(subscriber, reader, settings):
+def test_a_new_tariff_re_authorises_older_sessions_in_portions(subscriber, settings):
     settings.DIAMETER_TARIFF_REAUTHORISATIONS_PER_S = 2
     for number in range(5):
         open_session(1, f"pgw.test;{number}")
+    deliver_to_gateways(utc_now())
     change_the_price()
     now = utc_now()
     publish(now)
-    assert reader.read(now) == 0, "not every process has the new tariff yet"
+    deliver(now, [GATEWAYS])
+    assert reauthorise_for_tariff(now) == 0, "not every process has the new tariff yet"
     in_force = now + timedelta(seconds=settings.RATING_TARIFF_REFRESH_S)
 
-    assert [NewsReader().read(in_force) for _ in range(4)] == [2, 2, 1, 0]
+    assert [reauthorise_for_tariff(in_force) for _ in range(4)] == [2, 2, 1, 0]
     assert {kind for kind, _ in orders()} == {"rar"}
     assert len({session for _, session in orders()}) == 5
 
 
-def test_a_new_tariff_may_be_left_to_the_quotas_validity(subscriber, reader, settings):
+def test_a_new_tariff_may_be_left_to_the_quotas_validity(subscriber, settings):
     settings.DIAMETER_TARIFF_REAUTHORISATIONS_PER_S = 0
     open_session()
     change_the_price()
     publish(utc_now())
+    deliver_to_gateways(utc_now() + timedelta(minutes=1))
 
-    assert reader.read(utc_now() + timedelta(minutes=1)) == 0
+    assert orders() == []

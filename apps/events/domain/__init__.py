@@ -1,0 +1,1 @@
+"""What an event is: names, versions and fields, without a database."""

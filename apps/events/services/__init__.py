@@ -1,0 +1,1 @@
+"""Changes of the events room: publishing, numbering, handing over, forgetting."""

@@ -1,0 +1,180 @@
+"""Hand events to their consumers: at least once, in order a subject, a mark each."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+from django.db import InterfaceError, OperationalError, transaction
+
+from apps.events.domain.kinds import EventKind
+from apps.events.models import Event, Mark, StuckEvent
+from apps.events.services.relay import newest_number, relay
+from apps.storage.retry import retrying
+
+log = logging.getLogger(__name__)
+
+LONGEST_RETRY = timedelta(hours=1)
+
+CONSUMERS: dict[str, Consumer] = {}
+"""Every consumer by its name, as the rooms register them when Django is ready."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Consumer:
+    """Who wants to know. ``handle`` runs in the transaction that moves the mark: its rows commit with it, once.
+
+    What it does elsewhere may be done twice. Its first start begins with the oldest event that is still there.
+    ``repeatable``: handing over what was handled before changes nothing, so that an operator may have it done.
+    """
+
+    name: str
+    kinds: Sequence[EventKind]
+    handle: Callable[[Sequence[Event], datetime], object]
+    at_once: int = 1_000
+    repeatable: bool = True
+
+
+def register(consumer: Consumer) -> None:
+    CONSUMERS[consumer.name] = consumer
+
+
+def deliver(now: datetime, consumers: Iterable[Consumer] | None = None) -> int:
+    """Number what is new and hand it to all consumers, or to these; how many events were handled.
+
+    Several processes may do this at once: each event is handled by one of them.
+    """
+    relay()
+    done = 0
+    for consumer in list(CONSUMERS.values()) if consumers is None else consumers:
+        try:
+            done += _consume(consumer, now)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            # Others are not to wait for it.
+            log.exception("the consumer %s failed", consumer.name)
+    return done
+
+
+def replay(event: Event, consumer: Consumer, now: datetime) -> None:
+    """Hand an event over once more, as an operator asks. Raises what the consumer raises."""
+    with transaction.atomic():
+        consumer.handle([event], now)
+
+
+def _consume(consumer: Consumer, now: datetime) -> int:
+    done = _retry_stuck(consumer, now)
+    while True:
+        mark = Mark.objects.filter(pk=consumer.name).first()
+        reached, newest = mark.number if mark is not None else 0, newest_number()
+        if reached >= newest:
+            return done
+        events = _between(consumer, reached, newest)
+        upto = events[-1].number or newest if len(events) == consumer.at_once else newest
+        hand_over = partial(_hand_over, consumer, events, reached, upto, now)
+        try:
+            done += retrying(partial(hand_over, all_together=True), repeatable=True)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            log.exception("the consumer %s failed; its events are handed over one by one", consumer.name)
+            done += retrying(partial(hand_over, all_together=False), repeatable=True)
+
+
+def _between(consumer: Consumer, after: int, upto: int) -> list[Event]:
+    kinds = [kind.name for kind in consumer.kinds]
+    found = Event.objects.filter(number__gt=after, number__lte=upto, kind__in=kinds)
+    return list(found.order_by("number")[: consumer.at_once])
+
+
+def _hand_over(
+    consumer: Consumer, events: Sequence[Event], reached: int, upto: int, now: datetime, *, all_together: bool
+) -> int:
+    """Handle the events and move the mark from ``reached`` to ``upto``, or do nothing where another was quicker."""
+    with transaction.atomic():
+        mark = _locked(consumer)
+        if mark.number != reached:
+            return 0
+        blocked = _blocked_subjects(consumer)
+        free = [event for event in events if event.subject not in blocked]
+        if all_together and len(free) == len(events):
+            if events:
+                consumer.handle(events, now)
+        else:
+            for event in events:
+                _handle_or_set_aside(consumer, event, blocked, now)
+        mark.number, mark.at = upto, now
+        mark.save(update_fields=["number", "at"])
+    return len(events)
+
+
+def _handle_or_set_aside(consumer: Consumer, event: Event, blocked: set[str], now: datetime) -> None:
+    error = "waits for an earlier event of its subject"
+    if event.subject not in blocked:
+        error = _error_of(consumer, event, now)
+        if not error:
+            return
+    blocked.add(event.subject)
+    StuckEvent.objects.create(consumer=consumer.name, event=event, error=error, retry_at=now)
+
+
+def _error_of(consumer: Consumer, event: Event, now: datetime) -> str:
+    """Handle one event; empty, or what was wrong with it. The database's own troubles are raised."""
+    try:
+        with transaction.atomic():
+            consumer.handle([event], now)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        log.exception("the consumer %s could not handle event %s", consumer.name, event.pk)
+        return f"{type(error).__name__}: {error}"[:300]
+    return ""
+
+
+def _retry_stuck(consumer: Consumer, now: datetime) -> int:
+    """Try again what could not be handled, the oldest of each subject first; how many were handled now."""
+    if not StuckEvent.objects.filter(consumer=consumer.name, retry_at__lte=now).exists():
+        return 0
+    done, blocked = 0, set()
+    with transaction.atomic():
+        _locked(consumer)
+        for stuck in (
+            StuckEvent.objects.filter(consumer=consumer.name)
+            .select_related("event")
+            .order_by("event__number")
+        ):
+            subject = stuck.event.subject
+            if subject in blocked:
+                continue
+            error = _error_of(consumer, stuck.event, now) if stuck.retry_at <= now else stuck.error
+            if not error:
+                stuck.delete()
+                done += 1
+                continue
+            blocked.add(subject)
+            if stuck.retry_at <= now:
+                stuck.attempts, stuck.error = stuck.attempts + 1, error
+                stuck.retry_at = now + min(timedelta(seconds=2 ** min(stuck.attempts, 12)), LONGEST_RETRY)
+                stuck.save(update_fields=["attempts", "error", "retry_at"])
+    return done
+
+
+def _blocked_subjects(consumer: Consumer) -> set[str]:
+    return set(StuckEvent.objects.filter(consumer=consumer.name).values_list("event__subject", flat=True))
+
+
+def _locked(consumer: Consumer) -> Mark:
+    mark = Mark.objects.select_for_update().filter(pk=consumer.name).first()
+    if mark is None:
+        Mark.objects.bulk_create([Mark(name=consumer.name)], ignore_conflicts=True)
+        mark = Mark.objects.select_for_update().get(pk=consumer.name)
+    return mark
+
+
+def retry_now(stuck: StuckEvent, now: datetime) -> None:
+    """Have the event tried at the next delivery; one that waits behind another of its subject goes on waiting."""
+    StuckEvent.objects.filter(pk=stuck.pk).update(retry_at=now)

@@ -1,0 +1,31 @@
+"""Forget events that everybody has handled."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from apps.events.models import Event, Mark, StuckEvent
+from apps.events.services.consuming import CONSUMERS
+from apps.events.services.relay import RELAY
+
+AT_ONCE = 5_000
+
+
+def forget_events(now: datetime) -> int:
+    """Delete events older than is kept that no consumer still has to handle; how many.
+
+    A consumer that the product no longer has holds nothing back.
+    """
+    Mark.objects.exclude(pk__in=[RELAY, *CONSUMERS]).delete()
+    StuckEvent.objects.exclude(consumer__in=CONSUMERS).delete()
+    reached = dict(Mark.objects.values_list("name", "number"))
+    everybody = min((reached.get(name, 0) for name in CONSUMERS), default=reached.get(RELAY, 0))
+    old = Event.objects.filter(number__lte=everybody, at__lt=now - timedelta(days=settings.EVENTS_KEPT_DAYS))
+    # Rows that wait to be handled keep theirs.
+    old = old.exclude(pk__in=StuckEvent.objects.values("event_id")).order_by("number")
+    deleted = 0
+    while ids := list(old.values_list("pk", flat=True)[:AT_ONCE]):
+        deleted += Event.objects.filter(pk__in=ids).delete()[0]
+    return deleted

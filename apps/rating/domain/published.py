@@ -1,0 +1,11 @@
+"""What the rating room tells others."""
+
+from apps.events.domain.kinds import EventKind
+
+TARIFF_PUBLISHED = EventKind(
+    "rating.tariff_published",
+    version=1,
+    subject="tariff",
+    meaning="A new version of the tariff was published; every process prices by it within RATING_TARIFF_REFRESH_S.",
+    fields={"version_id": "The version; higher ones are newer."},
+)
