@@ -38,7 +38,9 @@ class ReplayForm(ActionForm):
     consumer = forms.ChoiceField()
 
     def prepare(self) -> None:
-        self.fields["consumer"].choices = [(one.name, one.name) for one in repeaters(self.obj)]
+        consumer = self.fields["consumer"]
+        assert isinstance(consumer, forms.ChoiceField)
+        consumer.choices = [(one.name, one.name) for one in repeaters(self.obj)]
 
 
 def repeaters(event: Event) -> list[Consumer]:

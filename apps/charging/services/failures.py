@@ -29,7 +29,6 @@ def write_failures(
     connection: BaseDatabaseWrapper, failures: Sequence[Failure], now: datetime, script: Script | None = None
 ) -> None:
     """Keep the failures, one row a request; those that fail again have to be looked at again."""
-    columns = _COLUMNS if connection.vendor == "mysql" else tuple(name.strip("`") for name in _COLUMNS)
     upsert_few(
         connection,
         "charging_failedrequest",
