@@ -32,7 +32,7 @@ def write_failures(
     upsert_few(
         connection,
         "charging_failedrequest",
-        (*columns, "settled_at"),
+        (*_COLUMNS, "settled_at"),
         [
             (
                 failure.key,
