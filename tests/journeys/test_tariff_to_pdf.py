@@ -17,7 +17,7 @@ from apps.billing.models import Activity, Bill, TaxRule
 from apps.billing.services.activities import queue_activity
 from apps.billing.services.onboarding import onboard
 from apps.charging.selectors import balances_at
-from apps.mediation.formats.protobuf import delimited
+from apps.mediation.formats.messages import delimited
 from apps.mediation.models import Cdr, CdrFile, SuspendedRecord
 from apps.mediation.pb.billing_pb2 import CDR, CDRFileHeader
 from tests.factories import make_cycle, make_plan, make_tenant, new_line

@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 
 from apps.kernel.clock import utc_now
-from apps.mediation.formats.protobuf import MAGIC, delimited
+from apps.mediation.formats.messages import MAGIC, delimited
 from apps.mediation.pb.billing_pb2 import CDR, CDRFileHeader
 from apps.mediation.services.load_file import FileOutcome, load_file
 from apps.rating.selectors.tariffs import look_again

@@ -169,7 +169,7 @@ def test_every_wrong_option_is_named_with_what_it_may_be():
         "options.columns.msisdn",
         "options.time_zone",
         "options.encoding",
-        "options.numbers.country_code",
+        "options.numbers",
         "options.duration_unit",
         "options.speed",
     }
@@ -199,3 +199,23 @@ def test_any_cells_are_rejects_or_records_and_never_a_crash(cells: list[str]):
     line = ",".join(cell.replace(",", "") for cell in cells).encode() + b"\n"
     for item in read(HEAD + line):
         assert isinstance(item, UsageRecord | Reject)
+
+
+def test_options_that_are_no_object_are_told_of():
+    for wrong in ([1], "utf-8", 5):
+        with pytest.raises(InvalidInputs, match="options: must be an object in braces, not "):
+            CSV.options(wrong)
+
+
+def test_every_option_says_what_it_may_be_and_its_words_stand_in_the_error():
+    wrong = {"delimiter": ";;", "skip_lines": -1, "header": "yes", "constants": {"source": 5}}
+    with pytest.raises(InvalidInputs) as error:
+        CSV.options(wrong | {"numbers": {"country_code": 49}})
+    told = {problem.where: problem.message for problem in error.value.problems}
+    assert told["options.delimiter"] == "must be a single ASCII character, not ';;'"
+    assert told["options.numbers.country_code"] == 'must be digits in quotes, such as "49", not 49'
+    meanings = {option.name: option.meaning for option in CSV.described_options()}
+    for name, message in told.items():
+        option = name.removeprefix("options.").removesuffix(".source")
+        assert message.startswith(f"must be {meanings[option]}, not ")
+    assert all(meanings.values())

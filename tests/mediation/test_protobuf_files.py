@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from apps.kernel.errors import InvalidInputs
 from apps.mediation.domain.records import Reject, UsageRecord
 from apps.mediation.formats import format_named, recognise
-from apps.mediation.formats.protobuf import MAX_RECORD_OCTETS, delimited
+from apps.mediation.formats.messages import delimited
+from apps.mediation.formats.protobuf import MAX_RECORD_OCTETS
 from apps.mediation.pb.billing_pb2 import CDR
 from tests.mediation.samples import cdr, header, stream
 

@@ -5,14 +5,17 @@ A new format is a new module here with a ``FORMAT`` (see :class:`Format`); nothi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from apps.kernel.errors import InvalidInput
 from apps.mediation.domain.records import FileFacts, Reject, UsageRecord
+
+if TYPE_CHECKING:
+    from apps.kernel.options import Described
 
 # How much of a file's beginning a format is shown to recognise it by, octets.
 HEAD_OCTETS = 65_536
@@ -43,6 +46,9 @@ class Format(Protocol):
 
     def options(self, given: Mapping[str, Any]) -> Any:
         """Validated options of a source; raises InvalidInputs that names each wrong one."""
+
+    def described_options(self) -> Iterable[Described]:
+        """Every option that there is, and what it may be."""
 
     def recognises(self, head: bytes) -> bool:
         """Whether a file that begins with ``head`` is surely of this format."""

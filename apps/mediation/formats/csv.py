@@ -7,9 +7,10 @@ newline counts as cut off unless the source's option ``final_newline`` is false.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from apps.kernel.options import Described, described
 from apps.mediation.domain.records import (
     FIELD_TOO_LONG,
     INVALID_FIELD,
@@ -55,6 +56,9 @@ class CsvFormat:
 
     def options(self, given: Mapping[str, Any]) -> CsvOptions:
         return csv_options(given)
+
+    def described_options(self) -> Iterable[Described]:
+        return described(CsvOptions)
 
     def recognises(self, head: bytes) -> bool:
         """A first line that names fields of a CDR."""

@@ -7,9 +7,20 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from apps.mediation.formats.csv_options import DURATION_UNITS, VOLUME_UNITS, CsvOptions
+from apps.mediation.formats.csv_options import CsvOptions
 
 MICROS = 1_000_000
+# Micro-units of the base unit, seconds and octets, so that 0.5 min is exact.
+DURATION_MICROS = {"ms": 1_000, "s": MICROS, "min": 60 * MICROS, "h": 3_600 * MICROS}
+VOLUME_MICROS = {
+    "B": MICROS,
+    "kB": 1_000 * MICROS,
+    "KiB": 1_024 * MICROS,
+    "MB": 1_000_000 * MICROS,
+    "MiB": 1_048_576 * MICROS,
+    "GB": 1_000_000_000 * MICROS,
+    "GiB": 1_073_741_824 * MICROS,
+}
 _DECIMAL = re.compile(r"([+-]?)(\d{1,18})(?:[.,](\d{1,18}))?", re.ASCII)
 _CLOCK = re.compile(r"(\d{1,9}):([0-5]\d):([0-5]\d)", re.ASCII)
 # As many different times are remembered as fit a few megabytes.
@@ -63,11 +74,11 @@ def clock(text: str) -> int:
 def duration_reader(options: CsvOptions) -> Callable[[str], int]:
     if options.duration_unit == "hms":
         return clock
-    return measure(DURATION_UNITS[options.duration_unit])
+    return measure(DURATION_MICROS[options.duration_unit])
 
 
 def volume_reader(options: CsvOptions) -> Callable[[str], int]:
-    return measure(VOLUME_UNITS[options.volume_unit])
+    return measure(VOLUME_MICROS[options.volume_unit])
 
 
 def time_reader(options: CsvOptions) -> Callable[[str], int]:

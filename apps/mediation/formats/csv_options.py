@@ -1,14 +1,17 @@
-"""Settings of a source that sends CSV: which column is what, and how it writes times, units and numbers."""
+"""Options of a source that sends CSV: which column is what, and how it writes times, units and numbers."""
 
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
+from pydantic import AfterValidator, Field, PlainValidator
+
 from apps.kernel.errors import InvalidInputs, Problem
-from apps.mediation.formats.numbers import NumberRules, number_rules
+from apps.kernel.options import Options, read_options
+from apps.mediation.formats.numbers import NumberRules
 
 TEXT_FIELDS = (
     *("record_id", "source", "service", "msisdn", "imsi", "imei", "other_party"),
@@ -18,60 +21,109 @@ USAGE_FIELDS = ("duration_s", "octets_up", "octets_down", "octets", "events")
 NUMBER_FIELDS = ("cause", "part", "rating_group", "radio_access")
 # “octets” is the volume of both directions, for sources that do not tell them apart.
 FIELDS = (*TEXT_FIELDS, "start", *USAGE_FIELDS, *NUMBER_FIELDS)
-
-# Micro-units of the base unit, so that 0.5 min is exact: seconds and octets.
-DURATION_UNITS = {"ms": 1_000, "s": 1_000_000, "min": 60_000_000, "h": 3_600_000_000}
-VOLUME_UNITS = {
-    "B": 1_000_000,
-    "kB": 1_000 * 1_000_000,
-    "KiB": 1_024 * 1_000_000,
-    "MB": 1_000_000 * 1_000_000,
-    "MiB": 1_048_576 * 1_000_000,
-    "GB": 1_000_000_000 * 1_000_000,
-    "GiB": 1_073_741_824 * 1_000_000,
-}
 TIME_FORMATS = ("iso", "epoch", "epoch_ms")
 
 # A column: its name in the header, its number from 1, or several of either that are joined by a space.
 Column = str | int | tuple[str | int, ...]
+DurationUnit = Literal["s", "ms", "min", "h", "hms"]
+VolumeUnit = Literal["B", "kB", "KiB", "MB", "MiB", "GB", "GiB"]
 
 
-class CsvOptions(NamedTuple):
-    """Validated options; see the README of the room for what each means."""
+def _encoding(name: str) -> str:
+    try:
+        # Lines are found before they are decoded.
+        if codecs.encode("1,\n", name) == b"1,\n":
+            return name
+    except (LookupError, TypeError, ValueError):
+        pass
+    raise ValueError(
+        f"must be an encoding that contains ASCII, such as utf-8, latin-1 or cp1252, not {name!r}"
+    )
 
-    delimiter: str = ","
-    quote: str = '"'
-    encoding: str = "utf-8"
-    header: bool = True
-    skip_lines: int = 0
-    comment: str = "#"
-    final_newline: bool = True
-    columns: Mapping[str, Column] = {}
-    constants: Mapping[str, str] = {}
-    services: Mapping[str, str] = {}
-    time_format: str = "iso"
-    time_zone: ZoneInfo = ZoneInfo("UTC")
-    duration_unit: str = "s"
-    volume_unit: str = "B"
+
+def _field(name: str) -> str:
+    if name not in FIELDS:
+        raise ValueError(f"is not known; known are {', '.join(FIELDS)}")
+    return name
+
+
+def _text_field(name: str) -> str:
+    if name not in TEXT_FIELDS:
+        raise ValueError(f"cannot be constant; {', '.join(TEXT_FIELDS)} can")
+    return name
+
+
+def _column(given: Any) -> Column:
+    parts = tuple(given) if isinstance(given, list | tuple) and given else (given,)
+    for part in parts:
+        number = isinstance(part, int) and not isinstance(part, bool) and part >= 1
+        if not number and not (isinstance(part, str) and part):
+            raise ValueError(f"must be a column's name or its number from 1, not {part!r}")
+    return parts if isinstance(given, list | tuple) else parts[0]
+
+
+def _time_format(text: str) -> str:
+    if text not in TIME_FORMATS and "%" not in text:
+        raise ValueError(f"must be {', '.join(TIME_FORMATS)} or like %d.%m.%Y %H:%M:%S, not {text!r}")
+    return text
+
+
+def _zone(given: Any) -> ZoneInfo:
+    if not isinstance(given, str) or given not in available_timezones():
+        raise ValueError(f"must be an IANA time zone such as Europe/Berlin, not {given!r}")
+    return ZoneInfo(given)
+
+
+_Character = Annotated[str, Field(pattern=r"^[\x01-\x09\x0b\x0c\x0e-\x7f]$")]
+_CharacterOrNone = Annotated[str, Field(pattern=r"^[\x01-\x09\x0b\x0c\x0e-\x7f]?$")]
+
+
+class CsvOptions(Options):
+    """How a source writes its lines."""
+
+    delimiter: _Character = Field(default=",", description="a single ASCII character")
+    quote: _CharacterOrNone = Field(default='"', description="a single ASCII character, or empty")
+    encoding: Annotated[str, AfterValidator(_encoding)] = Field(
+        default="utf-8", description="an encoding that contains ASCII, such as utf-8, latin-1 or cp1252"
+    )
+    header: bool = Field(default=True, description="true or false (whether the first line names the columns)")
+    skip_lines: int = Field(
+        default=0, ge=0, le=1000, description="a number from 0 to 1000 (lines before the header)"
+    )
+    comment: str = Field(default="#", description="a text (lines that begin with it are skipped)")
+    final_newline: bool = Field(
+        default=True, description="true or false (whether a last line without its newline counts as cut off)"
+    )
+    columns: Mapping[Annotated[str, AfterValidator(_field)], Annotated[Column, PlainValidator(_column)]] = (
+        Field(
+            default={},
+            description="a column's name, its number from 1 or a list of these, by field;"
+            " none: the header names fields",
+        )
+    )
+    constants: Mapping[Annotated[str, AfterValidator(_text_field)], str] = Field(
+        default={}, description='a text that every record has, by field, such as {"service": "voice"}'
+    )
+    services: Mapping[str, str] = Field(
+        default={}, description="the code of a service, by the source's name for it"
+    )
+    time_format: Annotated[str, AfterValidator(_time_format)] = Field(
+        default="iso", description="iso, epoch, epoch_ms or like %d.%m.%Y %H:%M:%S"
+    )
+    time_zone: Annotated[ZoneInfo, PlainValidator(_zone)] = Field(
+        default=ZoneInfo("UTC"), description="an IANA time zone such as Europe/Berlin, for times without one"
+    )
+    duration_unit: DurationUnit = Field(
+        default="s", description="s, ms, min, h or hms; parts of a second count whole"
+    )
+    volume_unit: VolumeUnit = Field(default="B", description="B, kB, KiB, MB, MiB, GB or GiB")
     numbers: NumberRules = NumberRules()
 
 
 def csv_options(given: Mapping[str, Any]) -> CsvOptions:
-    """Options from a source's settings; raises InvalidInputs with each wrong one and what it may be."""
-    problems: list[Problem] = []
-    values: dict[str, Any] = {}
-    for name, value in given.items():
-        reader = _READERS.get(name)
-        where = f"options.{name}"
-        if reader is None:
-            problems.append(Problem(where, f"is not known; the csv format has {', '.join(sorted(_READERS))}"))
-        else:
-            values[name] = reader(value, where, problems)
-    if problems:
-        raise InvalidInputs(problems)
-    options = CsvOptions(**values)
-    if not options.header:
-        _check_headless(options, problems)
+    """Options from a source's settings. Raises InvalidInputs: each wrong one, and what it may be."""
+    options = read_options(CsvOptions, given)
+    problems = [] if options.header else list(_headless_problems(options))
     if options.delimiter == options.quote:
         problems.append(Problem("options.quote", "must differ from the delimiter"))
     if problems:
@@ -79,150 +131,15 @@ def csv_options(given: Mapping[str, Any]) -> CsvOptions:
     return options
 
 
-def _check_headless(options: CsvOptions, problems: list[Problem]) -> None:
-    for field, column in options.columns.items():
-        parts = column if isinstance(column, tuple) else (column,)
-        if any(isinstance(part, str) for part in parts):
-            problems.append(
-                Problem(f"options.columns.{field}", "must be a number from 1: the files have no header")
-            )
-    problems.extend(
+def _headless_problems(options: CsvOptions) -> list[Problem]:
+    """What is missing where no header names the columns."""
+    named = [
+        Problem(f"options.columns.{field}", "must be a number from 1: the files have no header")
+        for field, column in options.columns.items()
+        if any(isinstance(part, str) for part in (column if isinstance(column, tuple) else (column,)))
+    ]
+    return named + [
         Problem(f"options.columns.{field}", "is needed: the files have no header")
         for field in ("msisdn", "start", "service")
         if field not in options.columns and field not in options.constants
-    )
-
-
-def _one_character(value: Any, where: str, problems: list[Problem]) -> str:
-    if not isinstance(value, str) or len(value) != 1 or value in "\r\n\0" or not value.isascii():
-        problems.append(Problem(where, f"must be a single character, not {value!r}"))
-    return str(value)
-
-
-def _quote(value: Any, where: str, problems: list[Problem]) -> str:
-    return "" if value == "" else _one_character(value, where, problems)
-
-
-def _text(value: Any, where: str, problems: list[Problem]) -> str:
-    if not isinstance(value, str):
-        problems.append(Problem(where, f"must be a text, not {value!r}"))
-    return str(value)
-
-
-def _flag(value: Any, where: str, problems: list[Problem]) -> bool:
-    if not isinstance(value, bool):
-        problems.append(Problem(where, f"must be true or false, not {value!r}"))
-    return bool(value)
-
-
-def _count(value: Any, where: str, problems: list[Problem]) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 1000:
-        problems.append(Problem(where, f"must be a number from 0 to 1000, not {value!r}"))
-        return 0
-    return value
-
-
-def _encoding(value: Any, where: str, problems: list[Problem]) -> str:
-    try:
-        # Lines are found before they are decoded.
-        if not isinstance(value, str) or codecs.encode("1,\n", value) != b"1,\n":
-            raise LookupError
-    except (LookupError, TypeError, ValueError):
-        problems.append(
-            Problem(where, f"must be an encoding that contains ASCII (utf-8, latin-1, cp1252), not {value!r}")
-        )
-        return "utf-8"
-    return value
-
-
-def _columns(value: Any, where: str, problems: list[Problem]) -> dict[str, Column]:
-    columns: dict[str, Column] = {}
-    for field, column in _object(value, where, problems).items():
-        if field not in FIELDS:
-            problems.append(Problem(f"{where}.{field}", f"is not known; known are {', '.join(FIELDS)}"))
-            continue
-        parts = tuple(column) if isinstance(column, list | tuple) and column else (column,)
-        problems.extend(
-            Problem(f"{where}.{field}", f"must be a column's name or its number from 1, not {part!r}")
-            for part in parts
-            if not _names_a_column(part)
-        )
-        columns[field] = parts if isinstance(column, list | tuple) else column
-    return columns
-
-
-def _names_a_column(part: Any) -> bool:
-    if isinstance(part, str):
-        return part != ""
-    return isinstance(part, int) and not isinstance(part, bool) and part >= 1
-
-
-def _constants(value: Any, where: str, problems: list[Problem]) -> dict[str, str]:
-    constants: dict[str, str] = {}
-    for field, constant in _object(value, where, problems).items():
-        if field not in TEXT_FIELDS:
-            problems.append(Problem(f"{where}.{field}", f"cannot be constant; {', '.join(TEXT_FIELDS)} can"))
-        elif not isinstance(constant, str):
-            problems.append(Problem(f"{where}.{field}", f"must be a text, not {constant!r}"))
-        else:
-            constants[field] = constant
-    return constants
-
-
-def _services(value: Any, where: str, problems: list[Problem]) -> dict[str, str]:
-    services = _object(value, where, problems)
-    for name, code in services.items():
-        if not isinstance(code, str):
-            problems.append(Problem(f"{where}.{name}", f"must be the code of a service, not {code!r}"))
-    return services
-
-
-def _object(value: Any, where: str, problems: list[Problem]) -> dict[str, Any]:
-    if not isinstance(value, Mapping):
-        problems.append(Problem(where, f"must be an object, not {value!r}"))
-        return {}
-    return dict(value)
-
-
-def _time_format(value: Any, where: str, problems: list[Problem]) -> str:
-    if not isinstance(value, str) or not (value in TIME_FORMATS or "%" in value):
-        problems.append(
-            Problem(where, f"must be {', '.join(TIME_FORMATS)} or like %d.%m.%Y %H:%M:%S, not {value!r}")
-        )
-        return "iso"
-    return value
-
-
-def _zone(value: Any, where: str, problems: list[Problem]) -> ZoneInfo:
-    if not isinstance(value, str) or value not in available_timezones():
-        problems.append(Problem(where, f"must be an IANA time zone such as Europe/Berlin, not {value!r}"))
-        return ZoneInfo("UTC")
-    return ZoneInfo(value)
-
-
-def _one_of(choices: tuple[str, ...]) -> Callable[[Any, str, list[Problem]], str]:
-    def read(value: Any, where: str, problems: list[Problem]) -> str:
-        if value not in choices:
-            problems.append(Problem(where, f"must be one of {', '.join(choices)}, not {value!r}"))
-        return str(value)
-
-    return read
-
-
-_READERS: dict[str, Callable[[Any, str, list[Problem]], Any]] = {
-    "delimiter": _one_character,
-    "quote": _quote,
-    "encoding": _encoding,
-    "header": _flag,
-    "skip_lines": _count,
-    "comment": _text,
-    "final_newline": _flag,
-    "columns": _columns,
-    "constants": _constants,
-    "services": _services,
-    "time_format": _time_format,
-    "time_zone": _zone,
-    "duration_unit": _one_of((*DURATION_UNITS, "hms")),
-    "volume_unit": _one_of(tuple(VOLUME_UNITS)),
-    "numbers": number_rules,
-}
+    ]

@@ -7,12 +7,12 @@ window, and without one the rest of the file is a single reject.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from apps.kernel.errors import InvalidInputs, Problem
+from apps.kernel.options import Described, Options, described, read_options
 from apps.mediation.domain.records import (
     MALFORMED,
     RAW_LIMIT,
@@ -24,10 +24,10 @@ from apps.mediation.domain.records import (
     UsageRecord,
 )
 from apps.mediation.formats import BytesReader, Reader
-from apps.mediation.formats.numbers import NumberRules, number_rules
+from apps.mediation.formats.messages import MAGIC, delimited
+from apps.mediation.formats.numbers import NumberRules
 from apps.mediation.pb.billing_pb2 import CDR, CDRFileHeader
 
-MAGIC = "BSSCDR1"
 # A CDR is some 150 octets; what claims to be longer than this is damage.
 MAX_RECORD_OCTETS = 16_384
 BLOCK_OCTETS = 1_048_576
@@ -46,8 +46,8 @@ _KNOWN_FIRST_OCTETS = frozenset(
 )
 
 
-class ProtobufOptions(NamedTuple):
-    """Settings of a source that sends protobuf files."""
+class ProtobufOptions(Options):
+    """Options of a source that sends protobuf files."""
 
     numbers: NumberRules = NumberRules()
 
@@ -59,15 +59,10 @@ class ProtobufFormat:
     title = "Protobuf (length-delimited CDR messages)"
 
     def options(self, given: Mapping[str, Any]) -> ProtobufOptions:
-        problems = [
-            Problem(f"options.{name}", "is not known; the protobuf format has the option numbers")
-            for name in given
-            if name != "numbers"
-        ]
-        rules = number_rules(given.get("numbers"), "options.numbers", problems)
-        if problems:
-            raise InvalidInputs(problems)
-        return ProtobufOptions(rules)
+        return read_options(ProtobufOptions, given)
+
+    def described_options(self) -> Iterable[Described]:
+        return described(ProtobufOptions)
 
     def recognises(self, head: bytes) -> bool:
         return _header_at(head) is not None or _reads_on(head, 0)
@@ -173,38 +168,6 @@ class ProtobufFormat:
         for item in self.read(BytesReader(delimited(raw)), options):
             return item._replace(offset=0)
         return Reject(0, MALFORMED, "there is no record in it", raw[:RAW_LIMIT])
-
-
-def _written_length(length: int) -> bytes:
-    out = bytearray()
-    while length >= 0x80:
-        out.append(length & 0x7F | 0x80)
-        length >>= 7
-    out.append(length)
-    return bytes(out)
-
-
-def delimited(message: bytes) -> bytes:
-    """A serialised message as it stands in a file: after its length."""
-    return _written_length(len(message)) + message
-
-
-def message_of(record: UsageRecord, type_of_record: str) -> bytes:
-    """The record as a serialised CDR message: its own, with the fields that were corrected since.
-
-    ``type_of_record`` says which of the record's usage figures counts.
-    """
-    cdr = CDR.FromString(record.message)
-    cdr.record_id, cdr.service, cdr.start = record.record_id, record.service, record.start
-    cdr.msisdn, cdr.other_party, cdr.source = record.msisdn, record.other_party, record.source
-    if type_of_record == "voice":
-        cdr.duration_s = record.duration_s
-    elif type_of_record != "data":
-        cdr.events = record.events
-    elif max(0, cdr.octets_up) + max(0, cdr.octets_down) != record.octets:
-        cdr.octets_up, cdr.octets_down = 0, record.octets
-    message: bytes = cdr.SerializeToString()
-    return message
 
 
 def _long_length(buffer: bytes, position: int) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from django.db.models import Q
 from apps.kernel.errors import InvalidInput
 from apps.mediation.domain.party_numbers import party_numbers
 from apps.mediation.domain.traffic import FAULTS, Line, MadeRecord, Traffic, spoilt
-from apps.mediation.formats.protobuf import MAGIC, delimited
+from apps.mediation.formats.messages import MAGIC, delimited
 from apps.mediation.pb.billing_pb2 import CDR, CDRFileHeader
 from apps.rating.models import Tenant
 from apps.subscribers.models import Resource, ResourceAssignment
@@ -190,13 +190,7 @@ def _write_protobuf(
     )
     out = [delimited(header.SerializeToString())]
     for record in records:
-        if type(record) is bytes:
-            out.append(delimited(record))
-        else:
-            message = _message(record)
-            length = len(message)
-            out.append(bytes((length,)) if length < 0x80 else bytes((length & 0x7F | 0x80, length >> 7)))
-            out.append(message)
+        out.append(delimited(record if type(record) is bytes else _message(record)))
         done += 1
         if not done % _WRITE_RECORDS:
             file.write(b"".join(out))

@@ -17,7 +17,7 @@ from apps.mediation.domain.checks import CheckedRecord, RecordChecker, Suspended
 from apps.mediation.domain.corrections import corrected, read_corrections, record_of_corrections
 from apps.mediation.domain.records import Reject, UsageRecord
 from apps.mediation.formats import format_named
-from apps.mediation.formats.protobuf import message_of
+from apps.mediation.formats.messages import message_of
 from apps.mediation.models import CdrFile, Source, SuspendedRecord
 from apps.mediation.services.batches import (
     Batch,
