@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from apps.charging.domain import quotas
 from apps.charging.domain.requests import (
     FinalUnit,
     FinalUnitAction,
@@ -125,6 +126,37 @@ def test_an_event_in_units_that_its_service_is_not_charged_by_debits_nothing(
 
     assert (answer.result, answer.items[0].reason) == (Result.INVALID_VALUE, reason)
     assert (desk.value(), desk.entries) == (10**6, [])
+
+
+@pytest.mark.parametrize("operation", [Operation.EVENT, Operation.REFUND])
+def test_an_event_of_octets_or_seconds_says_how_many(operation):
+    desk = Desk(money(10**6))
+    for service in ("data", "voice"):
+        assert desk.send(operation, RequestItem(service, "49", Units())).items[0].reason == "no_units"
+    assert desk.send(Operation.CHECK_BALANCE, RequestItem("data", "", Units())).enough
+    assert desk.value() == 10**6
+
+
+def test_a_rating_group_that_asks_twice_at_once_is_granted_once():
+    desk = Desk(money(10_000))
+    answer = desk.send(
+        Operation.INITIATE, item("data", MIB, rating_group=1), item("data", MIB, rating_group=1)
+    )
+
+    assert [got.granted for got in answer.items] == [None, MIB]
+    assert desk.reserved() == 10_000
+
+
+def test_a_session_has_quotas_up_to_a_bound(monkeypatch):
+    monkeypatch.setattr(quotas, "MAX_QUOTAS", 3)
+    desk = Desk(money(10**6))
+    groups = [item("data", MIB, rating_group=number) for number in range(5)]
+    answer = desk.send(Operation.INITIATE, *groups)
+
+    assert [got.granted for got in answer.items] == [MIB, MIB, MIB, 0, 0]
+    assert (answer.items[3].result, answer.items[3].reason) == (Result.UNABLE_TO_COMPLY, "too_many_quotas")
+    known = desk.send(Operation.UPDATE, item("data", MIB, MIB, rating_group=2), number=1)
+    assert (known.items[0].granted, len(desk.sessions["s", 0].meters)) == (MIB, 3)
 
 
 def test_an_event_that_only_reports_is_charged_for_what_it_reports():

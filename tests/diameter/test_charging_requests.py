@@ -23,6 +23,10 @@ GATEWAY = ConnectedPeer("pgw.test", "visited.test")
 AGENT = ConnectedPeer("DRA.core.test", "core.test")
 
 
+def euros_of(digits: int, exponent: int = 0) -> dict:
+    return {"CC-Money": {"Unit-Value": {"Value-Digits": digits, "Exponent": exponent}, "Currency-Code": 978}}
+
+
 def asked(
     request_type: int = 1,
     number: int = 0,
@@ -315,6 +319,35 @@ def test_a_context_of_an_operator_is_found_by_a_pattern_and_a_plainer_rule_wins(
     assert services.service("ims@operator", 7, None) == "sms"
     assert services.service("ims@operators", None, None) == ""
     assert services.service("gprs.9@operator.x", None, None) == ""
+
+
+@pytest.mark.parametrize("amount", [euros_of(2**63 - 1), euros_of(-(2**63)), euros_of(3, 12)])
+def test_absurd_money_cannot_be(amount):
+    for group in ({"Requested-Service-Unit": amount}, {"Used-Service-Unit": [amount]}):
+        with pytest.raises(DiameterFault) as caught:
+            asked(2, 1, Multiple_Services_Credit_Control=[group])
+        assert caught.value.result_code == 5004
+
+
+@pytest.mark.parametrize("name", ["Origin-Host", "Origin-Realm"])
+def test_a_host_or_realm_that_is_no_name_cannot_be(name):
+    with pytest.raises(DiameterFault) as caught:
+        read_request(ccr_avps() | {name: "x" * 256})
+    assert (caught.value.result_code, caught.value.failed_avp) == (5004, encode_avp(name, "x" * 256))
+
+
+def test_what_is_too_long_to_be_a_number_or_a_name_is_not_kept_whole():
+    request = asked(
+        Subscription_Id=[{"Subscription-Id-Type": 0, "Subscription-Id-Data": "9" * 5_000}],
+        Service_Information={"PS-Information": {"Called-Station-Id": "z" * 5_000}},
+        Multiple_Services_Credit_Control=[{"Requested-Service-Unit": {}}],
+    )
+    assert (request.msisdn, len(request.items[0].destination)) == ("", 255)
+
+
+@pytest.mark.parametrize(("sub_session", "stored"), [(None, 0), (7, 7), (2**63, -(2**63)), (2**64 - 1, -1)])
+def test_a_sub_session_of_any_number_is_one_that_databases_can_count(sub_session, stored):
+    assert asked(CC_Sub_Session_Id=sub_session).sub_session == stored
 
 
 @pytest.mark.parametrize(

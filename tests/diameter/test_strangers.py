@@ -177,6 +177,21 @@ def test_a_used_total_that_cannot_be_is_an_invalid_value_and_its_session_shows_i
     assert default_balance().amount_micros == 1_000_000
 
 
+def test_a_session_of_the_largest_sub_session_is_charged():
+    make_prepaid()
+    sub_session = {"CC-Sub-Session-Id": 2**64 - 1}
+
+    async def scenario(client: Any) -> None:
+        assert (await client.request(session(1, 0, Requested_Service_Unit=ASKED) | sub_session)).avps[
+            "Result-Code"
+        ] == 2001
+        answer = await client.request(session(3, 1, Used_Service_Unit=USED) | sub_session)
+        assert (answer.avps["Result-Code"], answer.avps["CC-Sub-Session-Id"]) == (2001, 2**64 - 1)
+
+    serve("pgw.test", scenario=scenario)
+    assert default_balance().amount_micros == 990_000
+
+
 def test_an_operators_own_context_is_served_once_a_rule_says_what_it_is():
     make_prepaid()
     sms = {"CC-Service-Specific-Units": 1}

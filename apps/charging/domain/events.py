@@ -26,7 +26,7 @@ from apps.charging.domain.requests import (
 )
 from apps.charging.domain.sessions import Meter
 from apps.charging.domain.spending import Draw
-from apps.charging.domain.state import Outcome, State
+from apps.charging.domain.state import LARGEST_GRANTS, Outcome, State
 from apps.kernel.errors import BssError
 from apps.rating.domain import Rater
 
@@ -74,7 +74,7 @@ def enquire(
                     books.hold(takes)
                 outcome = outcome._replace(cost_micros=item.money_micros)
             else:
-                payment, meter, amount = _piece(state, books, item, rater, moment)
+                payment, meter, amount = _piece(state, books, item, rater, moment, is_question=True)
                 if request.operation is Operation.PRICE_ENQUIRY:
                     rated = payment.spender.price(payment.subject, meter, 0, amount, 0)
                     outcome = outcome._replace(cost_micros=rated.cost_micros, granted=amount)
@@ -94,12 +94,18 @@ def enquire(
 
 
 def _piece(
-    state: State, books: Books, item: RequestItem, rater: Rater, moment: datetime
+    state: State,
+    books: Books,
+    item: RequestItem,
+    rater: Rater,
+    moment: datetime,
+    is_question: bool = False,
 ) -> tuple[Payment, Meter, int]:
     """How the item is paid for, and how much of it is meant.
 
     RFC 8506 section 8.18 has units that the server does not charge by treated as invalid. Raises InvalidUnits
-    (``unit_differs``, ``zero_units``, ``absurd_amount``).
+    (``unit_differs``, ``zero_units``, ``absurd_amount``). The server decides what a message or a question is about, but
+    not how many seconds or octets were used at once (``no_units``).
     """
     meter = Meter(item.service, item.rating_group, item.service_identifier, item.destination, moment, moment)
     payment = find_payment(state, books, rater, meter, item.service)
@@ -111,6 +117,8 @@ def _piece(
     if amount is None:
         if units is not None and units.in_other_units(type_of_record):
             raise InvalidUnits(f"{type_of_record} is not charged by such units", code="unit_differs")
+        if type_of_record in LARGEST_GRANTS and not is_question:
+            raise InvalidUnits(f"an event of {type_of_record} says how much", code="no_units")
         return payment, meter, payment.policy.default_units
     if amount <= 0:
         raise InvalidUnits("nothing to charge for", code="zero_units")

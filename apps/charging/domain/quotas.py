@@ -35,6 +35,9 @@ from apps.kernel.errors import BssError
 from apps.rating.domain import Rater
 from apps.rating.domain.usage import VOICE
 
+MAX_QUOTAS = 1_000
+"""Of one session: what a client may have the server keep."""
+
 
 def serve_items(
     state: State,
@@ -47,7 +50,8 @@ def serve_items(
 ) -> tuple[Session, tuple[AnswerItem, ...]]:
     """Debit what each item used, then hold what each asks for, in the order of the request.
 
-    With a ``refusal`` (the subscriber is barred by now) usage is debited all the same and nothing is granted.
+    With a ``refusal`` (the subscriber is barred by now) usage is debited all the same and nothing is granted. A rating
+    group that comes several times in a request is granted one quota, with the last that asks.
     """
     meters = {meter.key: WorkingMeter(meter) for meter in session.meters}
     if request.operation is Operation.TERMINATE:
@@ -61,17 +65,23 @@ def serve_items(
         found = meters.get(key)
         if found is None:
             began = session.opened_at if item.used else moment
-            found = meters[key] = WorkingMeter(Meter(*key, item.destination, began, began))
+            found = WorkingMeter(Meter(*key, item.destination, began, began))
+            if len(meters) < MAX_QUOTAS:
+                meters[key] = found
         quota = _Quota(state, books, rater, item, found, moment)
-        quota.report(index)
+        if key in meters:
+            quota.report(index)
+        else:
+            quota.refuse(Result.UNABLE_TO_COMPLY, "too_many_quotas")
         served.append(quota)
     if request.operation is not Operation.TERMINATE:
-        for quota in served:
-            if quota.item.requested is not None or quota.item.money_micros:
-                if refusal is not None:
-                    quota.refuse(refusal.result, refusal.reason)
-                elif quota.result is Result.SUCCESS:
-                    quota.grant()
+        asking = [quota for quota in served if quota.item.requested is not None or quota.item.money_micros]
+        last = {id(quota.meter): quota for quota in asking}
+        for quota in asking:
+            if refusal is not None:
+                quota.refuse(refusal.result, refusal.reason)
+            elif quota.result is Result.SUCCESS and last[id(quota.meter)] is quota:
+                quota.grant()
     answers = tuple([quota.answer() for quota in served])
     return session._replace(meters=tuple([meter.meter() for meter in meters.values()])), answers
 
@@ -141,14 +151,11 @@ class _Quota:
     def grant(self) -> None:
         """Hold as much of what the item asks for as the balances buy."""
         meter, item = self.meter, self.item
-        assert item.requested is not None
-        # A rating group that comes twice in a request has one quota: the last.
-        self.books.void(meter.holds)
-        meter.holds = ()
         meter.reported_at = max(meter.reported_at, self.moment)
         if item.money_micros:
             self._grant_money(item.money_micros)
             return
+        assert item.requested is not None
         if meter.run == MONEY_RUN:
             meter.run = NO_RUN
         try:

@@ -15,6 +15,10 @@ from apps.diameter.protocol.values import micros_of_unit_value
 
 MSCC = "Multiple-Services-Credit-Control"
 
+MAX_IDENTITY = 255
+"""Characters of a host or realm: the longest name of RFC 1035."""
+MAX_MONEY_MICROS = 1 << 61
+
 # Plain integers: every request is looked up here, and hashing a member of an enumeration costs ten times as much.
 INITIAL = int(CcRequestType.INITIAL_REQUEST)
 UPDATE = int(CcRequestType.UPDATE_REQUEST)
@@ -99,6 +103,14 @@ class CreditControlRequest(NamedTuple):
 def read_request(avps: Avps) -> CreditControlRequest:
     """The CCR with these AVPs. Raises DiameterFault for what the grammar allows and credit control does not."""
     get = avps.get
+    origin_host, origin_realm = avps["Origin-Host"], avps["Origin-Realm"]
+    if len(origin_host) > MAX_IDENTITY or len(origin_realm) > MAX_IDENTITY:
+        name = "Origin-Host" if len(origin_host) > MAX_IDENTITY else "Origin-Realm"
+        raise DiameterFault(
+            ResultCode.INVALID_AVP_VALUE,
+            f"{name} has more than {MAX_IDENTITY} characters",
+            encode_avp(name, avps[name]),
+        )
     request_type = avps["CC-Request-Type"]
     groups = get(MSCC)
     if groups:
@@ -117,8 +129,8 @@ def read_request(avps: Avps) -> CreditControlRequest:
         get("Acct-Multi-Session-Id"),
         subscriber(avps),
         avps["Service-Context-Id"],
-        avps["Origin-Host"],
-        avps["Origin-Realm"],
+        origin_host,
+        origin_realm,
         get("Event-Timestamp"),
         destination(avps),
         parts,
@@ -211,7 +223,7 @@ def _micros(money: Avps) -> int:
     """The amount of a CC-Money. Raises DiameterFault 5004 if micro-units cannot say it."""
     value = money["Unit-Value"]
     micros = micros_of_unit_value(value["Value-Digits"], value.get("Exponent", 0))
-    if micros is None:
+    if micros is None or abs(micros) > MAX_MONEY_MICROS:
         raise _wrong_money(money, "CC-Money is finer than a millionth of the currency, or absurdly large")
     return micros
 

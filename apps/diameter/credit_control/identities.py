@@ -11,6 +11,8 @@ from apps.diameter.protocol.codes import SubscriptionIdType
 _E164_TYPE = int(SubscriptionIdType.END_USER_E164)
 _IMSI_TYPE = int(SubscriptionIdType.END_USER_IMSI)
 _NOT_DIGITS = re.compile(r"\D+", re.ASCII)
+MAX_NUMBER_CHARACTERS = 64
+MAX_DESTINATION_CHARACTERS = 255
 _IMSI = re.compile(r"\d{14,15}", re.ASCII)
 _E164 = re.compile(r"\d{5,15}", re.ASCII)
 
@@ -63,6 +65,9 @@ def subscriber(avps: Mapping[str, Any]) -> Subscriber:
 
 
 def _digits(text: str) -> str:
+    """The digits of a number; nothing of what is too long to be one, which the cache of numbers must not keep."""
+    if len(text) > MAX_NUMBER_CHARACTERS:
+        return ""
     return text if text.isdecimal() and text.isascii() else _NOT_DIGITS.sub("", text)
 
 
@@ -101,12 +106,14 @@ def destination(avps: Mapping[str, Any]) -> str:
         return ""
     if (ps := information.get("PS-Information")) is not None:
         name = ps.get("Called-Station-Id", "")
-        return name if isinstance(name, str) else ""
+        return name[:MAX_DESTINATION_CHARACTERS] if isinstance(name, str) else ""
     return ""
 
 
 def _number_or_name(address: str) -> str:
-    """``tel:+4930…;phone-context=…`` and ``sip:+4930…@host`` as the number; any other address as it is."""
+    """``tel:+4930…;phone-context=…`` and ``sip:+4930…@host`` as the number; the beginning of any other address."""
+    if len(address) > MAX_DESTINATION_CHARACTERS:
+        address = address[:MAX_DESTINATION_CHARACTERS]
     if address.isdecimal() and address.isascii():
         return address
     text = address.strip()

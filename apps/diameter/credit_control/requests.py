@@ -59,7 +59,7 @@ def charging_request(
         subscriber.msisdn,
         subscriber.imsi,
         tuple(items),
-        ccr.sub_session or 0,
+        _signed(ccr.sub_session) if ccr.sub_session else 0,
         route_of(ccr, peer.host),
         None,
         retransmitted,
@@ -67,6 +67,11 @@ def charging_request(
         subscriber.further,
         MoneyLimit(peer.host.lower(), policy.money_a_day_micros) if moves_money else None,
     )
+
+
+def _signed(sub_session: int) -> int:
+    """CC-Sub-Session-Id is Unsigned64; databases count to 2^63 - 1, and below zero."""
+    return sub_session if sub_session < 1 << 63 else sub_session - (1 << 64)
 
 
 @lru_cache(maxsize=10_000)

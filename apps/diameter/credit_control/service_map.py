@@ -35,6 +35,7 @@ DEFAULT_RULES = (
 """The contexts of 3GPP TS 32.251 (packets), 32.260, 32.276 and 32.275 (calls), 32.274 (SMS) and 32.270 (MMS)."""
 
 MAX_REMEMBERED = 10_000
+MAX_REMEMBERED_CONTEXT = 255
 
 
 class ServiceMap:
@@ -64,7 +65,8 @@ class ServiceMap:
             found = next((rule.service for rule in self._rules if _fits(rule, *key)), "")
             if len(self._found) >= MAX_REMEMBERED:
                 self._found.clear()
-            self._found[key] = found
+            if len(context) <= MAX_REMEMBERED_CONTEXT:
+                self._found[key] = found
         return found
 
 

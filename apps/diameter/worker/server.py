@@ -313,7 +313,7 @@ class DiameterServer:
             log.warning(
                 "diameter.refused_by_rule",
                 peer=transport.peer_key,
-                session_id=ccr.session_id,
+                session_id=ccr.session_id[:255],
                 number=ccr.number,
                 result_code=cca.result_code,
                 why=cca.refusals,
@@ -322,6 +322,15 @@ class DiameterServer:
         self._send(transport, transport.peer.answer(request, cca.avps, transport.now()))
 
     def _refuse(self, transport: DiameterTransport, request: Request, fault: DiameterFault) -> None:
+        if fault.result_code != ResultCode.TOO_BUSY:
+            log.warning(
+                "diameter.refused_by_rule",
+                peer=transport.peer_key,
+                session_id=request.avps["Session-Id"][:255],
+                number=request.avps["CC-Request-Number"],
+                result_code=int(fault.result_code),
+                why=(fault.message,),
+            )
         self._count(transport, REQUEST_NAMES[request.avps["CC-Request-Type"]], int(fault.result_code))
         self._send(transport, transport.peer.refuse_request(request, fault, transport.now()))
 
