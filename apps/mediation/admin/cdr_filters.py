@@ -6,15 +6,20 @@ the records are.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, timedelta
+from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Max, Min
+from django.contrib.admin import ModelAdmin
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Max, Min, QuerySet
+from django.http import HttpRequest
 from unfold.contrib.filters.admin import TextFilter
 from unfold.contrib.filters.forms import RangeDateForm
 
 from apps.backoffice.filters import midnight
-from apps.mediation.models import CdrFileDay
+from apps.mediation.models import Cdr, CdrFileDay
 
 
 class CdrFileFilter(TextFilter):
@@ -23,7 +28,7 @@ class CdrFileFilter(TextFilter):
     title = "file number"
     parameter_name = "file"
 
-    def queryset(self, request, queryset):
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Cdr]) -> QuerySet[Cdr]:
         if not self.value():
             return queryset
         if not self.value().isdigit():
@@ -40,7 +45,9 @@ class CdrStartFilter(admin.SimpleListFilter):
     parameter_name = "start_from"
     template = "unfold/filters/filters_date_range.html"
 
-    def __init__(self, request, params, model, model_admin):
+    def __init__(
+        self, request: HttpRequest, params: dict[str, Any], model: type[Cdr], model_admin: ModelAdmin[Cdr]
+    ) -> None:
         self.request = request
         self.days: dict[str, str] = {}
         for name in ("start_from", "start_to"):
@@ -49,16 +56,16 @@ class CdrStartFilter(admin.SimpleListFilter):
                 self.days[name] = value[-1] if isinstance(value, list) else value
         super().__init__(request, params, model, model_admin)
 
-    def lookups(self, request, model_admin):
-        return (("", ""),)
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> list[tuple[str, str]]:
+        return [("", "")]
 
-    def expected_parameters(self):
+    def expected_parameters(self) -> list[str | None]:
         return ["start_from", "start_to"]
 
     def has_output(self) -> bool:
         return True
 
-    def queryset(self, request, queryset):
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Cdr]) -> QuerySet[Cdr]:
         first, last = self._day("start_from"), self._day("start_to")
         files = CdrFileDay.objects.all()
         if first is not None:
@@ -70,7 +77,7 @@ class CdrStartFilter(admin.SimpleListFilter):
             queryset = queryset.filter(start__lt=midnight(last + timedelta(days=1)))
         return queryset if first is None and last is None else _between(queryset, files)
 
-    def choices(self, changelist):
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
         yield {
             "request": self.request,
             "parameter_name": "start",
@@ -85,7 +92,7 @@ class CdrStartFilter(admin.SimpleListFilter):
             return None
 
 
-def _between(queryset, files):
+def _between(queryset: QuerySet[Cdr], files: QuerySet[CdrFileDay]) -> QuerySet[Cdr]:
     """Only ids between which the records of these days of files are."""
     bounds = files.aggregate(after=Min("after_cdr"), last=Max("last_cdr"))
     if bounds["last"] is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RelatedDropdownFilter
@@ -65,7 +66,9 @@ class CdrAdmin(ReadOnlyAdmin):
         ),
     )
 
-    def get_search_results(self, request, queryset, search_term):
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Cdr], search_term: str
+    ) -> tuple[QuerySet[Cdr], bool]:
         """By the whole record id: (source, record id) is indexed, so ask every source."""
         term = search_term.strip()
         if not term:
@@ -74,15 +77,15 @@ class CdrAdmin(ReadOnlyAdmin):
         return queryset.filter(source__in=sources, record_id=term), False
 
     @display(description="Start")
-    def started(self, cdr: Cdr):
+    def started(self, cdr: Cdr) -> str:
         return instant(cdr.start, seconds=True)
 
     @display(description="Subscriber")
-    def subscriber_link(self, cdr: Cdr):
+    def subscriber_link(self, cdr: Cdr) -> str:
         return link_to(cdr.subscriber)
 
     @display(description="Account")
-    def account_link(self, cdr: Cdr):
+    def account_link(self, cdr: Cdr) -> str:
         return link_to(cdr.account)
 
     @display(description="Usage")
@@ -98,15 +101,15 @@ class CdrAdmin(ReadOnlyAdmin):
         return usage(cdr.billed_usage, cdr.service.type_of_record)
 
     @display(description="Price plan")
-    def plan_link(self, cdr: Cdr):
+    def plan_link(self, cdr: Cdr) -> str:
         return link_to(cdr.price_plan)
 
     @display(description="File")
-    def file_link(self, cdr: Cdr):
+    def file_link(self, cdr: Cdr) -> str:
         return link_to(cdr.file)
 
     @display(description="Priced with")
-    def tariff_link(self, cdr: Cdr):
+    def tariff_link(self, cdr: Cdr) -> str:
         return link_to(cdr.file.tariff_version)
 
 

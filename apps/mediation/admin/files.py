@@ -62,13 +62,13 @@ class CdrFileAdmin(ReadOnlyAdmin):
     )
 
     @display(description="State", ordering="state")
-    def state_label(self, file: CdrFile):
+    def state_label(self, file: CdrFile) -> str:
         return badge(
             file.get_state_display(), ({"loaded": "success", "refused": "danger"}).get(file.state, "")
         )
 
     @display(description="Source", ordering="source")
-    def source_link(self, file: CdrFile):
+    def source_link(self, file: CdrFile) -> str:
         return link_to(file.source)
 
     @display(description="Records", ordering="records")
@@ -84,31 +84,31 @@ class CdrFileAdmin(ReadOnlyAdmin):
         return grouped(file.duplicates)
 
     @display(description="In suspense", ordering="suspended")
-    def suspense_link(self, file: CdrFile):
+    def suspense_link(self, file: CdrFile) -> str:
         if not file.suspended:
             return "0"
         return link(list_url("mediation.suspendedrecord", file__id__exact=file.pk), grouped(file.suspended))
 
     @display(description="CDRs")
-    def cdrs_link(self, file: CdrFile):
+    def cdrs_link(self, file: CdrFile) -> str:
         if not file.rated:
             return "–"
         return link(list_url("mediation.cdr", file=file.pk), "Show them")
 
     @display(description="Loaded", ordering="loaded_at")
-    def loaded(self, file: CdrFile):
+    def loaded(self, file: CdrFile) -> str:
         return instant(file.loaded_at)
 
     @display(description="Taken")
-    def taken(self, file: CdrFile):
+    def taken(self, file: CdrFile) -> str:
         return instant(file.taken_at, seconds=True)
 
     @display(description="First use")
-    def first(self, file: CdrFile):
+    def first(self, file: CdrFile) -> str:
         return instant(file.first_start, seconds=True)
 
     @display(description="Last use")
-    def last(self, file: CdrFile):
+    def last(self, file: CdrFile) -> str:
         return instant(file.last_start, seconds=True)
 
     @display(description="Size")
@@ -116,5 +116,5 @@ class CdrFileAdmin(ReadOnlyAdmin):
         return octets(file.size_octets)
 
     @display(description="Priced with")
-    def tariff_link(self, file: CdrFile):
+    def tariff_link(self, file: CdrFile) -> str:
         return link_to(file.tariff_version)

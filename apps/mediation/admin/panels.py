@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from apps.backoffice.display import instant, link_to, list_url, money, usage
@@ -17,13 +19,13 @@ from apps.subscribers.models import Subscriber
 VIEW = ("mediation.view_cdr",)
 
 
-def _since(zone) -> datetime:
+def _since(zone: ZoneInfo) -> datetime:
     """The beginning of the month before last: usage on pages goes back three calendar months."""
     month = month_of(utc_now(), zone)
     return month_period(month.previous().previous(), zone).start
 
 
-def _table(request: HttpRequest, cdrs, account: Account, since: datetime) -> Table:
+def _table(request: HttpRequest, cdrs: QuerySet[Cdr], account: Account, since: datetime) -> Table:
     cdrs = cdrs.select_related("service", "destination", "subscriber").order_by("-start", "-pk")
     rows, previous_url, next_url = page_of(request, "usage", cdrs)
     return Table(

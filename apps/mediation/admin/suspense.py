@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.http import HttpRequest
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils.html import format_html, format_html_join
@@ -59,8 +62,8 @@ class SuspendedRecordAdmin(HistoryMixin, ReadOnlyAdmin):
     actions = ("recycle_selected", "discard_selected")
     page_actions = SUSPENSE_ACTIONS
 
-    def get_fieldsets(self, request, obj=None):
-        about = [
+    def get_fieldsets(self, request: HttpRequest, obj: SuspendedRecord | None = None) -> Any:
+        about: list[Any] = [
             ("reason_label", "state_label"),
             "message",
             ("file_link", "byte_offset"),
@@ -76,11 +79,11 @@ class SuspendedRecordAdmin(HistoryMixin, ReadOnlyAdmin):
         ]
         return ((None, {"fields": about}), ("As it was read", {"fields": read}))
 
-    def has_settle_permission(self, request) -> bool:
+    def has_settle_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perms(CHANGE)
 
     @admin.action(description="Recycle (rate again)", permissions=["settle"])
-    def recycle_selected(self, request: HttpRequest, queryset):
+    def recycle_selected(self, request: HttpRequest, queryset: QuerySet[SuspendedRecord]) -> None:
         ids = self._open_ids(request, queryset)
         try:
             result = recycle(ids, now=utc_now(), by=request.user.get_username())
@@ -91,7 +94,9 @@ class SuspendedRecordAdmin(HistoryMixin, ReadOnlyAdmin):
         (messages.success if result.rated or not result.refused else messages.warning)(request, text)
 
     @admin.action(description="Discard", permissions=["settle"])
-    def discard_selected(self, request: HttpRequest, queryset):
+    def discard_selected(
+        self, request: HttpRequest, queryset: QuerySet[SuspendedRecord]
+    ) -> HttpResponse | None:
         ids = self._open_ids(request, queryset)
         if request.POST.get("confirmed") == "yes":
             given_up = discard(ids, now=utc_now(), by=request.user.get_username())
@@ -110,7 +115,7 @@ class SuspendedRecordAdmin(HistoryMixin, ReadOnlyAdmin):
         }
         return TemplateResponse(request, "admin/backoffice/confirm_selected.html", context)
 
-    def _open_ids(self, request: HttpRequest, queryset) -> list[int]:
+    def _open_ids(self, request: HttpRequest, queryset: QuerySet[SuspendedRecord]) -> list[int]:
         """Those of the chosen records that are open, oldest first, as many as are done at once."""
         chosen = queryset.filter(state=SuspendedRecord.State.OPEN).order_by("pk").values_list("pk", flat=True)
         ids = list(chosen[: MOST_AT_ONCE + 1])
@@ -127,7 +132,7 @@ class SuspendedRecordAdmin(HistoryMixin, ReadOnlyAdmin):
         return f"#{record.pk}"
 
     @display(description="Reason", ordering="reason")
-    def reason_label(self, record: SuspendedRecord):
+    def reason_label(self, record: SuspendedRecord) -> str:
         return format_html('<span class="bss-nowrap">{}</span>', record.reason.replace("_", " "))
 
     @display(description="MSISDN", ordering="msisdn")
@@ -135,15 +140,15 @@ class SuspendedRecordAdmin(HistoryMixin, ReadOnlyAdmin):
         return record.msisdn or "–"
 
     @display(description="Rated in")
-    def settled_in_link(self, record: SuspendedRecord):
+    def settled_in_link(self, record: SuspendedRecord) -> str:
         return link_to(record.settled_in)
 
     @display(description="State", ordering="state")
-    def state_label(self, record: SuspendedRecord):
+    def state_label(self, record: SuspendedRecord) -> str:
         return badge(record.get_state_display(), STATE_COLOURS.get(record.state, ""))
 
     @display(description="File", ordering="file")
-    def file_link(self, record: SuspendedRecord):
+    def file_link(self, record: SuspendedRecord) -> str:
         name = record.file.name
         return link_to(record.file, format_html('<span class="bss-clip" title="{}">{}</span>', name, name))
 
@@ -152,19 +157,19 @@ class SuspendedRecordAdmin(HistoryMixin, ReadOnlyAdmin):
         return record.service_code or "–"
 
     @display(description="Start")
-    def started(self, record: SuspendedRecord):
+    def started(self, record: SuspendedRecord) -> str:
         return instant(record.start, seconds=True)
 
     @display(description="Suspended")
-    def created(self, record: SuspendedRecord):
+    def created(self, record: SuspendedRecord) -> str:
         return instant(record.created_at)
 
     @display(description="Settled")
-    def settled(self, record: SuspendedRecord):
+    def settled(self, record: SuspendedRecord) -> str:
         return instant(record.settled_at)
 
     @display(description="Corrections")
-    def corrections_label(self, record: SuspendedRecord):
+    def corrections_label(self, record: SuspendedRecord) -> str:
         pairs = ((name.replace("_", " "), value) for name, value in record.corrections.items())
         return format_html_join(", ", "{}: <strong>{}</strong>", pairs) or "none"
 

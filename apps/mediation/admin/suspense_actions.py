@@ -39,8 +39,10 @@ class CorrectionForm(ActionForm):
 
     def prepare(self) -> None:
         record: SuspendedRecord = self.obj
-        self.fields["service"].choices = _codes(Service)
-        self.fields["source"].choices = _codes(Source)
+        for name, model in (("service", Service), ("source", Source)):
+            field = self.fields[name]
+            assert isinstance(field, forms.ChoiceField)
+            field.choices = _codes(model)
         read = {
             "service": record.service_code,
             "msisdn": record.msisdn,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
-from apps.mediation.domain.checks import RecordChecker, from_reject
+from apps.mediation.domain.checks import RecordChecker, SuspendedRecordData, from_reject
 from apps.mediation.domain.records import TOO_MANY_UNREADABLE, Reject
 from apps.mediation.formats import Format
 from apps.mediation.services.sorted_records import SortedRecords
@@ -73,7 +73,7 @@ def collect(
     first_problem = "it holds no records"
     with without_garbage_collection():
         for item in format_.read(file, options):
-            if type(item) is Reject:
+            if isinstance(item, Reject):
                 if not unreadable:
                     first_problem = f"at octet {item.offset}: {item.message}"
                 unreadable += 1
@@ -86,7 +86,7 @@ def collect(
                 continue
             read += 1
             checked = check(item)
-            if type(checked) is tuple:
+            if not isinstance(checked, SuspendedRecordData):
                 know(checked[5])
                 add(checked)
                 if looked < REPEATS_AMONG:
@@ -95,7 +95,7 @@ def collect(
             else:
                 set_aside(tuple(checked))
             if not read % _STEP_RECORDS:
-                on_step("read", item[1], size)
+                on_step("read", item.offset, size)
     contents.repeats = len(keys) < looked
     if not read and (unreadable or not may_be_empty):
         raise NothingReadable(f"nothing in it can be read as {format_.title}: {first_problem}")

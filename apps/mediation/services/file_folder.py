@@ -63,7 +63,7 @@ def ready_files(folder: Path) -> list[Path]:
 
 def content_hash(file: IO[bytes]) -> str:
     """SHA-256 of an open file, which is left at its beginning."""
-    digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # IO has readinto() if binary.
     file.seek(0)
     return digest
 

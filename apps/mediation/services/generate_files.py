@@ -190,7 +190,7 @@ def _write_protobuf(
     )
     out = [delimited(header.SerializeToString())]
     for record in records:
-        out.append(delimited(record if type(record) is bytes else _message(record)))
+        out.append(delimited(record if isinstance(record, bytes) else _message(record)))
         done += 1
         if not done % _WRITE_RECORDS:
             file.write(b"".join(out))
@@ -235,11 +235,14 @@ def _write_csv(
 ) -> None:
     out = [",".join(("source", *CSV_FIELDS)).encode()]
     for record in records:
-        if type(record) is bytes:
+        if isinstance(record, bytes):
             out.append(record.replace(b"\n", b"?"))
         else:
             start = datetime.fromtimestamp(record.start, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            out.append(",".join(map(str, (wanted.source, *record._replace(start=start)))).encode())
+            cells = (
+                start if name == "start" else value for name, value in zip(CSV_FIELDS, record, strict=True)
+            )
+            out.append(",".join(map(str, (wanted.source, *cells))).encode())
         done += 1
         if not done % _WRITE_RECORDS:
             file.write(b"\n".join(out) + b"\n")

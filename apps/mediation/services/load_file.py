@@ -128,11 +128,10 @@ class _FileLoad:
             return self._finish_known(known)
         ready = self.ready(self.path, self.state, self.digest)
         if ready is not None:
-            reading, contents = ready
-            with contents:
+            with ready[1]:
                 self.on_step("read", self.state.size, self.state.size)
-                return self._store_unchanged(reading, contents)
-        reading = None
+                return self._store_unchanged(*ready)
+        reading: FileReading | None = None
         with FileContents() as contents:
             try:
                 reading = reading_of(self.path.name, self.file, dry_run=self.dry_run)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from django import forms
 from django.http import HttpRequest
@@ -37,14 +39,14 @@ DONE = {
 }
 
 
-def _change(action: VoucherAction, of_batch: bool) -> Callable[[HttpRequest, object, ActionForm], str]:
+def _change(action: VoucherAction, of_batch: bool) -> Callable[[HttpRequest, Any, ActionForm], str]:
     def run(request: HttpRequest, obj: VoucherBatch | Voucher, form: ActionForm) -> str:
-        which = {"batch_id": obj.pk} if of_batch else {"serials": [obj.serial]}
         changed = change_vouchers(
             obj.tenant,
             action,
             utc_now(),
-            **which,
+            batch_id=obj.pk if isinstance(obj, VoucherBatch) else None,
+            serials=[obj.serial] if isinstance(obj, Voucher) else (),
             expires_at=form.cleaned_data.get("expires_at"),
             reason=form.cleaned_data["reason"],
             by=request.user.get_username(),
@@ -82,13 +84,17 @@ def change_actions(of_batch: bool) -> tuple[PageAction, ...]:
             _change(action, of_batch),
             ExtendForm if action is VoucherAction.EXTEND else ReasonForm,
             icon=icon,
-            explain=lambda _, text=text: text,
+            explain=partial(_say, text),
             offered=(lambda _: True) if of_batch else _applies(action),
             danger=action is VoucherAction.VOID,
             menu="Change" if of_batch else "",
         )
         for action, title, icon, text in described
     )
+
+
+def _say(text: str, _: object) -> str:
+    return text
 
 
 def worth(batch: VoucherBatch) -> str:

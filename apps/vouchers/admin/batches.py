@@ -215,15 +215,15 @@ class VoucherBatchAdmin(ReadOnlyAdmin):
         return grouped(batch.count)
 
     @display(description="Valid from")
-    def starts(self, batch: VoucherBatch):
+    def starts(self, batch: VoucherBatch) -> str:
         return instant(batch.valid_from)
 
     @display(description="Expires", ordering="expires_at")
-    def expires(self, batch: VoucherBatch):
+    def expires(self, batch: VoucherBatch) -> str:
         return instant(batch.expires_at)
 
     @display(description="Generated", ordering="created_at")
-    def created(self, batch: VoucherBatch):
+    def created(self, batch: VoucherBatch) -> str:
         return instant(batch.created_at)
 
 

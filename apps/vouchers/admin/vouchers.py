@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import uuid4
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin import ModelAdmin
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter
 from unfold.decorators import display
@@ -48,10 +51,10 @@ class StatusFilter(DropdownFilter):
     title = "status"
     parameter_name = "status"
 
-    def lookups(self, request, model_admin):
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> list[tuple[str, str]]:
         return [(status.value, status.value.title()) for status in VoucherStatus]
 
-    def queryset(self, request, queryset):
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Voucher]) -> QuerySet[Voucher]:
         value = self.value()
         return vouchers_with_status(queryset, value, utc_now()) if value in set(VoucherStatus) else queryset
 
@@ -82,11 +85,11 @@ class VoucherAdmin(ReadOnlyAdmin):
     page_actions = change_actions(False)[:4]
     actions = ("block_selected", "unblock_selected")
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Voucher]:
         return super().get_queryset(request).defer("pin_hash")
 
     @display(description="Status", ordering="status")
-    def status_label(self, voucher: Voucher):
+    def status_label(self, voucher: Voucher) -> str:
         status = voucher.status_at(utc_now())
         return badge(status.value.title(), STATUS_COLOURS.get(status, ""))
 
@@ -95,45 +98,45 @@ class VoucherAdmin(ReadOnlyAdmin):
         return worth(voucher.batch)
 
     @display(description="Batch", ordering="batch")
-    def batch_link(self, voucher: Voucher):
+    def batch_link(self, voucher: Voucher) -> str:
         return link_to(voucher.batch)
 
     @display(description="Redeemed by")
-    def account_link(self, voucher: Voucher):
+    def account_link(self, voucher: Voucher) -> str:
         return link_to(voucher.account)
 
     @display(description="Redeemed", ordering="redeemed_at")
-    def redeemed(self, voucher: Voucher):
+    def redeemed(self, voucher: Voucher) -> str:
         return instant(voucher.redeemed_at, seconds=True)
 
     @display(description="Ledger entry")
-    def entry_link(self, voucher: Voucher):
+    def entry_link(self, voucher: Voucher) -> str:
         return link_to(LedgerEntry.objects.filter(cause=voucher.cause).first() if voucher.cause else None)
 
     @display(description="Valid from")
-    def starts(self, voucher: Voucher):
+    def starts(self, voucher: Voucher) -> str:
         return instant(voucher.valid_from)
 
     @display(description="Expires", ordering="expires_at")
-    def expires(self, voucher: Voucher):
+    def expires(self, voucher: Voucher) -> str:
         return instant(voucher.expires_at)
 
     @display(description="Changed")
-    def changed(self, voucher: Voucher):
+    def changed(self, voucher: Voucher) -> str:
         return instant(voucher.changed_at, seconds=True)
 
     def has_change_voucher_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perms(CHANGE)
 
     @admin.action(description="Block", permissions=["change_voucher"])
-    def block_selected(self, request, queryset):
+    def block_selected(self, request: HttpRequest, queryset: QuerySet[Voucher]) -> None:
         self._each(request, queryset, VoucherAction.BLOCK)
 
     @admin.action(description="Unblock", permissions=["change_voucher"])
-    def unblock_selected(self, request, queryset):
+    def unblock_selected(self, request: HttpRequest, queryset: QuerySet[Voucher]) -> None:
         self._each(request, queryset, VoucherAction.UNBLOCK)
 
-    def _each(self, request: HttpRequest, queryset, action: VoucherAction) -> None:
+    def _each(self, request: HttpRequest, queryset: QuerySet[Voucher], action: VoucherAction) -> None:
         now, changed = utc_now(), 0
         for voucher in queryset.select_related("tenant").order_by("pk"):
             try:
@@ -150,10 +153,12 @@ class LockedFilter(DropdownFilter):
     title = "locked"
     parameter_name = "locked"
 
-    def lookups(self, request, model_admin):
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> list[tuple[str, str]]:
         return [("yes", "Locked"), ("no", "Only slowed")]
 
-    def queryset(self, request, queryset):
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[RedemptionGuard]
+    ) -> QuerySet[RedemptionGuard]:
         if self.value() in ("yes", "no"):
             return queryset.filter(locked_at__isnull=self.value() == "no")
         return queryset
@@ -206,28 +211,28 @@ class RedemptionGuardAdmin(ReadOnlyAdmin):
     )
 
     @display(description="Account")
-    def who(self, guard: RedemptionGuard):
+    def who(self, guard: RedemptionGuard) -> str:
         kind, _, number = guard.subject.partition(":")
         if kind != "account" or not number.isdigit():
             return "–"
         return link_to(Account.objects.filter(pk=int(number)).first())
 
     @display(description="State")
-    def state(self, guard: RedemptionGuard):
+    def state(self, guard: RedemptionGuard) -> str:
         if guard.locked_at is not None:
             return badge("Locked", "danger")
         return badge("Slowed", "warning") if guard.failures else badge("Free", "success")
 
     @display(description="Last wrong PIN", ordering="failed_at")
-    def failed(self, guard: RedemptionGuard):
+    def failed(self, guard: RedemptionGuard) -> str:
         return instant(guard.failed_at, seconds=True)
 
     @display(description="Locked", ordering="locked_at")
-    def locked(self, guard: RedemptionGuard):
+    def locked(self, guard: RedemptionGuard) -> str:
         return instant(guard.locked_at, seconds=True)
 
     @display(description="Let in again", ordering="lifted_at")
-    def lifted(self, guard: RedemptionGuard):
+    def lifted(self, guard: RedemptionGuard) -> str:
         return instant(guard.lifted_at)
 
 

@@ -64,7 +64,7 @@ class NewBatch(NamedTuple):
     """
 
     name: str
-    count: int
+    count: int  # type: ignore[assignment]  # Of vouchers; tuple.count() is not wanted.
     value: int
     expires_at: datetime
     valid_from: datetime | None = None

@@ -112,9 +112,10 @@ def _attempt(place: int, order: RedeemOrder, tenant_id: int) -> Attempt:
 def _apart(waiting: list[Attempt]) -> tuple[list[Attempt], list[Attempt]]:
     """Those that can share a transaction, and those whose account, key or PIN one of these has."""
     taken: set[int | str] = set()
-    together, rest = [], []
+    together: list[Attempt] = []
+    rest: list[Attempt] = []
     for attempt in waiting:
-        marks = {attempt.account_id, f"key {attempt.key}", *attempt.digests}
+        marks: set[int | str] = {attempt.account_id, f"key {attempt.key}", *attempt.digests}
         (rest if marks & taken else together).append(attempt)
         taken |= marks
     return together, rest

@@ -21,15 +21,15 @@ def seal(content: bytes, *, passphrase: str = "", recipient: str = "") -> bytes:
     if bool(passphrase) == bool(recipient):
         raise InvalidInput("give either a passphrase or a recipient", where="recipient")
     if recipient:
-        return pyrage.encrypt(content, [_public_key(recipient)])
+        return bytes(pyrage.encrypt(content, [_public_key(recipient)]))
     check_passphrase(passphrase)
-    return pyrage.passphrase.encrypt(content, passphrase)
+    return bytes(pyrage.passphrase.encrypt(content, passphrase))
 
 
 def open_with_passphrase(sealed: bytes, passphrase: str) -> bytes:
     """The content of an age file that :func:`seal` or ``age -p`` made. Raises InvalidInput if it does not open."""
     try:
-        return pyrage.passphrase.decrypt(sealed, passphrase)
+        return bytes(pyrage.passphrase.decrypt(sealed, passphrase))
     except pyrage.DecryptError:
         raise InvalidInput(
             "it does not open: the passphrase is wrong, or the file is not sealed with one or has been changed"

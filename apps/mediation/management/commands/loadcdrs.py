@@ -65,7 +65,7 @@ class Command(BaseCommand):
             settings.CDR_NEW_DIR.mkdir(parents=True, exist_ok=True)
             paths = [settings.CDR_NEW_DIR]
         # Django's wrapper of standard output knows neither width nor colours; its file does.
-        console = Console(file=getattr(self.stdout, "_out", self.stdout), highlight=False)
+        console = Console(file=getattr(self.stdout, "_out", None), highlight=False)
         report = LoadReport(console, dry_run=options["dry_run"])
         if options["follow"]:
             self._follow(paths, options, report)

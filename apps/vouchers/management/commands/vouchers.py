@@ -124,7 +124,7 @@ class Command(BaseCommand):
         partial = path.with_name(f".{path.name}.{os.getpid()}")
         with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             try:
-                with progress("Generating", options["count"], "vouchers", self.stderr) as report:
+                with progress("Generating", options["count"], "vouchers") as report:
                     sealed = generate_sealed(
                         owner,
                         new,
