@@ -114,8 +114,8 @@ def test_a_subject_has_its_own_profile_and_others_that_of_any() -> None:
     machine = rater(
         [profile("*any", "P"), profile("alice", "Q")], {"P": {"*any": "0.1"}, "Q": {"*any": "0.2"}}
     )
-    assert machine.rate(usage(subject="alice"))[5:] == ("alice", "*any", "*any", "Q")
-    assert machine.rate(usage(subject="bob"))[5:] == ("*any", "*any", "*any", "P")
+    assert machine.rate(usage(subject="alice")).matched == ("alice", "*any", "*any", "Q")
+    assert machine.rate(usage(subject="bob")).matched == ("*any", "*any", "*any", "P")
 
 
 def test_a_profile_without_the_destination_is_not_helped_by_that_of_any() -> None:

@@ -1,4 +1,4 @@
-"""Usage that one allowance covers takes a short cut; it says what the long way says."""
+"""Usage that one allowance covers costs nothing, and is refused where the walk refuses it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.rating.test_rater_laws import sessions, sources
     included=st.sampled_from([(), ("*any",), ("ELSEWHERE",)]),
     number=st.sampled_from(["4930123", "999"]),
 )
-def test_the_short_cut_for_wholly_free_usage_agrees_with_the_long_way(
+def test_wholly_free_usage_costs_what_the_walk_says(
     source: TariffSource, usage: Usage, spare: int, included: tuple[str, ...], number: str
 ):
     usage = usage._replace(destination=number)

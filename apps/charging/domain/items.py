@@ -118,7 +118,13 @@ def find_payment(state: State, books: Books, rater: Rater, meter: Reading, servi
     balances = books.with_grants(grants, account_id, service.type_of_record) if grants else books.balances
     spender = Spender(
         rater,
-        Use(line.tenant, service.category, service.type_of_record, rater.stem(meter.destination), line.zone),
+        Use(
+            line.tenant,
+            service.category,
+            service.type_of_record,
+            rater.matched_prefix(meter.destination),
+            line.zone,
+        ),
         meter.destination,
         plan.subject,
         account_id,

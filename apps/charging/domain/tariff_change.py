@@ -21,10 +21,10 @@ def next_tariff_change(rater: Rater, usage: Usage, within_s: int) -> datetime | 
 
 def change_of_rates(rater: Rater, usage: Usage, within_s: int) -> int | None:
     """As :func:`next_tariff_change` for usage of any kind; in seconds since 1970."""
-    chain, stem = rater.chain(usage), rater.stem(usage.destination)
+    chain, prefix = rater.chain(usage), rater.matched_prefix(usage.destination)
     epoch = int(usage.start.timestamp())
     horizon = epoch + within_s
-    era = rater.era(chain, stem, epoch)
+    era = rater.era(chain, prefix, epoch)
     if era.match is None:
         return None
     if era.match.schedule.always >= 0:
@@ -42,9 +42,9 @@ def change_of_rates(rater: Rater, usage: Usage, within_s: int) -> int | None:
 
 def same_rates(rater: Rater, usage: Usage, epoch: int) -> bool:
     """Whether the rates at the usage's start are those that applied at ``epoch`` (seconds since 1970)."""
-    chain, stem = rater.chain(usage), rater.stem(usage.destination)
+    chain, prefix = rater.chain(usage), rater.matched_prefix(usage.destination)
     now = int(usage.start.timestamp())
-    before, after = rater.era(chain, stem, epoch).match, rater.era(chain, stem, now).match
+    before, after = rater.era(chain, prefix, epoch).match, rater.era(chain, prefix, now).match
     if before is None or after is None or before is not after:
         return before is after
     schedule = after.schedule

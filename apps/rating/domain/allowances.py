@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from apps.rating.domain.source import ANY
@@ -31,12 +30,12 @@ class Taken(NamedTuple):
     units: int
 
 
-def serves(tariff: Tariff, tenant: str, allowance: Allowance, stem: str) -> bool:
-    """Whether the allowance is for a number whose longest known prefix is ``stem``."""
+def serves(tariff: Tariff, tenant: str, allowance: Allowance, prefix: str) -> bool:
+    """Whether the allowance is for a number whose longest known prefix is ``prefix``."""
     included, excluded = allowance.included, allowance.excluded
     if not included and not excluded:
         return True
-    for _, keys in tariff.prefixes_of(stem):
+    for _, keys in tariff.prefixes_of(prefix):
         ids = [key.id for key in keys if tariff.visible(key, tenant)]
         if any(destination in excluded for destination in ids):
             return False
@@ -45,16 +44,3 @@ def serves(tariff: Tariff, tenant: str, allowance: Allowance, stem: str) -> bool
     if ANY in excluded:
         return False
     return not included or ANY in included
-
-
-def take(wanted: int, allowances: Sequence[Allowance]) -> tuple[Taken, ...]:
-    """Take ``wanted`` units from the allowances in their order, as far as they reach."""
-    taken = []
-    for allowance in allowances:
-        if wanted <= 0:
-            break
-        units = wanted if allowance.remaining == UNLIMITED else min(wanted, max(allowance.remaining, 0))
-        if units:
-            taken.append(Taken(allowance.key, units))
-            wanted -= units
-    return tuple(taken)

@@ -61,30 +61,35 @@ class Slot(NamedTuple):
     rate: str
 
 
-# All that the price of a one-slot rate needs: its increment, the cost of one, the connect fee (both over
-# divisor / step micro-units), divisor, step, rounding method, and the connect fee in micro-units.
-FlatTerms = tuple[int, int, int, int, int, int, int]
+# A rate of one slot without a limit: its increment and what that costs, then fee, round_up, divisor, step and
+# fee_micros of :class:`CompiledRate`. A plain tuple, because a named one unpacks several times slower.
+OneSlot = tuple[int, int, int, int, int, int, int]
 
 
 class CompiledRate:
     """The slots, connect fee, rounding and maximum cost of one destination rate.
 
-    ``fee``, ``cap`` and the slots' costs are whole numbers of micro-units / ``denominator``. ``free_cap`` is
+    ``fee``, the caps and the slots' costs are whole numbers of micro-units / ``denominator``. ``free_cap`` is
     the maximum cost of strategy ``*free``, ``disconnect_cap`` that of ``*disconnect``; None = no limit.
+    ``one_slot`` has all in one place if there is one slot and no limit. A cost is rounded to
+    ``(cost + round_up) // divisor * step`` micro-units.
     """
 
     __slots__ = (
         "denominator",
         "destination_rate_id",
         "disconnect_cap",
+        "divisor",
         "fee",
         "fee_micros",
-        "flat",
         "free_cap",
+        "one_slot",
         "rate_id",
+        "round_up",
         "rounding",
         "slots",
         "starts",
+        "step",
         "steps",
         "terms",
     )
@@ -98,7 +103,8 @@ class CompiledRate:
         fee = Fraction(*exact_micros(rate.slots[0].connect_fee))
         cap = Fraction(*exact_micros(terms.max_cost))
         costs = [Fraction(*exact_micros(row.rate)) * row.increment / row.unit for row in rows]
-        self.denominator = lcm(*(amount.denominator for amount in (fee, cap, *costs)))
+        # Even, so that half of it is a whole number.
+        self.denominator = lcm(2, *(amount.denominator for amount in (fee, cap, *costs)))
         self.fee = int(fee * self.denominator)
         limit = int(cap * self.denominator) or None
         self.free_cap = limit if terms.max_cost_strategy == FREE else None
@@ -114,17 +120,19 @@ class CompiledRate:
         # The same slots as plain tuples, which unpack faster than named ones.
         self.steps = tuple((slot.end, slot.increment, slot.cost) for slot in self.slots)
         self.fee_micros = settle(self.fee, self.denominator, self.rounding)
-        self.flat: FlatTerms | None = None
-        if len(self.slots) == 1 and self.free_cap is None:
-            _, method, step = self.rounding
-            slot = self.slots[0]
-            self.flat = (
-                slot.increment,
-                slot.cost,
+        _, method, self.step = self.rounding
+        self.divisor = self.denominator * self.step
+        self.round_up = {MIDDLE: self.divisor // 2, UP: self.divisor - 1, DOWN: 0}[method]
+        self.one_slot: OneSlot | None = None
+        if len(self.slots) == 1 and self.free_cap is None and self.disconnect_cap is None:
+            _, increment, cost = self.steps[0]
+            self.one_slot = (
+                increment,
+                cost,
                 self.fee,
-                self.denominator * step,
-                step,
-                method,
+                self.round_up,
+                self.divisor,
+                self.step,
                 self.fee_micros,
             )
 

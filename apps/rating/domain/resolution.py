@@ -8,30 +8,27 @@ from datetime import UTC, datetime
 from typing import NamedTuple, cast
 
 from apps.rating.domain.errors import NO_RATE_INTERVAL, NO_RATING_PLAN, UNAUTHORISED_DESTINATION, RatingError
-from apps.rating.domain.rates import CompiledRate, FlatTerms
+from apps.rating.domain.rates import CompiledRate
 from apps.rating.domain.source import ANY, PRICE_PLAN_SUBJECT
 from apps.rating.domain.tariff import Activation, CompiledPlan, Profile, Tariff
 from apps.rating.domain.timings import FOREVER, Schedule
+from apps.rating.domain.usage import NOTHING_MATCHED, Matched
 
 DEFAULT_FALLBACK_DEPTH = 3
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 class Match(NamedTuple):
-    """What prices a number: whose plan, for which destination, by which prefix, and its rates by timing."""
+    """What prices a number, and its rates by timing."""
 
-    subject: str
-    destination: str
-    prefix: str
-    rating_plan: str
+    matched: Matched
     schedule: Schedule
     rates: tuple[CompiledRate, ...]
-    flat: FlatTerms | None
 
     def gap(self, instant: int) -> RatingError:
         """The error for an instant (Unix seconds) that no timing covers."""
         return RatingError(
-            f"rating plan {self.rating_plan} has no timing for {self.destination} at "
+            f"rating plan {self.matched.rating_plan} has no timing for {self.matched.destination} at "
             f"{datetime.fromtimestamp(instant, self.schedule.zone)}; add one, or *any with a low weight",
             code=NO_RATE_INTERVAL,
         )
@@ -49,11 +46,18 @@ class Era(NamedTuple):
     code: str
 
 
-# What a Rater remembers of a number for the fast paths, as a plain tuple: it serves calls of up to a day that
-# begin within [first, last]; the flat terms, if it is a flat rate; and the match.
-Quick = tuple[datetime, datetime, FlatTerms | None, Match]
-# Begins after it ends, so that nothing is ever priced by it.
-NOT_QUICK: Quick = (datetime.max.replace(tzinfo=UTC), _EPOCH, None, cast(Match, None))
+# What a Rater caches of a number: (first, last, rate, matched, match). The match prices all of a session of up to a
+# day that begins within [first, last]; the rate is the one that always applies, if one does and no maximum cost
+# makes it free. A plain tuple, because a named one unpacks several times slower.
+KnownMatch = tuple[datetime, datetime, CompiledRate | None, Matched, Match]
+# It ends before it begins, so that nothing is priced by it.
+NO_KNOWN_MATCH: KnownMatch = (
+    datetime.max.replace(tzinfo=UTC),
+    _EPOCH,
+    None,
+    NOTHING_MATCHED,
+    cast(Match, None),
+)
 
 
 class Step(NamedTuple):
@@ -68,11 +72,11 @@ class Step(NamedTuple):
 class Chain:
     """Who is asked for the rates of (tenant, category, subject): the subject's profile, else that of ``*any``.
 
-    ``expires`` is the instant from which a price plan prices nothing any more. ``eras`` and ``quick``, by the
-    longest known prefix of a number, are a Rater's memory of what was resolved already.
+    ``expires`` is the instant from which a price plan prices nothing any more. ``eras`` and ``known``, by the
+    matched prefix of a number, are a Rater's cache of what was resolved.
     """
 
-    __slots__ = ("category", "eras", "expires", "profiles", "quick", "tenant")
+    __slots__ = ("category", "eras", "expires", "known", "profiles", "tenant")
 
     def __init__(self, tenant: str, category: str, profiles: tuple[Profile, ...], expires: int) -> None:
         self.tenant = tenant
@@ -80,7 +84,7 @@ class Chain:
         self.profiles = profiles
         self.expires = expires
         self.eras: dict[str, tuple[Era, ...]] = {}
-        self.quick: dict[str, Quick] = {}
+        self.known: dict[str, KnownMatch] = {}
 
 
 def chain_for(tariff: Tariff, tenant: str, category: str, subject: str) -> Chain:
@@ -111,15 +115,15 @@ class _Resolution:
         self,
         tariff: Tariff,
         chain: Chain,
-        stem: str,
+        prefix: str,
         epoch: int,
         depth: int,
         note: Callable[[Step], None] | None,
     ) -> None:
-        self.tariff, self.chain, self.stem, self.epoch, self.max_depth, self.note = (
+        self.tariff, self.chain, self.prefix, self.epoch, self.max_depth, self.note = (
             tariff,
             chain,
-            stem,
+            prefix,
             epoch,
             depth,
             note,
@@ -150,7 +154,7 @@ class _Resolution:
 
     def _search(self, profile: Profile, activation: Activation, depth: int) -> Match | None:
         self.seen[profile] = depth
-        match = match_plan(self.tariff, self.chain.tenant, self.stem, profile.subject, activation.plan)
+        match = match_plan(self.tariff, self.chain.tenant, self.prefix, profile.subject, activation.plan)
         if match is not None:
             self._tell(profile.subject, depth, activation.plan.id, "has the destination")
             return match
@@ -178,10 +182,10 @@ class _Resolution:
             self.note(Step(subject, depth, rating_plan, outcome))
 
 
-def match_plan(tariff: Tariff, tenant: str, stem: str, subject: str, plan: CompiledPlan) -> Match | None:
+def match_plan(tariff: Tariff, tenant: str, longest: str, subject: str, plan: CompiledPlan) -> Match | None:
     """Longest prefix that the plan has a rate for; highest weight among its destinations; ``*any`` last."""
     by_destination = plan.by_destination
-    prefix = stem
+    prefix = longest
     while prefix:
         found = [key for key in tariff.prefixes.get(prefix, ()) if key in by_destination]
         if found:
@@ -194,19 +198,18 @@ def match_plan(tariff: Tariff, tenant: str, stem: str, subject: str, plan: Compi
             return None
         rates, destination, written = plan.any_rates, ANY, ANY
     schedule = tariff.schedule(rates, tenant)
-    flat = rates.rates[schedule.always].flat if schedule.always >= 0 else None
-    return Match(subject, destination, written, plan.id, schedule, rates.rates, flat)
+    return Match(Matched(subject, destination, written, plan.id), schedule, rates.rates)
 
 
 def resolve(
     tariff: Tariff,
     chain: Chain,
-    stem: str,
+    prefix: str,
     epoch: int,
     depth: int,
     note: Callable[[Step], None] | None = None,
 ) -> Era:
-    """What prices a number, known by its longest prefix ``stem``, at ``epoch``; ``note`` is told each step.
+    """What prices a number, known by its matched prefix, at ``epoch``; ``note`` is told each step.
 
     ``depth`` bounds the profiles on the way from the subject's own to a fallback, both counted.
     """
@@ -215,7 +218,7 @@ def resolve(
         profile = chain.profiles[0]
         first = profile.activations[0]
         if len(profile.activations) == 1 and first.since <= epoch:
-            match = match_plan(tariff, chain.tenant, stem, profile.subject, first.plan)
+            match = match_plan(tariff, chain.tenant, prefix, profile.subject, first.plan)
             if match is not None:
                 return Era(first.since, FOREVER, match, "")
-    return _Resolution(tariff, chain, stem, epoch, depth, note).run()
+    return _Resolution(tariff, chain, prefix, epoch, depth, note).run()

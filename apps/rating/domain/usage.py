@@ -29,13 +29,25 @@ class Usage(NamedTuple):
     amount: int
 
 
+class Matched(NamedTuple):
+    """What a price was found by: whose rating plan, and which destination by which prefix of the number."""
+
+    subject: str
+    destination: str
+    prefix: str
+    rating_plan: str
+
+
+NOTHING_MATCHED = Matched("", "", "", "")
+
+
 class RatedUsage(NamedTuple):
     """The price of a piece of usage.
 
     ``cost_micros`` holds the connect fee. ``billed_usage`` counts paid units, rounded up to increments and
     without what an earlier piece's last increment had covered; ``free_usage`` is the part of the piece that
     allowances cover. ``paid_from`` is the session position at which payment begins: pass it on with the
-    session's next piece. ``subject`` … ``rating_plan`` name what matched at the piece's beginning.
+    session's next piece. ``matched`` is what priced the piece's beginning.
     """
 
     cost_micros: int
@@ -43,10 +55,23 @@ class RatedUsage(NamedTuple):
     connect_fee_micros: int
     free_usage: int
     paid_from: int
-    subject: str
-    destination: str
-    prefix: str
-    rating_plan: str
+    matched: Matched
+
+    @property
+    def subject(self) -> str:
+        return self.matched.subject
+
+    @property
+    def destination(self) -> str:
+        return self.matched.destination
+
+    @property
+    def prefix(self) -> str:
+        return self.matched.prefix
+
+    @property
+    def rating_plan(self) -> str:
+        return self.matched.rating_plan
 
 
 def check_usage(usage: Usage, position: int, paid_from: int) -> int:

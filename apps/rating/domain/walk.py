@@ -72,6 +72,13 @@ class Walk:
         """The cost so far in micro-units, rounded as the segments so far ask for."""
         return settle(self.numerator, self.denominator, self.rounding)
 
+    def settled_at(self, position: int) -> tuple[int, int]:
+        """Advance to a later piece's beginning: the cost settled before it, and the position billed up to."""
+        if position <= self.position:
+            return 0, self.position
+        self.advance(position)
+        return self.settled(), self.position
+
     def settled_fee(self) -> int:
         """The connect fee, rounded in the same way."""
         return settle(self.fee, self.denominator, self.rounding) if self.fee else 0

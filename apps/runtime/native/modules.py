@@ -5,7 +5,7 @@ from __future__ import annotations
 HOT_MODULES: tuple[str, ...] = (
     # Rating.
     "apps.rating.domain.allowances",
-    "apps.rating.domain.flat_pieces",
+    "apps.rating.domain.flat",
     "apps.rating.domain.numbering",
     "apps.rating.domain.rater",
     "apps.rating.domain.rates",

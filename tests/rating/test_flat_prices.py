@@ -1,4 +1,4 @@
-"""The closed form for pieces at one-slot rates says what the walk says."""
+"""The price of usage that stays at one rate is what the walk over its increments says."""
 
 from __future__ import annotations
 
@@ -17,14 +17,18 @@ POSITIONS = st.integers(0, 500)
 
 @st.composite
 def raters(draw: st.DrawFn) -> Rater:
+    fee = draw(st.sampled_from(["0", "0.05", "0.0001"]))
+    starts = draw(st.sampled_from([(0,), (0,), (0, 60), (0, 45, 300)]))
     return rater(
         [
             slot(
                 draw(RATES),
                 unit=60,
                 increment=draw(st.sampled_from([1, 6, 60, 7])),
-                connect_fee=draw(st.sampled_from(["0", "0.05", "0.0001"])),
+                connect_fee=fee,
+                start=start,
             )
+            for start in starts
         ],
         rounding=draw(ROUNDINGS),
         max_cost=draw(st.sampled_from([("0", ""), ("0", ""), ("0.10", "*disconnect")])),
@@ -52,7 +56,9 @@ def test_the_part_within_a_budget_is_the_largest(
 
 
 @given(raters(), st.integers(0, 90_000))
-def test_a_call_that_began_before_the_tariff_is_not_priced_in_closed_form(made: Rater, position: int) -> None:
+def test_a_call_that_began_before_1970_or_the_tariff_is_priced_as_the_walk_says(
+    made: Rater, position: int
+) -> None:
     early = usage(60)._replace(start=datetime.fromtimestamp(0, UTC) + timedelta(seconds=40_000))
     made.rate(usage(60))
     if position <= 40_000:
