@@ -16,10 +16,17 @@ from apps.charging.domain.requests import (
     FinalUnit,
     Operation,
     Result,
-    Units,
 )
 from apps.charging.domain.requests import FinalUnitAction as Action
-from apps.diameter.credit_control.ccr import EVENT, INITIAL, MSCC, UPDATE, CreditControlRequest, Part
+from apps.diameter.credit_control.ccr import (
+    EVENT,
+    INITIAL,
+    MSCC,
+    UPDATE,
+    CreditControlRequest,
+    Part,
+    units_as_avps,
+)
 from apps.diameter.credit_control.currencies import NUMBER_OF
 from apps.diameter.credit_control.policy import CreditControlPolicy
 from apps.diameter.credit_control.service_map import missing_rule
@@ -51,13 +58,6 @@ _WORTH_A_LOOK = frozenset(
         "unknown_service",
         "currency_differs",
     )
-)
-_UNIT_NAMES = (
-    "CC-Time",
-    "CC-Total-Octets",
-    "CC-Input-Octets",
-    "CC-Output-Octets",
-    "CC-Service-Specific-Units",
 )
 _GRANTING = (INITIAL, UPDATE)
 _NO_CREDIT = int(ResultCode.CREDIT_LIMIT_REACHED)
@@ -392,9 +392,5 @@ def _failed_avp(ccr: CreditControlRequest, answer: ChargingAnswer) -> bytes:
 def _invalid_units(part: Part) -> dict[str, Any]:
     """What a part reports, else what it asks for, as it came."""
     if not part.used:
-        return {"Requested-Service-Unit": _units_as_avps(part.requested or SERVER_DECIDES)}
-    return {"Used-Service-Unit": [_units_as_avps(used.units) for used in part.used]}
-
-
-def _units_as_avps(units: Units) -> dict[str, int | None]:
-    return dict(zip(_UNIT_NAMES, units, strict=True))
+        return {"Requested-Service-Unit": units_as_avps(part.requested or SERVER_DECIDES)}
+    return {"Used-Service-Unit": [units_as_avps(used.units) for used in part.used]}

@@ -172,6 +172,17 @@ def _part(group: Avps, request_type: int) -> Part:
     return Part(get("Rating-Group"), get("Service-Identifier"), requested, used, money)
 
 
+def units_as_avps(units: Units) -> dict[str, int | None]:
+    """The other way round."""
+    return {
+        "CC-Time": units.time_s,
+        "CC-Total-Octets": units.total_octets,
+        "CC-Input-Octets": units.input_octets,
+        "CC-Output-Octets": units.output_octets,
+        "CC-Service-Specific-Units": units.service_specific,
+    }
+
+
 def _units(group: Avps) -> Units:
     get = group.get
     return Units(

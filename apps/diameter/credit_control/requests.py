@@ -32,12 +32,12 @@ def charging_request(
     ``retransmitted`` is its T flag.
     """
     items = []
-    context, goal = ccr.context, ccr.destination
+    context, called, find_service = ccr.context, ccr.destination, services.service
     for part in ccr.parts:
         rating_group, identifiers, requested, used, money = part
         identifier = identifiers[0] if isinstance(identifiers, list) else identifiers
-        service = services.service(context, rating_group, identifier)
-        item = RequestItem(service, goal, requested, used, rating_group, identifier)
+        service = find_service(context, rating_group, identifier)
+        item = RequestItem(service, called, requested, used, rating_group, identifier)
         if money is not None:
             # A session that reports money and asks for none asks for an amount of 0.
             asked_micros = 0 if money.asked_micros is None else money.asked_micros
@@ -48,6 +48,7 @@ def charging_request(
             )
         items.append(item)
     subscriber, policy = ccr.subscriber, peer.policy
+    route, client = _route_and_client(ccr.origin_host, ccr.origin_realm, peer.host)
     moves_money = ccr.operation is Operation.REFUND or (
         ccr.operation is Operation.EVENT and any(part.money is not None for part in ccr.parts)
     )
@@ -60,10 +61,10 @@ def charging_request(
         subscriber.imsi,
         tuple(items),
         _signed(ccr.sub_session) if ccr.sub_session else 0,
-        route_of(ccr, peer.host),
+        route,
         None,
         retransmitted,
-        f"@{peer.realm.lower()}" if policy.sessions_of_realm else _owner(ccr.origin_host, peer.host),
+        f"@{peer.realm.lower()}" if policy.sessions_of_realm else client,
         subscriber.further,
         MoneyLimit(peer.host.lower(), policy.money_a_day_micros) if moves_money else None,
     )
@@ -74,22 +75,20 @@ def _signed(sub_session: int) -> int:
     return sub_session if sub_session < 1 << 63 else sub_session - (1 << 64)
 
 
-@lru_cache(maxsize=10_000)
-def _owner(origin_host: str, connected_host: str) -> str:
-    """Who may go on with the session: its client, by the connection it came by; for others may claim its name."""
-    client, connected = origin_host.lower(), connected_host.lower()
-    return client if client == connected else f"{client}/{connected}"
-
-
 @lru_cache(maxsize=1_000)
 def _instant(unix_seconds: int) -> datetime:
     """Cached: many requests happen in the same second, and what follows from an instant is cached by it."""
     return datetime.fromtimestamp(unix_seconds, UTC)
 
 
-def route_of(ccr: CreditControlRequest, connected_host: str) -> str:
-    """How the session's client is reached: its host, or ``host/realm/agent`` through an agent."""
-    host = ccr.origin_host
-    if host == connected_host or host.lower() == connected_host.lower():
-        return host
-    return f"{host}/{ccr.origin_realm}/{connected_host}"
+@lru_cache(maxsize=10_000)
+def _route_and_client(origin_host: str, origin_realm: str, connected_host: str) -> tuple[str, str]:
+    """How the session's client is reached, and who it is to us.
+
+    It is reached by its host, or by ``host/realm/agent`` through an agent. It is its host by the connection that its
+    requests come by, since any peer may claim any Origin-Host.
+    """
+    client, connected = origin_host.lower(), connected_host.lower()
+    if client == connected:
+        return origin_host, client
+    return f"{origin_host}/{origin_realm}/{connected_host}", f"{client}/{connected}"

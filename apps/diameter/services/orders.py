@@ -30,7 +30,7 @@ class Route(NamedTuple):
 
 
 def route_from_text(text: str) -> Route:
-    """The reverse of ``credit_control.requests.route_of``."""
+    """The reverse of the route that ``credit_control.requests`` writes."""
     host, _, rest = text.partition("/")
     realm, _, agent = rest.partition("/")
     return Route(host, realm, (agent or host).lower())
