@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
@@ -41,11 +42,11 @@ class PeerAdmin(HistoryAdmin):
     )
 
     @display(description="Connection")
-    def connection_label(self, peer: Peer):
+    def connection_label(self, peer: Peer) -> str:
         connection = self._connections().get(peer.host)
         return badge("Connected", "success") if connection else badge("Not connected", "")
 
-    def get_queryset(self, request: HttpRequest):
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Peer]:
         self._found = None
         return super().get_queryset(request)
 
@@ -79,7 +80,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
     fields = (("peer_host", "peer_realm"), ("remote", "secured"), ("product_name", "opened"), "process")
 
     @display(description="Since", ordering="opened_at")
-    def opened(self, connection: Connection):
+    def opened(self, connection: Connection) -> str:
         return instant(connection.opened_at, seconds=True)
 
 
@@ -90,11 +91,11 @@ class ServerProcessAdmin(ReadOnlyAdmin):
     fields = (("origin_host", "address"), ("pid", "started"), "heartbeat")
 
     @display(description="Started", ordering="started_at")
-    def started(self, process: ServerProcess):
+    def started(self, process: ServerProcess) -> str:
         return instant(process.started_at, seconds=True)
 
     @display(description="Last heartbeat", ordering="heartbeat_at")
-    def heartbeat(self, process: ServerProcess):
+    def heartbeat(self, process: ServerProcess) -> str:
         return instant(process.heartbeat_at, seconds=True)
 
 
@@ -117,19 +118,19 @@ class SessionOrderAdmin(ReadOnlyAdmin):
     )
 
     @display(description="Status", ordering="status")
-    def status_label(self, order: SessionOrder):
+    def status_label(self, order: SessionOrder) -> str:
         return badge(order.get_status_display(), ORDER_COLOURS[order.status])
 
     @display(description="Ordered", ordering="created_at")
-    def created(self, order: SessionOrder):
+    def created(self, order: SessionOrder) -> str:
         return instant(order.created_at, seconds=True)
 
     @display(description="Sent")
-    def sent(self, order: SessionOrder):
+    def sent(self, order: SessionOrder) -> str:
         return instant(order.sent_at, seconds=True) if order.sent_at else "–"
 
     @display(description="Answered")
-    def finished(self, order: SessionOrder):
+    def finished(self, order: SessionOrder) -> str:
         return instant(order.finished_at, seconds=True) if order.finished_at else "–"
 
 
@@ -144,11 +145,11 @@ class AnswerCountAdmin(ReadOnlyAdmin):
     fields = (("hour_label", "peer_host"), ("request", "code_label"), "answers_label")
 
     @display(description="Hour", ordering="hour")
-    def hour_label(self, count: AnswerCount):
+    def hour_label(self, count: AnswerCount) -> str:
         return instant(count.hour)
 
     @display(description="Result code", ordering="result_code")
-    def code_label(self, count: AnswerCount):
+    def code_label(self, count: AnswerCount) -> str:
         colour = (
             "success"
             if 2000 <= count.result_code < 3000

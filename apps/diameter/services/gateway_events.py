@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import structlog
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from apps.charging.domain.published import ACCOUNT_BARRED, ACCOUNT_CREDITED, TRIGGER_FIRED
 from apps.charging.models import BalanceTrigger, ChargingSession, Payer
@@ -99,7 +99,7 @@ def _open_sessions(account_ids: Iterable[int]) -> dict[int, list[ChargingSession
     return found
 
 
-def _with_a_gateway(which: Q) -> Iterable[ChargingSession]:
+def _with_a_gateway(which: Q) -> QuerySet[ChargingSession]:
     open_ones = ChargingSession.objects.filter(which, status=ChargingSession.Status.OPEN)
     return open_ones.exclude(peer="").order_by("id")
 
