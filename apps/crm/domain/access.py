@@ -50,6 +50,8 @@ vouchers.read              yes        yes      yes      -          yes
 vouchers.create            -          -        -        -          yes
 vouchers.update            yes        -        -        -          yes
 vouchers.redeem            yes        -        -        yes        yes
+triggers.read              yes        yes      yes      -          yes
+triggers.write             -          yes      -        -          yes
 tokens.issue_self_care     yes        -        -        -          yes
 suspense.read              -          yes      yes      -          yes
 suspense.write             -          yes      -        -          yes

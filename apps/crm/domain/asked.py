@@ -335,3 +335,65 @@ class RedemptionAsked(SubscriberRef):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockLiftAsked(AccountRef):
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerRef:
+    trigger_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggersAsked:
+    """``account_id`` finds triggers of that account alone; ``enabled`` None finds both."""
+
+    account_id: int = 0
+    enabled: bool | None = None
+    after_id: int = 0
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTriggerAsked:
+    """For all accounts of the tenant in the currency, those on a price plan, or one. See ``domain/triggers.py``."""
+
+    name: str
+    kind: str
+    threshold_micros: int
+    window_s: int | None = None
+    action: str = "notify"
+    currency: str = ""
+    balance_tag: str = "*default"
+    price_plan: str = ""
+    account_id: int = 0
+    notify: bool = True
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerChangeAsked(TriggerRef):
+    """None leaves a thing as it is."""
+
+    name: str | None = None
+    enabled: bool | None = None
+    threshold_micros: int | None = None
+    window_s: int | None = None
+    action: str | None = None
+    balance_tag: str | None = None
+    notify: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerResetAsked(TriggerRef):
+    """For one account, or for all of them."""
+
+    account_id: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FiringsAsked:
+    """Newest first, those with ids below ``before_id``."""
+
+    trigger_id: int = 0
+    account_id: int = 0
+    before_id: int = 0
+    limit: int = 100

@@ -7,7 +7,7 @@ from typing import Any
 
 from apps.crm.domain.operations import Audience, Kind, Operation, operation
 from apps.crm.domain.vouchers import NewVouchers
-from apps.crm.operations import accounts, bills, reference, subscribers, usage, vouchers
+from apps.crm.operations import accounts, bills, reference, subscribers, triggers, usage, vouchers
 
 READ, CHANGE, ONCE = Kind.READ, Kind.CHANGE, Kind.ONCE
 STAFF, OWN, EVERYBODY = Audience.STAFF, Audience.OWN, Audience.EVERYBODY
@@ -166,6 +166,21 @@ RECYCLE_SUSPENDED = operation(
 DISCARD_SUSPENDED = operation(
     "suspense.discard", CHANGE, "suspense.write", STAFF, reference.discard, "suspense"
 )
+TRIGGERS = operation("triggers.list", READ, "triggers.read", STAFF, triggers.find_all)
+TRIGGER = operation("triggers.get", READ, "triggers.read", STAFF, triggers.find)
+CREATE_TRIGGER = operation(
+    "triggers.create", CHANGE, "triggers.write", STAFF, triggers.create, "trigger {found.id}"
+)
+MODIFY_TRIGGER = operation(
+    "triggers.modify", CHANGE, "triggers.write", STAFF, triggers.modify, "trigger {found.id}"
+)
+DELETE_TRIGGER = operation(
+    "triggers.delete", CHANGE, "triggers.write", STAFF, triggers.delete, "trigger {found.id}"
+)
+RESET_TRIGGER = operation(
+    "triggers.reset", CHANGE, "triggers.write", STAFF, triggers.reset, "trigger {asked.trigger_id}"
+)
+TRIGGER_FIRINGS = operation("triggers.firings", READ, "triggers.read", STAFF, triggers.firings)
 AUDIT = operation("audit.list", READ, "audit.read", STAFF, reference.calls)
 OPERATIONS: dict[str, Operation[Any, Any]] = {
     found.name: found for found in globals().values() if isinstance(found, Operation)

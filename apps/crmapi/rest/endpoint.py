@@ -38,6 +38,7 @@ PLACES = {
     "bundle_id": "The bundle's id.",
     "record_id": "The suspended record's id.",
     "notification_id": "The notification's id.",
+    "trigger_id": "The trigger's id.",
 }
 
 

@@ -54,6 +54,7 @@ KNOWN = {
     "bundle_id": "bundle",
     "record_id": "suspense",
     "notification_id": "notification",
+    "trigger_id": "trigger",
 }
 
 

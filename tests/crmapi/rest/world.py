@@ -15,8 +15,9 @@ from django.http import HttpResponse
 from django.test import Client
 
 from apps.billing.models import Activity, Bill, BillCycle, Notification
-from apps.charging.models import Account, Balance
+from apps.charging.models import Account, Balance, BalanceTrigger
 from apps.charging.services.executor import forget_directory
+from apps.charging.services.trigger_settings import make_trigger
 from apps.crm.selectors.reference import forget_reference_data
 from apps.crm.selectors.tenants import forget_tenants
 from apps.crm.services.authentication import forget_shared_authenticator
@@ -136,6 +137,7 @@ def _make_rest_world() -> World:
     order = NewBatch("Tests", 6, 5_000_000, now + timedelta(days=90))
     printed = generate_batch(tenant, order, now, key="tests")
     Notification.objects.create(tenant=tenant, at=now, level="info", text="a run is through")
+    make_trigger(tenant, "hourly spending", "spent", 5_000_000, window_s=3600)
     waiting = generate_batch(tenant, order._replace(active=False), now, key="waiting")
     # Whoever guessed in the admin's world is forgiven here.
     RedemptionGuard.objects.all().delete()
@@ -189,6 +191,8 @@ def _other(now: datetime) -> dict[str, Any]:
     )
     about = {"cycle": 77, "year": 2026, "month": 1}
     Activity.objects.create(type=2, payload=about, cycle=cycle, status=1, queued_at=now)
+    for name in ("theirs", "theirs too"):
+        make_trigger(other, name, "below", 1_000_000, currency="EUR")
     Notification.objects.create(tenant=other, at=now, level="info", text="theirs")
     suspended = SuspendedRecord.objects.order_by("-pk").first()
     assert suspended is not None
@@ -228,6 +232,9 @@ def _names(tenant: str, now: datetime) -> dict[str, Any]:
         "activity": Activity.objects.filter(cycle__tenant__code=tenant).earliest("pk").pk,
         "notification": Notification.objects.filter(tenant__code=tenant).earliest("pk").pk,
         "suspense": suspense.pk,
+        # The fired one first, where one has.
+        "trigger": BalanceTrigger.objects.filter(tenant__code=tenant).order_by("-firings__pk", "pk")[0].pk,
+        "unfired": BalanceTrigger.objects.filter(tenant__code=tenant, firings=None).latest("pk").pk,
         "batch": VoucherBatch.objects.filter(tenant__code=tenant).latest("pk").pk,
         "inactive_batch": VoucherBatch.objects.filter(tenant__code=tenant).latest("pk").pk,
         "serial": Voucher.objects.filter(tenant__code=tenant).latest("pk").serial,

@@ -306,6 +306,70 @@ CASES = (
         "",
     ),
     Case(
+        "GetTriggers",
+        lambda names: crm.GetTriggersRequest(),
+        lambda names, found: names["trigger"] in [one.id for one in found.triggers],
+        crm.GetTriggersRequest(account_id=NOWHERE),
+        crm.GetTriggersRequest(limit=5_000),
+        "limit",
+        empty=True,
+    ),
+    Case(
+        "CreateTrigger",
+        lambda names: crm.Trigger(
+            name="Low",
+            kind="below",
+            threshold_micros=5_000_000,
+            account_id=names["account"],
+            action="reauthorise",
+        ),
+        lambda names, found: (
+            (found.name, found.currency, found.balance_tag, found.disabled)
+            == ("Low", "EUR", "*default", False)
+        ),
+        crm.Trigger(name="Low", kind="below", threshold_micros=1, price_plan="NONE"),
+        crm.Trigger(name="Fast", kind="spent", threshold_micros=1),
+        "window_s",
+    ),
+    Case(
+        "ModifyTrigger",
+        lambda names: crm.ModifyTriggerRequest(
+            trigger=crm.Trigger(id=names["trigger"], disabled=True, quiet=True, threshold_micros=9),
+            update_mask=FieldMask(paths=["disabled", "quiet"]),
+        ),
+        lambda names, found: (
+            (found.disabled, found.quiet, found.threshold_micros == 9) == (True, True, False)
+        ),
+        crm.ModifyTriggerRequest(trigger=crm.Trigger(id=NOWHERE), update_mask=FieldMask(paths=["name"])),
+        crm.ModifyTriggerRequest(trigger=crm.Trigger(id=1), update_mask=FieldMask(paths=["account_id"])),
+        "update_mask",
+    ),
+    Case(
+        "DeleteTrigger",
+        lambda names: crm.DeleteTriggerRequest(id=names["unfired"]),
+        lambda names, found: found.id == names["unfired"],
+        crm.DeleteTriggerRequest(id=NOWHERE),
+        crm.DeleteTriggerRequest(id=-1),
+        "id",
+    ),
+    Case(
+        "ResetTrigger",
+        lambda names: crm.ResetTriggerRequest(id=names["unfired"], account_id=names["account"]),
+        lambda names, found: found.accounts == 0,
+        crm.ResetTriggerRequest(id=NOWHERE),
+        crm.ResetTriggerRequest(id=-1),
+        "id",
+    ),
+    Case(
+        "GetTriggerFirings",
+        lambda names: crm.GetTriggerFiringsRequest(trigger_id=names["trigger"]),
+        lambda names, found: {one.trigger_id for one in found.firings} == {names["trigger"]},
+        crm.GetTriggerFiringsRequest(account_id=NOWHERE),
+        crm.GetTriggerFiringsRequest(limit=5_000),
+        "limit",
+        empty=True,
+    ),
+    Case(
         "AddSubscriber",
         new_message,
         lambda names, found: found.status == crm.ACK_OK and found.id > 0,

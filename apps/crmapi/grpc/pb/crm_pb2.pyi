@@ -518,3 +518,123 @@ class CRMResponse(_message.Message):
     message: str
     id: int
     def __init__(self, status: _Optional[_Union[CRMStatus, str]] = ..., message: _Optional[str] = ..., id: _Optional[int] = ...) -> None: ...
+
+class Trigger(_message.Message):
+    __slots__ = ("id", "name", "disabled", "kind", "threshold_micros", "window_s", "currency", "balance_tag", "price_plan", "account_id", "action", "quiet")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DISABLED_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLD_MICROS_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_S_FIELD_NUMBER: _ClassVar[int]
+    CURRENCY_FIELD_NUMBER: _ClassVar[int]
+    BALANCE_TAG_FIELD_NUMBER: _ClassVar[int]
+    PRICE_PLAN_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    QUIET_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    name: str
+    disabled: bool
+    kind: str
+    threshold_micros: int
+    window_s: int
+    currency: str
+    balance_tag: str
+    price_plan: str
+    account_id: int
+    action: str
+    quiet: bool
+    def __init__(self, id: _Optional[int] = ..., name: _Optional[str] = ..., disabled: _Optional[bool] = ..., kind: _Optional[str] = ..., threshold_micros: _Optional[int] = ..., window_s: _Optional[int] = ..., currency: _Optional[str] = ..., balance_tag: _Optional[str] = ..., price_plan: _Optional[str] = ..., account_id: _Optional[int] = ..., action: _Optional[str] = ..., quiet: _Optional[bool] = ...) -> None: ...
+
+class GetTriggersRequest(_message.Message):
+    __slots__ = ("account_id", "after_id", "limit")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    AFTER_ID_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    account_id: int
+    after_id: int
+    limit: int
+    def __init__(self, account_id: _Optional[int] = ..., after_id: _Optional[int] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class GetTriggersResponse(_message.Message):
+    __slots__ = ("triggers",)
+    TRIGGERS_FIELD_NUMBER: _ClassVar[int]
+    triggers: _containers.RepeatedCompositeFieldContainer[Trigger]
+    def __init__(self, triggers: _Optional[_Iterable[_Union[Trigger, _Mapping]]] = ...) -> None: ...
+
+class ModifyTriggerRequest(_message.Message):
+    __slots__ = ("trigger", "update_mask")
+    TRIGGER_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_MASK_FIELD_NUMBER: _ClassVar[int]
+    trigger: Trigger
+    update_mask: _field_mask_pb2.FieldMask
+    def __init__(self, trigger: _Optional[_Union[Trigger, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ...) -> None: ...
+
+class DeleteTriggerRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    def __init__(self, id: _Optional[int] = ...) -> None: ...
+
+class ResetTriggerRequest(_message.Message):
+    __slots__ = ("id", "account_id")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    account_id: int
+    def __init__(self, id: _Optional[int] = ..., account_id: _Optional[int] = ...) -> None: ...
+
+class ResetTriggerResponse(_message.Message):
+    __slots__ = ("accounts",)
+    ACCOUNTS_FIELD_NUMBER: _ClassVar[int]
+    accounts: int
+    def __init__(self, accounts: _Optional[int] = ...) -> None: ...
+
+class GetTriggerFiringsRequest(_message.Message):
+    __slots__ = ("trigger_id", "account_id", "before_id", "limit")
+    TRIGGER_ID_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_ID_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    trigger_id: int
+    account_id: int
+    before_id: int
+    limit: int
+    def __init__(self, trigger_id: _Optional[int] = ..., account_id: _Optional[int] = ..., before_id: _Optional[int] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class GetTriggerFiringsResponse(_message.Message):
+    __slots__ = ("firings",)
+    FIRINGS_FIELD_NUMBER: _ClassVar[int]
+    firings: _containers.RepeatedCompositeFieldContainer[TriggerFiring]
+    def __init__(self, firings: _Optional[_Iterable[_Union[TriggerFiring, _Mapping]]] = ...) -> None: ...
+
+class TriggerFiring(_message.Message):
+    __slots__ = ("id", "at", "trigger_id", "trigger", "account_id", "account_number", "kind", "action", "threshold_micros", "value_micros", "currency", "cause", "text")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    TRIGGER_ID_FIELD_NUMBER: _ClassVar[int]
+    TRIGGER_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLD_MICROS_FIELD_NUMBER: _ClassVar[int]
+    VALUE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    CURRENCY_FIELD_NUMBER: _ClassVar[int]
+    CAUSE_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    at: int
+    trigger_id: int
+    trigger: str
+    account_id: int
+    account_number: str
+    kind: str
+    action: str
+    threshold_micros: int
+    value_micros: int
+    currency: str
+    cause: str
+    text: str
+    def __init__(self, id: _Optional[int] = ..., at: _Optional[int] = ..., trigger_id: _Optional[int] = ..., trigger: _Optional[str] = ..., account_id: _Optional[int] = ..., account_number: _Optional[str] = ..., kind: _Optional[str] = ..., action: _Optional[str] = ..., threshold_micros: _Optional[int] = ..., value_micros: _Optional[int] = ..., currency: _Optional[str] = ..., cause: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...

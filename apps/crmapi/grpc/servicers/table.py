@@ -11,7 +11,7 @@ from google.protobuf.message_factory import GetMessageClass
 from apps.crm.domain.operations import Operation
 from apps.crm.operations import table as does
 from apps.crmapi.grpc.pb import crm_pb2
-from apps.crmapi.grpc.servicers import bills, reference, subscribers, usage, vouchers
+from apps.crmapi.grpc.servicers import bills, reference, subscribers, triggers, usage, vouchers
 from apps.crmapi.grpc.servicers.rpc import Rpc
 from apps.crmapi.grpc.servicers.subscriber_changes import PLACES
 from apps.crmapi.grpc.servicers.subscriber_messages import new_subscriber, subscriber_message
@@ -62,6 +62,12 @@ RPCS: tuple[Rpc, ...] = (
     _rpc("UpdateVoucher", does.CHANGE_VOUCHERS, vouchers.change_asked, vouchers.changed_message),
     _rpc("InsertVoucher", does.GENERATE_VOUCHERS, vouchers.batch_asked, vouchers.batch_message),
     _rpc("RedeemVoucher", does.REDEEM_VOUCHER, vouchers.redemption_asked, vouchers.redemption_message),
+    _rpc("GetTriggers", does.TRIGGERS, triggers.triggers_asked, triggers.triggers_message),
+    _rpc("CreateTrigger", does.CREATE_TRIGGER, triggers.new_trigger, triggers.trigger_message),
+    _rpc("ModifyTrigger", does.MODIFY_TRIGGER, triggers.change_asked, triggers.trigger_message),
+    _rpc("DeleteTrigger", does.DELETE_TRIGGER, triggers.named, triggers.trigger_message),
+    _rpc("ResetTrigger", does.RESET_TRIGGER, triggers.reset_asked, triggers.reset_message),
+    _rpc("GetTriggerFirings", does.TRIGGER_FIRINGS, triggers.firings_asked, triggers.firings_message),
     # The names of older clients.
     _rpc("AddSubscriber", does.CREATE_SUBSCRIBER, new_subscriber, subscribers.added, PLACES),
     _rpc(

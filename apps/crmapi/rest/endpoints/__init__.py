@@ -1,6 +1,16 @@
 """The endpoints of the REST door, by what they are about."""
 
-from apps.crmapi.rest.endpoints import accounts, bills, me, operators, reference, subscribers, usage, vouchers
+from apps.crmapi.rest.endpoints import (
+    accounts,
+    bills,
+    me,
+    operators,
+    reference,
+    subscribers,
+    triggers,
+    usage,
+    vouchers,
+)
 
 ENDPOINTS = (
     *subscribers.ENDPOINTS,
@@ -8,6 +18,7 @@ ENDPOINTS = (
     *usage.ENDPOINTS,
     *bills.ENDPOINTS,
     *vouchers.ENDPOINTS,
+    *triggers.ENDPOINTS,
     *reference.ENDPOINTS,
     *operators.ENDPOINTS,
     *me.ENDPOINTS,

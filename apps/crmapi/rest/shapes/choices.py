@@ -27,4 +27,6 @@ ACTIVITY_TYPE = list(ACTIVITY_TYPES.values())
 ACTIVITY_STATUS = list(ACTIVITY_STATUSES.values())
 
 # What kernel.units.unit_of gives.
+TRIGGER_KIND = ["below", "above", "spent"]
+TRIGGER_ACTION = ["notify", "reauthorise", "bar"]
 USAGE_UNIT = ["seconds", "octets", "messages", "events"]

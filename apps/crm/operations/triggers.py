@@ -1,0 +1,47 @@
+"""Operations about triggers of accounts' money."""
+
+from __future__ import annotations
+
+from apps.crm.domain.asked import (
+    FiringsAsked,
+    NewTriggerAsked,
+    TriggerChangeAsked,
+    TriggerRef,
+    TriggerResetAsked,
+    TriggersAsked,
+)
+from apps.crm.domain.operations import Call
+from apps.crm.domain.triggers import FiringView, ResetTrigger, TriggerView
+from apps.crm.selectors import triggers as reads
+from apps.crm.services import triggers as changes
+
+
+def find_all(call: Call, asked: TriggersAsked) -> list[TriggerView]:
+    return reads.list_triggers(call.tenant, asked)
+
+
+def find(call: Call, asked: TriggerRef) -> TriggerView:
+    return reads.get_trigger(call.tenant, asked.trigger_id)
+
+
+def create(call: Call, new: NewTriggerAsked) -> TriggerView:
+    return changes.create_trigger(call.tenant, new)
+
+
+def modify(call: Call, asked: TriggerChangeAsked) -> TriggerView:
+    return changes.change_trigger(call.tenant, asked)
+
+
+def delete(call: Call, asked: TriggerRef) -> TriggerView:
+    """What was deleted."""
+    found = reads.get_trigger(call.tenant, asked.trigger_id)
+    changes.delete_trigger(call.tenant, asked.trigger_id)
+    return found
+
+
+def reset(call: Call, asked: TriggerResetAsked) -> ResetTrigger:
+    return ResetTrigger(changes.reset_trigger(call.tenant, asked.trigger_id, account_id=asked.account_id))
+
+
+def firings(call: Call, asked: FiringsAsked) -> list[FiringView]:
+    return reads.list_firings(call.tenant, asked)

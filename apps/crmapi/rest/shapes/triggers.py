@@ -1,0 +1,135 @@
+"""Triggers of accounts' money in JSON."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from apps.crmapi.rest.fields import (
+    AmountField,
+    InstantField,
+    MoneyField,
+    PageQuery,
+    RequestBody,
+    StrictBoolean,
+    StrictInteger,
+    StrictText,
+    TextOrNull,
+)
+from apps.crmapi.rest.shapes.choices import TRIGGER_ACTION, TRIGGER_KIND
+
+WINDOWS_S = [3_600, 86_400]
+
+
+class TriggerShape(serializers.Serializer):
+    """What happens when a balance falls `below` or rises `above` an amount, or more is `spent` within a window."""
+
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    enabled = serializers.BooleanField()
+    kind = serializers.ChoiceField(TRIGGER_KIND)
+    threshold = MoneyField(source="threshold_micros")
+    threshold_micros = serializers.IntegerField()
+    window_s = serializers.IntegerField(
+        allow_null=True, help_text="Of `spent`: an hour or a day, in seconds."
+    )
+    currency = serializers.CharField()
+    balance_tag = serializers.CharField()
+    price_plan = TextOrNull(help_text="Of accounts that pay for subscribers of this plan.")
+    account_id = serializers.IntegerField(allow_null=True, help_text="Of this account alone.")
+    action = serializers.ChoiceField(
+        TRIGGER_ACTION, help_text="`reauthorise` (RAR) and `bar` (ASR) reach open sessions."
+    )
+    notify = serializers.BooleanField(help_text="Whether it leaves a notification.")
+
+    class Meta:
+        ref_name = "Trigger"
+
+
+class FiringShape(serializers.Serializer):
+    """A trigger that fired, as it was then."""
+
+    id = serializers.IntegerField()
+    at = InstantField(help_text="When the movement that did it took effect.")
+    trigger_id = serializers.IntegerField()
+    trigger = serializers.CharField()
+    account_id = serializers.IntegerField()
+    account_number = serializers.CharField()
+    kind = serializers.ChoiceField(TRIGGER_KIND)
+    action = serializers.ChoiceField(TRIGGER_ACTION)
+    threshold = MoneyField(source="threshold_micros")
+    threshold_micros = serializers.IntegerField()
+    value = MoneyField(source="value_micros", help_text="The balance after it, or what was spent.")
+    value_micros = serializers.IntegerField()
+    currency = serializers.CharField()
+    cause = serializers.CharField(help_text="Of the ledger entry that did it.")
+    text = serializers.CharField()
+
+    class Meta:
+        ref_name = "TriggerFiring"
+
+
+class ResetShape(serializers.Serializer):
+    accounts = serializers.IntegerField(help_text="For how many accounts it had counted what they spend.")
+
+    class Meta:
+        ref_name = "TriggerReset"
+
+
+class TriggerQuery(PageQuery):
+    account_id = serializers.IntegerField(min_value=1, required=False)
+    enabled = serializers.BooleanField(required=False, allow_null=True, default=None)
+
+
+class FiringQuery(PageQuery):
+    trigger_id = serializers.IntegerField(min_value=1, required=False)
+    account_id = serializers.IntegerField(min_value=1, required=False)
+
+
+class NewTriggerBody(RequestBody):
+    """For all accounts in the currency, those on a price plan, or one account."""
+
+    money = ("threshold",)
+    money_needed = ("threshold",)
+
+    name = StrictText(max_length=64, help_text="Unique within the tenant; stands in notifications.")
+    kind = serializers.ChoiceField(TRIGGER_KIND)
+    threshold = AmountField(required=False, help_text="Or give `threshold_micros`.")
+    threshold_micros = StrictInteger(required=False, min_value=-(10**15), max_value=10**15)
+    window_s = serializers.ChoiceField(WINDOWS_S, required=False, help_text="Needed for `spent`.")
+    currency = serializers.RegexField(
+        r"^[A-Z]{3}$", required=False, help_text="Left out: the account's or the tenant's."
+    )
+    balance_tag = StrictText(max_length=64, required=False)
+    price_plan = StrictText(max_length=64, required=False, help_text="A plan's code.")
+    account_id = StrictInteger(min_value=1, required=False)
+    action = serializers.ChoiceField(TRIGGER_ACTION, required=False)
+    notify = StrictBoolean(required=False)
+    enabled = StrictBoolean(required=False)
+
+    class Meta:
+        ref_name = "NewTrigger"
+
+
+class TriggerChangeBody(RequestBody):
+    """What is left out stays as it is."""
+
+    money = ("threshold",)
+
+    name = StrictText(max_length=64, required=False)
+    enabled = StrictBoolean(required=False)
+    threshold = AmountField(required=False, help_text="Or give `threshold_micros`.")
+    threshold_micros = StrictInteger(required=False, min_value=-(10**15), max_value=10**15)
+    window_s = serializers.ChoiceField(WINDOWS_S, required=False)
+    balance_tag = StrictText(max_length=64, required=False)
+    action = serializers.ChoiceField(TRIGGER_ACTION, required=False)
+    notify = StrictBoolean(required=False)
+
+    class Meta:
+        ref_name = "TriggerChange"
+
+
+class ResetBody(RequestBody):
+    account_id = StrictInteger(min_value=1, required=False, help_text="Left out: for all accounts.")
+
+    class Meta:
+        ref_name = "ResetTrigger"
