@@ -15,6 +15,12 @@ from apps.storage.dialect import by_index, for_update
 from apps.storage.upserts import select
 from apps.subscribers.selectors import in_portions
 
+# Rows that other rooms may join in SQL of their own: ``FROM {PAYERS} p``.
+PAYERS = "(SELECT subscriber_id, account_id FROM charging_payer)"
+ACCOUNTS = "(SELECT id, number, tenant_id, mode, currency, allow_negative, opened_at, closed_at FROM charging_account)"
+BALANCES = "(SELECT id, account_id, tag, kind, amount_micros, reserved_micros FROM charging_balance)"
+LEDGER = "(SELECT id, balance_id, at, kind, amount_micros, units, cause FROM charging_ledgerentry)"
+
 
 class HistoryEntry(NamedTuple):
     """One movement of an account's default balance, as statements show it."""

@@ -12,6 +12,13 @@ from apps.rating.domain import Allowance, Usage, plan_subject
 from apps.rating.domain.explain import Explanation, explain, prose
 from apps.rating.selectors import tariff_version
 
+# Rows that other rooms may join in SQL of their own: ``FROM {RATED_RECORDS} c``.
+RATED_RECORDS = (
+    "(SELECT id, file_id, run, account_id, subscriber_id, service_id, destination_id, price_plan_id, start, `usage`,"
+    " free_usage, billed_usage, cost_micros FROM mediation_cdr)"
+)
+FILES = "(SELECT id, load_sequence FROM mediation_cdrfile)"
+
 
 @dataclass(frozen=True, slots=True)
 class CdrExplanation:

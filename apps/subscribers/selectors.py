@@ -7,10 +7,35 @@ from datetime import datetime
 from typing import Any
 
 from apps.storage.bulk import database_instant
+from apps.storage.dialect import listed
 from apps.storage.reads import instant_read, select_in
-from apps.subscribers.models import Resource
+from apps.subscribers.models import Resource, Subscriber
 
 IDS_A_QUERY = 5_000
+
+# Rows that other rooms may join in SQL of their own: ``FROM {SUBSCRIBERS} s``.
+SUBSCRIBERS = (
+    "(SELECT id, tenant_id, customer_id, number, name, status, activated_at, suspended_at, terminated_at"
+    " FROM subscribers_subscriber)"
+)
+CUSTOMERS = (
+    "(SELECT id, number, kind, name, email, phone, tax_number, locale, street, address_line2, postcode, city, region,"
+    " country FROM subscribers_customer)"
+)
+CARDS = (
+    "(SELECT customer_id, brand, last_four, expiry_month, expiry_year, holder FROM subscribers_paymentcard)"
+)
+NUMBERS_HELD = (
+    "(SELECT x.subscriber_id, r.tenant_id, r.id, r.kind, r.value, x.start, x.`end`"
+    " FROM subscribers_resourceassignment x JOIN subscribers_resource r ON r.id = x.resource_id)"
+)
+PLANS_HELD = "(SELECT id, subscriber_id, price_plan_id, start, `end` FROM subscribers_planassignment)"
+BUNDLES_HELD = "(SELECT id, subscriber_id, bundle_id, start, `end` FROM subscribers_bundleassignment)"
+BARRED_SUBSCRIBERS = (
+    "SELECT id FROM subscribers_subscriber"
+    f" WHERE id IN ({{values}}) AND status <> '{Subscriber.Status.ACTIVE.value}'"
+)
+"""Those of the subscribers who may not use anything: suspended or terminated."""
 
 
 def in_portions(values: Collection[str] | Collection[int], size: int = IDS_A_QUERY) -> Iterator[list]:
@@ -32,6 +57,37 @@ def msisdn_holdings(
         msisdns,
         first,
         last,
+    )
+
+
+def holders_at(kind: str, values: Collection[str], at: datetime) -> dict[tuple[int, str], int]:
+    """The subscriber who holds each number of a kind (MSISDN, IMSI) at an instant, by tenant id and number."""
+    moment = database_instant(at)
+    rows = select_in(
+        "SELECT resource.tenant_id, resource.value, held.subscriber_id FROM subscribers_resource resource"
+        " JOIN subscribers_resourceassignment held ON held.resource_id = resource.id"
+        f" WHERE resource.kind = '{kind}' AND resource.value IN ({{values}}) AND held.start <= '{moment}'"
+        f" AND (held.`end` IS NULL OR held.`end` > '{moment}')",
+        values,
+    )
+    return {(tenant_id, value): subscriber_id for tenant_id, value, subscriber_id in rows}
+
+
+def listed_assignments(subscriber_id: str, first: datetime, last: datetime) -> tuple[str, str]:
+    """Two expressions: the plans and the bundles that hold an instant of ``[first, last]``, as text.
+
+    Each is ``plan;start;end``, split by ``|``; NULL where there is none. ``subscriber_id`` is the outer row's column.
+    """
+    within = (
+        f"held.subscriber_id = {subscriber_id} AND held.start <= '{database_instant(last)}'"
+        f" AND (held.`end` IS NULL OR held.`end` > '{database_instant(first)}')"
+    )
+    times = ("held.start", "COALESCE(held.`end`, '')")
+    plans = listed(["held.price_plan_id", *times], within=";", between="|")
+    bundles = listed(["held.bundle_id", *times], within=";", between="|")
+    return (
+        f"(SELECT {plans} FROM subscribers_planassignment held WHERE {within})",
+        f"(SELECT {bundles} FROM subscribers_bundleassignment held WHERE {within})",
     )
 
 

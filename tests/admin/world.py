@@ -7,6 +7,7 @@ import random
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 
+from django.db import transaction
 from django.db.models import Max
 
 from apps.billing.models import (
@@ -42,6 +43,7 @@ from apps.insight.services.collecting import collect_statistics
 from apps.invoicing.models import BillDocument
 from apps.kernel.clock import utc_now
 from apps.mediation.models import Cdr, CdrFile, CdrFileDay, RatedDestination, Source, SuspendedRecord
+from apps.mediation.services.batches import finish_batch, prepare_load_sequence
 from apps.rating.models import PricePlan, Service, TariffVersion
 from apps.subscribers.models import Subscriber
 from apps.vouchers.domain.vouchers import VoucherAction
@@ -137,10 +139,12 @@ def make_usage(
             first_start=at,
             last_start=at + timedelta(hours=2),
             tariff_version=version,
-            load_sequence=(CdrFile.objects.aggregate(last=Max("load_sequence"))["last"] or 0) + 1,
             taken_at=at,
             loaded_at=at + timedelta(seconds=4),
         )
+        prepare_load_sequence()
+        with transaction.atomic():
+            finish_batch(file)
         rows = []
         for number in range(records):
             person, service = chance.choice(people), chance.choice(services)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import Max, Sum
+from django.db.models import Sum
 
 from apps.billing.models import Bill, BillRun
 from apps.billing.services import runs
@@ -16,6 +16,7 @@ from apps.charging.models import Account, LedgerEntry
 from apps.charging.services.ledger import Movement, post_movements
 from apps.kernel.periods import Month, Period, month_period
 from apps.mediation.models import Cdr, CdrFile, RatedDestination, Source
+from apps.mediation.services.batches import finish_batch, prepare_load_sequence
 from apps.rating.models import PricePlan
 from apps.subscribers.models import Subscriber
 from tests.factories import make_plan, make_services, make_subscriber, make_tenant
@@ -53,6 +54,7 @@ def store(records: Iterable[Usage]) -> CdrFile:
     records = list(records)
     number = next(_numbers)
     services = make_services()
+    prepare_load_sequence()
     with transaction.atomic():
         source = Source.objects.get_or_create(code="TEST")[0]
         file = CdrFile.objects.create(
@@ -103,8 +105,7 @@ def store(records: Iterable[Usage]) -> CdrFile:
                 if row.account.mode == Account.Mode.PREPAID and row.cost_micros
             ]
         )
-        file.load_sequence = (CdrFile.objects.aggregate(last=Max("load_sequence"))["last"] or 0) + 1
-        file.save()
+        finish_batch(file)
     return file
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -48,14 +48,19 @@ def number(of: int = 1) -> Number:
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[list[object]]:
     """Every list of keys that the directory asks the database for from now on."""
     asked: list[list[object]] = []
-    select_in = lines.select_in
+    select_in, holders_at = line_rows.select_in, lines.holders_at
 
     def watched(sql: str, values):  # type: ignore[no-untyped-def]
         if values:
             asked.append(list(values))
         return select_in(sql, values)
 
-    monkeypatch.setattr(lines, "select_in", watched)
+    def watched_numbers(kind: str, values, at: datetime):  # type: ignore[no-untyped-def]
+        if values:
+            asked.append(list(values))
+        return holders_at(kind, values, at)
+
+    monkeypatch.setattr(lines, "holders_at", watched_numbers)
     monkeypatch.setattr(line_rows, "select_in", watched)
     return asked
 
@@ -206,13 +211,25 @@ def test_a_line_of_a_row_is_the_line_that_files_are_charged_on(bundles: int) -> 
         end = None if number_ % 2 else NOW + timedelta(microseconds=number_)
         BundleAssignment.objects.create(subscriber=line, bundle=bundle, start=begin, end=end)
     first, last = NOW - timedelta(days=32), NOW + timedelta(days=1)
-    if connection.vendor == "mysql":
-        with connection.cursor() as cursor:
-            # What MySQL 8 does unless it is told otherwise.
-            cursor.execute("SET SESSION group_concat_max_len = 1024")
     rows = read_line_rows([line.pk, other.pk], first, last)
     accounts = {pk: row.account_id for pk, row in rows.items()}
     wanted = lines_of(sorted(accounts), accounts, first, last)
     assert lines_of_rows(rows.values(), first, last, Terms.nothing()) == wanted
     assert len(wanted[line.pk].bundles) == bundles
-    assert rows[line.pk].is_whole == (bundles < 40)
+
+
+@pytest.mark.mariadb_only
+def test_a_line_of_many_assignments_is_read_whole_whatever_the_server_is_set_to() -> None:
+    own = connection.copy()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT @@GLOBAL.group_concat_max_len")
+        (usual,) = cursor.fetchone()
+        try:
+            # What MySQL 8 is set to, where nobody set it otherwise.
+            cursor.execute("SET GLOBAL group_concat_max_len = 1024")
+            with own.cursor() as another:
+                another.execute("SELECT @@SESSION.group_concat_max_len")
+                assert another.fetchone() == (1_048_576,)
+        finally:
+            cursor.execute(f"SET GLOBAL group_concat_max_len = {usual:d}")
+            own.close()

@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce
 from apps.billing.models import BillCycle, BillingAccount
 from apps.billing.selectors.among import among
 from apps.billing.selectors.sql import aware, read, text
+from apps.charging.selectors import ACCOUNTS
 from apps.kernel.periods import Period
 from apps.mediation.models import CdrFile
 from apps.storage.dialect import for_update
@@ -75,7 +76,7 @@ def due_accounts(
         state = {row[0]: row for row in rows}
         for account_id, number, tenant_id, mode, currency, overdraw, opened_at, closed_at in read(
             f"SELECT id, number, tenant_id, mode, currency, allow_negative, {text('opened_at')}, {text('closed_at')} "
-            f"FROM charging_account WHERE id IN ({among(state).sql}) ORDER BY id"
+            f"FROM {ACCOUNTS} a WHERE id IN ({among(state).sql}) ORDER BY id"
         ):
             _, billing_from, billed_until, sequence, entry = state[account_id]
             opened = aware(opened_at)

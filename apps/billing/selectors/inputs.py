@@ -38,10 +38,13 @@ from apps.billing.selectors.due import DueAccount, ids_of
 from apps.billing.selectors.sql import aware, instant, read, required, text
 from apps.billing.selectors.unbilled_usage import unbilled_usage
 from apps.charging.models import DEFAULT_BALANCE, Balance
+from apps.charging.selectors import PAYERS
 from apps.kernel.currencies import minor_unit_micros
 from apps.kernel.errors import BssError, InvalidInput
 from apps.mediation.models import RatedDestination
 from apps.rating.models import Service
+from apps.rating.selectors.views import BUNDLES, PLANS
+from apps.subscribers.selectors import BUNDLES_HELD, PLANS_HELD
 
 EVERYWHERE = frozenset({"", "*any"})
 NO_END = datetime.max.replace(tzinfo=UTC)
@@ -197,7 +200,7 @@ def _read_subscriber_fees(
     inputs: Inputs, currencies: dict[int, str], zone: ZoneInfo, since: datetime, until: datetime
 ) -> None:
     """Fees of the price plans and bundles of every subscriber that the accounts pay for."""
-    payers = "FROM charging_payer p JOIN {assignment} x ON x.subscriber_id = p.subscriber_id JOIN {product} y"
+    payers = f"FROM {PAYERS} p JOIN {{assignment}} x ON x.subscriber_id = p.subscriber_id JOIN {{product}} y"
     holding = (
         f"WHERE p.account_id IN ({among(currencies).sql}) AND y.monthly_fee_micros <> 0 "
         f"AND x.start < {instant(until)} AND (x.`end` IS NULL OR x.`end` > {instant(since)}) "
@@ -206,7 +209,7 @@ def _read_subscriber_fees(
     fields = "p.account_id, y.currency, p.subscriber_id, y.name, y.monthly_fee_micros, y.id, " + ", ".join(
         text(f"x.`{name}`") for name in ("start", "end")
     )
-    plans = payers.format(assignment="subscribers_planassignment", product="rating_priceplan")
+    plans = payers.format(assignment=PLANS_HELD, product=PLANS)
     for account_id, currency, subscriber_id, name, fee, plan_id, start, end, expires in read(
         f"SELECT {fields}, y.expiration_date {plans} ON y.id = x.price_plan_id {holding}"
     ):
@@ -215,7 +218,7 @@ def _read_subscriber_fees(
             ends = min(ends or NO_END, midnight(expires, zone))
         plan = Fee(subscriber_id, name, fee, required(start), ends, f"plan:{plan_id}")
         _add_fee(inputs, account_id, currencies, plan, currency)
-    bundles = payers.format(assignment="subscribers_bundleassignment", product="rating_bundle")
+    bundles = payers.format(assignment=BUNDLES_HELD, product=BUNDLES)
     for account_id, currency, subscriber_id, name, fee, bundle_id, start, end in read(
         f"SELECT {fields} {bundles} ON y.id = x.bundle_id {holding}"
     ):

@@ -19,6 +19,7 @@ from apps.billing.selectors.among import among
 from apps.billing.selectors.due import DueAccount
 from apps.billing.selectors.sql import instant, read
 from apps.mediation.models import CdrFile
+from apps.mediation.selectors import FILES, RATED_RECORDS
 from apps.rating.domain.runs import DEFAULT_RUN
 from apps.storage.dialect import whole
 
@@ -73,10 +74,10 @@ def _read_alike(
 ) -> list[UsageTotal]:
     """Records of accounts whose last bills ended at ``begins`` (None: they have none), late ones aside."""
     return _read(
-        f"FROM mediation_cdr c WHERE {_of(accounts)} AND c.start < {instant(until)}"
+        f"FROM {RATED_RECORDS} c WHERE {_of(accounts)} AND c.start < {instant(until)}"
         + (f" AND c.start >= {instant(begins)}" if begins else "")
         # Nearly always none: those that were loaded since ``sequence`` was read. One statement sees one state of both.
-        + f" AND c.file_id NOT IN (SELECT id FROM mediation_cdrfile WHERE load_sequence > {sequence:d})"
+        + f" AND c.file_id NOT IN (SELECT id FROM {FILES} f WHERE load_sequence > {sequence:d})"
     )
 
 
@@ -88,8 +89,8 @@ def _read_late(
     if earliest is None or earliest >= begins:
         return []
     return _read(
-        f"FROM mediation_cdr c WHERE {_of(accounts)} AND c.start >= {instant(earliest)} "
-        f"AND c.start < {instant(begins)} AND c.file_id IN (SELECT id FROM mediation_cdrfile "
+        f"FROM {RATED_RECORDS} c WHERE {_of(accounts)} AND c.start >= {instant(earliest)} "
+        f"AND c.start < {instant(begins)} AND c.file_id IN (SELECT id FROM {FILES} f "
         f"WHERE load_sequence > {after_sequence:d} AND load_sequence <= {sequence:d})"
     )
 
@@ -101,7 +102,7 @@ def _read_each(accounts: Sequence[DueAccount], until: datetime, sequence: int) -
     if earliest is not None:
         lowest = min(lowest, earliest)
     return _read(
-        "FROM mediation_cdr c JOIN mediation_cdrfile f ON f.id = c.file_id "
+        f"FROM {RATED_RECORDS} c JOIN {FILES} f ON f.id = c.file_id "
         "JOIN billing_billingaccount b ON b.account_id = c.account_id "
         f"WHERE {_of(accounts)} AND c.start >= {instant(lowest)} AND c.start < {instant(until)} "
         f"AND f.load_sequence <= {sequence:d} AND (f.load_sequence > b.billed_sequence "

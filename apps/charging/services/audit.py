@@ -14,6 +14,7 @@ from django.db import connection
 from django.db.models import Count, Exists, OuterRef
 
 from apps.charging.models import ChargingSession, FailedRequest, StoredAnswer
+from apps.subscribers.selectors import SUBSCRIBERS
 
 IDS_A_STATEMENT = 20_000
 OVERDUE = timedelta(hours=1)
@@ -95,7 +96,7 @@ PROOFS: list[Proof] = [
         _WHOSE_COUNTER,
         "units used online",
         "SELECT s.number, c.origin, c.year, c.month, c.used_online, COALESCE(e.total, 0)"
-        " FROM charging_allowancecounter c JOIN subscribers_subscriber s ON s.id = c.subscriber_id LEFT JOIN ("
+        f" FROM charging_allowancecounter c JOIN {SUBSCRIBERS} s ON s.id = c.subscriber_id LEFT JOIN ("
         "SELECT counter_id, SUM(units) AS total FROM charging_allowanceentry"
         " WHERE counter_id BETWEEN {low} AND {high} GROUP BY counter_id) e ON e.counter_id = c.id"
         " WHERE c.id BETWEEN {low} AND {high}"
@@ -107,7 +108,7 @@ PROOFS: list[Proof] = [
         _WHOSE_COUNTER,
         "reserved",
         "SELECT s.number, c.origin, c.year, c.month, c.reserved, COALESCE(h.amount, 0)"
-        " FROM charging_allowancecounter c JOIN subscribers_subscriber s ON s.id = c.subscriber_id LEFT JOIN ("
+        f" FROM charging_allowancecounter c JOIN {SUBSCRIBERS} s ON s.id = c.subscriber_id LEFT JOIN ("
         + _HELD.replace("BETWEEN {low} AND {high}", "BETWEEN -{high} AND -{low}")
         + ") h ON h.holder_id = -c.id WHERE c.id BETWEEN {low} AND {high}"
         " AND c.reserved <> COALESCE(h.amount, 0) ORDER BY c.id",

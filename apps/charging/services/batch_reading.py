@@ -33,6 +33,7 @@ from apps.charging.services.rows import (
 from apps.charging.services.session_memory import Mark, SessionMemory
 from apps.storage.dialect import by_index, for_update
 from apps.storage.upserts import select, select_many
+from apps.subscribers.selectors import BARRED_SUBSCRIBERS
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,6 @@ _BALANCES = (
 _SESSION_MARKS = (
     f"SELECT `key`, {SESSION_MARK_COLUMNS} FROM charging_chargingsession WHERE `key` IN ({{values}})"
 )
-_BARRED = "SELECT id FROM subscribers_subscriber WHERE id IN ({values}) AND status <> 'active'"
 _ANSWERS = "SELECT `key`, answer FROM charging_storedanswer WHERE `key` IN ({values})"
 
 Owner = tuple[int | None, int | None]
@@ -193,7 +193,7 @@ class BatchReading:
                 # Behind the lock: whoever held it before may have closed or barred the account.
                 (_ACCOUNTS, together),
                 (_SESSION_MARKS, keys),
-                (_BARRED, subscriber_ids),
+                (BARRED_SUBSCRIBERS, subscriber_ids),
                 (_ANSWERS, self._perhaps_answered(whose)),
             ],
         )

@@ -12,13 +12,9 @@ from typing import NamedTuple
 from apps.charging.domain.usage_book import Line
 from apps.charging.models import Account
 from apps.charging.services.terms import Terms
-from apps.charging.services.usage import in_order, lines_of
-from apps.storage.bulk import database_instant
-from apps.storage.dialect import listed
+from apps.charging.services.usage import in_order
 from apps.storage.reads import instant_read, select_in
-
-# MySQL cuts what it concatenates after this many octets, unless it is told otherwise.
-_MAY_BE_CUT = 1_024
+from apps.subscribers.selectors import listed_assignments
 
 
 class LineRow(NamedTuple):
@@ -31,22 +27,12 @@ class LineRow(NamedTuple):
     plans: str | None
     bundles: str | None
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether nothing can be missing from it."""
-        return len(self.plans or "") < _MAY_BE_CUT > len(self.bundles or "")
-
 
 def read_line_rows(subscriber_ids: Collection[int], first: datetime, last: datetime) -> dict[int, LineRow]:
     """The rows of those of the subscribers who have an account, with what is valid within ``[first, last]``."""
-    within = (
-        f"held.subscriber_id = payer.subscriber_id AND held.start <= '{database_instant(last)}'"
-        f" AND (held.`end` IS NULL OR held.`end` > '{database_instant(first)}')"
-    )
+    plans, bundles = listed_assignments("payer.subscriber_id", first, last)
     rows = select_in(
-        "SELECT payer.subscriber_id, payer.account_id, account.mode, account.tenant_id,"
-        f" (SELECT {_assignments('price_plan_id')} FROM subscribers_planassignment held WHERE {within}),"
-        f" (SELECT {_assignments('bundle_id')} FROM subscribers_bundleassignment held WHERE {within})"
+        f"SELECT payer.subscriber_id, payer.account_id, account.mode, account.tenant_id, {plans}, {bundles}"
         " FROM charging_payer payer JOIN charging_account account ON account.id = payer.account_id"
         " WHERE payer.subscriber_id IN ({values})",
         subscriber_ids,
@@ -54,20 +40,10 @@ def read_line_rows(subscriber_ids: Collection[int], first: datetime, last: datet
     return {row[0]: LineRow._make(row) for row in rows}
 
 
-def _assignments(column: str) -> str:
-    return listed([f"held.{column}", "held.start", "COALESCE(held.`end`, '')"], within=";", between="|")
-
-
 def lines_of_rows(rows: Iterable[LineRow], first: datetime, last: datetime, terms: Terms) -> dict[int, Line]:
     """The lines that the rows make; what they grant is learned where ``terms`` do not know it."""
     lines: dict[int, Line] = {}
-    cut: dict[int, int] = {}
-    parsed = []
-    for row in rows:
-        if row.is_whole:
-            parsed.append((row, _periods(row.plans), _periods(row.bundles)))
-        else:
-            cut[row.subscriber_id] = row.account_id
+    parsed = [(row, _periods(row.plans), _periods(row.bundles)) for row in rows]
     terms.learn_plans({plan_id for _, plans, _ in parsed for plan_id, _, _ in plans})
     terms.learn_bundles({bundle_id for _, _, bundles in parsed for bundle_id, _, _ in bundles})
     terms.learn_tenants({row.tenant_id for row, _, _ in parsed})
@@ -80,8 +56,6 @@ def lines_of_rows(rows: Iterable[LineRow], first: datetime, last: datetime, term
             in_order([terms.plan_period(*period) for period in plans]),
             in_order([terms.bundle_period(*period) for period in bundles]),
         )
-    if cut:
-        lines.update(lines_of(sorted(cut), cut, first, last, terms))
     return lines
 
 

@@ -16,11 +16,10 @@ from apps.charging.domain.state import World
 from apps.charging.domain.usage_book import Line
 from apps.charging.services.line_rows import LineRow, lines_of_rows, read_line_rows
 from apps.charging.services.remembered import Remembered
-from apps.charging.services.rows import instant_text
 from apps.charging.services.terms import Terms
 from apps.charging.services.world import Sharing, Tenants, read_world
-from apps.storage.reads import select_in
 from apps.subscribers.models import Resource
+from apps.subscribers.selectors import holders_at
 
 SESSIONS_AT_MOST = timedelta(days=32)
 """Price plans that ended longer ago than this are not looked up: no session is that old."""
@@ -162,7 +161,7 @@ class Directory:
             row, held = rows.get(subscriber_id), former.get(subscriber_id)
             if row is None:
                 found[subscriber_id] = (stamp, None, None, terms)
-            elif held is not None and held[3] is terms and held[2] == row and row.is_whole:
+            elif held is not None and held[3] is terms and held[2] == row:
                 found[subscriber_id] = (stamp, held[1], row, terms)
             else:
                 changed.append(row)
@@ -173,16 +172,9 @@ class Directory:
     @staticmethod
     def _read_numbers(numbers: list[Number], now: datetime) -> dict[Number, int]:
         found: dict[Number, int] = {}
-        moment = instant_text(now)
         for kind in (Resource.Kind.MSISDN.value, Resource.Kind.IMSI.value):
             values = [number.value for number in numbers if number.kind == kind]
-            for value, subscriber_id in select_in(
-                "SELECT resource.value, held.subscriber_id FROM subscribers_resource resource"
-                " JOIN subscribers_resourceassignment held ON held.resource_id = resource.id"
-                f" WHERE resource.kind = '{kind}' AND resource.value IN ({{values}}) AND held.start <= '{moment}'"
-                f" AND (held.`end` IS NULL OR held.`end` > '{moment}')",
-                values,
-            ):
+            for (_, value), subscriber_id in holders_at(kind, values, now).items():
                 found[Number(kind, value)] = subscriber_id
         return found
 

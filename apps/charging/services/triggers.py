@@ -36,6 +36,7 @@ from apps.charging.models import AccountBar, BalanceTrigger, TriggerFiring
 from apps.charging.services.barring import bar_unless_barred
 from apps.charging.services.rows import instant, instant_text
 from apps.events.services.publishing import publish
+from apps.rating.selectors.views import TENANTS
 from apps.storage.reads import select_in
 from apps.storage.upserts import select, upsert_few
 from apps.subscribers.selectors import plan_periods
@@ -112,8 +113,8 @@ def watch_movements(movements: Iterable[tuple[int, str, datetime, int]]) -> int:
     owners: dict[int, tuple[str, str]] = {}
     changed: dict[int, list[Movement]] = {}
     for account_id, tenant, currency, tag, amount_micros in select_in(
-        "SELECT a.id, t.code, a.currency, b.tag, b.amount_micros FROM charging_account a"
-        " JOIN rating_tenant t ON t.id = a.tenant_id"
+        f"SELECT a.id, t.code, a.currency, b.tag, b.amount_micros FROM charging_account a"
+        f" JOIN {TENANTS} t ON t.id = a.tenant_id"
         " JOIN charging_balance b ON b.account_id = a.id AND b.tag = '*default' WHERE a.id IN ({values})",
         moved,
     ):

@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from apps.crm.domain.usage import Price, PriceEnquiry, PriceLine
 from apps.crm.selectors.rows import checked_service
-from apps.crm.selectors.subscriber_rows import holders_of
+from apps.crm.selectors.subscriber_rows import MSISDN
 from apps.crm.selectors.subscribers import plain_msisdn
 from apps.crm.selectors.tenants import TenantInfo, tenant_of
 from apps.kernel.errors import InvalidInput, NotFound
@@ -18,6 +18,7 @@ from apps.rating.domain.explain import explain, prose
 from apps.rating.models import PricePlan, Service
 from apps.rating.selectors import current_tariff
 from apps.subscribers.models import PlanAssignment
+from apps.subscribers.selectors import holders_at
 
 
 def price_enquiry(tenant: str, enquiry: PriceEnquiry, *, now: datetime) -> Price:
@@ -83,7 +84,7 @@ def _plan(owner: TenantInfo, enquiry: PriceEnquiry, start: datetime, now: dateti
     if not enquiry.msisdn:
         return None
     number = plain_msisdn(enquiry.msisdn)
-    subscriber_id = holders_of([number], now).get((owner.id, number))
+    subscriber_id = holders_at(MSISDN, [number], now).get((owner.id, number))
     if subscriber_id is None:
         raise NotFound(f"no subscriber has the MSISDN {number}", code="unknown_msisdn", where="msisdn")
     held = (

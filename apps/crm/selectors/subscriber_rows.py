@@ -16,7 +16,9 @@ from typing import Any, NamedTuple
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from apps.billing.selectors.views import BILLED_ACCOUNTS, CYCLES
 from apps.charging.models import DEFAULT_BALANCE
+from apps.charging.selectors import ACCOUNTS, BALANCES, PAYERS
 from apps.crm.domain.subscribers import (
     Address,
     BundleHeld,
@@ -26,9 +28,11 @@ from apps.crm.domain.subscribers import (
     SubscriberView,
 )
 from apps.crm.selectors.rows import instant_of_text, instant_or_none
+from apps.rating.selectors.views import BUNDLES, PLANS, TENANTS
 from apps.storage.bulk import database_instant
 from apps.storage.dialect import in_given_order
-from apps.storage.upserts import select, select_many
+from apps.storage.upserts import select_many
+from apps.subscribers.selectors import BUNDLES_HELD, CARDS, CUSTOMERS, NUMBERS_HELD, PLANS_HELD, SUBSCRIBERS
 
 BIGGEST_ID = 2**63 - 1
 
@@ -98,37 +102,31 @@ SELECT {{in_order}} s.id, s.tenant_id, s.number, s.status, s.name, t.code,
  c.street, c.address_line2, c.postcode, c.city, c.region, c.country,
  k.customer_id, k.brand, k.last_four, k.expiry_month, k.expiry_year, k.holder,
  a.id, a.number, a.mode, a.currency, b.amount_micros, b.reserved_micros, y.number, z.number
-FROM subscribers_subscriber s
-JOIN rating_tenant t ON t.id = s.tenant_id
-JOIN subscribers_customer c ON c.id = s.customer_id
-LEFT JOIN subscribers_paymentcard k ON k.customer_id = c.id
-LEFT JOIN charging_payer p ON p.subscriber_id = s.id
-LEFT JOIN charging_account a ON a.id = p.account_id
-LEFT JOIN charging_balance b ON b.account_id = a.id AND b.tag = '{DEFAULT_BALANCE}'
-LEFT JOIN billing_billingaccount g ON g.account_id = a.id
-LEFT JOIN billing_billcycle y ON y.id = g.cycle_id
-LEFT JOIN billing_billcycle z ON z.id = g.next_cycle_id
+FROM {SUBSCRIBERS} s
+JOIN {TENANTS} t ON t.id = s.tenant_id
+JOIN {CUSTOMERS} c ON c.id = s.customer_id
+LEFT JOIN {CARDS} k ON k.customer_id = c.id
+LEFT JOIN {PAYERS} p ON p.subscriber_id = s.id
+LEFT JOIN {ACCOUNTS} a ON a.id = p.account_id
+LEFT JOIN {BALANCES} b ON b.account_id = a.id AND b.tag = '{DEFAULT_BALANCE}'
+LEFT JOIN {BILLED_ACCOUNTS} g ON g.account_id = a.id
+LEFT JOIN {CYCLES} y ON y.id = g.cycle_id
+LEFT JOIN {CYCLES} z ON z.id = g.next_cycle_id
 WHERE s.id IN ({{{{values}}}})
 """
 # One statement rather than three: each is a fixed cost to the database, and for us a wait for the interpreter.
-_HELD = """
-SELECT {in_order} x.subscriber_id, r.kind, r.id, r.value, '', NULL, NULL
-FROM subscribers_resourceassignment x JOIN subscribers_resource r ON r.id = x.resource_id
-WHERE x.subscriber_id IN ({{values}}) AND x.start <= {{now}} AND (x.`end` IS NULL OR x.`end` > {{now}})
+_HELD = f"""
+SELECT {{in_order}} x.subscriber_id, x.kind, x.id, x.value, '', NULL, NULL
+FROM {NUMBERS_HELD} x
+WHERE x.subscriber_id IN ({{{{values}}}}) AND x.start <= {{{{now}}}} AND (x.`end` IS NULL OR x.`end` > {{{{now}}}})
 UNION ALL
-SELECT {in_order} x.subscriber_id, 'plan', v.id, v.code, v.name, CAST(x.start AS CHAR), CAST(x.`end` AS CHAR)
-FROM subscribers_planassignment x JOIN rating_priceplan v ON v.id = x.price_plan_id
-WHERE x.subscriber_id IN ({{values}})
+SELECT {{in_order}} x.subscriber_id, 'plan', v.id, v.code, v.name, CAST(x.start AS CHAR), CAST(x.`end` AS CHAR)
+FROM {PLANS_HELD} x JOIN {PLANS} v ON v.id = x.price_plan_id
+WHERE x.subscriber_id IN ({{{{values}}}})
 UNION ALL
-SELECT {in_order} x.subscriber_id, 'bundle', v.id, v.code, v.name, CAST(x.start AS CHAR), CAST(x.`end` AS CHAR)
-FROM subscribers_bundleassignment x JOIN rating_bundle v ON v.id = x.bundle_id
-WHERE x.subscriber_id IN ({{values}}) AND x.start <= {{now}} AND (x.`end` IS NULL OR x.`end` > {{now}})
-"""
-_HOLDERS = """
-SELECT {in_order} r.value, r.tenant_id, x.subscriber_id
-FROM subscribers_resource r JOIN subscribers_resourceassignment x ON x.resource_id = r.id
-WHERE r.kind = 'msisdn' AND r.value IN ({{values}})
- AND x.start <= {{now}} AND (x.`end` IS NULL OR x.`end` > {{now}})
+SELECT {{in_order}} x.subscriber_id, 'bundle', v.id, v.code, v.name, CAST(x.start AS CHAR), CAST(x.`end` AS CHAR)
+FROM {BUNDLES_HELD} x JOIN {BUNDLES} v ON v.id = x.bundle_id
+WHERE x.subscriber_id IN ({{{{values}}}}) AND x.start <= {{{{now}}}} AND (x.`end` IS NULL OR x.`end` > {{{{now}}}})
 """
 
 
@@ -168,15 +166,6 @@ def subscriber_rows(ids: Collection[int], now: datetime) -> SubscriberRows:
         [(_statement(sql, now), wanted) for sql in (_PEOPLE, _HELD)],
     )
     return SubscriberRows(people, held, now)
-
-
-def holders_of(msisdns: Collection[str], now: datetime) -> dict[tuple[int, str], int]:
-    """The subscriber who holds each MSISDN at ``now``, by tenant id and MSISDN."""
-    if not msisdns:
-        return {}
-    connection = _connection()
-    rows = select(connection, _statement(_HOLDERS, now), list(msisdns))
-    return {(tenant_id, value): subscriber_id for value, tenant_id, subscriber_id in rows}
 
 
 def _connection() -> BaseDatabaseWrapper:

@@ -12,8 +12,8 @@ from apps.charging.models import Account
 from apps.crm.domain.subscribers import FreeResource, SubscriberFilter, SubscriberView
 from apps.crm.selectors.rows import ROWS_A_PAGE, checked_choice, checked_limit, checked_not_negative
 from apps.crm.selectors.subscriber_rows import (
+    MSISDN,
     SubscriberRows,
-    holders_of,
     subscriber_rows,
     subscriber_views,
 )
@@ -21,6 +21,7 @@ from apps.crm.selectors.tenants import TenantInfo, tenant_of
 from apps.kernel.errors import InvalidInput, NotFound
 from apps.rating.models import PricePlan
 from apps.subscribers.models import Resource, Subscriber
+from apps.subscribers.selectors import holders_at
 
 
 class SubscriberKey(NamedTuple):
@@ -42,7 +43,7 @@ def get_subscriber(tenant: str, *, now: datetime, subscriber_id: int = 0, msisdn
     owner = tenant_of(tenant)
     if not subscriber_id:
         number = plain_msisdn(msisdn)
-        found_id = holders_of([number], now).get((owner.id, number))
+        found_id = holders_at(MSISDN, [number], now).get((owner.id, number))
         if found_id is None:
             raise NotFound(f"no subscriber has the MSISDN {number}", code="unknown_msisdn", where="msisdn")
         subscriber_id = found_id
@@ -81,7 +82,7 @@ def get_subscribers(keys: Sequence[SubscriberKey], *, now: datetime) -> FoundSub
         except NotFound:
             owners[code] = None
     numbers = {plain_msisdn(key.msisdn) for key in keys if not key.id and key.msisdn}
-    holders = holders_of(numbers, now)
+    holders = holders_at(MSISDN, numbers, now)
     wanted: list[tuple[int, int]] = []
     for key in keys:
         owner = owners[key.tenant]

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.db.models import Max
 
 from apps.charging.models import LedgerEntry
+from apps.charging.selectors import ACCOUNTS, BALANCES, LEDGER
 from apps.insight.domain.days import day_of_quarter
 from apps.insight.models import CollectorMark, MoneyDay
 from apps.insight.selectors import ONLINE_USAGE
@@ -82,8 +83,8 @@ def _read(after: int, upto: int) -> list[tuple[Any, ...]]:
         # No parameters, and so no reading of “%”.
         cursor.execute(
             f"SELECT a.tenant_id, a.currency, e.kind, {from_file}, {quarter}, COUNT(*), "
-            f"{whole('SUM(e.amount_micros)')} FROM charging_ledgerentry e "
-            "JOIN charging_balance b ON b.id = e.balance_id JOIN charging_account a ON a.id = b.account_id "
+            f"{whole('SUM(e.amount_micros)')} FROM {LEDGER} e "
+            f"JOIN {BALANCES} b ON b.id = e.balance_id JOIN {ACCOUNTS} a ON a.id = b.account_id "
             f"WHERE e.id > {after:d} AND e.id <= {upto:d} AND b.kind = 'monetary' "
             f"GROUP BY a.tenant_id, a.currency, e.kind, {from_file}, {quarter}"
         )

@@ -17,6 +17,7 @@ from apps.insight.models import UsageDay
 from apps.insight.services.marks import add_to_sums
 from apps.mediation.domain.published import FILE_LOADED
 from apps.mediation.models import CdrFileDay
+from apps.mediation.selectors import RATED_RECORDS
 from apps.rating.domain.runs import DEFAULT_RUN
 from apps.rating.models import PricePlan
 from apps.storage.dialect import quarter_of, whole
@@ -86,7 +87,7 @@ def _read(file_ids: Collection[int]) -> list[tuple[int, ...]]:
     )
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT c.price_plan_id, c.service_id, {quarter}, COUNT(*), {sums} FROM mediation_cdr c "
+            f"SELECT c.price_plan_id, c.service_id, {quarter}, COUNT(*), {sums} FROM {RATED_RECORDS} c "
             f"WHERE {within}c.run = '{DEFAULT_RUN}' AND c.file_id IN ({','.join(str(int(pk)) for pk in file_ids)}) "
             f"GROUP BY c.price_plan_id, c.service_id, {quarter}"
         )
