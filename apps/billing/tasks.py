@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import structlog
-from celery import Task, shared_task
 
 from apps.billing.selectors.runs import queue_of_chunk
 from apps.billing.services import activities, execution, runs
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError
+from apps.runtime.tasks import Task, shared_task
 
 log = structlog.get_logger(__name__)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from celery import shared_task
-
 from apps.crm.services.audit import forget_old_calls
 from apps.crm.services.clients import forget_expired_revocations
 from apps.crm.services.idempotency import forget_old_answers
 from apps.kernel.clock import utc_now
+from apps.runtime.tasks import shared_task
 
 
 @shared_task

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from celery import shared_task
-
 from apps.events.services.consuming import deliver
 from apps.events.services.keeping import forget_events
 from apps.kernel.clock import utc_now
+from apps.runtime.tasks import shared_task
 
 
 @shared_task

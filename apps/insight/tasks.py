@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from celery import shared_task
-
 from apps.insight.services.collecting import collect_statistics as collect
 from apps.kernel.clock import utc_now
+from apps.runtime.tasks import shared_task
 
 
 @shared_task

@@ -6,7 +6,6 @@ import math
 import time
 
 import structlog
-from celery import shared_task
 from django.conf import settings
 
 from apps.invoicing.services import claims
@@ -15,6 +14,7 @@ from apps.invoicing.services.document_files import FolderUnusable
 from apps.invoicing.services.engines import EngineUnusable
 from apps.invoicing.services.workers import format_bills
 from apps.kernel.clock import utc_now
+from apps.runtime.tasks import shared_task
 
 log = structlog.get_logger(__name__)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from celery import shared_task
 from django.conf import settings
 
 from apps.kernel.clock import utc_now
 from apps.mediation.services.file_folder import ready_files
 from apps.mediation.services.intake import load_files, log_outcome
 from apps.mediation.services.load_file import Outcome
+from apps.runtime.tasks import shared_task
 
 
 @shared_task(name="apps.mediation.tasks.load_new_files")

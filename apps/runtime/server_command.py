@@ -9,9 +9,10 @@ from abc import abstractmethod
 from argparse import SUPPRESS, ArgumentParser
 from typing import Any, ClassVar, Generic, TypeVar
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from apps.kernel.errors import BssError
+from apps.runtime.commands import RoomCommand
 from apps.runtime.ports import held_port
 from apps.runtime.start import Role, start
 from apps.runtime.supervisor import ProcessSpec, Supervisor
@@ -19,7 +20,7 @@ from apps.runtime.supervisor import ProcessSpec, Supervisor
 Configuration = TypeVar("Configuration")
 
 
-class ServerCommand(BaseCommand, Generic[Configuration]):
+class ServerCommand(RoomCommand, Generic[Configuration]):
     """A command names its role and options, makes a configuration of them, and serves by it until SIGTERM.
 
     With ``--processes N`` it starts itself N times with ``--shares-port``, one process of N each time.

@@ -37,7 +37,7 @@ INSTALLED_APPS = [
     "unfold",
     "unfold.contrib.filters",
     "unfold.contrib.simple_history",
-    "django.contrib.admin",
+    "bss_project.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -61,7 +61,7 @@ INSTALLED_APPS = [
     "apps.diameter",
     "apps.crm",
     "apps.crmapi",
-    "bss_project",
+    "bss_project.apps.ProjectConfig",
 ]
 
 MIDDLEWARE = [

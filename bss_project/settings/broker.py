@@ -6,6 +6,9 @@ from bss_project.settings import environment as env
 from bss_project.settings.files import CDR_SCAN_INTERVAL_S, VAR_DIR
 from bss_project.settings.insight import STATISTICS_TICK_S
 
+# Where the Celery application is; apps.runtime.tasks imports it when a task is defined or sent.
+TASKS_MODULE = "bss_project.celery"
+
 BROKER_URL = env.text("BROKER_URL", f"filesystem://{VAR_DIR / 'broker'}")
 
 CELERY_TASK_ACKS_LATE = True

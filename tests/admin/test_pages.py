@@ -15,6 +15,7 @@ from bss_project.staff_groups import ROOMS, create_groups
 from tests.admin.world import make_world
 
 pytestmark = pytest.mark.django_db
+admin.autodiscover()
 ADMINS = {model._meta.label_lower: model_admin for model, model_admin in admin.site._registry.items()}
 LABELS = sorted(ADMINS)
 STAFF = ("operator", "billing", "auditor")

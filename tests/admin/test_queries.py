@@ -169,6 +169,7 @@ def test_every_model_of_the_rooms_has_a_page_or_is_shown_on_another():
         "a person's page": "crm.stafftenant",
     }
     known = {label for labels in shown_elsewhere.values() for label in labels.split()}
+    admin.autodiscover()
     registered = {model._meta.label_lower for model in admin.site._registry}
     missing = {
         model._meta.label_lower

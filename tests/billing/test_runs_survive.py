@@ -149,7 +149,7 @@ def test_a_worker_that_is_killed_in_a_run_is_replaced_by_the_next(cycle, celery_
 
 
 def test_an_activity_is_done_on_the_queue_of_its_cycle_only(cycle, celery_worker_process):
-    from celery import current_app
+    from apps.runtime.tasks import current_app
 
     people(1)
     other = make_cycle(2)

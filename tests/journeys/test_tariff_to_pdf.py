@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from celery import current_app
 from django.conf import settings
 from django.core.management import call_command
 
@@ -20,6 +19,7 @@ from apps.charging.selectors import balances_at
 from apps.mediation.formats.messages import delimited
 from apps.mediation.models import Cdr, CdrFile, SuspendedRecord
 from apps.mediation.pb.billing_pb2 import CDR, CDRFileHeader
+from apps.runtime.tasks import current_app
 from tests.factories import make_cycle, make_plan, make_tenant, new_line
 
 NOW = datetime.now(UTC)

@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from celery import shared_task
+from apps.runtime.tasks import shared_task
 
 
 @shared_task(name="tests.work_for_ever")

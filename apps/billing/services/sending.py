@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import partial
 
-from celery import current_app
 from django.conf import settings
 from django.db import transaction
 
@@ -20,6 +20,10 @@ def patience() -> timedelta:
 def send_on_commit(task: str, queue: str, ids: Iterable[int]) -> None:
     """A message for each id. A broker that is down loses nothing: what stands still is sent again by beat."""
     for pk in ids:
-        transaction.on_commit(
-            lambda pk=pk: current_app.send_task(TASKS + task, args=[pk], queue=queue), robust=True
-        )
+        transaction.on_commit(partial(_send, task, pk, queue), robust=True)
+
+
+def _send(task: str, pk: int, queue: str) -> None:
+    from apps.runtime.tasks import current_app
+
+    current_app.send_task(TASKS + task, args=[pk], queue=queue)

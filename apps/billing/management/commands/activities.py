@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from apps.billing.models import Activity
 from apps.billing.selectors.runs import run_progress
+from apps.runtime.commands import RoomCommand
 
 STATUSES = {status.name.lower(): status for status in Activity.Status}
 
 
-class Command(BaseCommand):
+class Command(RoomCommand):
     help = "List activities, newest first, with how far their runs are."
 
     def add_arguments(self, parser: CommandParser) -> None:

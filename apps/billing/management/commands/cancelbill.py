@@ -5,16 +5,17 @@ from __future__ import annotations
 import getpass
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError
 
 from apps.billing.selectors.lookups import bill_id_of
 from apps.billing.services.cancelling import cancel_bill
 from apps.kernel.clock import utc_now
 from apps.kernel.currencies import format_money
 from apps.kernel.errors import BssError
+from apps.runtime.commands import CommandParser, RoomCommand
 
 
-class Command(BaseCommand):
+class Command(RoomCommand):
     help = (
         "Cancel a bill by a credit note with a number and a document of its own. Its usage and charges are billable "
         "again; what was paid is taken off the next bill."

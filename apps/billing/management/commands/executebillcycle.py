@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from apps.billing.domain.activities import parse_month
 from apps.billing.management.activity_watch import wait_for
@@ -16,9 +16,10 @@ from apps.billing.services.activities import queue_activity
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError
 from apps.kernel.money import format_micros
+from apps.runtime.commands import RoomCommand
 
 
-class Command(BaseCommand):
+class Command(RoomCommand):
     help = "Bill every account of a cycle for a closed period, on the cycle's own queue."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from apps.billing.domain.activities import parse_month, parse_msisdn
 from apps.billing.management.activity_watch import wait_for
@@ -15,9 +15,10 @@ from apps.billing.selectors.preview import preview_account
 from apps.billing.services.activities import queue_activity
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError
+from apps.runtime.commands import RoomCommand
 
 
-class Command(BaseCommand):
+class Command(RoomCommand):
     help = "Bill the accounts that pay for these MSISDNs for a closed period, each on its cycle's queue."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
 from apps.billing.domain.onboarding import COLUMNS, REQUIRED, NewLine, read_lines
@@ -13,9 +13,10 @@ from apps.billing.services.onboarding import onboard
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError, InvalidInputs, Problem
 from apps.rating.models.tenants import DEFAULT_TENANT
+from apps.runtime.commands import RoomCommand
 
 
-class Command(BaseCommand):
+class Command(RoomCommand):
     help = (
         "Create customers with subscribers, accounts, numbers, plans and bill cycle from a CSV file; all or none. "
         f"Columns: {', '.join(COLUMNS)}; required: {', '.join(REQUIRED)}. Several bundles are split by “;”."

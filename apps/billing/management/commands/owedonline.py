@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError
 
 from apps.billing.domain.periods import last_closed_period
 from apps.billing.models import BillCycle
@@ -13,9 +13,10 @@ from apps.billing.selectors.lookups import cycle_by_number
 from apps.kernel.clock import utc_now
 from apps.kernel.currencies import format_money
 from apps.kernel.errors import BssError
+from apps.runtime.commands import CommandParser, RoomCommand
 
 
-class Command(BaseCommand):
+class Command(RoomCommand):
     help = (
         "List what postpaid accounts owe on their balances at the end of the last closed period, which the next bill "
         "takes over. Adjust debts that were collected otherwise before that, above all before the first run after an "

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from apps.billing.selectors.runs import run_progress
 from apps.billing.services.runs import stop_run
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError
+from apps.runtime.commands import RoomCommand
 
 
-class Command(BaseCommand):
+class Command(RoomCommand):
     help = "Stop a bill run: what is in hand is finished, nothing else is begun until it is resumed."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import getpass
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from apps.charging.models import Account, AccountBar
 from apps.charging.services.barring import bar_account, lift_bar
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError, NotFound
 from apps.rating.models.tenants import DEFAULT_TENANT
+from apps.runtime.commands import RoomCommand
 
 
-class Command(BaseCommand):
+class Command(RoomCommand):
     help = (
         "Bar an account: nothing is granted any more, open sessions are ended by their gateways, top-ups still arrive. "
         "Or let it in again."

@@ -5,14 +5,15 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from apps.backoffice.progress import progress
 from apps.charging.services.audit import PROOFS, differences, loose_ends
 from apps.kernel.clock import utc_now
+from apps.runtime.commands import RoomCommand
 
 
-class Command(BaseCommand):
+class Command(RoomCommand):
     help = (
         "Prove for every account: balance = sum of its ledger entries, reserved = what its open sessions hold, free "
         "units used online = sum of their entries. Then look for loose ends: sessions that should have ended, and "

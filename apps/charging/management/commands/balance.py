@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from apps.charging.domain.balances import BalanceKind
 from apps.charging.models import DEFAULT_BALANCE, Account, Balance, LedgerEntry
@@ -16,13 +16,14 @@ from apps.kernel.errors import BssError, InvalidInput, NotFound
 from apps.kernel.money import format_micros, parse_micros
 from apps.kernel.periods import as_utc
 from apps.rating.models.tenants import DEFAULT_TENANT
+from apps.runtime.commands import RoomCommand
 
 BOOKS = [
     book.value for book in (LedgerEntry.Book.CASH, LedgerEntry.Book.PROMOTION, LedgerEntry.Book.CORRECTION)
 ]
 
 
-class Command(BaseCommand):
+class Command(RoomCommand):
     help = (
         "Show an account's balances, top one up, correct one, transfer between accounts, or change a balance's terms. "
         "Amounts are money such as 12.50, or whole units for --kind voice (seconds), data (octets), sms, generic."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from apps.charging.domain.triggers import TriggerAction, TriggerKind, sentence
 from apps.charging.models import DEFAULT_BALANCE, Account, BalanceTrigger, TriggerFiring
@@ -13,11 +13,12 @@ from apps.kernel.errors import BssError, NotFound
 from apps.kernel.money import format_micros, parse_micros
 from apps.rating.models import PricePlan, Tenant
 from apps.rating.models.tenants import DEFAULT_TENANT
+from apps.runtime.commands import RoomCommand
 
 WINDOWS = {"hour": 3_600, "day": 86_400}
 
 
-class Command(BaseCommand):
+class Command(RoomCommand):
     help = (
         "Watch the money of accounts: tell staff, re-authorise open sessions (RAR), or bar the account and end its "
         "sessions (ASR). For all accounts of the tenant, those on a price plan, or one."

@@ -5,16 +5,17 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from apps.crm.domain.access import ROLES
 from apps.crm.models import ApiClient
 from apps.crm.services.clients import create_client, create_key, retire_key, revoke_token
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError
+from apps.runtime.commands import RoomCommand
 
 
-class Command(BaseCommand):
+class Command(RoomCommand):
     help = "API clients (a CRM, a portal): add them, give them signing keys, retire keys, take tokens back."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from apps.crm.domain.access import ROLES, SELF_CARE
 from apps.crm.models import ApiToken
@@ -14,9 +14,10 @@ from apps.crm.selectors.subscribers import get_subscriber
 from apps.crm.services.api_tokens import create_api_token, revoke_api_tokens
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError
+from apps.runtime.commands import RoomCommand
 
 
-class Command(BaseCommand):
+class Command(RoomCommand):
     help = "Opaque API tokens for REST: make one (shown once), list them, take one back."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

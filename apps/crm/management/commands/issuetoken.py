@@ -5,15 +5,16 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from apps.crm.domain.access import ROLES
 from apps.crm.services.clients import platform_token
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError
+from apps.runtime.commands import RoomCommand
 
 
-class Command(BaseCommand):
+class Command(RoomCommand):
     help = (
         "Print a bearer token (JWT) for the CRM's doors, signed with the platform's own key (BSS_API_KEYS). Programs "
         "that sign tokens themselves get a key of their own: see apiclient."

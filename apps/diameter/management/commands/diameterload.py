@@ -9,7 +9,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from apps.backoffice.progress import progress
 from apps.diameter.load.client import ConnectionRefused
@@ -17,9 +17,10 @@ from apps.diameter.load.runner import LoadPlan, LoadResult, LoadRun
 from apps.diameter.load.scenarios import SCENARIOS, Party
 from apps.diameter.worker.loop import run_loop
 from apps.kernel.clock import utc_now
+from apps.runtime.commands import RoomCommand
 
 
-class Command(BaseCommand):
+class Command(RoomCommand):
     """The door: what is to be played, and how the outcome is shown. Playing is ``load/``."""
 
     help = (

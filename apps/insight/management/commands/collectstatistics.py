@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from apps.insight.services.collecting import collect_statistics
 from apps.kernel.clock import utc_now
+from apps.runtime.commands import RoomCommand
 
 
-class Command(BaseCommand):
+class Command(RoomCommand):
     help = "Adds up usage, top-ups and subscribers by day, as beat does every half minute. Doing it again adds nothing."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -6,16 +6,17 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from apps.billing.selectors.lookups import bill_id_of
 from apps.invoicing.domain.context_builder import build_context
 from apps.invoicing.selectors.bill_data import Batch
 from apps.invoicing.services.documents import bill_html, style_sheet
 from apps.kernel.errors import BssError
+from apps.runtime.commands import RoomCommand
 
 
-class Command(BaseCommand):
+class Command(RoomCommand):
     """The door: prints; changes nothing."""
 
     help = (

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from apps.backoffice.progress import progress
 from apps.billing.models import Bill, BillCycle
@@ -22,9 +22,10 @@ from apps.invoicing.services.formatter import Outcome
 from apps.invoicing.services.workers import format_bills, format_bills_in_processes
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError
+from apps.runtime.commands import RoomCommand
 
 
-class Command(BaseCommand):
+class Command(RoomCommand):
     """The door: how many, by how many processes, how shown. Rendering itself is ``services/formatter.py``."""
 
     help = (

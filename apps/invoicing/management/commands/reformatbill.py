@@ -6,7 +6,7 @@ import getpass
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from apps.billing.selectors.lookups import bill_id_of
 from apps.invoicing.selectors.documents import current_document
@@ -16,9 +16,10 @@ from apps.invoicing.services.reissues import request_reissue
 from apps.invoicing.services.workers import format_bills
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError
+from apps.runtime.commands import RoomCommand
 
 
-class Command(BaseCommand):
+class Command(RoomCommand):
     """The door: which bills and why. A request that is not finished here is finished by beat."""
 
     help = (

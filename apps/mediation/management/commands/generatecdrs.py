@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from apps.backoffice.progress import progress
 from apps.kernel.clock import utc_now
@@ -24,9 +24,10 @@ from apps.mediation.services.generate_files import (
     zone_of,
 )
 from apps.rating.models.tenants import DEFAULT_TENANT
+from apps.runtime.commands import RoomCommand
 
 
-class Command(BaseCommand):
+class Command(RoomCommand):
     """The door; what is made up and how is ``services/generate_files.py`` and ``domain/traffic.py``."""
 
     help = (

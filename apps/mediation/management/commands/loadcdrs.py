@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from rich.console import Console
 
 from apps.kernel.clock import utc_now
@@ -19,9 +19,10 @@ from apps.mediation.management.load_report import LoadReport
 from apps.mediation.services.file_folder import ready_files
 from apps.mediation.services.intake import files_meant_by, load_files, load_files_in_processes
 from apps.mediation.services.load_file import FileOutcome
+from apps.runtime.commands import RoomCommand
 
 
-class Command(BaseCommand):
+class Command(RoomCommand):
     """The door: which files, how often, how shown. Loading itself is ``services/load_file.py``."""
 
     help = (

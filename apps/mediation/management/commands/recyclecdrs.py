@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from apps.backoffice.progress import progress
 from apps.kernel.clock import utc_now
@@ -14,9 +14,10 @@ from apps.kernel.money import format_micros
 from apps.mediation.models import CdrFile
 from apps.mediation.selectors import open_suspense
 from apps.mediation.services.suspense import recycle
+from apps.runtime.commands import RoomCommand
 
 
-class Command(BaseCommand):
+class Command(RoomCommand):
     """The door; recycling itself is ``services/suspense.py``."""
 
     help = (

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import InvalidInput, InvalidInputs, Problem
@@ -16,11 +16,12 @@ from apps.rating.domain.source import SHARED_TARIFF_PLAN
 from apps.rating.domain.tariff_files import FILES, TariffFiles, fields, read_tariff_files, review
 from apps.rating.models import Tenant
 from apps.rating.services.tariff_loading import check_tariff_files, load_tariff_plan
+from apps.runtime.commands import RoomCommand
 
 _SHOWN = 200
 
 
-class Command(BaseCommand):
+class Command(RoomCommand):
     help = (
         "Load the CGRateS files Timings, Destinations, Rates, DestinationRates, RatingPlans and RatingProfiles "
         "(.csv) of a folder, and publish the tariff. Any error loads nothing; a warning says what the load makes of "

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from phonenumbers import SUPPORTED_REGIONS
 
 from apps.kernel.errors import InvalidInput
@@ -14,9 +14,10 @@ from apps.kernel.periods import as_utc
 from apps.rating.domain.numbering import world_destinations
 from apps.rating.domain.standard_tariff import standard_tariff
 from apps.rating.models.tenants import DEFAULT_TENANT
+from apps.runtime.commands import RoomCommand
 
 
-class Command(BaseCommand):
+class Command(RoomCommand):
     help = (
         "Write a tariff plan for the whole world (CGRateS CSV files): real numbering plans, fixed and mobile told "
         "apart, in price zones as seen from the home country. Load it with loadtariffplan."

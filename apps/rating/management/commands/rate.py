@@ -9,16 +9,17 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from apps.kernel.errors import BssError
 from apps.rating.domain.explain import explain, prose
 from apps.rating.domain.price_queries import answer_line, read_query
 from apps.rating.domain.rater import Rater
 from apps.rating.selectors import current_tariff, tariff_version
+from apps.runtime.commands import RoomCommand
 
 
-class Command(BaseCommand):
+class Command(RoomCommand):
     help = (
         'Price usage: JSON lines in, such as {"subject": "alice", "tor": "voice", "destination": "4930123", '
         '"start": "2026-01-01T00:00:00Z", "usage": 60}, and JSON lines out in the same order. Optional are '

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from apps.backoffice.progress import progress
 from apps.charging.domain.balances import BalanceKind
@@ -20,6 +20,7 @@ from apps.kernel.money import parse_micros
 from apps.kernel.periods import as_utc
 from apps.rating.models import Tenant
 from apps.rating.models.tenants import DEFAULT_TENANT
+from apps.runtime.commands import RoomCommand
 from apps.vouchers.domain.vouchers import VoucherAction, VoucherStatus
 from apps.vouchers.models import RedemptionGuard, Voucher
 from apps.vouchers.selectors import VoucherFilter, select_vouchers
@@ -33,7 +34,7 @@ BY = "manage.py"
 ROWS_A_READ = 1_000
 
 
-class Command(BaseCommand):
+class Command(RoomCommand):
     help = (
         "Generate vouchers into a sealed file, look at them, block or extend them, and lift locks after wrong PINs. "
         "PINs are kept nowhere: the sealed file (age-encryption.org) is the only place that has them."
