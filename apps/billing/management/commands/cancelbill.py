@@ -5,14 +5,14 @@ from __future__ import annotations
 import getpass
 from typing import Any
 
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 
 from apps.billing.selectors.lookups import bill_id_of
 from apps.billing.services.cancelling import cancel_bill
 from apps.kernel.clock import utc_now
 from apps.kernel.currencies import format_money
 from apps.kernel.errors import BssError
-from apps.runtime.commands import CommandParser, RoomCommand
+from apps.runtime.commands import RoomCommand
 
 
 class Command(RoomCommand):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 
 from apps.billing.domain.periods import last_closed_period
 from apps.billing.models import BillCycle
@@ -13,7 +13,7 @@ from apps.billing.selectors.lookups import cycle_by_number
 from apps.kernel.clock import utc_now
 from apps.kernel.currencies import format_money
 from apps.kernel.errors import BssError
-from apps.runtime.commands import CommandParser, RoomCommand
+from apps.runtime.commands import RoomCommand
 
 
 class Command(RoomCommand):
