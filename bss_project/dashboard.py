@@ -15,6 +15,7 @@ from apps.billing.admin.runs import progress_values
 from apps.billing.models import Bill
 from apps.billing.selectors.runs import RunProgress
 from apps.kernel.clock import utc_now
+from apps.kernel.currencies import payable_micros
 from apps.kernel.money import MICROS_PER_UNIT
 from bss_project.dashboard_figures import Figures, figures
 from bss_project.navigation import may_view
@@ -70,8 +71,8 @@ def _facts(found: Figures, can) -> list[Fact]:
             facts.append(
                 Fact(
                     f"Usage revenue, 7 days{to}",
-                    plain_money(sums[1] // 10_000 * 10_000, currency),
-                    f"{'last day' if to else 'today'} {plain_money(sums[0] // 10_000 * 10_000, currency)}",
+                    plain_money(payable_micros(sums[1], currency), currency),
+                    f"{'last day' if to else 'today'} {plain_money(payable_micros(sums[0], currency), currency)}",
                 )
             )
     if can("mediation.view_suspendedrecord"):

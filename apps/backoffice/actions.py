@@ -57,7 +57,7 @@ class PageAction:
     name: str
     title: str
     permissions: Sequence[str]
-    run: Callable[[HttpRequest, Any, Any], Outcome]
+    run: Callable[..., Any]
     form: type[ActionForm] = NoInput
     icon: str = "play_arrow"
     explain: Callable[[Any], str] = field(default=lambda _: "")
@@ -107,7 +107,7 @@ class PageActionsMixin:
     def all_page_actions(self) -> list[PageAction]:
         return [*self.page_actions, *_added[self.opts.label_lower]]
 
-    def get_urls(self):
+    def get_urls(self) -> list[Any]:
         info = f"{self.opts.app_label}_{self.opts.model_name}"
         wrap = self.admin_site.admin_view
         return [
@@ -243,7 +243,15 @@ class PageActionsMixin:
             menus[action.menu]["items"].append(button)
         return [*menus.values(), *buttons]
 
-    def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
         if obj is not None and not add and not context.get("is_popup"):
             context["actions_detail"] = [
                 *(context.get("actions_detail") or []),

@@ -29,10 +29,11 @@ class MoneyColumnsMixin:
     """Shows and takes ``…_micros`` as decimals and ``…_millionths`` as percent.
 
     For a column ``total_micros`` there is a display called ``total`` (for ``list_display`` and ``fields``) in the
-    currency found along ``currency_path``, such as ``account__currency``.
+    currency found along ``currency_path``, such as ``account__currency``; in its decimals unless ``exact_money``.
     """
 
     currency_path = ""
+    exact_money = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -68,7 +69,7 @@ class MoneyColumnsMixin:
             value = getattr(obj, column.attname)
             if suffix == MILLIONTHS_SUFFIX:
                 return display.percent(value)
-            return display.money(value, self.currency_of(obj))
+            return display.money(value, self.currency_of(obj), exact=self.exact_money)
 
         shown.short_description = label_of(column.name, str(column.verbose_name))  # type: ignore[attr-defined]
         shown.admin_order_field = column.name  # type: ignore[attr-defined]
@@ -181,7 +182,15 @@ class ReadOnlyMixin:
 class ReadOnlyAdmin(ReadOnlyMixin, BssAdmin):
     """A list and pages to look at, with actions where there are any."""
 
-    def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
         # Nobody changes these rows, so Django's own log of changes by hand is empty.
         context["show_history"] = isinstance(self, HistoryMixin)
         return super().render_change_form(request, context, add, change, form_url, obj)

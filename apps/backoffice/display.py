@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
+from apps.kernel.currencies import decimals_of, payable_micros
 from apps.kernel.money import format_micros
 from apps.kernel.units import TypeOfRecord
 
@@ -24,21 +25,30 @@ def grouped(number: int) -> str:
     return f"{number:,}".replace(",", "\u202f")
 
 
-def plain_money(micros: int | None, currency: str = "", decimals: int = 2) -> str:
-    """``1 234.50 EUR`` as plain text; more decimals only where the amount has them."""
+def plain_money(micros: int | None, currency: str = "") -> str:
+    """``1 234.50 EUR`` as plain text, with the currency's decimals; more only where the amount has them."""
     if micros is None:
         return NOTHING
-    whole, _, fraction = format_micros(abs(micros), decimals).partition(".")
+    whole, _, fraction = format_micros(abs(micros), decimals_of(currency)).partition(".")
     sign = "\u2212" if micros < 0 else ""
     number = f"{sign}{grouped(int(whole))}" + (f".{fraction}" if fraction else "")
     return f"{number}\u00a0{currency}" if currency else number
 
 
-def money(micros: int | None, currency: str = "") -> SafeString:
-    """An amount as HTML: on one line, digits of equal width, negative ones in red."""
+def money(micros: int | None, currency: str = "", *, exact: bool = False) -> SafeString:
+    """An amount as HTML: on one line, digits of equal width, to the right in columns, negative ones in red.
+
+    In the currency's decimals, with the exact amount in the tooltip if it is finer; ``exact`` shows that one, as
+    prices of single records need it.
+    """
+    shown = micros if micros is None or exact else payable_micros(micros, currency)
+    title = "" if shown == micros else plain_money(micros, currency)
     colour = " text-red-600 dark:text-red-500" if micros is not None and micros < 0 else ""
     return format_html(
-        '<span class="tabular-nums whitespace-nowrap{}">{}</span>', colour, plain_money(micros, currency)
+        '<span class="bss-money tabular-nums whitespace-nowrap{}"{}>{}</span>',
+        colour,
+        format_html(' title="{}"', title) if title else "",
+        plain_money(shown, currency),
     )
 
 

@@ -34,9 +34,10 @@ class MicrosField(forms.Field):
     def __init__(self, *, min_micros: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.min_micros = min_micros
+        self.decimals = 2
 
     def prepare_value(self, value: Any) -> Any:
-        return format_micros(value, 2) if isinstance(value, int) else value
+        return format_micros(value, self.decimals) if isinstance(value, int) else value
 
     def to_python(self, value: Any) -> int | None:
         if value in self.empty_values:

@@ -13,7 +13,7 @@ from apps.runtime.tasks import Task, shared_task
 log = structlog.get_logger(__name__)
 
 
-def _came_over_its_own_queue(task: Task, queue: str) -> bool:
+def _came_over_its_own_queue(task: Task[..., None], queue: str) -> bool:
     """Whether the message was delivered on the cycle's queue; if not, the row is left for those who serve that."""
     delivered_on = str((task.request.delivery_info or {}).get("routing_key") or "")
     try:
@@ -43,14 +43,14 @@ def dispatch_activities() -> None:
 
 
 @shared_task(name="apps.billing.tasks.run_activity", bind=True)
-def run_activity(self: Task, activity_id: int) -> None:
+def run_activity(self: Task[..., None], activity_id: int) -> None:
     """Do an activity; only on its cycle's queue."""
     if _came_over_its_own_queue(self, execution.queue_of(activity_id)):
         execution.run_activity(activity_id, utc_now())
 
 
 @shared_task(name="apps.billing.tasks.bill_chunk", bind=True)
-def bill_chunk(self: Task, chunk_id: int) -> None:
+def bill_chunk(self: Task[..., None], chunk_id: int) -> None:
     """Bill a chunk of a run; only on its cycle's queue."""
     if _came_over_its_own_queue(self, queue_of_chunk(chunk_id)):
         runs.bill_chunk(chunk_id, utc_now())

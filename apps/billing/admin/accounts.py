@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -56,7 +58,7 @@ class LineForm(ActionForm):
     )
 
     def clean_msisdn(self) -> str:
-        return self.cleaned_data["msisdn"].removeprefix("+")
+        return str(self.cleaned_data["msisdn"]).removeprefix("+")
 
 
 class NewCustomerForm(LineForm):
@@ -82,7 +84,7 @@ class NewCustomerForm(LineForm):
     )
 
 
-def _line(form: LineForm, tenant: Tenant, **customer: str) -> NewLine:
+def _line(form: LineForm, tenant: Tenant, **customer: Any) -> NewLine:
     data = form.cleaned_data
     day = data["start_day"]
     return NewLine(
@@ -121,10 +123,11 @@ def new_subscriber(request: HttpRequest, customer: Customer, form: LineForm) -> 
 
 
 class CycleForm(ActionForm):
-    cycle = forms.ModelChoiceField(None, label="Bill cycle")
+    cycle = forms.ModelChoiceField(BillCycle.objects.none(), label="Bill cycle")
 
     def prepare(self) -> None:
-        self.fields["cycle"].queryset = BillCycle.objects.filter(
+        cycle: Any = self.fields["cycle"]
+        cycle.queryset = BillCycle.objects.filter(
             tenant=self.obj.tenant_id, currency=self.obj.currency, retired_at=None
         )
 

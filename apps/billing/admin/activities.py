@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import path, reverse
+from django.urls import URLPattern, path, reverse
+from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
@@ -40,8 +43,8 @@ class QueueForm(RunForm):
     )
     field_order = ("type", "cycle", "msisdn", "month")
 
-    def clean(self):
-        data = super().clean()
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
         kind = data.get("type")
         if kind == Activity.Type.FULL_BILLRUN and not data.get("cycle"):
             self.add_error("cycle", "Choose the cycle to run.")
@@ -115,7 +118,7 @@ class ActivityAdmin(ReadOnlyAdmin):
         ),
     )
 
-    def get_urls(self):
+    def get_urls(self) -> list[URLPattern]:
         watch = self.admin_site.admin_view(self.watch_view)
         return [path("<int:activity_id>/watch/", watch, name="billing_activity_watch"), *super().get_urls()]
 
@@ -139,25 +142,25 @@ class ActivityAdmin(ReadOnlyAdmin):
         return f"{what}{about.subject}, {about.until.date() if about.until else about.month}"
 
     @display(description="Status", ordering="status")
-    def status_label(self, activity: Activity):
+    def status_label(self, activity: Activity) -> SafeString | str:
         return badge(activity.get_status_display(), STATUS_COLOURS.get(activity.status, ""))
 
     @display(description="Queued", ordering="queued_at")
-    def queued(self, activity: Activity):
+    def queued(self, activity: Activity) -> SafeString | str:
         return instant(activity.queued_at)
 
     @display(description="Sent to its queue")
-    def sent(self, activity: Activity):
+    def sent(self, activity: Activity) -> SafeString | str:
         return instant(activity.sent_at, seconds=True)
 
     @display(description="Started")
-    def started(self, activity: Activity):
+    def started(self, activity: Activity) -> SafeString | str:
         return instant(activity.started_at, seconds=True)
 
     @display(description="Finished", ordering="finished_at")
-    def finished(self, activity: Activity):
+    def finished(self, activity: Activity) -> SafeString | str:
         return instant(activity.finished_at)
 
     @display(description="Bill run")
-    def run_link(self, activity: Activity):
+    def run_link(self, activity: Activity) -> SafeString | str:
         return link_to(activity.runs.select_related("cycle").first())

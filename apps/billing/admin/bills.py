@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Q, Sum
+from django.db.models import Q, QuerySet, Sum
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
     ChoicesDropdownFilter,
@@ -28,6 +30,7 @@ from apps.billing.services.cancelling import cancel_bill
 from apps.billing.services.payments import record_payment
 from apps.charging.models import Account
 from apps.kernel.clock import utc_now
+from apps.kernel.currencies import decimals_of
 from apps.kernel.periods import Period, as_utc
 
 STATUS_COLOURS = {"new": "info", "unpaid": "warning", "paid": "success", "cancelled": "danger"}
@@ -44,9 +47,11 @@ class PaymentForm(ActionForm):
 
     def prepare(self) -> None:
         paid = self.obj.payments.aggregate(paid=Sum("amount_micros"))["paid"] or 0
-        self.fields["amount_micros"].help_text = f"In {self.obj.currency}; with a minus it was given back."
+        amount: Any = self.fields["amount_micros"]
+        amount.decimals = decimals_of(self.obj.currency)
+        amount.help_text = f"In {self.obj.currency}; with a minus it was given back."
         if self.obj.total_micros > paid:
-            self.fields["amount_micros"].initial = self.obj.total_micros - paid
+            amount.initial = self.obj.total_micros - paid
 
 
 def pay(request: HttpRequest, bill: Bill, form: PaymentForm) -> str:
@@ -172,7 +177,9 @@ class BillAdmin(ReadOnlyAdmin):
         ),
     )
 
-    def get_search_results(self, request, queryset, search_term):
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
         """Whole numbers only: each is looked up in its index."""
         term = search_term.strip()
         if not term:
@@ -181,11 +188,11 @@ class BillAdmin(ReadOnlyAdmin):
         return queryset.filter(Q(number=term) | Q(account__in=accounts)), False
 
     @display(description="Account")
-    def account_link(self, bill: Bill):
+    def account_link(self, bill: Bill) -> SafeString | str:
         return link_to(bill.account)
 
     @display(description="Customer")
-    def customer(self, bill: Bill):
+    def customer(self, bill: Bill) -> SafeString | str:
         return link_to(bill.account.customer, bill.account.customer.name)
 
     @display(description="Period", ordering="period_end")
@@ -193,19 +200,19 @@ class BillAdmin(ReadOnlyAdmin):
         return period_of(bill)
 
     @display(description="Status", ordering="status")
-    def status_label(self, bill: Bill):
+    def status_label(self, bill: Bill) -> SafeString | str:
         return badge(bill.get_status_display(), STATUS_COLOURS.get(bill.status, ""))
 
     @display(description="Cancels, or cancelled by")
-    def correction(self, bill: Bill):
+    def correction(self, bill: Bill) -> SafeString | str:
         return link_to(bill.corrects or Bill.objects.filter(corrects=bill).first())
 
     @display(description="Bill run")
-    def run_link(self, bill: Bill):
+    def run_link(self, bill: Bill) -> SafeString | str:
         return link_to(bill.run)
 
     @display(description="Made")
-    def created(self, bill: Bill):
+    def created(self, bill: Bill) -> SafeString | str:
         return instant(bill.created_at)
 
 
@@ -222,17 +229,17 @@ class PaymentAdmin(ReadOnlyAdmin):
     fields = ("received", "bill_link", "amount", "method", "reference", "other_link", "recorded_by")
 
     @display(description="Received", ordering="at")
-    def received(self, payment: Payment):
+    def received(self, payment: Payment) -> SafeString | str:
         return instant(payment.at)
 
     @display(description="Bill")
-    def bill_link(self, payment: Payment):
+    def bill_link(self, payment: Payment) -> SafeString | str:
         return link_to(payment.bill)
 
     @display(description="Account")
-    def account_link(self, payment: Payment):
+    def account_link(self, payment: Payment) -> SafeString | str:
         return link_to(payment.bill.account)
 
     @display(description="Credit of or for")
-    def other_link(self, payment: Payment):
+    def other_link(self, payment: Payment) -> SafeString | str:
         return link_to(payment.other_bill)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
@@ -16,24 +20,24 @@ from apps.kernel.clock import utc_now
 class ChargeAdmin(KeptMixin, HistoryAdmin):
     """What is charged to one account."""
 
-    list_filter = (("account", AutocompleteSelectFilter),)
-    list_select_related = ("account",)
+    list_filter: tuple[Any, ...] = (("account", AutocompleteSelectFilter),)
+    list_select_related: tuple[str, ...] = ("account",)
     search_fields = ("account__number__startswith", "description")
     search_help_text = "Account's number, or words of the description"
     ordering = ("-start", "-pk")
-    autocomplete_fields = ("account", "subscriber")
+    autocomplete_fields: tuple[str, ...] = ("account", "subscriber")
     currency_path = "account__currency"
 
     @display(description="Account", ordering="account__number")
-    def account_link(self, charge):
+    def account_link(self, charge: Any) -> SafeString | str:
         return link_to(charge.account)
 
     @display(description="From", ordering="start")
-    def from_instant(self, charge):
+    def from_instant(self, charge: Any) -> SafeString | str:
         return instant(charge.start)
 
     @display(description="Until", ordering="end")
-    def until_instant(self, charge):
+    def until_instant(self, charge: Any) -> SafeString | str:
         return instant(charge.end)
 
 
@@ -42,7 +46,7 @@ class RecurringChargeAdmin(ChargeAdmin):
     list_display = ("description", "account_link", "monthly_amount", "from_instant", "until_instant")
     fields = (("account", "subscriber"), "description", "monthly_amount_micros", ("start", "end"))
 
-    def get_readonly_fields(self, request, obj=None):
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ("account",) if obj is not None else ()
 
 
@@ -54,19 +58,19 @@ class OneOffChargeAdmin(ChargeAdmin):
     ordering = ("-at", "-pk")
     fields = (("account", "subscriber"), "description", "amount_micros", "at", "billed")
 
-    def get_readonly_fields(self, request, obj=None):
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ("account", "billed") if obj is not None else ("billed",)
 
-    def has_change_permission(self, request, obj=None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         # What stands on a bill is not changed any more; a credit is another charge with a minus.
         return super().has_change_permission(request, obj) and (obj is None or obj.bill_id is None)
 
     @display(description="At", ordering="at")
-    def at_instant(self, charge: OneOffCharge):
+    def at_instant(self, charge: OneOffCharge) -> SafeString | str:
         return instant(charge.at)
 
     @display(description="Billed")
-    def billed(self, charge: OneOffCharge):
+    def billed(self, charge: OneOffCharge) -> SafeString | str:
         return link_to(charge.bill) if charge.bill_id else badge("Not yet", "info")
 
 
@@ -85,7 +89,7 @@ class DiscountAdmin(ChargeAdmin):
     autocomplete_fields = ("account",)
     fields = ("account", "description", ("rate_millionths", "scope"), "service", ("start", "end"))
 
-    def get_readonly_fields(self, request, obj=None):
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ("account",) if obj is not None else ()
 
 
@@ -99,11 +103,11 @@ class TaxRuleAdmin(KeptMixin, HistoryAdmin):
     fields = (("tenant", "service"), ("name", "rate_millionths"), ("valid_from", "valid_until"))
 
     @display(description="Service", ordering="service")
-    def service_label(self, rule: TaxRule):
-        return rule.service or "all others"
+    def service_label(self, rule: TaxRule) -> SafeString | str:
+        return str(rule.service or "all others")
 
     @display(description="State")
-    def state(self, rule: TaxRule):
+    def state(self, rule: TaxRule) -> SafeString | str:
         today = utc_now().astimezone(rule.tenant.zone).date()
         if rule.valid_from > today:
             return badge("Planned", "info")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import display
 
@@ -117,7 +119,7 @@ class BillCycleAdmin(KeptMixin, HistoryAdmin):
         ),
     )
 
-    def save_model(self, request, obj, form, change):
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if change:
             super().save_model(request, obj, form, change)
             return
@@ -133,16 +135,17 @@ class BillCycleAdmin(KeptMixin, HistoryAdmin):
         obj.pk = created.pk
         obj._state.adding = False
 
-    def get_readonly_fields(self, request, obj=None):
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         # Accounts, bills and the queue's worker go by these.
         fixed = ("number", "tenant", "currency") if obj is not None else ()
         return ("queue_label", "state_label", *fixed)
 
-    def get_queryset(self, request):
-        return super().get_queryset(request).annotate(accounts_count=Count("accounts"))
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(accounts_count=Count("accounts"))
+        return rows
 
     @display(description="Accounts", ordering="accounts_count")
-    def accounts_label(self, cycle: BillCycle) -> str:
+    def accounts_label(self, cycle: Any) -> str:
         return grouped(cycle.accounts_count)
 
     @display(description="Queue")
@@ -150,7 +153,7 @@ class BillCycleAdmin(KeptMixin, HistoryAdmin):
         return cycle.queue if cycle.number is not None else "–"
 
     @display(description="State")
-    def state_label(self, cycle: BillCycle):
+    def state_label(self, cycle: BillCycle) -> SafeString | str:
         if cycle.retired_at is None:
             return badge("In use", "success")
         return badge(f"Retired {cycle.retired_at:%Y-%m-%d}")

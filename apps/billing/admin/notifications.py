@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin, messages
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import display
 
@@ -29,10 +33,10 @@ class SeenFilter(DropdownFilter):
     title = "state"
     parameter_name = "seen"
 
-    def lookups(self, request, model_admin):
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
         return [("no", "Not acknowledged"), ("yes", "Acknowledged")]
 
-    def queryset(self, request, queryset):
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() == "no":
             return queryset.filter(acknowledged_at=None)
         return queryset.exclude(acknowledged_at=None) if self.value() == "yes" else queryset
@@ -42,10 +46,10 @@ class LevelFilter(DropdownFilter):
     title = "level"
     parameter_name = "level"
 
-    def lookups(self, request, model_admin):
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
         return Notification._meta.get_field("level").choices
 
-    def queryset(self, request, queryset):
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(level=self.value()) if self.value() else queryset
 
 
@@ -73,11 +77,11 @@ class NotificationAdmin(ReadOnlyAdmin):
         ),
     )
 
-    def has_acknowledge_permission(self, request) -> bool:
+    def has_acknowledge_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perms(CHANGE)
 
     @admin.action(description="Acknowledge", permissions=["acknowledge"])
-    def acknowledge_selected(self, request, queryset):
+    def acknowledge_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         now, by = utc_now(), request.user.get_username()
         open_ones = queryset.filter(acknowledged_at=None).order_by("pk")
         pks = list(open_ones.values_list("pk", flat=True)[:MOST_AT_ONCE])
@@ -86,19 +90,19 @@ class NotificationAdmin(ReadOnlyAdmin):
         messages.success(request, f"{len(pks)} acknowledged.")
 
     @display(description="When", ordering="at")
-    def when(self, notification: Notification):
+    def when(self, notification: Notification) -> SafeString | str:
         return instant(notification.at)
 
     @display(description="Level")
-    def level_label(self, notification: Notification):
+    def level_label(self, notification: Notification) -> SafeString | str:
         return badge(notification.get_level_display(), COLOURS.get(notification.level, ""))
 
     @display(description="About")
-    def about(self, notification: Notification):
+    def about(self, notification: Notification) -> SafeString | str:
         return link_to(notification.bill or notification.activity)
 
     @display(description="Acknowledged")
-    def seen(self, notification: Notification):
+    def seen(self, notification: Notification) -> SafeString | str:
         if notification.acknowledged_at is None:
             return badge("Not yet", "warning")
         return f"{notification.acknowledged_at:%Y-%m-%d %H:%M} {notification.acknowledged_by}"

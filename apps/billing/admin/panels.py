@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -68,7 +70,7 @@ def subscriber_bills(request: HttpRequest, subscriber: Subscriber) -> Table:
 
 def charges(request: HttpRequest, account: Account) -> Table:
     """Recurring charges, discounts and the latest one-off charges of an account."""
-    rows = [
+    rows: list[tuple[Any, ...]] = [
         (
             "Recurring",
             link_to(row),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
-from django.db.models import Count, Q, Sum
-from django.http import HttpRequest, JsonResponse
+from django.db.models import Count, Q, QuerySet, Sum
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
-from django.urls import path
+from django.urls import URLPattern, path
+from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
@@ -117,7 +120,7 @@ class BillRunAdmin(ReadOnlyAdmin):
         ),
     )
 
-    def get_urls(self):
+    def get_urls(self) -> list[URLPattern]:
         poll = self.admin_site.admin_view(self.progress_view)
         return [path("<int:run_id>/progress/", poll, name="billing_billrun_progress"), *super().get_urls()]
 
@@ -127,14 +130,22 @@ class BillRunAdmin(ReadOnlyAdmin):
         run = get_or_404(self.get_queryset(request), run_id)
         return JsonResponse(progress_values(run_progress(run.pk)))
 
-    def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
         if obj is not None:
             context["progress"] = progress_values(run_progress(obj.pk))
         return super().render_change_form(request, context, add, change, form_url, obj)
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         done = Q(chunks__state=BillRunChunk.State.DONE)
-        return (
+        rows: QuerySet[Any] = (
             super()
             .get_queryset(request)
             .annotate(
@@ -143,6 +154,7 @@ class BillRunAdmin(ReadOnlyAdmin):
                 chunks_count=Count("chunks"),
             )
         )
+        return rows
 
     @display(description="Run", ordering="pk")
     def number(self, run: BillRun) -> str:
@@ -153,11 +165,11 @@ class BillRunAdmin(ReadOnlyAdmin):
         return days_of(run.period_start, run.period_end, run.cycle.zone)
 
     @display(description="State", ordering="state")
-    def state_label(self, run: BillRun):
+    def state_label(self, run: BillRun) -> SafeString | str:
         return badge(run.get_state_display(), STATE_COLOURS.get(run.state, ""))
 
     @display(description="Progress")
-    def progress(self, run: BillRun):
+    def progress(self, run: Any) -> SafeString | str:
         done = (
             100 if run.state == BillRun.State.COMPLETED else run.accounts_done * 100 // max(run.accounts, 1)
         )
@@ -166,15 +178,15 @@ class BillRunAdmin(ReadOnlyAdmin):
         )
 
     @display(description="Bills")
-    def bills_link(self, run: BillRun):
+    def bills_link(self, run: Any) -> SafeString | str:
         return link(list_url("billing.bill", run__id__exact=run.pk), grouped(run.bills_made))
 
     @display(description="Started", ordering="started_at")
-    def started(self, run: BillRun):
+    def started(self, run: BillRun) -> SafeString | str:
         return instant(run.started_at, seconds=True)
 
     @display(description="Finished")
-    def finished(self, run: BillRun):
+    def finished(self, run: BillRun) -> SafeString | str:
         return instant(run.finished_at, seconds=True)
 
     @display(description="Took")
@@ -184,7 +196,7 @@ class BillRunAdmin(ReadOnlyAdmin):
         return duration((run.finished_at - run.started_at).total_seconds())
 
     @display(description="Activity")
-    def activity_link(self, run: BillRun):
+    def activity_link(self, run: BillRun) -> SafeString | str:
         return link_to(run.activity)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import IO, cast
 
 from django.core.management.base import OutputWrapper
 from rich.console import Console
@@ -13,7 +14,7 @@ from apps.billing.models import Activity
 from apps.billing.selectors.runs import RunProgress, run_progress
 from apps.billing.services.activities import activities_to_send
 from apps.kernel.clock import utc_now
-from apps.kernel.money import format_micros
+from apps.kernel.currencies import format_money
 
 TICK_S = 0.5
 HINT_AFTER_S = 20
@@ -28,7 +29,7 @@ def wait_for(activities: Sequence[Activity], out: OutputWrapper) -> bool:
     if not out.isatty():
         succeeded = [_watch(activity, _Lines(out), out) for activity in activities]
         return all(succeeded)
-    console = Console(file=out._out)
+    console = Console(file=cast(IO[str], out._out))
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("accounts")
     with Progress(*columns, TimeElapsedColumn(), console=console) as bars:
         succeeded = [_watch(activity, _Bar(bars, str(activity)), out) for activity in activities]
@@ -46,7 +47,7 @@ class _Lines:
             self._tenths = progress.percent // 10
             self._out.write(
                 f"run {progress.run_id}: {progress.accounts_done} of {progress.accounts} accounts, "
-                f"{progress.bills} bills, {format_micros(progress.total_micros, 2)} {progress.currency}"
+                f"{progress.bills} bills, {format_money(progress.total_micros, progress.currency)}"
             )
 
 

@@ -107,8 +107,6 @@ class Activity(models.Model):
     result = models.CharField(max_length=500, blank=True, help_text="What came of it, in a sentence.")
     cycle = models.ForeignKey(
         BillCycle,
-        null=True,
-        blank=True,
         on_delete=models.PROTECT,
         related_name="activities",
         help_text="On whose queue it runs; found when it is queued.",

@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 
 from apps.billing.models import BillCycle, BillingAccount
 from apps.billing.selectors.among import among
-from apps.billing.selectors.sql import aware, read, text
+from apps.billing.selectors.sql import aware, read, required, text
 from apps.charging.selectors import ACCOUNTS
 from apps.kernel.periods import Period
 from apps.mediation.models import CdrFile
@@ -79,7 +79,7 @@ def due_accounts(
             f"FROM {ACCOUNTS} a WHERE id IN ({among(state).sql}) ORDER BY id"
         ):
             _, billing_from, billed_until, sequence, entry = state[account_id]
-            opened = aware(opened_at)
+            opened = required(opened_at)
             begins = aware(billed_until or billing_from) or max(opened, period.start)
             if begins < period.end and opened < period.end:
                 found.append(

@@ -108,13 +108,15 @@ def read_inputs(
             "account_id", "subscriber_id", "description", "monthly_amount_micros", "start", "end", "pk"
         )
     ):
-        inputs.fees[row[0]].append(Fee(*row[1:6], f"charge:{row[6]}"))
-    for pk, account_id, *rest in (
+        account_id, subscriber_id, description, monthly, start, end, pk = row
+        fee = Fee(subscriber_id, description, monthly, start, end, f"charge:{pk}")
+        inputs.fees[account_id].append(fee)
+    for pk, account_id, subscriber_id, description, amount in (
         OneOffCharge.objects.filter(account_id__among=among(ids), bill=None, at__lt=until)
         .order_by("at", "pk")
         .values_list("pk", "account_id", "subscriber_id", "description", "amount_micros")
     ):
-        inputs.one_offs[account_id].append(OneOff(*rest, f"one_off:{pk}"))
+        inputs.one_offs[account_id].append(OneOff(subscriber_id, description, amount, f"one_off:{pk}"))
         inputs.one_off_ids[account_id].append(pk)
     inputs.online = charged_online(ids_of(online), until)
     postpaid = [account.account_id for account in accounts if not account.prepaid]

@@ -118,7 +118,8 @@ def _of(accounts: Sequence[DueAccount]) -> str:
 def _earliest_start(after_sequence: int, sequence: int) -> datetime | None:
     """The earliest start in files that were loaded after the one sequence and up to the other."""
     late = CdrFile.objects.filter(load_sequence__gt=after_sequence, load_sequence__lte=sequence)
-    return late.aggregate(earliest=Min("first_start"))["earliest"]
+    earliest: datetime | None = late.aggregate(earliest=Min("first_start"))["earliest"]
+    return earliest
 
 
 def _read(source: str) -> list[UsageTotal]:

@@ -79,7 +79,6 @@ def queue_activity(
 
 def period_of(activity: Activity, now: datetime) -> Period:
     """The period that an activity is about; a last bill's ends where its parameters say."""
-    assert activity.cycle is not None
     parameters = activity.parameters
     if parameters.until:
         before = month_period_before(parameters.until, activity.cycle.zone, activity.cycle.day)
@@ -128,7 +127,7 @@ def activities_to_send(now: datetime) -> list[Activity]:
 
 @transaction.atomic
 def _send_what_is_due(now: datetime) -> list[Activity]:
-    pending = Activity.objects.select_for_update().filter(status=Status.PENDING).exclude(cycle=None)
+    pending = Activity.objects.select_for_update().filter(status=Status.PENDING)
     busy = set(
         Activity.objects.filter(status=Status.PROCESSING, type__in=IN_TURN).values_list("cycle_id", flat=True)
     )
@@ -155,7 +154,6 @@ def _send_what_is_due(now: datetime) -> list[Activity]:
             activity.save(update_fields=["sends"])
             sent.append(activity)
     for activity in sent:
-        assert activity.cycle is not None
         send_on_commit("run_activity", activity.cycle.queue, [activity.pk])
     return sent
 

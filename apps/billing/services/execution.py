@@ -14,8 +14,8 @@ from apps.billing.services.notifications import notify
 from apps.billing.services.prepaid_rating import compare_prepaid_rating
 from apps.billing.services.runs import begin_run
 from apps.charging.models import Account
+from apps.kernel.currencies import format_money
 from apps.kernel.errors import BssError, Conflict, InvalidInput, NotFound
-from apps.kernel.money import format_micros
 
 Type = Activity.Type
 Status = Activity.Status
@@ -53,8 +53,8 @@ def run_activity(activity_id: int, now: datetime) -> None:
 def queue_of(activity_id: int) -> str:
     """The queue that an activity belongs on. Raises NotFound."""
     activity = Activity.objects.select_related("cycle").filter(pk=activity_id).first()
-    if activity is None or activity.cycle is None:
-        raise NotFound(f"there is no activity {activity_id} with a bill cycle")
+    if activity is None:
+        raise NotFound(f"there is no activity {activity_id}")
     return activity.cycle.queue
 
 
@@ -62,7 +62,7 @@ def queue_of(activity_id: int) -> str:
 def _begin(activity_id: int, now: datetime) -> Activity | None:
     """Take the activity in hand. A full run begins in the same transaction, so that it can not be left without one."""
     activity = Activity.objects.select_for_update().filter(pk=activity_id).first()
-    if activity is None or activity.cycle is None:
+    if activity is None:
         return None
     if activity.type == Type.FULL_BILLRUN:
         if activity.status == Status.PENDING:
@@ -106,7 +106,7 @@ def _single_billing(activity: Activity, now: datetime) -> None:
     if not done.bills:
         raise Conflict(f"account {account} had nothing left to bill until then", code="already_billed")
     bill = Bill.objects.get(pk=done.bills[account.pk])
-    text = f"{bill} of account {account}: {format_micros(bill.total_micros, 2)} {bill.currency}"
+    text = f"{bill} of account {account}: {format_money(bill.total_micros, bill.currency)}"
     _close(activity, Status.COMPLETED, now, result=text)
     notify(text, now, tenant_id=bill.tenant_id, activity=activity, bill=bill)
 
@@ -117,7 +117,7 @@ def _prepaid_rating(activity: Activity, now: datetime) -> None:
         return
     result = compare_prepaid_rating(activity, period_of(activity, now))
     _close(activity, Status.COMPLETED, now, result=result)
-    notify(result, now, tenant_id=activity.cycle.tenant_id if activity.cycle else None, activity=activity)
+    notify(result, now, tenant_id=activity.cycle.tenant_id, activity=activity)
 
 
 def _still_ours(activity: Activity) -> bool:
@@ -138,6 +138,6 @@ def _give_up(activity: Activity, error: str, now: datetime) -> None:
         f"{activity} failed: {error}",
         now,
         level="error",
-        tenant_id=activity.cycle.tenant_id if activity.cycle else None,
+        tenant_id=activity.cycle.tenant_id,
         activity=activity,
     )

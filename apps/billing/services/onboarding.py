@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
-from django.db.models import Max, Model
+from django.db.models import Max, QuerySet
 
 from apps.billing.domain.onboarding import NewLine
 from apps.billing.models import BillCycle, BillingAccount
@@ -100,8 +101,8 @@ def _look_up(lines: Sequence[NewLine]) -> _Known:
     )
 
 
-def _by_number(rows, numbers: set[str]) -> dict:
-    found: dict[tuple[str, str], Model] = {}
+def _by_number(rows: QuerySet[Any], numbers: set[str]) -> dict[tuple[str, str], Any]:
+    found: dict[tuple[str, str], Any] = {}
     for portion in in_portions(numbers):
         for row in rows.filter(number__in=portion).select_related("tenant"):
             found[(row.tenant.code, row.number)] = row
@@ -380,7 +381,7 @@ def _assign_resources(of: Iterable[tuple[NewLine, Subscriber]], known: _Known) -
     )
 
 
-def _reread(rows, new: dict) -> dict:
+def _reread(rows: QuerySet[Any], new: dict[tuple[str, str], Any]) -> dict[tuple[str, str], Any]:
     """The rows just written, with the keys that the database gave them (MySQL does not return them)."""
     found = _by_number(rows, {number for _, number in new})
     return {key: found[key] for key in new}

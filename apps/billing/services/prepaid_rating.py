@@ -82,7 +82,6 @@ def compare_prepaid_rating(activity: Activity, period: Period) -> str:
 
 def _accounts(activity: Activity, period: Period) -> list[int]:
     cycle = activity.cycle
-    assert cycle is not None
     msisdn = activity.parameters.msisdn
     if msisdn:
         account = account_of_msisdn(msisdn, period.end)

@@ -18,8 +18,8 @@ from apps.billing.selectors.due import last_load_sequence, unbilled, unbilled_id
 from apps.billing.services.billing import bill_accounts
 from apps.billing.services.notifications import notify
 from apps.billing.services.sending import patience, send_on_commit
+from apps.kernel.currencies import format_money
 from apps.kernel.errors import BssError, Conflict, NotFound
-from apps.kernel.money import format_micros
 from apps.kernel.periods import Period, as_utc
 
 State = BillRun.State
@@ -123,7 +123,7 @@ def finish_if_done(run: BillRun, now: datetime) -> bool:
     run.save(update_fields=["state", "error", "finished_at"])
     done = run.chunks.aggregate(bills=Sum("bills"), total=Sum("total_micros"))
     bills, total = done["bills"] or 0, done["total"] or 0
-    result = f"{bills} bills, {format_micros(total, 2)} {run.cycle.currency}"
+    result = f"{bills} bills, {format_money(total, run.cycle.currency)}"
     if failed:
         text = f"Bill run of {run} failed in part: {result}; {failed[0]}"
         _close_activity(run, Activity.Status.ERROR, run.error, now, result)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.http import FileResponse, Http404, HttpRequest
-from django.urls import path, reverse
+from django.urls import URLPattern, path, reverse
+from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from apps.backoffice.admins import ReadOnlyAdmin, get_or_404, require
@@ -36,7 +37,7 @@ class BillDocumentAdmin(ReadOnlyAdmin):
         ("reason", "requested_by"),
     )
 
-    def get_urls(self):
+    def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.open_view)
         return [
             path("<int:document_id>/open/", view, name="invoicing_billdocument_open"),
@@ -67,7 +68,7 @@ class BillDocumentAdmin(ReadOnlyAdmin):
         return document.path or "lost"
 
     @display(description="Bill")
-    def bill_link(self, document: BillDocument):
+    def bill_link(self, document: BillDocument) -> SafeString | str:
         return link_to(document.bill)
 
     @display(description="Size")
@@ -75,9 +76,9 @@ class BillDocumentAdmin(ReadOnlyAdmin):
         return octets(document.size_octets)
 
     @display(description="Written", ordering="rendered_at")
-    def rendered(self, document: BillDocument):
+    def rendered(self, document: BillDocument) -> SafeString | str:
         return instant(document.rendered_at, seconds=True)
 
     @display(description="PDF")
-    def open_link(self, document: BillDocument):
+    def open_link(self, document: BillDocument) -> SafeString | str:
         return link(open_url(document), "Open") if document.path else "–"

@@ -65,7 +65,7 @@ class Batch:
         tenant, customer = bill.tenant, bill.account.customer
         return BillData(
             id=bill.pk,
-            number=bill.number,
+            number=bill.number or "",
             kind=bill.kind,
             issuer=Issuer(
                 tenant.legal_name or tenant.name or tenant.code,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -33,6 +34,9 @@ class Claim:
     reason: str = ""
 
 
+Chosen = TypeVar("Chosen", Bill, BillRendering)
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """Which bills are meant: all, those of one cycle, or those named."""
@@ -40,7 +44,7 @@ class Choice:
     cycle_number: int | None = None
     bill_ids: Collection[int] | None = None
 
-    def of_bills(self, bills: QuerySet[Bill], prefix: str = "") -> QuerySet:
+    def of_bills(self, bills: QuerySet[Chosen], prefix: str = "") -> QuerySet[Chosen]:
         if self.cycle_number is not None:
             bills = bills.filter(**{f"{prefix}cycle__number": self.cycle_number})
         if self.bill_ids is not None:

@@ -147,7 +147,7 @@ class PlutoPrintEngine:
 
 
 def _only_data_urls(plutoprint: Any) -> Any:
-    class DataUrlFetcher(plutoprint.ResourceFetcher):  # type: ignore[misc]
+    class DataUrlFetcher(plutoprint.ResourceFetcher):
         def fetch_url(self, url: str) -> Any:
             if not url.startswith("data:"):
                 raise ValueError(f"{url[:80]} is not fetched: bills hold all that they show")

@@ -48,6 +48,7 @@ class CdrAdmin(ReadOnlyAdmin):
     ordering = ("-pk",)
     paginator = InfinitePaginator
     currency_path = "account__currency"
+    exact_money = True
     fieldsets = (
         (
             None,

@@ -39,7 +39,7 @@ def _table(request: HttpRequest, cdrs: QuerySet[Cdr], account: Account, since: d
                 row.destination.tag,
                 usage(row.usage, row.service.type_of_record),
                 usage(row.free_usage, row.service.type_of_record) if row.free_usage else "–",
-                money(row.cost_micros, account.currency),
+                money(row.cost_micros, account.currency, exact=True),
             )
             for row in rows
         ],

@@ -31,7 +31,7 @@ class Command(RoomCommand):
             self.stdout.write(
                 f"{activity.pk:>6}  {activity.queued_at:%Y-%m-%d %H:%M:%S}  {activity.get_status_display():<10}  "
                 f"{activity.get_type_display():<14}  {about.subject:<16} {about.month}  "
-                f"{activity.cycle.queue if activity.cycle else '':<14}  {self._news_of(activity)}".rstrip()
+                f"{activity.cycle.queue:<14}  {self._news_of(activity)}".rstrip()
             )
         if not shown:
             self.stdout.write("there are no such activities" if status else "there are no activities")

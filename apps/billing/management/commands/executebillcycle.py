@@ -14,8 +14,8 @@ from apps.billing.selectors.lookups import closed_period, cycle_by_number
 from apps.billing.selectors.preview import preview_cycle
 from apps.billing.services.activities import queue_activity
 from apps.kernel.clock import utc_now
+from apps.kernel.currencies import format_money
 from apps.kernel.errors import BssError
-from apps.kernel.money import format_micros
 from apps.runtime.commands import RoomCommand
 
 
@@ -63,6 +63,6 @@ class Command(RoomCommand):
             problems += bool(bill.problem)
             total += bill.total_micros
         self.stdout.write(
-            f"{bills} bills, {format_micros(total, 2)} {cycle.currency}; nothing was written"
+            f"{bills} bills, {format_money(total, cycle.currency)}; nothing was written"
             + (f"; {problems} accounts cannot be billed" if problems else "")
         )
