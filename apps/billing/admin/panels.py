@@ -18,7 +18,6 @@ from apps.billing.selectors.charged_online import owed_in_cycle
 from apps.billing.selectors.credits import credits_used
 from apps.charging.models import Account
 from apps.kernel.clock import utc_now
-from apps.kernel.money import format_micros
 from apps.subscribers.models import Subscriber
 
 VIEW = ("billing.view_bill",)
@@ -152,7 +151,7 @@ def lines(request: HttpRequest, bill: Bill) -> Table:
                 row.number,
                 row.get_kind_display(),
                 link_to(row.subscriber),
-                origin_link(row.origin, row.description),
+                origin_link(row.origin, row.description + CONTAINED.get((row.kind, row.origin), "")),
                 display.grouped(row.records) if row.records else "",
                 display.usage(row.quantity, row.service.type_of_record)
                 if row.records and row.service
@@ -162,7 +161,7 @@ def lines(request: HttpRequest, bill: Bill) -> Table:
                 else "",
                 display.percent(row.rate_millionths) if row.rate_millionths is not None else "",
                 money(row.base_micros, bill.currency) if row.base_micros is not None else "",
-                format_micros(row.exact_micros) if row.exact_micros != row.amount_micros else "",
+                display.plain_money(row.exact_micros) if row.exact_micros != row.amount_micros else "",
                 money(row.amount_micros, bill.currency),
             )
             for row in rows
@@ -176,6 +175,7 @@ def lines(request: HttpRequest, bill: Bill) -> Table:
     )
 
 
+CONTAINED = {("tax", "online"): ", contained"}
 ORIGINS = {
     "plan": "rating_priceplan",
     "bundle": "rating_bundle",
@@ -215,15 +215,16 @@ def owed(request: HttpRequest, cycle: BillCycle) -> Table:
 
 
 def payments(request: HttpRequest, bill: Bill) -> Table:
-    rows = list(bill.payments.order_by("at")[:200])
+    rows = list(bill.payments.select_related("other_bill").order_by("at")[:200])
     return Table(
-        ("Received", "Amount", "Method", "Reference", "Recorded by"),
+        ("Received", "Amount", "Method", "Reference", "Credit of or for", "Recorded by"),
         [
             (
                 instant(row.at),
                 money(row.amount_micros, bill.currency),
                 row.method,
                 row.reference,
+                link_to(row.other_bill),
                 row.recorded_by,
             )
             for row in rows

@@ -77,7 +77,7 @@ class Bill(models.Model):
         help_text="Credit notes: the bill that is cancelled (EN 16931, BT-25).",
     )
     reason = models.CharField(
-        max_length=200, blank=True, default="", db_default="", help_text="Credit notes: why."
+        max_length=200, blank=True, default="", db_default="", help_text="Of a credit note."
     )
     period_start = models.DateTimeField()
     period_end = models.DateTimeField()
