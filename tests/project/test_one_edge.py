@@ -23,5 +23,7 @@ def test_rooms_leave_dialects_and_retries_to_storage(path: Path):
             compared = ast.unparse(node)
             assert ".vendor" not in compared, f"line {node.lineno} asks which database it is: {compared}"
             assert "is locked" not in compared, f"line {node.lineno} reads an error's text: {compared}"
+        if isinstance(node, ast.keyword) and node.arg == "of" and isinstance(node.value, ast.Tuple):
+            assert not node.value.elts, f"line {node.value.lineno}: MariaDB knows no FOR UPDATE OF"
         if isinstance(node, ast.Attribute):
             assert node.attr != "quote_name", f"line {node.lineno} quotes names by itself"

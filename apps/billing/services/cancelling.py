@@ -57,7 +57,7 @@ def cancel_bill(bill_id: int, reason: str, at: datetime, *, by: str = "", again:
         raise NotFound(f"there is no bill {bill_id}")
     # In the order in which a run locks: the account's row, then its bills.
     account = BillingAccount.objects.select_for_update().get(pk=account_id)
-    bill = Bill.objects.select_for_update(of=("self",)).select_related("cycle").get(pk=bill_id)
+    bill = Bill.objects.select_for_update().get(pk=bill_id)
     _require_cancellable(bill)
     note = _write_credit_note(bill, reason, at)
     _give_back_what_was_taken_over(bill, note)
