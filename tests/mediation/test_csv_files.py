@@ -82,6 +82,27 @@ def test_volumes_come_in_several_units():
 
 
 @pytest.mark.parametrize(
+    ("up", "down", "total", "counted"),
+    [
+        (0, 0, 500, 500),
+        (200, 300, 500, 500),
+        (200, 300, 700, 700),
+        (200, 300, 0, 500),
+        (200, 300, 400, 500),
+        (0, 0, -1, -1),
+        (5, 0, -1, -1),
+    ],
+)
+def test_a_total_volume_beside_its_directions_counts_once(up: int, down: int, total: int, counted: int):
+    head = HEAD.replace(b"events", b"octets")
+    line = LINE.replace(b",60,0,0,0", f",0,{up},{down},{total}".encode())
+    item = one(head + line)
+    assert (item.octets < 0) if counted < 0 else (item.octets == counted)
+    message = CDR.FromString(item.message)
+    assert message.octets_up + message.octets_down == counted
+
+
+@pytest.mark.parametrize(
     ("form", "text", "zone"),
     [
         ("epoch", "1773129600", "UTC"),
@@ -111,8 +132,8 @@ def test_quotes_other_encodings_comments_and_empty_lines_are_understood():
 @pytest.mark.parametrize(
     ("line", "reason", "says"),
     [
-        (b"A1,voice,1\n", "invalid_field", "there are 3 columns instead of 9"),
-        (LINE.replace(b"60", b"sixty"), "invalid_field", "duration_s: “sixty” is not a number"),
+        (b"A1,voice,1\n", "invalid_field", "line 2: there are 3 columns instead of 9"),
+        (LINE.replace(b"60", b"sixty"), "invalid_field", "line 2: duration_s: “sixty” is not a number"),
         (LINE.replace(b"2026", b"26"), "invalid_field", "start: “26-03-10T08:00:00Z” is not a time"),
         (LINE.replace(b"A1", b"\xff\xfe"), "malformed", "is not a CSV line"),
         (LINE.replace(b"A1", b'"A1'), "malformed", ""),

@@ -11,13 +11,13 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
-from apps.mediation.models import Cdr, CdrFile
+from apps.mediation.models import Cdr, CdrFile, Source
 from apps.mediation.services import file_folder, intake
 from apps.mediation.services.file_folder import is_ready_name, ready_files
 from apps.mediation.services.load_file import Outcome
 from apps.mediation.tasks import load_new_files
 from tests.mediation.loaders import start
-from tests.mediation.samples import NOW, cdr, make_operator, new_file, stream
+from tests.mediation.samples import NOW, cdr, load, make_operator, new_file, stream
 from tests.patience import eventually
 
 
@@ -111,3 +111,49 @@ def test_wrong_arguments_are_told_of():
         call_command("loadcdrs", "--workers", "0", stdout=io.StringIO())
     with pytest.raises(CommandError, match="do not go together"):
         call_command("loadcdrs", "--dry-run", "--follow", stdout=io.StringIO())
+
+
+@pytest.mark.django_db
+def test_a_name_that_is_no_text_is_loaded_and_told_like_any_other(capsys):
+    make_operator()
+    for name, number in ((os.fsdecode(b"a\xff.cdr"), 1), ("b.cdr", 2)):
+        os.utime(new_file(stream([cdr(number)]), name), (1, 1))
+    call_command("loadcdrs")
+    assert "a\\xff.cdr: loaded, 1 records" in capsys.readouterr().out
+    assert sorted(CdrFile.objects.values_list("name", flat=True)) == ["a\\xff.cdr", "b.cdr"]
+    moved = sorted(os.listdir(os.fsencode(settings.CDR_PROCESSED_DIR)))
+    assert moved == [b"a\xff.cdr.done", b"b.cdr.done"]
+
+
+@pytest.mark.django_db
+def test_a_file_whose_name_is_as_long_as_names_can_be_is_moved_once_it_is_loaded():
+    make_operator()
+    longest = "ä" * 125 + ".cdr1"
+    load(stream([cdr(1)]), longest)
+    again = load(stream([cdr(2)]), longest)
+    assert again.outcome is Outcome.LOADED
+    assert len(list(settings.CDR_PROCESSED_DIR.iterdir())) == 2
+    assert not list(settings.CDR_NEW_DIR.iterdir())
+
+
+@pytest.mark.django_db
+def test_a_source_with_an_unknown_format_leaves_its_files_where_they_are_and_says_so():
+    make_operator()
+    Source.objects.create(code="MSC01", format="protobuff", file_pattern="MSC01_*")
+    failed = load(stream([cdr(1)]))
+    assert failed.outcome is Outcome.FAILED
+    assert failed.detail == "source MSC01: format: there is no format “protobuff”; known are csv, protobuf"
+    assert failed.path.exists()
+    Source.objects.update(format="protobuf")
+    assert load(stream([cdr(1)])).outcome is Outcome.LOADED
+
+
+@pytest.mark.django_db
+def test_a_file_of_another_format_than_its_sources_is_refused_with_what_to_change():
+    make_operator()
+    Source.objects.create(code="MSC01", format="csv", file_pattern="MSC01_*")
+    refused = load(stream([cdr(1), cdr(2)]))
+    assert refused.outcome is Outcome.REFUSED
+    assert refused.detail.endswith(
+        "It looks like Protobuf (length-delimited CDR messages): change the format or the file pattern of source MSC01"
+    )

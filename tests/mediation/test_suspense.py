@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 
 from apps.charging.models import AllowanceCounter
 from apps.kernel.errors import Conflict, InvalidInputs
+from apps.mediation.domain import records
 from apps.mediation.models import Cdr, CdrFile, Source, SuspendedRecord
 from apps.mediation.pb.billing_pb2 import CDR
 from apps.mediation.selectors import explain_cdr, open_suspense, suspense_by_reason
@@ -150,3 +151,13 @@ def test_the_command_recycles_what_its_arguments_name():
     assert "Nothing in suspense matches" in out.getvalue()
     with pytest.raises(CommandError, match="no file"):
         call_command("recyclecdrs", "--file", "nowhere.cdr")
+
+
+def test_every_reason_of_ours_says_what_to_do():
+    reasons = {
+        value
+        for name, value in vars(records).items()
+        if name.isupper() and isinstance(value, str) and not name.startswith("_")
+    }
+    assert reasons <= records.ADVICE.keys()
+    assert {"unknown_subscriber", "no_price_plan", "rating_error"} <= records.ADVICE.keys()

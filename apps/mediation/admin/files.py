@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import admin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
@@ -36,7 +37,18 @@ class CdrFileAdmin(ReadOnlyAdmin):
     search_help_text = "File name, or the SHA-256 of its bytes"
     ordering = ("-pk",)
     fieldsets = (
-        (None, {"fields": (("name", "state_label"), "error", ("source_link", "kind"), ("taken", "loaded"))}),
+        (
+            None,
+            {
+                "fields": (
+                    ("name", "state_label"),
+                    "error",
+                    "advice",
+                    ("source_link", "kind"),
+                    ("taken", "loaded"),
+                )
+            },
+        ),
         (
             "Records",
             {
@@ -66,6 +78,15 @@ class CdrFileAdmin(ReadOnlyAdmin):
         return badge(
             file.get_state_display(), ({"loaded": "success", "refused": "danger"}).get(file.state, "")
         )
+
+    @display(description="What to do")
+    def advice(self, file: CdrFile) -> str:
+        if file.state == CdrFile.State.REFUSED:
+            return (
+                f"It is in {settings.CDR_ERROR_DIR}. Once the cause is mended, put it back into {settings.CDR_NEW_DIR} "
+                "under its own name."
+            )
+        return "Settle its records in suspense." if file.suspended else "–"
 
     @display(description="Source", ordering="source")
     def source_link(self, file: CdrFile) -> str:

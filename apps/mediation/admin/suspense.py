@@ -27,6 +27,7 @@ from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError
 from apps.mediation.admin.suspense_actions import CHANGE, MOST_AT_ONCE, SUSPENSE_ACTIONS, told
 from apps.mediation.admin.suspense_filters import ReasonFilter
+from apps.mediation.domain.records import ADVICE
 from apps.mediation.formats.decoded import hex_dump, message_fields, printable
 from apps.mediation.models import SuspendedRecord
 from apps.mediation.services.suspense import discard, recycle
@@ -66,6 +67,7 @@ class SuspendedRecordAdmin(HistoryMixin, ReadOnlyAdmin):
         about: list[Any] = [
             ("reason_label", "state_label"),
             "message",
+            "advice",
             ("file_link", "byte_offset"),
             ("created", "attempts"),
         ]
@@ -134,6 +136,10 @@ class SuspendedRecordAdmin(HistoryMixin, ReadOnlyAdmin):
     @display(description="Reason", ordering="reason")
     def reason_label(self, record: SuspendedRecord) -> str:
         return format_html('<span class="bss-nowrap">{}</span>', record.reason.replace("_", " "))
+
+    @display(description="What to do")
+    def advice(self, record: SuspendedRecord) -> str:
+        return ADVICE.get(record.reason, "Mend what the message says; then recycle it.")
 
     @display(description="MSISDN", ordering="msisdn")
     def msisdn_label(self, record: SuspendedRecord) -> str:

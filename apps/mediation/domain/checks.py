@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -28,6 +29,8 @@ MOST_BY_TYPE = {"voice": 31 * 86_400, "data": 1 << 50}
 MOST_EVENTS = 1_000_000_000
 _LAST_INSTANT = 253_402_300_799
 _LAST_INTEGER = (1 << 63) - 1
+# Of codes that a message lists, characters.
+_LONGEST_LIST = 300
 
 # A record that passed: (start, offset, source id, record id, service, MSISDN, other party, amount, raw, message).
 # A plain tuple, because millions are spilled and merged; its order is that of charging.
@@ -163,32 +166,43 @@ class RecordChecker:
             ("msisdn", MSISDN_LIMIT),
             ("other_party", OTHER_PARTY_LIMIT),
         ):
-            if len(getattr(record, name).strip()) > limit:
-                return FIELD_TOO_LONG, f"{name} has more than {limit} characters"
+            text = getattr(record, name).strip()
+            if len(text) > limit:
+                return FIELD_TOO_LONG, f"{name} has {len(text)} characters, more than {limit}"
         if source_id is None:
+            known = ", ".join(sorted(filter(None, self.sources)))
             return (
                 UNKNOWN_SOURCE,
-                f"the record names the source “{record.source[:64]}”, which is not registered",
+                f"the record names the source “{record.source[:64]}”; there are {known[:_LONGEST_LIST]}",
             )
         if tor is None:
             known = ", ".join(sorted(self.services))
             return (
                 UNKNOWN_SERVICE,
-                f"there is no service “{record.service[:SERVICE_LIMIT]}”; known are {known}",
+                f"there is no service “{record.service[:SERVICE_LIMIT]}”; there are {known[:_LONGEST_LIST]}",
             )
-        if min(amount, record.duration_s, record.octets) < 0:
-            return NEGATIVE_USAGE, "duration, volume and events cannot be negative"
+        for name, value in (("duration_s", record.duration_s), ("octets", record.octets), ("events", amount)):
+            if value < 0:
+                return NEGATIVE_USAGE, f"{name} is {value}; usage cannot be negative"
         most = MOST_BY_TYPE.get(tor, MOST_EVENTS)
         if amount > most:
             return IMPLAUSIBLE_USAGE, f"{amount} is more than one {tor} record can carry ({most})"
         if record.start > self.limits.latest:
-            return (
-                FUTURE_DATE,
-                "the record starts in the future, beyond the tolerance BSS_CDR_FUTURE_TOLERANCE_S",
+            return FUTURE_DATE, (
+                f"it starts at {_clock(record.start)}, after {_clock(self.limits.latest)}:"
+                " that is further in the future than BSS_CDR_FUTURE_TOLERANCE_S allows"
             )
-        if record.start < self.limits.earliest:
-            return ANCIENT_DATE, "the record is older than BSS_CDR_MAX_AGE_DAYS allows"
-        return FIELD_TOO_LONG, "a field has more characters than are stored"
+        return ANCIENT_DATE, (
+            f"it starts at {_clock(record.start)}, before {_clock(self.limits.earliest)}:"
+            " that is longer ago than BSS_CDR_MAX_AGE_DAYS allows"
+        )
+
+
+def _clock(epoch: int) -> str:
+    """An instant for people; what no calendar has stays in Unix seconds."""
+    if not 0 <= epoch <= _LAST_INSTANT:
+        return f"{epoch} (Unix seconds)"
+    return f"{datetime.fromtimestamp(epoch, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def date_limits(now_epoch: int, max_age_days: int, future_tolerance_s: int) -> DateLimits:

@@ -24,6 +24,30 @@ FUTURE_DATE = "future_date"
 ANCIENT_DATE = "ancient_date"
 COST_OUT_OF_RANGE = "cost_out_of_range"
 
+_BY_HAND = "ask its source for it again, or give service, MSISDN, start and usage by hand and recycle it"
+_CORRECT = "correct the record and recycle it, or discard it"
+# What to do about a record in suspense, by reason; those of rating and charging included.
+ADVICE = {
+    MALFORMED: f"The record is damaged: {_BY_HAND}.",
+    TRUNCATED: f"The file ends within the record: {_BY_HAND}.",
+    UNREADABLE: "The rest of the file could not be read: ask its source for the file again, then discard this.",
+    TOO_MANY_UNREADABLE: "The rest of the file was not read: ask its source for the file again, then discard this.",
+    RECORDS_MISSING: "The file is shorter than it says: ask its source for it again, then discard this.",
+    MISSING_FIELD: f"If all records of the source lack it, mend the source's option columns; else {_CORRECT}.",
+    INVALID_FIELD: f"If all records of the source have it, mend the source's options; else {_CORRECT}.",
+    FIELD_TOO_LONG: f"Such a value is a fault of the source: {_CORRECT}.",
+    UNKNOWN_SERVICE: "Make the service, or translate its name in the source's option services; then recycle it.",
+    UNKNOWN_SOURCE: "Make the source that the record names, or correct the record; then recycle it.",
+    NEGATIVE_USAGE: f"No price is below zero: {_CORRECT}.",
+    IMPLAUSIBLE_USAGE: f"Look whether the unit in the source's options is right; else {_CORRECT}.",
+    FUTURE_DATE: f"Look at the source's clock and the time zone in its options; else {_CORRECT}.",
+    ANCIENT_DATE: f"Raise BSS_CDR_MAX_AGE_DAYS if it is to be billed still; else {_CORRECT}.",
+    COST_OUT_OF_RANGE: f"Look at the rate and at the usage: {_CORRECT}.",
+    "unknown_subscriber": "Give the number to its subscriber as of before the record, or correct it; then recycle it.",
+    "no_price_plan": "Give the subscriber a price plan from before the record on; then recycle it.",
+    "rating_error": "Mend and publish the tariff as the message says; then recycle it.",
+}
+
 
 class UsageRecord(NamedTuple):
     """A record as its format understood it; nothing about it has been checked against anything yet.

@@ -40,12 +40,17 @@ _MIN_NAMES = 3
 
 
 class _Line(NamedTuple):
-    """A line without its ending; ``whole`` is false where the file or the length limit cut it off."""
+    """A line without its ending; ``whole`` is false if the end of the file cut it off. The first ``number`` is 1."""
 
+    number: int
     offset: int
     content: bytes
     whole: bool
     too_long: bool
+
+    def reject(self, reason: str, message: str) -> Reject:
+        where = f"line {self.number}: " if self.number else ""
+        return Reject(self.offset, reason, where + message, self.content[:RAW_LIMIT])
 
 
 class CsvFormat:
@@ -107,7 +112,7 @@ class CsvFormat:
             layout = _Layout(options, preamble)
         except UnreadableCell as error:
             return Reject(0, UNREADABLE, str(error), raw)
-        return self._record(_Line(0, raw, True, False), layout, False)
+        return self._record(_Line(0, 0, raw, True, False), layout, False)
 
     def _header_line(self, lines: Iterator[_Line], options: CsvOptions) -> _Line | None:
         for _ in range(options.skip_lines):
@@ -121,20 +126,19 @@ class CsvFormat:
 
     def _record(self, line: _Line, layout: _Layout, final_newline: bool) -> UsageRecord | Reject:
         if line.too_long:
-            message = f"the line is longer than {MAX_LINE_OCTETS} octets"
-            return Reject(line.offset, FIELD_TOO_LONG, message, line.content[:RAW_LIMIT])
+            return line.reject(FIELD_TOO_LONG, f"it is longer than {MAX_LINE_OCTETS} octets")
         if final_newline and not line.whole:
             message = (
                 "the file ends within this line; if its source never writes a last newline, "
                 "set its option final_newline to false and recycle the record"
             )
-            return Reject(line.offset, TRUNCATED, message, line.content[:RAW_LIMIT])
+            return line.reject(TRUNCATED, message)
         try:
             return layout.record(line.offset, line.content)
         except UnreadableCell as error:
-            return Reject(line.offset, INVALID_FIELD, str(error), line.content[:RAW_LIMIT])
+            return line.reject(INVALID_FIELD, str(error))
         except (UnicodeDecodeError, csv.Error) as error:
-            return Reject(line.offset, MALFORMED, f"is not a CSV line: {error}", line.content[:RAW_LIMIT])
+            return line.reject(MALFORMED, f"it is not a CSV line: {error}")
 
 
 class _Layout:
@@ -218,9 +222,11 @@ class _Layout:
             service = fields["service"] = self.options.services[service]
         msisdn = fields["msisdn"] = self.normalise(fields.get("msisdn", ""))
         other_party = fields["other_party"] = self.normalise(fields.get("other_party", ""))
-        if "octets" in fields:
-            fields["octets_down"] = fields.get("octets_down", 0) + fields.pop("octets")
+        total = fields.pop("octets", 0)
         up, down = fields.get("octets_up", 0), fields.get("octets_down", 0)
+        # A total beside its directions counts once: the larger of the two.
+        if total < 0 or 0 <= up <= up + down < total:
+            down = fields["octets_down"] = total - up
         try:
             message = CDR(**fields).SerializeToString()
         except ValueError:
@@ -243,31 +249,32 @@ class _Layout:
 
 def _lines(reader: Reader) -> Iterator[_Line]:
     """Lines of any file in bounded memory: what is longer than the limit is cut off and marked."""
-    offset = 0
+    offset, number = 0, 1
     rest = b""
     skipping = False
     while block := reader.read(BLOCK_OCTETS):
         *found, rest = (rest + block).split(b"\n")
         for content in found:
             if not skipping:
-                yield _line(offset, content, True)
+                yield _line(number, offset, content, True)
             skipping = False
             offset += len(content) + 1
+            number += 1
         if len(rest) > MAX_LINE_OCTETS:
             if not skipping:
-                yield _line(offset, rest, True)
+                yield _line(number, offset, rest, True)
             skipping = True
             offset += len(rest)
             rest = b""
     if rest and not skipping:
-        yield _line(offset, rest, False)
+        yield _line(number, offset, rest, False)
 
 
-def _line(offset: int, content: bytes, whole_line: bool) -> _Line:
+def _line(number: int, offset: int, content: bytes, whole_line: bool) -> _Line:
     too_long = len(content) > MAX_LINE_OCTETS
     if content.endswith(b"\r"):
         content = content[:-1]
-    return _Line(offset, content[:MAX_LINE_OCTETS], whole_line, too_long)
+    return _Line(number, offset, content[:MAX_LINE_OCTETS], whole_line, too_long)
 
 
 FORMAT = CsvFormat()

@@ -22,6 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from apps.kernel.money import format_micros
+from apps.mediation.services.file_folder import shown_name
 from apps.mediation.services.load_file import FileOutcome, Outcome
 from apps.mediation.services.steps import OnStep, no_steps
 
@@ -81,7 +82,7 @@ class LoadReport:
                 def on_step(step: str, done: int, total: int) -> None:
                     bar.update(
                         current,
-                        description=f"{path.name}: {step}",
+                        description=f"{shown_name(path)}: {step}",
                         completed=done if total else None,
                         total=total or None,
                     )
@@ -101,7 +102,7 @@ class LoadReport:
             self.records[name] += getattr(totals, name)
         self.reasons.update(outcome.reasons)
         self.cost_micros += totals.cost_micros
-        line = Text(f"{outcome.path.name}: ")
+        line = Text(f"{outcome.name}: ")
         line.append(outcome.outcome.value, style=_COLOURS[outcome.outcome])
         if outcome.outcome is Outcome.LOADED:
             line.append(

@@ -17,6 +17,12 @@ UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".writing", ".swp", "~")
 SETTLE_S = 1.0
 
 
+# The longest name that file systems take, octets.
+_LONGEST_NAME = 255
+# A move between file systems writes under “.NAME.PID.part” first.
+_ROOM_BESIDE_NAME = 16
+
+
 class FileState(NamedTuple):
     """What changes when a file is written to or replaced."""
 
@@ -61,6 +67,17 @@ def ready_files(folder: Path) -> list[Path]:
     return sorted(found)
 
 
+def shown_name(path: Path) -> str:
+    r"""A file's name as text that can be stored and printed: octets that are no UTF-8 stand as ``\xff``."""
+    return os.fsencode(path.name).decode("utf-8", "backslashreplace")
+
+
+def moved_name(path: Path, *suffixes: str) -> str:
+    """The name under which the file is kept: its own, cut if need be, with these suffixes."""
+    suffix = os.fsencode("".join(f".{part}" for part in suffixes))
+    return os.fsdecode(os.fsencode(path.name)[: _LONGEST_NAME - _ROOM_BESIDE_NAME - len(suffix)] + suffix)
+
+
 def content_hash(file: IO[bytes]) -> str:
     """SHA-256 of an open file, which is left at its beginning."""
     digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # IO has readinto() if binary.
@@ -82,9 +99,9 @@ def move_file(
     newcomer then has the beginning of its hash in its name. Doing it again after a crash ends in the same place.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"{path.name}.{suffix}"
+    target = folder / moved_name(path, suffix)
     if target.exists() and not _has_content(target, digest):
-        target = folder / f"{path.name}.{digest[:12]}.{suffix}"
+        target = folder / moved_name(path, digest[:12], suffix)
     try:
         if state_of(path.stat()) != state:
             return None

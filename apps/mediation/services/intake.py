@@ -14,7 +14,7 @@ import structlog
 
 from apps.kernel.errors import BssError
 from apps.mediation.services.file_contents import FileContents
-from apps.mediation.services.file_folder import FileState, ready_files
+from apps.mediation.services.file_folder import FileState, ready_files, shown_name
 from apps.mediation.services.load_file import FileOutcome, Outcome, load_file, prepare_to_load
 from apps.mediation.services.read_ahead import WORTHWHILE_ALONE_OCTETS, ReadAhead
 from apps.mediation.services.sources import FileReading
@@ -69,7 +69,7 @@ def load_files(
                 outcome = load_file(path, now=clock(), on_step=on_step(path), dry_run=dry_run, ready=ready)
             except Exception as error:
                 outcome = FileOutcome(path, Outcome.FAILED, detail=f"{type(error).__name__}: {error}")
-                log.error("cdr_file_failed", file=path.name, traceback=traceback.format_exc())
+                log.error("cdr_file_failed", file=shown_name(path), traceback=traceback.format_exc())
             yield outcome
 
 
@@ -79,7 +79,7 @@ def log_outcome(outcome: FileOutcome) -> None:
     if outcome.outcome is Outcome.LOADED:
         log.info(
             "cdr_file_loaded",
-            file=outcome.path.name,
+            file=outcome.name,
             file_id=outcome.file_id,
             records=totals.records,
             rated=totals.rated,
@@ -87,9 +87,9 @@ def log_outcome(outcome: FileOutcome) -> None:
             suspended=totals.suspended,
         )
     elif outcome.outcome in (Outcome.REFUSED, Outcome.FAILED):
-        log.warning(f"cdr_file_{outcome.outcome}", file=outcome.path.name, reason=outcome.detail)
+        log.warning(f"cdr_file_{outcome.outcome}", file=outcome.name, reason=outcome.detail)
     else:
-        log.debug(f"cdr_file_{outcome.outcome}", file=outcome.path.name, reason=outcome.detail)
+        log.debug(f"cdr_file_{outcome.outcome}", file=outcome.name, reason=outcome.detail)
 
 
 def load_files_in_processes(

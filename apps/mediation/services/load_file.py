@@ -31,7 +31,14 @@ from apps.mediation.services.batches import (
 )
 from apps.mediation.services.cdr_writer import instant_of
 from apps.mediation.services.file_contents import FileContents, NothingReadable, without_garbage_collection
-from apps.mediation.services.file_folder import FileState, content_hash, move_file, state_of
+from apps.mediation.services.file_folder import (
+    FileState,
+    content_hash,
+    move_file,
+    moved_name,
+    shown_name,
+    state_of,
+)
 from apps.mediation.services.read_file import read_contents, reading_of
 from apps.mediation.services.sources import FileReading
 from apps.mediation.services.steps import OnStep, no_steps
@@ -65,6 +72,11 @@ class FileOutcome(NamedTuple):
     moved_to: Path | None = None
     size_octets: int = 0
 
+    @property
+    def name(self) -> str:
+        """The file's name, to show."""
+        return shown_name(self.path)
+
 
 # The contents of the file of that path, state and hash where they were read ahead.
 Ready = Callable[[Path, FileState, str], tuple[FileReading, FileContents] | None]
@@ -92,7 +104,9 @@ def load_file(
             return _FileLoad(path, file, now, on_step, dry_run, ready).run()
     except FileNotFoundError:
         return FileOutcome(path, Outcome.GONE, detail="another loader has taken it")
-    except (BssError, OSError, DatabaseError) as error:
+    except BssError as error:
+        return FileOutcome(path, Outcome.FAILED, detail=str(error))
+    except (OSError, DatabaseError) as error:
         return FileOutcome(path, Outcome.FAILED, detail=f"{type(error).__name__}: {error}")
 
 
@@ -192,7 +206,7 @@ class _FileLoad:
             kind=CdrFile.Kind.FILE,
             format=reading.format.name,
             preamble=reading.facts.preamble,
-            name=self.path.name[:255],
+            name=shown_name(self.path)[:255],
             source=reading.source if reading.source.pk else None,
             content_hash=self.digest,
             size_octets=self.state.size,
@@ -285,8 +299,8 @@ class _FileLoad:
         if self.dry_run:
             return self._outcome(Outcome.REPEATED, detail=detail, file_id=known.pk)
         left_over = (
-            known.name == self.path.name[:255]
-            and not (settings.CDR_PROCESSED_DIR / f"{self.path.name}.done").exists()
+            known.name == shown_name(self.path)[:255]
+            and not (settings.CDR_PROCESSED_DIR / moved_name(self.path, "done")).exists()
         )
         moved = self._move(settings.CDR_PROCESSED_DIR, "done")
         if moved is None:
@@ -302,7 +316,7 @@ class _FileLoad:
         row, _ = CdrFile.objects.update_or_create(
             content_hash=self.digest,
             defaults={
-                "name": self.path.name[:255],
+                "name": shown_name(self.path)[:255],
                 "format": reading.format.name if reading is not None else "",
                 "source": source,
                 "size_octets": self.state.size,

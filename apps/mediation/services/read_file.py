@@ -9,7 +9,7 @@ from django.conf import settings
 
 from apps.kernel.errors import InvalidInput
 from apps.mediation.domain.checks import DateLimits, RecordChecker, date_limits
-from apps.mediation.formats import HEAD_OCTETS
+from apps.mediation.formats import HEAD_OCTETS, recognise
 from apps.mediation.models import Source
 from apps.mediation.services.file_contents import FileContents, NothingReadable, collect
 from apps.mediation.services.sources import FileReading, file_reading
@@ -53,15 +53,28 @@ def read_contents(
     now: datetime,
     on_step: OnStep,
 ) -> None:
-    """All records of the file into ``contents``; raises NothingReadable where there is not one."""
+    """All records of the file into ``contents``; raises NothingReadable if there is not one."""
     checker = record_checker(reading.source.pk, now)
-    collect(
-        file,
-        size,
-        reading.format,
-        reading.options,
-        checker,
-        contents,
-        may_be_empty=reading.says_it_is_empty,
-        on_step=on_step,
-    )
+    try:
+        collect(
+            file,
+            size,
+            reading.format,
+            reading.options,
+            checker,
+            contents,
+            may_be_empty=reading.says_it_is_empty,
+            on_step=on_step,
+        )
+    except NothingReadable as error:
+        raise NothingReadable(f"{error}{_other_format(file, reading)}") from None
+
+
+def _other_format(file: IO[bytes], reading: FileReading) -> str:
+    """What to do if the file is surely of another format than its source's."""
+    file.seek(0)
+    head = file.read(HEAD_OCTETS)
+    other = recognise(head)
+    if other.name == reading.format.name or not other.recognises(head):
+        return ""
+    return f". It looks like {other.title}: change the format or the file pattern of source {reading.source.code}"

@@ -33,12 +33,12 @@ class FileReading(NamedTuple):
 def file_reading(name: str, head: bytes, *, dry_run: bool = False) -> FileReading:
     """Find a file's source by its name, else by its content; a source not met before is registered.
 
-    ``head`` is the file's beginning. Raises InvalidInput where the file names an impossible source, InvalidInputs
-    where the options of its source are wrong.
+    ``head`` is the file's beginning. Raises InvalidInput if the file names an impossible source, InvalidInputs if the
+    format or the options of its source are wrong.
     """
     source = _source_by_name(name)
     if source is not None:
-        return _reading(source, format_named(source.format), head)
+        return _reading(source, _format_of(source), head)
     format_ = recognise(head)
     code = format_.facts(head, format_.options({})).source or DEFAULT_SOURCE
     if not _CODE.fullmatch(code):
@@ -53,6 +53,14 @@ def file_reading(name: str, head: bytes, *, dry_run: bool = False) -> FileReadin
         else:
             source = Source.objects.get_or_create(code=code, defaults={"format": format_.name})[0]
     return _reading(source, format_, head)
+
+
+def _format_of(source: Source) -> Format:
+    """The source's format. A wrong name is a mistake in the source, not in its files."""
+    try:
+        return format_named(source.format)
+    except InvalidInput as error:
+        raise InvalidInputs([Problem(f"source {source.code}: format", error.message)]) from None
 
 
 def source_options(source: Source, format_: Format) -> Any:
