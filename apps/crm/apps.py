@@ -12,6 +12,7 @@ class CrmConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.backoffice import tenancy
+        from apps.crm.services import checks  # noqa: F401 - registers them
         from apps.crm.services.staff import tenants_of_staff
 
         tenancy.ask(tenants_of_staff)

@@ -7,6 +7,7 @@ import secrets
 from django.core.exceptions import ImproperlyConfigured
 
 from bss_project.settings import environment as env
+from bss_project.settings.broker import BROKER_URL
 from bss_project.settings.files import VAR_DIR
 
 
@@ -55,7 +56,9 @@ API_TOKENS_REMEMBERED = env.integer("BSS_API_TOKENS_REMEMBERED", 10_000)
 # Seconds for which a process trusts what it has read of clients, keys and revocations.
 API_CLIENTS_REFRESH_S = env.integer("BSS_API_CLIENTS_REFRESH_S", 2)
 
-# Calls a second that a client may send to one process, and how many at once, where the client's row says nothing.
+# The Redis in which all processes count a client's calls together; without one, each process counts by itself.
+API_RATES_URL = env.text("BSS_API_RATES_URL", BROKER_URL if BROKER_URL.startswith("redis") else "")
+# Calls a second that a client may send, and how many at once, where the client's row says nothing.
 API_CALLS_A_SECOND = env.integer("BSS_API_CALLS_A_SECOND", 2_000)
 API_BURST = env.integer("BSS_API_BURST", 4_000)
 

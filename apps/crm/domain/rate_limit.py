@@ -26,3 +26,18 @@ def take(bucket: Bucket | None, now_s: float, calls_a_second: float, burst: int)
     if calls >= 1.0:
         return Bucket(calls - 1.0, now_s), 0.0
     return Bucket(calls, now_s), (1.0 - calls) / calls_a_second
+
+
+class Lease(NamedTuple):
+    """Calls that a process took out of a shared bucket and may let in without asking, until ``ends_at_s``."""
+
+    calls: int
+    ends_at_s: float
+
+
+def leased(calls_a_second: float, burst: int) -> int:
+    """How many calls are taken out of a shared bucket at once: those of a fiftieth of a second, at least one.
+
+    Never so many that one process could keep a tenth of the bucket from the others.
+    """
+    return max(1, min(int(calls_a_second / 50), burst // 10))

@@ -1,20 +1,20 @@
-"""How often a client, a customer, or an address without a token may call; counted by each web process for itself."""
+"""How often a client, a customer, or an address without a token may call."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from rest_framework.request import Request
 
 from apps.crm.domain.access import Caller
 from apps.crm.services.rate_limits import RateLimiter
+from apps.crm.services.shared_rates import shared_buckets
 
-_limiter = RateLimiter()
-_refusals = RateLimiter()
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -29,7 +29,7 @@ def count_call(caller: Caller) -> None:
             calls_a_second=float(settings.REST_SELF_CARE_CALLS_A_SECOND),
             burst=settings.REST_SELF_CARE_BURST,
         )
-    _limiter.admit(caller, time.monotonic())
+    _limiters().calls.admit(caller, time.monotonic())
 
 
 def count_refused_token(request: Request) -> None:
@@ -44,7 +44,7 @@ def count_refused_token(request: Request) -> None:
         calls_a_second=settings.REST_REFUSALS_A_MINUTE / 60,
         burst=settings.REST_REFUSALS_A_MINUTE,
     )
-    _refusals.admit(address, time.monotonic())
+    _limiters().refusals.admit(address, time.monotonic())
 
 
 def remote_address(request: Any) -> str:
@@ -52,7 +52,17 @@ def remote_address(request: Any) -> str:
     return str(request.META.get("REMOTE_ADDR", ""))
 
 
+class _Limiters(NamedTuple):
+    calls: RateLimiter
+    refusals: RateLimiter
+
+
+@cache
+def _limiters() -> _Limiters:
+    shared = shared_buckets()
+    return _Limiters(RateLimiter(shared=shared), RateLimiter(shared=shared, name="refusals"))
+
+
 def forget_rates() -> None:
-    """Let everybody call again at once; for tests."""
-    global _limiter, _refusals
-    _limiter, _refusals = RateLimiter(), RateLimiter()
+    """Let everybody call again at once, and read the settings again; for tests."""
+    _limiters.cache_clear()

@@ -18,6 +18,7 @@ from grpc_reflection.v1alpha import reflection
 
 from apps.crm.services.authentication import Authenticator
 from apps.crm.services.rate_limits import RateLimiter
+from apps.crm.services.shared_rates import shared_buckets
 from apps.crmapi.grpc.server.admission import Admission
 from apps.crmapi.grpc.server.configuration import ServerConfiguration
 from apps.crmapi.grpc.server.door import Door
@@ -59,7 +60,7 @@ class CrmServer:
             maximum_concurrent_rpcs=configuration.max_calls,
         )
         door = Door(
-            Admission(Authenticator(), RateLimiter()),
+            Admission(Authenticator(), RateLimiter(shared=shared_buckets())),
             self.threads,
             self.readers,
             configuration.max_call_s,
