@@ -141,7 +141,7 @@ GROUPS = (
             Item("Peers", "router", "diameter.peer"),
             Item("Connections", "lan", "diameter.connection"),
             Item("Server processes", "memory", "diameter.serverprocess"),
-            Item("Orders to gateways", "campaign", "diameter.sessionorder"),
+            Item("Orders to gateways", "campaign", "charging.sessionorder"),
             Item("Answers by result", "bar_chart", "diameter.answercount"),
             Item("Service rules", "rule", "diameter.servicerule"),
         ),

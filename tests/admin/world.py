@@ -38,6 +38,7 @@ from apps.charging.models import (
 )
 from apps.charging.services.barring import bar_account
 from apps.charging.services.ledger import post
+from apps.charging.services.session_orders import order_reauthorisation
 from apps.crm.services.api_tokens import create_api_token
 from apps.insight.services.collecting import collect_statistics
 from apps.invoicing.models import BillDocument
@@ -374,6 +375,7 @@ def make_session(person: Subscriber, now: datetime) -> None:
     )
     balance = account.balances.first()
     assert balance is not None
+    order_reauthorisation(session, "root", now)
     PeerDay.objects.create(
         peer="gw.example", day=now.date(), currency="EUR", refunded_micros=2_000_000, refusals=1
     )

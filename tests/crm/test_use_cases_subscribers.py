@@ -12,7 +12,7 @@ from apps.billing.models import Activity, Bill
 from apps.billing.services.activities import activities_to_send
 from apps.billing.services.execution import run_activity
 from apps.charging.domain.requests import OnlineRequest, Operation, RequestItem, Result, Units
-from apps.charging.models import Account, Balance, LedgerEntry
+from apps.charging.models import Account, Balance, LedgerEntry, SessionOrder
 from apps.charging.services.executor import charge_now
 from apps.charging.services.operations import adjust, top_up
 from apps.crm.domain.subscribers import (
@@ -31,7 +31,6 @@ from apps.crm.services.subscribers import (
     suspend_subscriber,
     terminate_subscriber,
 )
-from apps.diameter.models import SessionOrder
 from apps.diameter.services.gateway_events import deliver_to_gateways
 from apps.kernel.errors import BssError, Conflict, InvalidInput, InvalidInputs, NotFound
 from apps.subscribers.models import Customer, PaymentCard, Resource, Subscriber

@@ -8,9 +8,9 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.charging.domain.requests import OnlineRequest, Operation, RequestItem, Units, UsedUnits
-from apps.charging.models import ChargingSession, PeerDay
+from apps.charging.models import ChargingSession, PeerDay, SessionOrder
 from apps.charging.services.executor import charge_now
-from apps.diameter.models import AnswerCount, Connection, Peer, ServerProcess, ServiceRule, SessionOrder
+from apps.diameter.models import AnswerCount, Connection, Peer, ServerProcess, ServiceRule
 from apps.diameter.selectors import service_map
 from apps.diameter.services.counts import add_counts
 from apps.kernel.clock import utc_now
@@ -59,20 +59,22 @@ def test_lists_and_pages_show_what_is_there(client, session):
     rule = ServiceRule.objects.create(rating_group=99, service=Service.objects.get(code="data"))
     add_counts({("pgw.test", "CCR-I", 2001): 12_345, ("pgw.test", "CCR-U", 4012): 3}, now)
     order = SessionOrder.objects.create(
-        kind="rar", session_id="s", route="pgw.test", peer_host="pgw.test", cause="c", created_at=now
+        kind="rar", session_id="s", route="pgw.test", peer="pgw.test", cause="c", created_at=now
     )
     shown = {
         "peer": (peer, "Connected"),
         "serverprocess": (process, "127.0.0.1:3868"),
         "connection": (connection, "visited.test"),
         "servicerule": (rule, "99"),
-        "sessionorder": (order, "To be sent"),
         "answercount": (AnswerCount.objects.get(result_code=2001), "12\u202f345"),
     }
     for name, (row, text) in shown.items():
         listed = client.get(page(f"{name}_changelist"))
         assert text in listed.content.decode(), name
         assert client.get(page(f"{name}_change", row.pk)).status_code == 200
+    listed = client.get(reverse("admin:charging_sessionorder_changelist"))
+    assert "To be sent" in listed.content.decode()
+    assert client.get(reverse("admin:charging_sessionorder_change", args=(order.pk,))).status_code == 200
 
 
 @pytest.mark.parametrize(("action", "kind"), [("reauthorise", "rar"), ("abort", "asr")])
@@ -84,7 +86,7 @@ def test_a_sessions_gateway_is_told_once_asked(client, session, action, kind):
     answer = client.post(url, follow=True)
 
     order = SessionOrder.objects.get()
-    assert (order.kind, order.session_id, order.peer_host, order.session_row) == (
+    assert (order.kind, order.session_id, order.peer, order.session_row) == (
         kind,
         "pgw.test;1",
         "pgw.test",

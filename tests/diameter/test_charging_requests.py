@@ -420,3 +420,10 @@ def test_used_money_in_another_or_no_currency_or_finer_than_can_be_said_is_refus
         asked(2, 1, Multiple_Services_Credit_Control=[group])
 
     assert (caught.value.result_code, caught.value.failed_avp) == (5004, encode_avp("CC-Money", spent))
+
+
+def test_a_host_that_looks_like_a_route_leads_to_nobody_elses_connection():
+    peer = ConnectedPeer("evil.test/x/pgw.test", "x")
+    request = asked(via=peer, Origin_Host="evil.test/x/pgw.test")
+
+    assert (request.peer, request.owner) == ("evil.test_x_pgw.test", "evil.test_x_pgw.test")

@@ -7,17 +7,17 @@ from datetime import timedelta
 import pytest
 
 from apps.charging.domain.requests import BalanceOrder, OnlineRequest, Operation, RequestItem, Units
-from apps.charging.models import BalanceTrigger, ChargingSession, Payer
+from apps.charging.models import BalanceTrigger, ChargingSession, Payer, SessionOrder
 from apps.charging.services.barring import bar_account
 from apps.charging.services.executor import charge_now, forget_directory
-from apps.diameter.models import SessionOrder
+from apps.charging.services.session_orders import order_abort
 from apps.diameter.services.gateway_events import (
     GATEWAYS,
     deliver_to_gateways,
     order_what_events_ask,
     reauthorise_for_tariff,
 )
-from apps.diameter.services.orders import finish_order, order_abort
+from apps.diameter.services.orders import finish_order
 from apps.events.models import Event
 from apps.events.services.consuming import deliver
 from apps.kernel.clock import utc_now
@@ -202,3 +202,10 @@ def test_a_new_tariff_may_be_left_to_the_quotas_validity(subscriber, settings):
     deliver_to_gateways(utc_now() + timedelta(minutes=1))
 
     assert orders() == []
+
+
+def test_a_session_of_the_longest_id_is_told_like_any_other(subscriber):
+    session = open_session(session_id="s" * 1_000)
+    order = order_abort(session, "long", utc_now())
+    assert order is not None
+    assert SessionOrder.objects.get().session_id == "s" * 1_000

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from apps.charging.domain.requests import ChargingAnswer, Result
-from apps.charging.models import ChargingSession
+from apps.charging.domain.sessions import peer_of_route
+from apps.charging.models import ChargingSession, SessionOrder
 from apps.charging.services.executor import ChargingUnavailable
+from apps.charging.services.session_orders import order_abort, order_reauthorisation
 from apps.diameter.load.client import ConnectionRefused
-from apps.diameter.models import AnswerCount, Connection, Peer, ServerProcess, SessionOrder
+from apps.diameter.models import AnswerCount, Connection, Peer, ServerProcess
 from apps.diameter.protocol.codes import Command
-from apps.diameter.services.orders import order_abort, order_reauthorisation, route_from_text
+from apps.diameter.services.orders import route_from_text
 from apps.diameter.worker.configuration import TlsFiles
 from apps.diameter.worker.server import DiameterServer
 from tests.diameter.connections import read
@@ -373,8 +375,12 @@ def test_a_cause_orders_once():
 
 
 def test_a_route_leads_back_to_the_connection():
-    assert route_from_text("PGW.test") == ("PGW.test", "", "pgw.test")
-    assert route_from_text("pgw.test/visited.test/DRA.test") == ("pgw.test", "visited.test", "dra.test")
+    assert route_from_text("PGW.test") == ("PGW.test", "")
+    assert route_from_text("pgw.test/visited.test/DRA.test") == ("pgw.test", "visited.test")
+    assert [peer_of_route(route) for route in ("PGW.test", "pgw.test/visited.test/DRA.test")] == [
+        "pgw.test",
+        "dra.test",
+    ]
 
 
 def test_tls_from_the_first_octet(tmp_path):

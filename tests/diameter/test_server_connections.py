@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from apps.charging.models import ChargingSession
+from apps.charging.models import ChargingSession, SessionOrder
+from apps.charging.services.session_orders import order_reauthorisation
 from apps.diameter.load.client import ConnectionRefused
-from apps.diameter.models import Connection, Peer, SessionOrder
+from apps.diameter.models import Connection, Peer
 from apps.diameter.protocol.limits import Limits
-from apps.diameter.services.orders import order_reauthorisation
 from apps.diameter.worker.configuration import TlsFiles
 from apps.diameter.worker.listening import UnintroducedConnections, network_of
 from apps.diameter.worker.server import DiameterServer

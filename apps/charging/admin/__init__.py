@@ -6,7 +6,8 @@ from apps.charging.admin import (
     ledger,
     online,
     panels,
+    session_orders,
     triggers,
 )
 
-__all__ = ["accounts", "counters", "ledger", "online", "panels", "triggers"]
+__all__ = ["accounts", "counters", "ledger", "online", "panels", "session_orders", "triggers"]

@@ -166,6 +166,11 @@ class Session(NamedTuple):
         return min(sum(meter.unpaid_micros for meter in self.meters), 1 << 62)
 
 
+def peer_of_route(route: str) -> str:
+    """Whose connection leads to a session's client, in small letters; ``route`` is its host, or host/realm/agent."""
+    return route.rpartition("/")[2].lower()
+
+
 def with_stored_ids(session: Session, ids: Mapping[int, int]) -> Session:
     """The session with the ids of rows that are stored now instead of the provisional ones that it names them by."""
     runs = {f"{FREE_RUN}{provisional}": f"{FREE_RUN}{row_id}" for provisional, row_id in ids.items()}

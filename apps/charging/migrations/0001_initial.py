@@ -159,6 +159,28 @@ class Migration(InitialMigration):
             },
         ),
         migrations.CreateModel(
+            name='SessionOrder',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(choices=[('rar', 'Re-authorise (RAR)'), ('asr', 'Abort (ASR)')], max_length=3)),
+                ('session_id', models.CharField(max_length=1000)),
+                ('session_row', models.BigIntegerField(default=0, help_text="The charging session's row.")),
+                ('route', models.CharField(help_text="The client's host, or host/realm/agent.", max_length=800)),
+                ('peer', models.CharField(help_text='Whose connection leads there, in small letters.', max_length=255)),
+                ('rating_group', models.PositiveBigIntegerField(blank=True, null=True)),
+                ('cause', models.CharField(max_length=160, unique=True)),
+                ('status', models.CharField(choices=[('pending', 'To be sent'), ('sent', 'Sent'), ('done', 'Answered'), ('failed', 'Failed')], default='pending', max_length=7)),
+                ('created_at', models.DateTimeField()),
+                ('sent_at', models.DateTimeField(blank=True, null=True)),
+                ('finished_at', models.DateTimeField(blank=True, null=True)),
+                ('result_code', models.PositiveIntegerField(blank=True, help_text='Of the answer.', null=True)),
+                ('detail', models.CharField(blank=True, max_length=200)),
+            ],
+            options={
+                'indexes': [models.Index(fields=['status', 'peer'], name='order_to_send')],
+            },
+        ),
+        migrations.CreateModel(
             name='ChargingSession',
             fields=[
                 ('id', models.BigIntegerField(primary_key=True, serialize=False)),

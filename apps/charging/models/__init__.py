@@ -18,6 +18,7 @@ from apps.charging.models.online import (
     Reservation,
     StoredAnswer,
 )
+from apps.charging.models.orders import SessionOrder
 from apps.charging.models.triggers import AccountBar, BalanceTrigger, SpendingWindow, TriggerFiring
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "PeerDay",
     "QuotaPolicy",
     "Reservation",
+    "SessionOrder",
     "SharedGroup",
     "SharedGroupTerms",
     "SpendingWindow",

@@ -88,7 +88,7 @@ def _route_and_client(origin_host: str, origin_realm: str, connected_host: str) 
     It is reached by its host, or by ``host/realm/agent`` through an agent. It is its host by the connection that its
     requests come by, since any peer may claim any Origin-Host.
     """
-    client, connected = origin_host.lower(), connected_host.lower()
-    if client == connected:
-        return origin_host, client
-    return f"{origin_host}/{origin_realm}/{connected_host}", f"{client}/{connected}"
+    host, realm, agent = (name.replace("/", "_") for name in (origin_host, origin_realm, connected_host))
+    if host.lower() == agent.lower():
+        return host, host.lower()
+    return f"{host}/{realm}/{agent}", f"{host}/{agent}".lower()

@@ -17,8 +17,8 @@ from django.db.models import Q, QuerySet
 
 from apps.charging.domain.published import ACCOUNT_BARRED, ACCOUNT_CREDITED, TRIGGER_FIRED
 from apps.charging.models import BalanceTrigger, ChargingSession, Payer
+from apps.charging.services.session_orders import order_abort, order_reauthorisation
 from apps.diameter.models import TariffChange
-from apps.diameter.services.orders import order_abort, order_reauthorisation
 from apps.events.models import Event
 from apps.events.services.consuming import Consumer, deliver, register
 from apps.rating.domain.published import TARIFF_PUBLISHED

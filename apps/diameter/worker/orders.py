@@ -7,7 +7,8 @@ from typing import Any
 
 import structlog
 
-from apps.diameter.models import SessionOrder
+from apps.charging.models import SessionOrder
+from apps.charging.services import session_orders
 from apps.diameter.protocol.codes import APPLICATION_CREDIT_CONTROL, Command, ReAuthRequestType
 from apps.diameter.protocol.node import LocalNode
 from apps.diameter.protocol.peer_states import PeerState
@@ -39,17 +40,17 @@ class OrderSender:
         taken = await self._rows.run(orders.take_orders, self._process_key, utc_now())
         if taken and self._forget_lines is not None:
             # What these sessions ask for next comes by here, and a new plan is to count then.
-            self._forget_lines(await self._rows.run(orders.subscribers_of, taken))
+            self._forget_lines(await self._rows.run(session_orders.subscribers_of, taken))
         by_host = {
             transport.peer.origin_host.lower(): transport
             for transport in transports
             if transport.peer.state is PeerState.OPEN
         }
         for order in taken:
-            transport = by_host.get(order.peer_host)
+            transport = by_host.get(order.peer)
             if transport is None:
                 # Not open yet, or just closed: for the next round, here or elsewhere.
-                await self._rows.run(orders.give_back, order.id)
+                await self._rows.run(session_orders.give_back, order.id)
                 continue
             route = orders.route_from_text(order.route)
             command = Command.ABORT_SESSION if order.kind == SessionOrder.Kind.ABORT else Command.RE_AUTH

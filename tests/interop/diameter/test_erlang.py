@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from apps.charging.models import ChargingSession
-from apps.diameter.models import SessionOrder
-from apps.diameter.services.orders import order_abort, order_reauthorisation
+from apps.charging.models import ChargingSession, SessionOrder
+from apps.charging.services.session_orders import order_abort, order_reauthorisation
 from apps.kernel.clock import utc_now
 from tests.charging.stored import make_prepaid
 from tests.interop.diameter.processes import diameter_server

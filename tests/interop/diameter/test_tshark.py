@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from apps.charging.domain.requests import AnswerItem, ChargingAnswer, FinalUnit, FinalUnitAction, Result
+from apps.charging.services.session_orders import order_abort, order_reauthorisation
 from apps.diameter.load.client import GatewayClient
 from apps.diameter.models import Peer
-from apps.diameter.services.orders import order_abort, order_reauthorisation
 from apps.diameter.worker.server import DiameterServer
 from apps.kernel.clock import utc_now
 from tests.diameter.connections import read
@@ -94,7 +94,7 @@ def test_nothing_that_the_server_answers_is_malformed(tmp_path):
         await asyncio.to_thread(order_abort, open_session("s;2"), "two", now)
 
         async def both_sent() -> bool:
-            from apps.diameter.models import SessionOrder
+            from apps.charging.models import SessionOrder
 
             return await asyncio.to_thread(SessionOrder.objects.filter(status="done").count) == 2
 
