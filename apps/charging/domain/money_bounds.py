@@ -1,7 +1,7 @@
 """What a peer may debit and refund by amount, so that a gateway gone wrong does not give money away.
 
 Refunds go back as far as the account was debited within a window, and all that is moved without rating counts against
-the peer's limit of the day (ADR 17).
+the peer's limit of the day (ADR 20).
 """
 
 from __future__ import annotations
