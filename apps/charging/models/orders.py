@@ -39,5 +39,10 @@ class SessionOrder(models.Model):
     class Meta:
         indexes = [models.Index(fields=["status", "peer"], name="order_to_send")]
 
+    @property
+    def aborts(self) -> bool:
+        """Whether the session is to end; else its client asks again."""
+        return self.kind == self.Kind.ABORT
+
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.session_id}"

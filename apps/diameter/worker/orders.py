@@ -7,7 +7,6 @@ from typing import Any
 
 import structlog
 
-from apps.charging.models import SessionOrder
 from apps.charging.services import session_orders
 from apps.diameter.protocol.codes import APPLICATION_CREDIT_CONTROL, Command, ReAuthRequestType
 from apps.diameter.protocol.node import LocalNode
@@ -53,7 +52,7 @@ class OrderSender:
                 await self._rows.run(session_orders.give_back, order.id)
                 continue
             route = orders.route_from_text(order.route)
-            command = Command.ABORT_SESSION if order.kind == SessionOrder.Kind.ABORT else Command.RE_AUTH
+            command = Command.ABORT_SESSION if order.aborts else Command.RE_AUTH
             avps: dict[str, Any] = {
                 "Session-Id": order.session_id,
                 "Origin-Host": self._node.origin_host,
