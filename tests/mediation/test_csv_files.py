@@ -240,3 +240,86 @@ def test_every_option_says_what_it_may_be_and_its_words_stand_in_the_error():
         option = name.removeprefix("options.").removesuffix(".source")
         assert message.startswith(f"must be {meanings[option]}, not ")
     assert all(meanings.values())
+
+
+SWITCH = b"""kind,caller,called,from,begin,took
+CALL,0301234567,0033612345678,DE,10.03.2026 08:00,1m30s
+REGISTER,0301234567,,DE,10.03.2026 08:01,0s
+CALL,0301234568,112,DE,10.03.2026 08:02,5s
+"""
+
+
+def test_templates_make_fields_of_columns_and_a_filter_leaves_lines_out():
+    items = read(
+        SWITCH,
+        columns={"other_party": "called"},
+        templates={
+            "msisdn": r"~caller:s/^0(\d+)$/49$1/",
+            "service": "^voice",
+            "start": "begin{*unixtime:%d.%m.%Y %H:%M}",
+            "duration_s": "took{*duration_seconds}",
+            "other_party": r"~*default:s/^00(\d+)$/$1/",
+            "trunk": "from;^-;kind",
+        },
+        time_format="epoch",
+        filter="kind(^CALL$)",
+    )
+    assert [(item.msisdn, item.other_party, item.start, item.duration_s) for item in items] == [
+        ("49301234567", "33612345678", 1773129600, 90),
+        ("49301234568", "112", 1773129720, 5),
+    ]
+    assert CDR.FromString(items[0].message).trunk == "DE-CALL"
+
+
+def test_columns_of_templates_and_filters_are_numbers_where_no_header_names_them():
+    options = {
+        "header": False,
+        "columns": {"start": 3},
+        "templates": {"msisdn": r"~2:s/^0/49/", "service": "^voice", "other_party": "^"},
+        "filter": "1(^C$)",
+    }
+    (item,) = read(b"C,0301,2026-03-10T08:00:00Z\nX,nobody,never\n", **options)
+    assert (item.msisdn, item.service) == ("49", "voice")
+    options["filter"] = "kind(^C$)"
+    with pytest.raises(InvalidInputs, match=r"options\.filter: must name columns by number from 1"):
+        CSV.options(options)
+    options["filter"], options["templates"] = "", {"msisdn": "caller", "service": "^voice"}
+    with pytest.raises(InvalidInputs, match=r"options\.templates\.msisdn: must name columns by number"):
+        CSV.options(options)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (
+            {"templates": {"msisdn": "~caller:s/(a+)+/x/"}},
+            "options.templates.msisdn: must be a field template",
+        ),
+        ({"templates": {"colour": "caller"}}, "options.templates.colour: is not known"),
+        ({"templates": {"msisdn": 1}}, "options.templates.msisdn: must be a field template, not 1"),
+        ({"filter": "kind"}, "options.filter: must be a filter: each part"),
+        ({"filter": 1}, "options.filter: must be a filter, not 1"),
+    ],
+)
+def test_wrong_templates_and_filters_are_refused_when_they_are_written(options: dict[str, Any], says: str):
+    with pytest.raises(InvalidInputs) as refused:
+        CSV.options(options)
+    assert says in str(refused.value)
+
+
+def test_a_value_that_a_template_cannot_convert_is_a_reject():
+    (reject,) = read(
+        HEAD + LINE.replace(b",60,", b",soon,"), templates={"duration_s": "duration_s{*duration_seconds}"}
+    )
+    assert isinstance(reject, Reject)
+    assert "duration_s: “soon” is not a number of units" in reject.message
+    (missing,) = read(HEAD + LINE, templates={"cell": "tower"})
+    assert isinstance(missing, Reject)
+    assert "the header has no column “tower”" in missing.message
+
+
+def test_a_line_that_is_recycled_is_read_whatever_the_filter_says():
+    options = CSV.options({"filter": "service(^sms$)"})
+    assert list(CSV.read(io.BytesIO(HEAD + LINE), options)) == []
+    again = CSV.read_record(LINE.rstrip(b"\n"), HEAD.decode().strip(), options)
+    assert isinstance(again, UsageRecord)

@@ -75,7 +75,7 @@ class QuotaPolicy(NamedTuple):
         return min(asked, largest)
 
 
-LARGEST_GRANTS: Mapping[str, int] = {"voice": 86_400, "data": 10 * 1024**3}
+LARGEST_GRANTS: Mapping[str, int] = {"voice": 86_400, "data": 10 * 1024 * 1024 * 1024}
 """Seconds and octets that one grant has at most under a policy without a bound of its own."""
 MOST_EVENTS = 1_000
 """As :data:`LARGEST_GRANTS`, for everything that is counted."""

@@ -10,6 +10,8 @@ import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from apps.kernel.errors import InvalidInput
+from apps.kernel.fields import DEFAULT, Template, record_filter, template
 from apps.kernel.options import Described, described
 from apps.mediation.domain.records import (
     FIELD_TOO_LONG,
@@ -105,14 +107,18 @@ class CsvFormat:
         for line in lines:
             if not line.content.strip() or (comment and line.content.startswith(comment)):
                 continue
-            yield self._record(line, layout, options.final_newline)
+            record = self._record(line, layout, options.final_newline, bool(options.filter))
+            if record is not None:
+                yield record
 
     def read_record(self, raw: bytes, preamble: str, options: CsvOptions) -> UsageRecord | Reject:
         try:
             layout = _Layout(options, preamble)
         except UnreadableCell as error:
             return Reject(0, UNREADABLE, str(error), raw)
-        return self._record(_Line(0, 0, raw, True, False), layout, False)
+        record = self._record(_Line(0, 0, raw, True, False), layout, False, False)
+        assert record is not None
+        return record
 
     def _header_line(self, lines: Iterator[_Line], options: CsvOptions) -> _Line | None:
         for _ in range(options.skip_lines):
@@ -124,7 +130,10 @@ class CsvFormat:
                 return line._replace(content=content)
         return None
 
-    def _record(self, line: _Line, layout: _Layout, final_newline: bool) -> UsageRecord | Reject:
+    def _record(
+        self, line: _Line, layout: _Layout, final_newline: bool, filtered: bool
+    ) -> UsageRecord | Reject | None:
+        """The record of a line; None if the source's filter, where it counts, does not let it pass."""
         if line.too_long:
             return line.reject(FIELD_TOO_LONG, f"it is longer than {MAX_LINE_OCTETS} octets")
         if final_newline and not line.whole:
@@ -134,7 +143,7 @@ class CsvFormat:
             )
             return line.reject(TRUNCATED, message)
         try:
-            return layout.record(line.offset, line.content)
+            return layout.record(line.offset, line.content, filtered)
         except UnreadableCell as error:
             return line.reject(INVALID_FIELD, str(error))
         except (UnicodeDecodeError, csv.Error) as error:
@@ -158,13 +167,25 @@ class _Layout:
             )
             for field, column in columns.items()
         }
-        missing = [field for field in _NEEDED if field not in positions and field not in options.constants]
+        self.filter = record_filter(options.filter)
+        templates = {field: template(text, DEFAULT) for field, text in options.templates.items()}
+        names_read = {name for one in templates.values() for name in one.names} | set(self.filter.names)
+        self.named = {
+            name: self._position(int(name) if name.isdecimal() and name not in names else name, names)
+            for name in names_read - {DEFAULT}
+        }
+        missing = [
+            field
+            for field in _NEEDED
+            if field not in positions and field not in options.constants and field not in templates
+        ]
         if missing:
             raise UnreadableCell(
                 f"there is no column for {', '.join(missing)}; the header names {', '.join(names)[:200]}. "
                 "Give the source's option columns, or constants"
             )
-        self.least = 1 + max(index for indexes in positions.values() for index in indexes)
+        used = [index for indexes in positions.values() for index in indexes]
+        self.least = 1 + max([*used, *self.named.values()], default=0)
         duration, volume, time = duration_reader(options), volume_reader(options), time_reader(options)
         readers: dict[str, Callable[[str], int]] = {
             "start": time,
@@ -173,11 +194,24 @@ class _Layout:
             "octets_up": volume,
             "octets_down": volume,
         }
-        self.texts = [(field, indexes) for field, indexes in positions.items() if field in TEXT_FIELDS]
+        self.texts = [
+            (field, indexes)
+            for field, indexes in positions.items()
+            if field in TEXT_FIELDS and field not in templates
+        ]
         self.values = [
             (field, indexes, readers.get(field, whole))
             for field, indexes in positions.items()
-            if field not in TEXT_FIELDS
+            if field not in TEXT_FIELDS and field not in templates
+        ]
+        self.templates: list[tuple[str, Template, tuple[int, ...], Callable[[str], Any]]] = [
+            (
+                field,
+                made,
+                positions.get(field, ()),
+                str if field in TEXT_FIELDS else readers.get(field, whole),
+            )
+            for field, made in templates.items()
         ]
         self.normalise = options.numbers.normalise
 
@@ -197,26 +231,32 @@ class _Layout:
             )
         return text.split(options.delimiter)
 
-    def record(self, offset: int, content: bytes) -> UsageRecord:
-        """The record of a line; raises UnreadableCell, UnicodeDecodeError or csv.Error."""
+    def record(self, offset: int, content: bytes, filtered: bool) -> UsageRecord | None:
+        """The record of a line, None if it is filtered out; raises UnreadableCell, UnicodeDecodeError or csv.Error."""
         cells = self._cells(content.decode(self.options.encoding))
         if len(cells) < self.least or (self.width and len(cells) != self.width):
             raise UnreadableCell(f"there are {len(cells)} columns instead of {self.width or self.least}")
+        named = {name: cells[index].strip() for name, index in self.named.items()}
+        if filtered and not self.filter.passes(named):
+            return None
         fields: dict[str, Any] = dict(self.options.constants)
         for field, indexes in self.texts:
-            text = cells[indexes[0]].strip()
-            if len(indexes) > 1:
-                text = " ".join(cells[index].strip() for index in indexes)
+            text = _joined(cells, indexes)
             if text:
                 fields[field] = text
         for field, indexes, read in self.values:
-            text = cells[indexes[0]].strip()
-            if len(indexes) > 1:
-                text = " ".join(cells[index].strip() for index in indexes)
             try:
-                fields[field] = read(text)
+                fields[field] = read(_joined(cells, indexes))
             except UnreadableCell as error:
                 raise UnreadableCell(f"{field}: {error}") from None
+        for field, made, indexes, read in self.templates:
+            own = _joined(cells, indexes) if indexes else str(fields.get(field, ""))
+            try:
+                fields[field] = read(made.value({**named, DEFAULT: own}))
+            except UnreadableCell as error:
+                raise UnreadableCell(f"{field}: {error}") from None
+            except InvalidInput as error:
+                raise UnreadableCell(f"{field}: {error.message}") from None
         service = fields.get("service", "")
         if service in self.options.services:
             service = fields["service"] = self.options.services[service]
@@ -245,6 +285,12 @@ class _Layout:
             content,
             message,
         )
+
+
+def _joined(cells: list[str], indexes: tuple[int, ...]) -> str:
+    if len(indexes) == 1:
+        return cells[indexes[0]].strip()
+    return " ".join(cells[index].strip() for index in indexes)
 
 
 def _lines(reader: Reader) -> Iterator[_Line]:

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, Field, PlainValidator
 
-from apps.kernel.errors import InvalidInputs, Problem
+from apps.kernel.errors import InvalidInput, InvalidInputs, Problem
+from apps.kernel.fields import DEFAULT, record_filter, template
 from apps.kernel.options import Options, read_options
 from apps.mediation.formats.numbers import NumberRules
 
@@ -74,6 +75,27 @@ def _zone(given: Any) -> ZoneInfo:
     return ZoneInfo(given)
 
 
+def _template(text: Any) -> str:
+    """Kept as text, because what it means depends on the field that it is for."""
+    if not isinstance(text, str):
+        raise ValueError(f"must be a field template, not {text!r}")
+    try:
+        template(text, DEFAULT)
+    except InvalidInput as error:
+        raise ValueError(f"must be a field template: {error.message}") from None
+    return text
+
+
+def _filter(text: Any) -> str:
+    if not isinstance(text, str):
+        raise ValueError(f"must be a filter, not {text!r}")
+    try:
+        record_filter(text)
+    except InvalidInput as error:
+        raise ValueError(f"must be a filter: {error.message}") from None
+    return text
+
+
 _Character = Annotated[str, Field(pattern=r"^[\x01-\x09\x0b\x0c\x0e-\x7f]$")]
 _CharacterOrNone = Annotated[str, Field(pattern=r"^[\x01-\x09\x0b\x0c\x0e-\x7f]?$")]
 
@@ -103,6 +125,17 @@ class CsvOptions(Options):
     )
     constants: Mapping[Annotated[str, AfterValidator(_text_field)], str] = Field(
         default={}, description='a text that every record has, by field, such as {"service": "voice"}'
+    )
+    templates: Mapping[Annotated[str, AfterValidator(_field)], Annotated[str, PlainValidator(_template)]] = (
+        Field(
+            default={},
+            description="a value made of columns (by name, or number from 1), by field, such as"
+            ' {"other_party": "~called:s/^0(\\d+)$/49$1/"}; *default is the field\'s own column',
+        )
+    )
+    filter: Annotated[str, PlainValidator(_filter)] = Field(
+        default="",
+        description='conditions on columns that lines must pass to be read, such as "type(^CALL$|^SMS$)"',
     )
     services: Mapping[str, str] = Field(
         default={}, description="the code of a service, by the source's name for it"
@@ -134,12 +167,25 @@ def csv_options(given: Mapping[str, Any]) -> CsvOptions:
 def _headless_problems(options: CsvOptions) -> list[Problem]:
     """What is missing where no header names the columns."""
     named = [
-        Problem(f"options.columns.{field}", "must be a number from 1: the files have no header")
+        f"columns.{field}"
         for field, column in options.columns.items()
         if any(isinstance(part, str) for part in (column if isinstance(column, tuple) else (column,)))
     ]
-    return named + [
+    named += [
+        f"templates.{field}"
+        for field, text in options.templates.items()
+        if not all(name == DEFAULT or _is_number(name) for name in template(text, DEFAULT).names)
+    ]
+    named += ["filter"] if not all(_is_number(name) for name in record_filter(options.filter).names) else []
+    return [
+        Problem(f"options.{name}", "must name columns by number from 1: the files have no header")
+        for name in named
+    ] + [
         Problem(f"options.columns.{field}", "is needed: the files have no header")
         for field in ("msisdn", "start", "service")
-        if field not in options.columns and field not in options.constants
+        if field not in options.columns and field not in options.constants and field not in options.templates
     ]
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdigit() and int(name) >= 1
