@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelect
-from django.db.models import Field
+from django.db.models import Field, QuerySet
 from django.utils import timezone
 from unfold import widgets
 
@@ -36,6 +36,12 @@ class ActionForm(forms.Form):
 
     def prepare(self) -> None:
         """Narrow choices and set what stands in the fields at first, by ``self.obj``."""
+
+    def offer(self, name: str, rows: QuerySet[Any]) -> None:
+        """Let the field choose among these rows."""
+        field = self.fields[name]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = rows
 
 
 class NoInput(ActionForm):

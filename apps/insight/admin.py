@@ -43,15 +43,15 @@ class ChartsAbove(ReadOnlyAdmin, metaclass=_AbstractAdmin):
         js = ("unfold/js/chart/chart.js",)
 
     @abstractmethod
-    def charts(self, rows: QuerySet, days: list[date]) -> list[dict[str, Any]]:
+    def charts(self, rows: QuerySet[Any], days: list[date]) -> list[dict[str, Any]]:
         """Charts of the rows, which are of these days."""
 
     @abstractmethod
-    def facts(self, rows: QuerySet, days: list[date]) -> list[Fact]:
+    def facts(self, rows: QuerySet[Any], days: list[date]) -> list[Fact]:
         """What the rows, which are of these days, come to."""
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        response = super().changelist_view(request, extra_context)
+        response: HttpResponse = super().changelist_view(request, extra_context)  # type: ignore[no-untyped-call]
         context = getattr(response, "context_data", None)
         if context and "cl" in context:
             rows = context["cl"].queryset.order_by()
@@ -96,7 +96,7 @@ class UsageDayAdmin(ChartsAbove):
         ("usage_label", "free_label", "billed_label"),
     )
 
-    def charts(self, rows: QuerySet, days: list[date]) -> list[dict[str, Any]]:
+    def charts(self, rows: QuerySet[Any], days: list[date]) -> list[dict[str, Any]]:
         records: dict[str, dict[date, float]] = defaultdict(dict)
         for service, day, count in rows.values_list("service__name", "day").annotate(sum=Sum("records")):
             records[service][day] = count
@@ -113,7 +113,7 @@ class UsageDayAdmin(ChartsAbove):
             _by_day("records", "Records by day and service", records, days),
         ]
 
-    def facts(self, rows: QuerySet, days: list[date]) -> list[Fact]:
+    def facts(self, rows: QuerySet[Any], days: list[date]) -> list[Fact]:
         span = _span(days)
         facts = [Fact("Records", grouped(rows.aggregate(sum=Sum("records"))["sum"]), span)]
         for currency, amount in rows.values_list("price_plan__currency").annotate(sum=Sum("revenue_micros")):
@@ -148,7 +148,7 @@ class SubscriberDayAdmin(ChartsAbove):
     list_select_related = ("price_plan", "tenant")
     fields = (("day_label", "tenant"), "price_plan", ("active", "suspended"), ("new", "terminated"))
 
-    def charts(self, rows: QuerySet, days: list[date]) -> list[dict[str, Any]]:
+    def charts(self, rows: QuerySet[Any], days: list[date]) -> list[dict[str, Any]]:
         active: dict[str, dict[date, float]] = defaultdict(dict)
         for plan, day, count in rows.values_list("price_plan__name", "day").annotate(sum=Sum("active")):
             active[plan][day] = count
@@ -160,7 +160,7 @@ class SubscriberDayAdmin(ChartsAbove):
             _by_day("moves", "New and terminated by day", moves, days, stacked=False),
         ]
 
-    def facts(self, rows: QuerySet, days: list[date]) -> list[Fact]:
+    def facts(self, rows: QuerySet[Any], days: list[date]) -> list[Fact]:
         last = rows.filter(day=days[-1]).aggregate(active=Sum("active"), suspended=Sum("suspended"))
         moves = rows.aggregate(new=Sum("new"), terminated=Sum("terminated"))
         return [
@@ -185,13 +185,13 @@ class MoneyDayAdmin(ChartsAbove):
     search_help_text = "Kind, such as top_up or online_usage; or currency"
     fields = (("day_label", "tenant"), ("kind_label", "currency"), ("entries_label", "amount"))
 
-    def charts(self, rows: QuerySet, days: list[date]) -> list[dict[str, Any]]:
+    def charts(self, rows: QuerySet[Any], days: list[date]) -> list[dict[str, Any]]:
         return [
             self._chart(rows, days, "top_up", "Top-ups by day", 1),
             self._chart(rows, days, ONLINE_USAGE, "Usage charged in real time by day", -1),
         ]
 
-    def facts(self, rows: QuerySet, days: list[date]) -> list[Fact]:
+    def facts(self, rows: QuerySet[Any], days: list[date]) -> list[Fact]:
         return [
             Fact("Top-ups", plain_money(amount, currency), f"{grouped(entries)}, {_span(days)}")
             for currency, entries, amount in rows.filter(kind="top_up")
@@ -200,7 +200,7 @@ class MoneyDayAdmin(ChartsAbove):
         ]
 
     @staticmethod
-    def _chart(rows: QuerySet, days: list[date], kind: str, title: str, sign: int) -> dict[str, Any]:
+    def _chart(rows: QuerySet[Any], days: list[date], kind: str, title: str, sign: int) -> dict[str, Any]:
         sums: dict[str, dict[date, float]] = defaultdict(dict)
         for currency, day, amount in (
             rows.filter(kind=kind).values_list("currency", "day").annotate(sum=Sum("amount_micros"))
@@ -218,7 +218,7 @@ class MoneyDayAdmin(ChartsAbove):
         return grouped(row.entries)
 
 
-def _days_of(rows: QuerySet) -> list[date]:
+def _days_of(rows: QuerySet[Any]) -> list[date]:
     """The newest day and those before it that hold something, or would; at most a month."""
     span = rows.aggregate(first=Min("day"), last=Max("day"))
     if span["last"] is None:

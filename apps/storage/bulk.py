@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from itertools import chain, islice
 from typing import Any
 
@@ -184,7 +185,7 @@ def insert_values(
             )
 
 
-def database_instant(instant: Any) -> str:
+def database_instant(instant: datetime) -> str:
     """The text under which both databases store an aware UTC datetime (Django's own form)."""
     return (
         instant.strftime("%Y-%m-%d %H:%M:%S.%f")

@@ -25,7 +25,7 @@ def select_in(sql: str, values: Collection[int] | Collection[str]) -> list[tuple
     """
     connection = connections[DEFAULT_DB_ALIAS]
     connection.ensure_connection()
-    ordered = sorted(values)
+    ordered: list[Any] = sorted(values)
     rows: list[tuple[Any, ...]] = []
     for first in range(0, len(ordered), VALUES_A_QUERY):
         rows += select(connection, sql, ordered[first : first + VALUES_A_QUERY])

@@ -38,7 +38,7 @@ BARRED_SUBSCRIBERS = (
 """Those of the subscribers who may not use anything: suspended or terminated."""
 
 
-def in_portions(values: Collection[str] | Collection[int], size: int = IDS_A_QUERY) -> Iterator[list]:
+def in_portions(values: Collection[str] | Collection[int], size: int = IDS_A_QUERY) -> Iterator[list[Any]]:
     """``values`` in ascending order, a bounded list at a time: one query's worth of parameters."""
     ordered = sorted(values)
     for start in range(0, len(ordered), size):

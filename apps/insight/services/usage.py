@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.db import connection
@@ -60,7 +60,7 @@ def _sums_of(file_ids: Collection[int]) -> Added:
         plan_id: (tenant_id, ZoneInfo(zone))
         for plan_id, tenant_id, zone in PricePlan.objects.values_list("pk", "tenant_id", "tenant__time_zone")
     }
-    added: dict[tuple[int, date, int, int], list[int]] = defaultdict(lambda: [0] * len(SUMS))
+    added: dict[tuple[object, ...], list[int]] = defaultdict(lambda: [0] * len(SUMS))
     for plan_id, service_id, quarter, *amounts in _read(file_ids):
         tenant_id, zone = owners[plan_id]
         sums = added[tenant_id, day_of_quarter(quarter, zone), service_id, plan_id]

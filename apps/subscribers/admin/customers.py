@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.http import HttpRequest
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
@@ -33,11 +34,11 @@ class CustomerAdmin(KeptMixin, HistoryAdmin):
     )
     readonly_fields = ("tenant", "number", "created", "card")
 
-    def has_add_permission(self, request) -> bool:
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
     @display(description="Customer since")
-    def created(self, customer: Customer):
+    def created(self, customer: Customer) -> str:
         return instant(customer.created_at)
 
     @display(description="Card")

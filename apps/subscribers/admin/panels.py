@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import HttpRequest
 
 from apps.backoffice.display import badge, change_url, instant, link_to
@@ -21,7 +23,7 @@ def _validity(row: EffectiveDated) -> str:
     return badge("Valid", "success") if row.end is None or row.end > now else badge("Ended")
 
 
-def subscriber_facts(request: HttpRequest, subscriber: Subscriber) -> list[Fact]:
+def subscriber_facts(request: HttpRequest, subscriber: Any) -> list[Fact]:
     return [
         Fact("MSISDN", f"+{subscriber.current_msisdn}" if subscriber.current_msisdn else "–"),
         Fact("Price plan", subscriber.current_plan or "none"),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
@@ -104,22 +105,19 @@ class ResourceAdmin(HistoryMixin, ReadOnlyAdmin):
         ),
     )
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Resource]:
         held = Subscriber.objects.filter(resources__resource=OuterRef("pk"), resources__end__isnull=True)
-        return (
-            super()
-            .get_queryset(request)
-            .annotate(
-                holder_id=Subquery(held.values("pk")[:1]), holder_number=Subquery(held.values("number")[:1])
-            )
+        rows: QuerySet[Resource] = super().get_queryset(request)
+        return rows.annotate(
+            holder_id=Subquery(held.values("pk")[:1]), holder_number=Subquery(held.values("number")[:1])
         )
 
     @display(description="Status", ordering="status")
-    def status_label(self, resource: Resource):
+    def status_label(self, resource: Resource) -> str:
         return badge(resource.get_status_display(), COLOURS.get(resource.status, ""))
 
     @display(description="Subscriber")
-    def holder(self, resource: Resource):
+    def holder(self, resource: Any) -> str:
         if resource.holder_id is None:
             return "–"
         return link_to(Subscriber(pk=resource.holder_id, number=resource.holder_number))

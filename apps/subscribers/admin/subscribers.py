@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
@@ -20,7 +22,7 @@ from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError
 from apps.kernel.periods import local_midnight
 from apps.rating.models import Bundle, PricePlan
-from apps.subscribers.models import Resource, ResourceAssignment, Subscriber
+from apps.subscribers.models import BundleAssignment, Resource, ResourceAssignment, Subscriber
 from apps.subscribers.services import assignments, lifecycle
 
 CHANGE = ("subscribers.change_subscriber",)
@@ -46,9 +48,7 @@ class PlanForm(StartForm):
     field_order = ("price_plan", "start_day")
 
     def prepare(self) -> None:
-        self.fields["price_plan"].queryset = PricePlan.objects.filter(
-            tenant=self.obj.tenant_id, retired_at=None
-        )
+        self.offer("price_plan", PricePlan.objects.filter(tenant=self.obj.tenant_id, retired_at=None))
 
 
 class BundleForm(StartForm):
@@ -59,7 +59,7 @@ class BundleForm(StartForm):
     field_order = ("bundle", "start_day", "end_day")
 
     def prepare(self) -> None:
-        self.fields["bundle"].queryset = Bundle.objects.filter(tenant=self.obj.tenant_id, retired_at=None)
+        self.offer("bundle", Bundle.objects.filter(tenant=self.obj.tenant_id, retired_at=None))
 
     def end(self) -> datetime | None:
         day = self.cleaned_data.get("end_day")
@@ -67,13 +67,12 @@ class BundleForm(StartForm):
 
 
 class EndBundleForm(StartForm):
-    assignment = forms.ModelChoiceField(None, label="Bundle")
+    assignment = forms.ModelChoiceField(BundleAssignment.objects.none(), label="Bundle")
     field_order = ("assignment", "start_day")
 
     def prepare(self) -> None:
-        self.fields["assignment"].queryset = self.obj.bundles.select_related("bundle", "subscriber").filter(
-            Q(end__isnull=True) | Q(end__gt=utc_now())
-        )
+        held = self.obj.bundles.select_related("bundle", "subscriber")
+        self.offer("assignment", held.filter(Q(end__isnull=True) | Q(end__gt=utc_now())))
         self.fields["start_day"].label = "Ends on"
         self.fields["start_day"].help_text = "The first day without it. Empty: at this moment."
 
@@ -83,13 +82,13 @@ class ResourceForm(StartForm):
     field_order = ("resource", "start_day")
 
     def prepare(self) -> None:
-        self.fields["resource"].queryset = Resource.objects.filter(
-            tenant=self.obj.tenant_id, status=Resource.Status.FREE
+        self.offer(
+            "resource", Resource.objects.filter(tenant=self.obj.tenant_id, status=Resource.Status.FREE)
         )
 
 
 class ReleaseForm(StartForm):
-    assignment = forms.ModelChoiceField(None, label="Number or device")
+    assignment = forms.ModelChoiceField(ResourceAssignment.objects.none(), label="Number or device")
     to = forms.ChoiceField(
         label="Then",
         choices=[
@@ -100,9 +99,8 @@ class ReleaseForm(StartForm):
     field_order = ("assignment", "start_day", "to")
 
     def prepare(self) -> None:
-        self.fields["assignment"].queryset = self.obj.resources.select_related(
-            "resource", "subscriber"
-        ).filter(end__isnull=True)
+        held = self.obj.resources.select_related("resource", "subscriber")
+        self.offer("assignment", held.filter(end__isnull=True))
         self.fields["start_day"].label = "Ends on"
         self.fields["start_day"].help_text = "The first day without it. Empty: at this moment."
 
@@ -145,6 +143,7 @@ def assign_bundle(request: HttpRequest, subscriber: Subscriber, form: BundleForm
 
 def end_bundle(request: HttpRequest, subscriber: Subscriber, form: EndBundleForm) -> str:
     assignment = assignments.end_bundle(form.cleaned_data["assignment"].pk, form.start())
+    assert assignment.end is not None
     return f"{assignment.bundle} ends on {_local(subscriber, assignment.end)}."
 
 
@@ -285,10 +284,10 @@ class SubscriberAdmin(KeptMixin, HistoryAdmin):
         ),
     )
 
-    def has_add_permission(self, request) -> bool:
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def get_fieldsets(self, request, obj=None):
+    def get_fieldsets(self, request: HttpRequest, obj: Subscriber | None = None) -> Any:
         ended = []
         if obj is not None and obj.suspended_at is not None:
             ended.append("suspended")
@@ -297,7 +296,7 @@ class SubscriberAdmin(KeptMixin, HistoryAdmin):
         fields = [("number", "status_label"), ("customer_link", "tenant"), ("name", "activated")]
         return ((None, {"fields": [*fields, *([tuple(ended)] if ended else [])]}),)
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Subscriber]:
         now = utc_now()
         valid = (Q(end__isnull=True) | Q(end__gt=now)) & Q(start__lte=now)
         msisdn = ResourceAssignment.objects.filter(
@@ -308,16 +307,15 @@ class SubscriberAdmin(KeptMixin, HistoryAdmin):
             assignments__subscriber=OuterRef("pk"),
             assignments__start__lte=now,
         ).exclude(assignments__end=F("assignments__start"))
-        return (
-            super()
-            .get_queryset(request)
-            .annotate(
-                current_msisdn=Subquery(msisdn.values("resource__value")[:1]),
-                current_plan=Subquery(plan.values("name")[:1]),
-            )
+        rows: QuerySet[Subscriber] = super().get_queryset(request)
+        return rows.annotate(
+            current_msisdn=Subquery(msisdn.values("resource__value")[:1]),
+            current_plan=Subquery(plan.values("name")[:1]),
         )
 
-    def get_search_results(self, request, queryset, search_term):
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Subscriber], search_term: str
+    ) -> tuple[QuerySet[Subscriber], bool]:
         """Digits are looked up among the numbers by index; anything else also in the names."""
         term = search_term.strip()
         if not term:
@@ -329,42 +327,48 @@ class SubscriberAdmin(KeptMixin, HistoryAdmin):
         return queryset.filter(found), False
 
     @display(description="MSISDN")
-    def msisdn(self, subscriber: Subscriber) -> str:
+    def msisdn(self, subscriber: Any) -> str:
         return f"+{subscriber.current_msisdn}" if subscriber.current_msisdn else "–"
 
     @display(description="Price plan")
-    def plan(self, subscriber: Subscriber) -> str:
+    def plan(self, subscriber: Any) -> str:
         return subscriber.current_plan or "–"
 
     @display(description="Status", ordering="status")
-    def status_label(self, subscriber: Subscriber):
+    def status_label(self, subscriber: Subscriber) -> str:
         return badge(subscriber.get_status_display(), STATUS_COLOURS.get(subscriber.status, ""))
 
     @display(description="Customer", ordering="customer__name")
-    def customer_link(self, subscriber: Subscriber):
+    def customer_link(self, subscriber: Subscriber) -> str:
         return link_to(subscriber.customer)
 
     @display(description="Active since", ordering="activated_at")
-    def activated(self, subscriber: Subscriber):
+    def activated(self, subscriber: Subscriber) -> str:
         return instant(subscriber.activated_at)
 
     @display(description="Suspended since")
-    def suspended(self, subscriber: Subscriber):
+    def suspended(self, subscriber: Subscriber) -> str:
         return instant(subscriber.suspended_at)
 
     @display(description="Terminated")
-    def terminated(self, subscriber: Subscriber):
+    def terminated(self, subscriber: Subscriber) -> str:
         return instant(subscriber.terminated_at)
 
     @admin.action(description="Suspend", permissions=["change"])
-    def suspend_selected(self, request, queryset):
+    def suspend_selected(self, request: HttpRequest, queryset: QuerySet[Subscriber]) -> None:
         self._each(request, queryset, lifecycle.suspend_subscriber, "suspended")
 
     @admin.action(description="Reactivate", permissions=["change"])
-    def reactivate_selected(self, request, queryset):
+    def reactivate_selected(self, request: HttpRequest, queryset: QuerySet[Subscriber]) -> None:
         self._each(request, queryset, lifecycle.reactivate_subscriber, "reactivated")
 
-    def _each(self, request, queryset, service, done: str) -> None:
+    def _each(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Subscriber],
+        service: Callable[[int, datetime], Subscriber],
+        done: str,
+    ) -> None:
         now, changed = utc_now(), 0
         for pk in queryset.order_by("pk").values_list("pk", flat=True):
             try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from apps.events.services.publishing import publish
 from apps.kernel.errors import Conflict, InvalidInput, NotFound
@@ -168,7 +168,7 @@ def _check_usable(subscriber: Subscriber, product: PricePlan | Bundle, name: str
         raise Conflict(f"{name} is retired", code="retired")
 
 
-def _former(assignments, start: datetime) -> PlanAssignment | None:
+def _former(assignments: QuerySet[PlanAssignment], start: datetime) -> PlanAssignment | None:
     rows = list(assignments.select_for_update())
     former = end_of_former([Held(row.start, row.end) for row in rows], start)
     if former is None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Model
 
 from apps.kernel.errors import InvalidInputs, NotFound
 from apps.subscribers.domain.cards import problems_with_card
 from apps.subscribers.models import Customer, NumberSeries, PaymentCard, Subscriber
 
 _PREFIX = {"customer": "C", "subscriber": "S"}
-_MODELS = {"customer": Customer, "subscriber": Subscriber}
+_MODELS: dict[str, type[Model]] = {"customer": Customer, "subscriber": Subscriber}
 
 
 @transaction.atomic
@@ -30,7 +30,7 @@ def next_number(tenant_id: int, kind: str) -> str:
             )
             continue
         number = f"{_PREFIX[kind]}{series.values_list('last', flat=True).get():08d}"
-        if not _MODELS[kind].objects.filter(tenant_id=tenant_id, number=number).exists():
+        if not _MODELS[kind]._default_manager.filter(tenant_id=tenant_id, number=number).exists():
             return number
 
 
