@@ -11,13 +11,15 @@ from apps.charging.models import Account
 from apps.crm.domain.access import Caller
 from apps.crm.domain.asked import NewBatchAsked, VoucherChangeAsked
 from apps.crm.domain.vouchers import NewVoucher, NewVouchers, RedemptionLock
+from apps.crm.selectors.tenants import tenant_of
 from apps.crm.selectors.vouchers import batch_view, redemption_lock, tenant_row
+from apps.crm.services.together import Together
 from apps.kernel.errors import InvalidInput, NotFound
 from apps.vouchers.domain.redemption import Redemption as Redemption
 from apps.vouchers.domain.vouchers import VoucherAction
 from apps.vouchers.services.batches import NewBatch, change_vouchers, generate_batch
 from apps.vouchers.services.guards import lift_lock
-from apps.vouchers.services.redemption import RedeemOrder, redeem
+from apps.vouchers.services.redemption import RedeemOrder
 from apps.vouchers.services.redemption import redeem_many as redeem_together
 
 MOST_VOUCHERS_A_CALL = 20_000
@@ -85,21 +87,40 @@ def change(tenant: str, asked: VoucherChangeAsked, *, now: datetime, by: str) ->
     )
 
 
+class _Waiting(NamedTuple):
+    """A redemption that waits for its turn in a process; ``now`` is when it was let in."""
+
+    tenant_id: int
+    order: RedeemOrder
+    now: datetime
+
+
+def _redeem_waiting(waiting: Sequence[_Waiting]) -> list[Redemption | Exception]:
+    """The outcome of each, in transactions that those of a tenant share."""
+    found: dict[int, Redemption | Exception] = {}
+    for tenant_id in {one.tenant_id for one in waiting}:
+        places = [place for place, one in enumerate(waiting) if one.tenant_id == tenant_id]
+        orders = [waiting[place].order for place in places]
+        now = max(waiting[place].now for place in places)
+        found.update(zip(places, redeem_together(tenant_id, orders, now), strict=True))
+    return [found[place] for place in range(len(waiting))]
+
+
+_TOGETHER = Together(_redeem_waiting)
+
+
 def redeem_one(tenant: str, asked: RedemptionCall, *, now: datetime) -> Redemption:
-    """Credit an account once. Raises NotFound, RedemptionRefused. Remembers wrong PINs, in a transaction of its own."""
-    owner = tenant_row(tenant)
-    account = Account.objects.filter(pk=asked.account_id, tenant=owner).first()
-    if account is None:
+    """Credit an account once, together with what other threads redeem at this moment.
+
+    Raises NotFound, RedemptionRefused. Remembers wrong PINs, in transactions of its own.
+    """
+    owner = tenant_of(tenant)
+    if not Account.objects.filter(pk=asked.account_id, tenant_id=owner.id).exists():
         raise NotFound(f"there is no account {asked.account_id}", where="account_id")
-    return redeem(
-        owner,
-        asked.pin,
-        now,
-        account=account,
-        msisdn=asked.msisdn,
-        key=_own_key(asked.caller, asked.key),
-        caller=_guarded(asked.caller),
-    )
+    outcome = _TOGETHER.ask(_Waiting(owner.id, _order(asked), now))
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
 
 
 def redeem_many(
@@ -113,17 +134,20 @@ def redeem_many(
 
     ``also`` runs in a transaction with what it redeemed, by place.
     """
-    orders = [
-        RedeemOrder(one.account_id, one.pin, one.msisdn, _own_key(one.caller, one.key), _guarded(one.caller))
-        for one in asked
-    ]
-    return redeem_together(tenant_id, orders, now, also=also)
+    return redeem_together(tenant_id, [_order(one) for one in asked], now, also=also)
 
 
 def lift(tenant: str, account_id: int, *, now: datetime, by: str, reason: str) -> RedemptionLock:
     """Let an account redeem again at once. Raises NotFound where no wrong PIN of it is remembered."""
     lift_lock(tenant_row(tenant), f"account:{account_id}", now, by=by, reason=reason)
     return redemption_lock(tenant, account_id)
+
+
+def _order(asked: RedemptionCall) -> RedeemOrder:
+    caller = asked.caller
+    return RedeemOrder(
+        asked.account_id, asked.pin, asked.msisdn, _own_key(caller, asked.key), _guarded(caller)
+    )
 
 
 def _own_key(caller: Caller, key: str) -> str:
