@@ -11,8 +11,8 @@ import pytest
 from django.core.management import call_command
 from django.db import OperationalError, connection
 
-from apps.charging.domain.requests import Operation, Result
-from apps.charging.models import Balance, LedgerEntry, Reservation, StoredAnswer
+from apps.charging.domain.requests import MoneyLimit, OnlineRequest, Operation, RequestItem, Result
+from apps.charging.models import Balance, LedgerEntry, PeerDay, Reservation, StoredAnswer
 from apps.charging.services import executor as executors
 from apps.charging.services.executor import BatchExecutor, ChargingUnavailable
 from tests import python_processes
@@ -203,3 +203,28 @@ def test_a_long_transaction_that_refers_to_an_account_is_not_in_the_way() -> Non
     finally:
         other.rollback()
         other.close()
+
+
+def test_refunds_at_once_give_back_what_was_debited_once() -> None:
+    for number in (1, 2, 3):
+        make_prepaid(number, balance_micros=1_000_000)
+    limit = MoneyLimit("pgw.test", 250_000)
+
+    def by_amount(operation: Operation, name: str, of: int) -> OnlineRequest:
+        amount = RequestItem("data", money_micros=50_000)
+        return request(operation, amount, session=f"{name}-{of}", of=of, money_limit=limit)
+
+    with new_executor() as executor:
+        debits = [submit(executor, by_amount(Operation.EVENT, "debit", of)) for of in (1, 2, 3)]
+        assert all(future.result().result is Result.SUCCESS for future in debits)
+        refunds = [
+            submit(executor, by_amount(Operation.REFUND, f"refund-{number}", of))
+            for number in range(10)
+            for of in (1, 2, 3)
+        ]
+        reasons = sorted(future.result().reason for future in refunds)
+    # 0.25 a day: three debits and two refunds of 0.05, one of them each for an account.
+    assert reasons.count("") == 2
+    day = PeerDay.objects.get()
+    assert (day.debited_micros, day.refunded_micros, day.refusals) == (150_000, 100_000, 28)
+    assert sum(Balance.objects.values_list("amount_micros", flat=True)) == 2_950_000

@@ -133,6 +133,13 @@ def test_what_is_wrong_with_an_answer_is_said(changes, problem):
     assert problems_of(ASKED, answer(ASKED, **changes)) == ([] if problem is None else [problem])
 
 
+@pytest.mark.parametrize(("action", "fine"), [(0, False), (1, True), (2, True)])
+def test_success_without_units_is_right_only_to_redirect_or_restrict(action, fine):
+    told = {"Rating-Group": 10, "Result-Code": 2001, "Final-Unit-Indication": {"Final-Unit-Action": action}}
+
+    assert (problems_of(ASKED, answer(ASKED, **{MSCC: [told]})) == []) is fine
+
+
 def test_session_id_has_to_be_first():
     found = answer(ASKED, **{MSCC: [GRANT]})
     moved = found._replace(avps={"Result-Code": 2001, **found.avps})

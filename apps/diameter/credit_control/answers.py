@@ -90,7 +90,7 @@ _FINAL_ACTIONS = {
     Action.REDIRECT: int(FinalUnitAction.REDIRECT),
     Action.RESTRICT: int(FinalUnitAction.RESTRICT_ACCESS),
 }
-_NO_MOMENT = datetime.min.replace(tzinfo=UTC)
+_NO_TIME = datetime.min.replace(tzinfo=UTC)
 _WITH_COST = frozenset((Operation.EVENT, Operation.REFUND, Operation.PRICE_ENQUIRY))
 
 
@@ -107,11 +107,11 @@ def credit_control_answer(
     ccr: CreditControlRequest,
     answer: ChargingAnswer,
     policy: CreditControlPolicy,
-    moment: datetime,
+    at: datetime,
 ) -> Cca:
     """The answer to ``ccr`` (RFC 8506 section 3.2); Proxy-Info is the connection's to add.
 
-    ``moment`` is when the request happened, by its own account if it gives one: so a repeat is answered alike.
+    ``at`` is when the request happened, by its own timestamp if it has one: so a repeat is answered alike.
     Session-Id comes first, then what is mandatory, each once: some clients silently drop any other answer.
     """
     code = _result_code(ccr, answer, policy)
@@ -137,11 +137,11 @@ def credit_control_answer(
             if free_services and _is_told_free(ccr, item, policy):
                 body += _free_octets(part)
             else:
-                body += _group_octets(part, item, policy, moment)
+                body += _group_octets(part, item, policy, at)
             if item.reason and succeeded:
                 refusals = _refusals(ccr, answer)
     elif items and code != _NOT_APPLICABLE:
-        members |= _grant(items[0], policy, moment)
+        members |= _grant(items[0], policy, at)
     if request_type == EVENT and succeeded and ccr.operation in _WITH_COST:
         members["Cost-Information"] = _cost(answer)
     if answer.enough is not None:
@@ -219,7 +219,7 @@ def _free_octets(part: Part) -> bytes:
     return encode_avp(MSCC, {**members, "Result-Code": _NOT_APPLICABLE})
 
 
-def _group_octets(part: Part, item: AnswerItem, policy: CreditControlPolicy, moment: datetime) -> bytes:
+def _group_octets(part: Part, item: AnswerItem, policy: CreditControlPolicy, at: datetime) -> bytes:
     """One Multiple-Services-Credit-Control; the usual ones are cached."""
     if item.final is None and item.tariff_change_at is None and part.service_identifiers is None:
         _, result, _, _, type_of_record, granted, _, _, _, validity_s, quota_holding_s, threshold, _, _ = item
@@ -233,7 +233,7 @@ def _group_octets(part: Part, item: AnswerItem, policy: CreditControlPolicy, mom
             quota_holding_s,
             threshold,
         )
-    return encode_avp(MSCC, _group(part, item, policy, moment))
+    return encode_avp(MSCC, _group(part, item, policy, at))
 
 
 @lru_cache(maxsize=10_000)
@@ -256,14 +256,14 @@ def _usual_group(
         quota_holding_s=quota_holding_s,
         threshold=threshold,
     )
-    # Neither what else the policy says nor the moment counts without a tariff change.
+    # Without a tariff change neither the rest of the policy nor the time matters.
     policy = CreditControlPolicy(grants_in_octets=grants_in_octets)
-    return encode_avp(MSCC, _group(Part(rating_group, None, None, ()), item, policy, _NO_MOMENT))
+    return encode_avp(MSCC, _group(Part(rating_group, None, None, ()), item, policy, _NO_TIME))
 
 
-def _group(part: Part, item: AnswerItem, policy: CreditControlPolicy, moment: datetime) -> dict[str, Any]:
+def _group(part: Part, item: AnswerItem, policy: CreditControlPolicy, at: datetime) -> dict[str, Any]:
     """One Multiple-Services-Credit-Control of the answer."""
-    members = _grant(item, policy, moment)
+    members = _grant(item, policy, at)
     members["Service-Identifier"] = part.service_identifiers
     members["Rating-Group"] = part.rating_group
     if item.result is not _SUCCESS:
@@ -278,7 +278,7 @@ def _group(part: Part, item: AnswerItem, policy: CreditControlPolicy, moment: da
     return members
 
 
-def _grant(item: AnswerItem, policy: CreditControlPolicy, moment: datetime) -> dict[str, Any]:
+def _grant(item: AnswerItem, policy: CreditControlPolicy, at: datetime) -> dict[str, Any]:
     """What is granted, for how long, and whether it is the last: alike in a group and in a command.
 
     Nothing asked is nothing granted; asked and nothing left is a grant of zero with the end of the service, or no grant
@@ -299,7 +299,7 @@ def _grant(item: AnswerItem, policy: CreditControlPolicy, moment: datetime) -> d
     grant: dict[str, Any] = {}
     validity_s = item.validity_s
     if item.tariff_change_at is not None and item.granted:
-        until_change_s = int((item.tariff_change_at - moment).total_seconds())
+        until_change_s = int((item.tariff_change_at - at).total_seconds())
         if policy.tariff_time_change:
             grant["Tariff-Time-Change"] = int(item.tariff_change_at.timestamp())
         elif until_change_s > 0:

@@ -34,8 +34,8 @@ DEFAULT_RULES = (
 )
 """The contexts of 3GPP TS 32.251 (packets), 32.260, 32.276 and 32.275 (calls), 32.274 (SMS) and 32.270 (MMS)."""
 
-MAX_REMEMBERED = 10_000
-MAX_REMEMBERED_CONTEXT = 255
+MAX_CACHED = 10_000
+LONGEST_CACHED_CONTEXT = 255
 
 
 class ServiceMap:
@@ -63,9 +63,9 @@ class ServiceMap:
         found = self._found.get(key)
         if found is None:
             found = next((rule.service for rule in self._rules if _fits(rule, *key)), "")
-            if len(self._found) >= MAX_REMEMBERED:
+            if len(self._found) >= MAX_CACHED:
                 self._found.clear()
-            if len(context) <= MAX_REMEMBERED_CONTEXT:
+            if len(context) <= LONGEST_CACHED_CONTEXT:
                 self._found[key] = found
         return found
 

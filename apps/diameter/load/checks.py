@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from apps.diameter.protocol.codes import CcRequestType, ResultCode, is_protocol_error
+from apps.diameter.protocol.codes import CcRequestType, FinalUnitAction, ResultCode, is_protocol_error
 from apps.diameter.protocol.decoding import Message
 
 _ECHOED = ("Session-Id", "CC-Request-Type", "CC-Request-Number")
@@ -62,6 +62,10 @@ def _grant_problems(asked: dict[str, Any], answer: dict[str, Any], request_type:
     if "Requested-Service-Unit" not in asked or request_type == CcRequestType.TERMINATION_REQUEST:
         return [f"{name} was granted what nobody asked for"] if grant is not None else []
     if grant is None:
+        # To redirect or restrict at once is success without units (RFC 8506 sections 5.6.2 and 5.6.3).
+        action = answer.get("Final-Unit-Indication", {}).get("Final-Unit-Action")
+        if action in (FinalUnitAction.REDIRECT, FinalUnitAction.RESTRICT_ACCESS):
+            return []
         return [f"{name} was granted nothing, with success"]
     given = [(unit, grant[unit]) for unit in _UNITS if unit in grant]
     if len(given) != 1:
