@@ -182,7 +182,7 @@ class Cdr(models.Model):
 
 
 class SuspendedRecord(models.Model):
-    """A record that could not be taken, with its reason, place and raw form, until somebody settles it."""
+    """A record that could not be taken, with its reason, place and raw form, until it is settled."""
 
     class State(models.TextChoices):
         OPEN = "open", "Open"

@@ -33,7 +33,7 @@ class CdrExplanation:
 def explain_cdr(cdr: Cdr) -> CdrExplanation:
     """Price a record again by the tariff version, price plan and free units of its time, and tell how.
 
-    Raises NotFound where its tariff version is gone, RatingError where it cannot be priced any more.
+    Raises NotFound if its tariff version is gone, RatingError if it can no longer be priced.
     """
     if cdr.file.tariff_version_id is None:
         raise BssError("the record's file names no tariff version", code="no_tariff")
@@ -48,7 +48,7 @@ def explain_cdr(cdr: Cdr) -> CdrExplanation:
         cdr.start,
         cdr.usage,
     )
-    # What was free then is free now, whatever has become of the counters since.
+    # Its free units stay free, although the counters have changed since.
     allowances = (Allowance("free units", cdr.free_usage),) if cdr.free_usage else ()
     explanation = explain(rater, usage, allowances=allowances)
     rated = explanation.rated
@@ -63,7 +63,7 @@ def explain_cdr(cdr: Cdr) -> CdrExplanation:
 def open_suspense(
     reasons: list[str] | None = None, file: CdrFile | None = None, ids: list[int] | None = None
 ) -> QuerySet[SuspendedRecord]:
-    """Records in suspense that nobody has settled, narrowed by each argument that is given."""
+    """Open records in suspense, filtered by each argument that is given."""
     records = SuspendedRecord.objects.filter(state=SuspendedRecord.State.OPEN)
     if reasons:
         records = records.filter(reason__in=reasons)

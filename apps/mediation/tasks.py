@@ -13,9 +13,9 @@ from apps.runtime.tasks import shared_task
 
 @shared_task(name="apps.mediation.tasks.load_new_files")
 def load_new_files() -> int:
-    """Load what is ready in the folder of new files; how many files were loaded.
+    """Load the files that are ready in the folder of new files; returns how many were loaded.
 
-    A tick that finds another still at work takes the files that the other has not in hand.
+    A run that overlaps with another takes the files that the other has not locked.
     """
     if not settings.CDR_NEW_DIR.is_dir():
         return 0

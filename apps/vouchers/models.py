@@ -143,7 +143,7 @@ class Voucher(models.Model):
 
 
 class RedemptionGuard(models.Model):
-    """A party whose PINs were wrong: ``account:<id>`` or ``caller:<whoever asks>``. Lifted locks stay as rows."""
+    """A party whose PINs were wrong: ``account:<id>`` or ``caller:<name>``. Lifted locks stay as rows."""
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)
     subject = models.CharField(max_length=120)

@@ -14,7 +14,7 @@ from apps.vouchers.models import Voucher
 
 
 class VoucherFilter(NamedTuple):
-    """Which vouchers are wanted; what is empty filters nothing. ``serial`` is the beginning of a serial number."""
+    """A filter of vouchers; empty fields filter nothing. ``serial`` is the beginning of a serial number."""
 
     batch_id: int | None = None
     status: str = ""

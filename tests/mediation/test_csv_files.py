@@ -163,7 +163,7 @@ def test_a_file_cut_anywhere_never_gives_a_shortened_record(length: int):
         assert isinstance(item, Reject) or item._replace(offset=whole.offset) == whole
 
 
-def test_a_header_without_the_needed_columns_is_told_of():
+def test_a_header_without_the_needed_columns_is_reported():
     (reject,) = read(b"a,b,c\n1,2,3\n")
     assert reject.reason == "unreadable"
     assert "no column for msisdn, start, service" in reject.message
@@ -222,7 +222,7 @@ def test_any_cells_are_rejects_or_records_and_never_a_crash(cells: list[str]):
         assert isinstance(item, UsageRecord | Reject)
 
 
-def test_options_that_are_no_object_are_told_of():
+def test_options_must_be_an_object():
     for wrong in ([1], "utf-8", 5):
         with pytest.raises(InvalidInputs, match="options: must be an object in braces, not "):
             CSV.options(wrong)

@@ -84,14 +84,14 @@ def test_csv_files_hold_the_same_records(wanted: Wanted):
     "wrong",
     [{"records": 0}, {"files": 0}, {"files": 4_000}, {"bad": 4_000}, {"last": FIRST}, {"format": "xml"}],
 )
-def test_what_cannot_be_made_is_refused(wanted: Wanted, wrong: dict[str, object]):
+def test_impossible_orders_of_files_are_refused(wanted: Wanted, wrong: dict[str, object]):
     with pytest.raises(InvalidInput):
         generate_files(replace(wanted, **wrong), LINES)
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("name", ["protobuf", "csv"])
-def test_all_bad_records_are_told_from_the_good_ones(wanted: Wanted, name: str):
+def test_all_bad_records_are_distinguished_from_the_good_ones(wanted: Wanted, name: str):
     make_operator(50)
     paths = generate_files(replace(wanted, bad=90, format=name), LINES)
     outcomes = [load_file(path, now=NOW) for path in paths]

@@ -52,7 +52,7 @@ def test_old_files_are_taken_without_waiting_in_the_order_of_their_names(tmp_pat
 
 
 @pytest.mark.django_db
-def test_a_mistake_of_ours_with_one_file_does_not_keep_the_others_waiting(monkeypatch):
+def test_an_internal_error_in_one_file_does_not_stop_the_others(monkeypatch):
     make_operator(1)
     files = [new_file(stream([cdr(number)]), f"{number}.cdr") for number in (1, 2, 3)]
     original = intake.load_file
@@ -106,7 +106,7 @@ def test_following_takes_files_as_they_come_until_it_is_interrupted(database_url
     assert "Files" in output
 
 
-def test_wrong_arguments_are_told_of():
+def test_wrong_arguments_are_reported():
     with pytest.raises(CommandError, match="at least 1"):
         call_command("loadcdrs", "--workers", "0", stdout=io.StringIO())
     with pytest.raises(CommandError, match="do not go together"):
@@ -114,7 +114,7 @@ def test_wrong_arguments_are_told_of():
 
 
 @pytest.mark.django_db
-def test_a_name_that_is_no_text_is_loaded_and_told_like_any_other(capsys):
+def test_a_file_whose_name_is_not_utf8_is_loaded_and_reported_like_any_other(capsys):
     make_operator()
     for name, number in ((os.fsdecode(b"a\xff.cdr"), 1), ("b.cdr", 2)):
         os.utime(new_file(stream([cdr(number)]), name), (1, 1))

@@ -22,7 +22,7 @@ STEPS = ("hashed", "read", "claimed", "stored", "charged", "committing", "commit
 RECORDS, BAD = 35, 2
 
 
-def test_a_killed_loader_is_made_up_for_by_the_next(database_url: str, folders: Path):
+def test_next_loader_completes_a_file_whose_loader_was_killed(database_url: str, folders: Path):
     make_operator(len(STEPS), free_minutes=5, mode="prepaid")
     processes = {}
     for number, step in enumerate(STEPS, 1):

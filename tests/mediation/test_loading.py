@@ -153,7 +153,7 @@ def test_records_that_cannot_be_taken_go_to_suspense_with_reason_place_and_raw_f
     assert found["future_date"].start == NOW + timedelta(hours=2)
 
 
-def test_usage_beyond_every_calendar_is_suspended_and_not_lost():
+def test_usage_with_a_time_out_of_range_is_suspended_and_not_lost():
     make_operator()
     outcome = load(
         stream(

@@ -58,7 +58,7 @@ def test_a_record_seen_twice_is_counted_once_and_takes_no_free_units(monkeypatch
 
 
 @pytest.mark.django_db
-def test_a_file_that_repeats_itself_is_not_charged_in_vain_first(monkeypatch):
+def test_a_file_with_repeated_records_is_not_charged_twice_over_first(monkeypatch):
     charged = []
     original = batches.Batch._charge
 
@@ -120,7 +120,7 @@ def test_two_loaders_at_once_load_each_file_and_each_record_once(database_url: s
 
 @pytest.mark.mariadb_only
 @pytest.mark.django_db(transaction=True)
-def test_a_content_that_another_loader_has_in_hand_is_left_to_it_at_once():
+def test_a_content_locked_by_another_loader_is_skipped_without_waiting():
     make_operator()
     content = stream([cdr(1)])
     path = new_file(content)

@@ -29,7 +29,7 @@ def again(**options):
     return recycle(ids(), now=NOW, by="anna", **options)
 
 
-def test_what_was_suspended_for_a_missing_subscriber_is_rated_once_there_is_one():
+def test_a_record_suspended_for_a_missing_subscriber_is_rated_once_there_is_one():
     make_operator(1, free_minutes=1)
     load(header() + stream([cdr(5, msisdn="4915550000002"), cdr(3, msisdn="4915550000002"), cdr(1)]))
     make_subscriber(2, plan=PricePlan.objects.get())
@@ -53,7 +53,7 @@ def test_what_was_suspended_for_a_missing_subscriber_is_rated_once_there_is_one(
     assert again().rated == 0
 
 
-def test_what_cannot_be_rated_yet_stays_with_its_newest_reason():
+def test_a_record_that_still_cannot_be_rated_stays_with_its_newest_reason():
     make_operator(1)
     load(header() + stream([cdr(1, msisdn="4917000000000", service="fax")]))
     assert suspense_by_reason() == [("unknown_service", 1)]
@@ -153,7 +153,7 @@ def test_the_command_recycles_what_its_arguments_name():
         call_command("recyclecdrs", "--file", "nowhere.cdr")
 
 
-def test_every_reason_of_ours_says_what_to_do():
+def test_every_reason_has_advice():
     reasons = {
         value
         for name, value in vars(records).items()

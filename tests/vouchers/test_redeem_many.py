@@ -190,7 +190,7 @@ def test_each_of_many_orders_ends_as_it_would_alone(settings):
     assert together() == []
 
 
-def test_one_whose_credit_is_refused_does_not_keep_the_others_from_theirs():
+def test_a_refused_credit_does_not_stop_the_other_credits():
     for number in range(1, 4):
         make_prepaid(number)
     pins = make_pins(2)
@@ -248,7 +248,7 @@ def test_an_order_that_breaks_the_transaction_fails_alone(monkeypatch, settings)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_cannot_be_written_down_is_not_redeemed():
+def test_a_redemption_whose_audit_record_fails_is_rolled_back():
     make_prepaid(1)
     make_prepaid(2)
     orders = [
@@ -266,7 +266,7 @@ def test_what_cannot_be_written_down_is_not_redeemed():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_commit_that_was_lost_is_found_and_written_down_once(monkeypatch):
+def test_a_lost_commit_is_found_by_its_key_and_recorded_once(monkeypatch):
     """The connection breaks when the commit has gone through: nobody told us."""
     make_prepaid(1)
     (pin,) = make_pins(1)

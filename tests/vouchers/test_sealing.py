@@ -24,7 +24,7 @@ def identity(tmp_path: Path) -> tuple[Path, str]:
 
 
 @pytest.mark.parametrize("size", [0, 200_000])
-def test_age_opens_what_is_sealed_for_its_key(identity, tmp_path, size):
+def test_age_opens_files_sealed_for_its_key(identity, tmp_path, size):
     key_file, public = identity
     content = os.urandom(size)
     sealed = tmp_path / "sealed.age"
@@ -33,7 +33,7 @@ def test_age_opens_what_is_sealed_for_its_key(identity, tmp_path, size):
     assert opened.stdout == content
 
 
-def test_what_is_sealed_with_a_passphrase_opens_with_it_and_with_no_other_and_only_whole():
+def test_a_file_sealed_with_a_passphrase_opens_only_with_it_and_only_whole():
     content = os.urandom(1000)
     sealed = seal(content, passphrase=PASSPHRASE)
     assert content not in sealed
@@ -62,7 +62,7 @@ def test_what_is_sealed_with_a_passphrase_opens_with_it_and_with_no_other_and_on
         "1",
     ],
 )
-def test_what_is_not_an_age_key_is_refused(recipient):
+def test_a_text_that_is_no_age_key_is_refused(recipient):
     with pytest.raises(InvalidInput, match="not an age public key"):
         seal(b"x", recipient=recipient)
 

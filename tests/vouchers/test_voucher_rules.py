@@ -62,7 +62,7 @@ def test_a_pin_is_understood_however_it_is_grouped(pin, gap):
 
 
 @given(st.text(max_size=80))
-def test_whatever_else_is_refused_without_repeating_it(text):
+def test_any_other_text_is_refused_without_repeating_it(text):
     digits = "".join(letter for letter in text if letter not in " \t\n\r\f\v.-\x1c\x1d\x1e\x1f\x85\xa0")
     if len(digits) == 16 and digits.isascii() and digits.isdigit():
         return
@@ -104,7 +104,7 @@ def test_serial_numbers_are_never_shared_and_fit_their_column(batch, other_batch
     assert len(serial_of(batch, place)) <= 20
 
 
-def test_what_is_redeemed_or_void_stays_so():
+def test_redeemed_and_void_are_final():
     final = {VoucherStatus.REDEEMED, VoucherStatus.VOID}
     assert all(not final & step.allowed for step in STEPS.values())
     assert STEPS.keys() == set(VoucherAction)
@@ -158,7 +158,7 @@ def test_failures_are_forgiven_one_by_one_and_never_below_none(failures, passed)
 
 
 @given(st.integers(3, 9), st.timedeltas(timedelta(0), timedelta(hours=2)))
-def test_whoever_is_told_to_wait_may_try_after_that_wait_and_not_before(failures, passed):
+def test_a_party_may_try_after_its_wait_and_not_before(failures, passed):
     guard, now = Guard(failures, NOW), NOW + passed
     found = hindrance(guard, POLICY, now)
     if found is None:

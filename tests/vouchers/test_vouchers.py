@@ -93,7 +93,7 @@ def test_a_key_is_not_taken_for_another_pin_or_account():
         assert raised.value.code == "idempotency_key_reused"
 
 
-def test_nobody_learns_whether_a_pin_exists():
+def test_the_answer_does_not_reveal_whether_a_pin_exists():
     make_prepaid(1)
     make_prepaid(2)
     made = make_batch(8)
@@ -154,7 +154,7 @@ def test_wrong_pins_slow_an_account_down_then_lock_it_until_staff_lift_it():
     assert (guard.lifted_by, guard.lift_reason, guard.locked_at) == ("ada", "showed a passport", None)
 
 
-def test_a_right_pin_forgets_the_wrong_ones_of_the_account():
+def test_a_right_pin_resets_the_accounts_wrong_ones():
     make_prepaid()
     pin = make_batch().vouchers[0].pin
     for number in range(2):
@@ -174,7 +174,7 @@ def test_a_caller_who_guesses_on_many_accounts_is_locked_out(settings):
     assert redeem(make_tenant(), pin, NOW, account=account_of(3), caller="crm:good").value == TEN
 
 
-def test_what_an_account_cannot_take_is_said_and_the_voucher_stays_good():
+def test_a_voucher_that_an_account_cannot_take_is_refused_with_the_reason_and_stays_good():
     make_prepaid()
     pin = make_batch(currency="USD").vouchers[0].pin
     assert refusal(pin).code == "currency_differs"
@@ -197,7 +197,7 @@ def test_units_go_to_a_balance_of_their_own_that_ends_in_time():
     assert list(differences()) == []
 
 
-def test_a_bundle_is_given_for_its_days_alone_or_besides():
+def test_a_bundle_is_given_for_its_days_alone_or_with_money():
     subscriber = make_prepaid()
     make_bundle("GIG", data=1_000)
     pin = make_batch(value=0, bundle="GIG", bundle_days=30).vouchers[0].pin
@@ -211,7 +211,7 @@ def test_a_bundle_is_given_for_its_days_alone_or_besides():
     assert list(differences()) == []
 
 
-def test_a_number_nobody_has_and_a_tenant_that_is_not_ones_own_are_not_found():
+def test_unknown_numbers_and_other_tenants_are_not_found():
     make_prepaid()
     pin = make_batch().vouchers[0].pin
     with pytest.raises(NotFound):
@@ -225,7 +225,7 @@ def test_a_number_nobody_has_and_a_tenant_that_is_not_ones_own_are_not_found():
         redeem(make_tenant(), "12", NOW, account=account_of())
 
 
-def test_pins_stand_nowhere_but_in_what_generation_returns(caplog, capsys):
+def test_pins_appear_only_in_the_result_of_generation(caplog, capsys):
     make_prepaid()
     caplog.set_level(logging.DEBUG)
     made = make_batch(20)
@@ -266,7 +266,7 @@ def test_an_order_generates_once():
         ({"key": ""}, "key"),
     ],
 )
-def test_orders_that_make_no_sense_are_refused_field_by_field(wrong, where):
+def test_invalid_orders_are_refused_field_by_field(wrong, where):
     with pytest.raises(InvalidInputs) as raised:
         make_batch(**{"key": "k", **wrong})
     assert where in {problem.where for problem in raised.value.problems}
@@ -329,7 +329,7 @@ def test_the_key_file_is_its_owners_alone_and_the_environment_comes_first(settin
         assert one not in str(raised.value)
 
 
-def test_a_hash_is_kept_and_it_is_the_keyed_one():
+def test_the_keyed_hash_is_stored():
     made = make_batch(1)
     ring, row = key_ring(), Voucher.objects.get()
     assert row.pin_hash == pin_digest(ring.keys["k1"], row.tenant_id, made.vouchers[0].pin)
@@ -367,7 +367,7 @@ def test_vouchers_are_blocked_unblocked_extended_and_voided_by_serial_or_batch()
         change_vouchers(tenant, VoucherAction.EXTEND, NOW, serials=serials)
 
 
-def test_what_has_expired_can_be_extended_but_not_unblocked():
+def test_expired_vouchers_can_be_extended_but_not_unblocked():
     make_prepaid()
     made = make_batch(1)
     tenant, (serial, pin), late = make_tenant(), made.vouchers[0], END + timedelta(days=1)

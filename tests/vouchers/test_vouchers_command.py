@@ -102,7 +102,7 @@ def test_vouchers_are_blocked_extended_and_voided_and_locks_lifted(said, tmp_pat
     assert said("locks") == ""
 
 
-def test_keys_are_listed_with_what_needs_them_lost_ones_too(said, tmp_path):
+def test_keys_are_listed_with_the_vouchers_that_need_them_lost_keys_too(said, tmp_path):
     generate(said, tmp_path)
     assert "under key k2" in said("new-key")
     Voucher.objects.filter(serial__endswith="3").update(pin_key="gone")
@@ -153,7 +153,7 @@ def test_a_file_sealed_with_a_passphrase_is_opened_on_the_terminal(said, tmp_pat
         (("--tenant", "nobody", "locks"), "no tenant nobody"),
     ],
 )
-def test_what_cannot_be_done_is_said(arguments, says, tmp_path, monkeypatch):
+def test_the_command_reports_what_it_cannot_do(arguments, says, tmp_path, monkeypatch):
     monkeypatch.setattr("getpass.getpass", lambda _: PASSPHRASE)
     (tmp_path / "file").write_text("short\n")
     given = [text.format(file=tmp_path / "file", new=tmp_path / "new") for text in arguments]

@@ -1,4 +1,4 @@
-"""CDRs: rated records, to look at. The list never counts them, and narrows by what has an index."""
+"""CDRs: rated records, to look at. The list never counts them, and filters by indexed columns only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CDR files: what came in, what became of it."""
+"""CDR files and their outcomes."""
 
 from __future__ import annotations
 

@@ -186,7 +186,7 @@ class SuspendedRecordAdmin(HistoryMixin, ReadOnlyAdmin):
 
 
 def raw_record(request: HttpRequest, record: SuspendedRecord) -> Table:
-    """The record as it stood in its file: its fields where it can be read, and its octets."""
+    """The record as in its file: its fields, if they can be read, and its octets."""
     raw = bytes(record.raw)
     fields = message_fields(raw) if record.file.format in ("", "protobuf") else []
     return Table(

@@ -24,7 +24,7 @@ def _codes(model: type[Service] | type[Source]) -> list[tuple[str, str]]:
 
 
 class CorrectionForm(ActionForm):
-    """A value in place of what was read; an empty one takes a former correction back."""
+    """Corrected values; an empty one withdraws a former correction."""
 
     service = forms.ChoiceField(required=False)
     msisdn = forms.CharField(required=False, max_length=20, label="MSISDN")
@@ -68,7 +68,7 @@ class CorrectionForm(ActionForm):
 
 
 def told(result: Recycled) -> str:
-    """What came of recycling, as a sentence."""
+    """The outcome of recycling, as a sentence."""
     parts = []
     if result.rated:
         parts.append(f"{grouped(result.rated)} rated")

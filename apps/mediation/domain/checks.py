@@ -1,4 +1,4 @@
-"""What can be said of a record before anybody is charged: complete, plausible, of a known service and source."""
+"""Checks of a record before it is charged: complete, plausible, of a known service and source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person may put in place of what was read, for a record in suspense."""
+"""Corrections that staff may make to a record in suspense."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def corrected(record: UsageRecord, corrections: Corrections) -> UsageRecord:
 
 
 def record_of_corrections(corrections: Corrections, raw: bytes) -> UsageRecord | None:
-    """A record made of corrections alone, for one that cannot be read; None where they do not tell enough."""
+    """A record made of corrections alone, for one that cannot be read; None if they are incomplete."""
     if not {"service", "msisdn", "start", "usage"} <= corrections.keys():
         return None
     return corrected(UsageRecord(0, 0, "", "", "", 0, 0, 0, "", "", raw, b""), corrections)

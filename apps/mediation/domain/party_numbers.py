@@ -40,7 +40,7 @@ def _numbers(region: str, count: int, random: Random) -> list[str]:
         if example is None:
             continue
         digits = str(example.national_number)
-        # The beginning says the network; the rest is anybody's.
+        # The first digits identify the network; the rest is random.
         varied = digits[:-5] + f"{random.randrange(100_000):05d}"
         number = phonenumbers.PhoneNumber(country_code=example.country_code, national_number=int(varied))
         if phonenumbers.is_valid_number(number):

@@ -48,16 +48,16 @@ class Format(Protocol):
         """Validated options of a source; raises InvalidInputs that names each wrong one."""
 
     def described_options(self) -> Iterable[Described]:
-        """Every option that there is, and what it may be."""
+        """All options of the format and their possible values."""
 
     def recognises(self, head: bytes) -> bool:
         """Whether a file that begins with ``head`` is surely of this format."""
 
     def facts(self, head: bytes, options: Any) -> FileFacts:
-        """What the file says about itself; defaults where it says nothing or is damaged."""
+        """The file's own description (header); defaults if it has none or is damaged."""
 
     def read(self, reader: Reader, options: Any) -> Iterator[UsageRecord | Reject]:
-        """Every record and every reject of a file, in its order, in bounded memory, whatever the bytes are."""
+        """Every record and every reject of a file, in its order, in bounded memory, for any bytes."""
 
     def read_record(self, raw: bytes, preamble: str, options: Any) -> UsageRecord | Reject:
         """One record again from its raw form, as when it was suspended."""

@@ -294,7 +294,7 @@ def _joined(cells: list[str], indexes: tuple[int, ...]) -> str:
 
 
 def _lines(reader: Reader) -> Iterator[_Line]:
-    """Lines of any file in bounded memory: what is longer than the limit is cut off and marked."""
+    """Lines of any file in bounded memory: longer ones are cut off and marked."""
     offset, number = 0, 1
     rest = b""
     skipping = False

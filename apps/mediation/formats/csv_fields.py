@@ -23,12 +23,12 @@ VOLUME_MICROS = {
 }
 _DECIMAL = re.compile(r"([+-]?)(\d{1,18})(?:[.,](\d{1,18}))?", re.ASCII)
 _CLOCK = re.compile(r"(\d{1,9}):([0-5]\d):([0-5]\d)", re.ASCII)
-# As many different times are remembered as fit a few megabytes.
+# Cached times; so many take a few megabytes.
 _REMEMBERED = 50_000
 
 
 class UnreadableCell(ValueError):
-    """A cell that is not what its column should hold; the text says what it should."""
+    """A cell with a value of the wrong kind; the text says which kind is expected."""
 
 
 def whole(text: str) -> int:
@@ -84,7 +84,7 @@ def volume_reader(options: CsvOptions) -> Callable[[str], int]:
 def time_reader(options: CsvOptions) -> Callable[[str], int]:
     """A reader of instants into Unix seconds.
 
-    A time without a zone is in the source's; where a clock shows it twice, it is the first.
+    A time without a zone is in the source's zone; if the clock shows it twice, it is the first.
     """
     if options.time_format == "epoch":
         return whole

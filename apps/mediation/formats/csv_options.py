@@ -154,7 +154,7 @@ class CsvOptions(Options):
 
 
 def csv_options(given: Mapping[str, Any]) -> CsvOptions:
-    """Options from a source's settings. Raises InvalidInputs: each wrong one, and what it may be."""
+    """Options from a source's settings. Raises InvalidInputs: each wrong one and its possible values."""
     options = read_options(CsvOptions, given)
     problems = [] if options.header else list(_headless_problems(options))
     if options.delimiter == options.quote:
@@ -165,7 +165,7 @@ def csv_options(given: Mapping[str, Any]) -> CsvOptions:
 
 
 def _headless_problems(options: CsvOptions) -> list[Problem]:
-    """What is missing where no header names the columns."""
+    """Problems of files without a header line."""
     named = [
         f"columns.{field}"
         for field, column in options.columns.items()

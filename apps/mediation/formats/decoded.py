@@ -12,7 +12,7 @@ OCTETS_A_LINE = 16
 
 
 def message_fields(message: bytes) -> list[tuple[str, str]]:
-    """Name and value of each field that a serialised CDR message has; nothing where it is none."""
+    """Name and value of each field of a serialised CDR message; nothing if it is none."""
     try:
         cdr = CDR.FromString(message)
     except DecodeError:
@@ -27,7 +27,7 @@ def message_fields(message: bytes) -> list[tuple[str, str]]:
 
 
 def printable(raw: bytes) -> str:
-    """The raw form as text, for formats of lines; empty where it is no text."""
+    """The raw form as text, for formats of lines; empty if it is no text."""
     try:
         text = raw.decode()
     except UnicodeDecodeError:

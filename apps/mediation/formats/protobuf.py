@@ -139,7 +139,7 @@ class ProtobufFormat:
                         msisdn,
                         other_party,
                         cdr.duration_s,
-                        # A negative direction is not made up for by the other.
+                        # A negative direction must not be hidden by the other.
                         up + down if up >= 0 and down >= 0 else min(up, down),
                         cdr.events,
                         cdr.record_id,
@@ -171,7 +171,7 @@ class ProtobufFormat:
 
 
 def _long_length(buffer: bytes, position: int) -> tuple[int, int]:
-    """(where the record begins, its length) for any varint; a length of −1 where it is none or cut off."""
+    """(where the record begins, its length) for any varint; a length of −1 if it is none or cut off."""
     length = shift = 0
     for index in range(position, min(position + 5, len(buffer))):
         octet = buffer[index]
@@ -183,7 +183,7 @@ def _long_length(buffer: bytes, position: int) -> tuple[int, int]:
 
 
 def _extent(buffer: bytes, position: int) -> tuple[int, int]:
-    """Where the record at ``position`` begins and ends; the end is −1 where no length can be read."""
+    """(begin, end) of the record at ``position``; the end is −1 if no length can be read."""
     begin, length = _long_length(buffer, position)
     return begin, (begin + length if 0 < length <= MAX_RECORD_OCTETS else -1)
 
@@ -267,7 +267,7 @@ def _reads_on(buffer: bytes, position: int) -> bool:
 
 
 def _damage(buffer: bytes, position: int, base: int, complete: bool) -> tuple[Reject, int]:
-    """The reject for what is wrong at ``position``, and where reading goes on (−1: nowhere)."""
+    """The reject for the damage at ``position``, and the position at which reading goes on (−1: none)."""
     begin, end = _extent(buffer, position)
     whole = 0 <= end <= len(buffer) and (end == len(buffer) or _reads_on(buffer, end))
     # A damaged length may reach over whole records, so its own stretch is searched first.

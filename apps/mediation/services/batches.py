@@ -81,7 +81,7 @@ _destinations_of_version: dict[tuple[Any, int], DestinationIds] = {}
 
 
 def destination_ids(version_id: int, tariff: Tariff, *, dry_run: bool = False) -> DestinationIds:
-    """Ids of all destinations that the tariff names, remembered for as long as it is in use."""
+    """Ids of all destinations that the tariff names, cached while it is in use."""
     if dry_run:
         unknown = _NoIds()
         unknown.prepare(_names_in(tariff))
@@ -138,7 +138,7 @@ class Batch:
         self.on_stored, self.on_charged, self.after_charging = on_stored, on_charged, after_charging
         self.totals = BatchTotals()
         self.reasons: dict[str, int] = defaultdict(int)
-        # What was charged by (day since the epoch in UTC, service, price plan).
+        # Charges by (day since the epoch in UTC, service, price plan).
         self._day_costs: dict[tuple[int, int, int], int] = {}
         self._after_cdr = 0
         self._texts = StartTexts()
@@ -252,7 +252,7 @@ class Batch:
             free, name = rated.free_usage, rated.destination
             destination_id = destinations.get(name)
             if destination_id is None:
-                # Only where the tariff names a destination that prepare() could not foresee.
+                # Only if the tariff names a destination that prepare() could not foresee.
                 writer.wait()
                 destinations.prepare((name,))
                 destination_id = destinations[name]
@@ -327,6 +327,6 @@ def finish_batch(file: CdrFile) -> None:
 
 
 def prepare_load_sequence() -> None:
-    """Make the one row of the sequence where there is none; outside the batch's transaction."""
+    """Make the one row of the sequence if it is missing; outside the batch's transaction."""
     if not LoadSequence.objects.filter(pk=LOAD_SEQUENCE_ID).exists():
         LoadSequence.objects.bulk_create([LoadSequence(pk=LOAD_SEQUENCE_ID)], ignore_conflicts=True)

@@ -1,7 +1,7 @@
 """Rows of rated and suspended records into the database, stored by a thread of its own while the next are rated.
 
-The thread is lent the caller's own connection, and with it the transaction; whoever wants to use that
-connection meanwhile calls :meth:`CdrWriter.wait` first.
+The thread is lent the caller's own connection, and with it the transaction; the caller
+calls :meth:`CdrWriter.wait` before it uses the connection itself.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ SUSPENSE_COLUMNS = (
     ),
     *("other_party", "start", "usage", "corrections", "state", "attempts", "created_at", "settled_by"),
 )
-# How many portions the caller may be ahead: what is charged while the database is slow is stored while it is quick.
+# How many portions the caller may be ahead: a buffer against the database's varying speed.
 AHEAD_MYSQL, AHEAD_SQLITE = 10, 2
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY_S = 86_400
@@ -65,7 +65,7 @@ def clock_texts() -> list[str]:
 
 
 class StartTexts(dict[int, str]):
-    """The stored text of an instant given in Unix seconds: the day is remembered, the clock looked up."""
+    """The stored text of an instant given in Unix seconds: days are cached, the time of day is looked up."""
 
     def __init__(self) -> None:
         self._clock = clock_texts()
@@ -80,7 +80,7 @@ class StartTexts(dict[int, str]):
 
 
 class CdrWriter:
-    """Stores what it is given in order, while the caller is some portions ahead. Use it as a context manager."""
+    """Stores portions in order, while the caller is some portions ahead. Use it as a context manager."""
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection = connection
@@ -99,7 +99,7 @@ class CdrWriter:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        """Waits for the thread. What it met is raised, unless the caller is on the way out with an error already."""
+        """Waits for the thread. Raises its error unless the caller is leaving with one already."""
         self._queue.put(None)
         self._thread.join()
         sys.setswitchinterval(self._usual_interval)

@@ -1,4 +1,4 @@
-"""What is in a file, checked and in the order of its start. Knows no Django: a process of its own starts fast."""
+"""A file's records, checked and in the order of their start. Knows no Django: a process of its own starts fast."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # As many stretches of a file may be no records at all before the rest of it is given up.
 MOST_UNREADABLE = 10_000
 _STEP_RECORDS = 20_000
-# Repeats are looked for among so many records; what they cost later is time alone, and this bounds the memory.
+# Repeats are looked for among so many records, to bound the memory; undetected ones only cost time later.
 REPEATS_AMONG = 200_000
 
 
@@ -28,7 +28,7 @@ class NothingReadable(Exception):
 
 
 class FileContents:
-    """What is in a file. ``records`` are in the order in which they are charged, ``suspended`` in that of the file.
+    """A file's contents. ``records`` are in the order in which they are charged, ``suspended`` in that of the file.
 
     ``repeats``: some record probably comes twice, so that storing them blindly would be in vain. ``holdings``: whose
     numbers they are, where that was read ahead.
@@ -64,7 +64,7 @@ def collect(
     may_be_empty: bool,
     on_step: OnStep,
 ) -> None:
-    """All records of the file into ``contents``; raises NothingReadable where there is not one."""
+    """All records of the file into ``contents``; raises NothingReadable if there is none."""
     check, source_id = checker.check, checker.file_source_id
     add, set_aside, know = contents.records.add, contents.suspended.add, contents.msisdns.add
     read = unreadable = looked = 0

@@ -1,4 +1,4 @@
-"""Files on disk: which are ready, what they hold, and where they go when they are done with."""
+"""Files on disk: which are ready, what they hold, and where they are moved afterwards."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def ready_files(folder: Path) -> list[Path]:
     """Files of a folder in the order of their names, without those that are still being written.
 
     A file changed within the last SETTLE_S seconds is looked at again after that time, and left for the
-    next time where it has changed.
+    next time if it has changed.
     """
     found: dict[Path, FileState] = {}
     with os.scandir(folder) as entries:
@@ -93,7 +93,7 @@ def move_file(
     state: FileState,
     on_step: Callable[[str], None] = lambda step: None,
 ) -> Path | None:
-    """Move a file to ``folder/NAME.suffix``; None where it is gone or is no longer the file that was read.
+    """Move a file to ``folder/NAME.suffix``; None if it is gone or is no longer the file that was read.
 
     Whole or not at all, also between file systems. A file of the same name with other content is kept: the
     newcomer then has the beginning of its hash in its name. Doing it again after a crash ends in the same place.

@@ -71,7 +71,7 @@ def subscriber_lines(tenant: str, first: datetime, last: datetime) -> list[Line]
 
 
 def range_lines(first: str, last: str) -> list[Line]:
-    """A line for each number from ``first`` to ``last``; raises InvalidInput where that is no range."""
+    """A line for each number from ``first`` to ``last``; raises InvalidInput if that is no range."""
     if not (
         first.isascii() and first.isdigit() and last.isascii() and last.isdigit() and int(first) <= int(last)
     ):
@@ -84,7 +84,7 @@ def range_lines(first: str, last: str) -> list[Line]:
 
 
 def zone_of(tenant: str) -> str:
-    """The tenant's time zone; UTC where there is no such tenant."""
+    """The tenant's time zone; UTC if there is no such tenant."""
     return Tenant.objects.filter(code=tenant).values_list("time_zone", flat=True).first() or "UTC"
 
 

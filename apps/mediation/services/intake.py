@@ -16,7 +16,7 @@ from apps.kernel.errors import BssError
 from apps.mediation.services.file_contents import FileContents
 from apps.mediation.services.file_folder import FileState, ready_files, shown_name
 from apps.mediation.services.load_file import FileOutcome, Outcome, load_file, prepare_to_load
-from apps.mediation.services.read_ahead import WORTHWHILE_ALONE_OCTETS, ReadAhead
+from apps.mediation.services.prefetch import WORTHWHILE_ALONE_OCTETS, Prefetch
 from apps.mediation.services.sources import FileReading
 from apps.mediation.services.steps import OnStep, no_steps
 from apps.runtime.pool import process_pool, results_of
@@ -28,7 +28,7 @@ Clock = Callable[[], datetime]
 
 
 def files_meant_by(paths: Sequence[Path]) -> list[Path]:
-    """A folder stands for what is ready in it, a file for itself."""
+    """The files themselves, and of folders the files that are ready."""
     found: list[Path] = []
     for path in paths:
         found.extend(ready_files(path) if path.is_dir() else [path])
@@ -45,21 +45,16 @@ def load_files(
 ) -> Iterator[FileOutcome]:
     """Load each file; ``stop`` is asked between two. An error of one file does not keep the others waiting."""
     following = dict(pairwise(files))
-    with ReadAhead() as read_ahead:
+    with Prefetch() as prefetch:
 
         def ready(path: Path, state: FileState, digest: str) -> tuple[FileReading, FileContents] | None:
-            contents = read_ahead.take(path, state, digest)
+            contents = prefetch.take(path, state, digest)
             if path in following and not dry_run and not stop():
-                read_ahead.ask(following[path], clock())
+                prefetch.ask(following[path], clock())
             return contents
 
-        if (
-            files
-            and not dry_run
-            and not stop()
-            and read_ahead.ask(files[0], clock(), WORTHWHILE_ALONE_OCTETS)
-        ):
-            # Whoever loads the file meets the same error, and says so.
+        if files and not dry_run and not stop() and prefetch.ask(files[0], clock(), WORTHWHILE_ALONE_OCTETS):
+            # Loading the file raises the same error, which is reported then.
             with suppress(BssError):
                 prepare_to_load()
         for path in files:

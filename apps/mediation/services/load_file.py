@@ -1,6 +1,6 @@
 """Load one file: read, charge, store and commit as one transaction, then move the file.
 
-Whatever dies on the way: before the commit nothing has happened, and after it the file's content is known by its
+If the process dies: before the commit nothing has happened, and after it the file's content is known by its
 hash, so that the next loader only moves it.
 """
 
@@ -78,12 +78,12 @@ class FileOutcome(NamedTuple):
         return shown_name(self.path)
 
 
-# The contents of the file of that path, state and hash where they were read ahead.
+# The contents of the file of that path, state and hash if they were prefetched.
 Ready = Callable[[Path, FileState, str], tuple[FileReading, FileContents] | None]
 
 
 def nothing_ready(path: Path, state: FileState, digest: str) -> None:
-    """For a file that nobody has read ahead."""
+    """For a file that was not prefetched."""
 
 
 def load_file(
@@ -96,8 +96,8 @@ def load_file(
 ) -> FileOutcome:
     """Load the file and move it to the folder of the processed or of the refused ones.
 
-    Never raises for what is in the file. A file that another loader has in hand, that is still changing, or
-    that could not be loaded through no fault of its own stays where it is for the next time.
+    Never raises because of the file's content. A file that another loader has locked, that is still changing, or that
+    could not be loaded for another reason than its content stays in place for the next run.
     """
     try:
         with path.open("rb") as file:
@@ -133,7 +133,7 @@ class _FileLoad:
         # The unique hash of a CdrFile keeps a file from being loaded twice; this lock spares a second loader the wait.
         with named_lock(f"cdr:{self.digest}") as mine:
             if not mine:
-                return self._outcome(Outcome.BUSY, detail="another loader has it in hand")
+                return self._outcome(Outcome.BUSY, detail="another loader has locked it")
             return self._load()
 
     def _load(self) -> FileOutcome:
@@ -188,7 +188,7 @@ class _FileLoad:
             return self._done(file_row, batch)
 
         try:
-            # Without patience: whoever waited for a lock in vain leaves the file to the next look.
+            # No retry after a lock wait timeout: the file is left for the next run.
             return retrying(load, patience_s=0, conflicts=True)
         except _ClaimedByAnother:
             return self._outcome(Outcome.BUSY, detail="another loader has just loaded it")
@@ -240,7 +240,7 @@ class _FileLoad:
         careful: bool,
     ) -> Batch:
         first, last = contents.records.bounds() or (0, 0)
-        # At a second attempt they are read anew: it may have taken a while.
+        # At a retry they are read again: they may be outdated.
         known, contents.holdings = contents.holdings, None
         book = lock_usage_book(contents.msisdns, instant_of(first), instant_of(last), known)
         writing: list[UsageWriting] = []

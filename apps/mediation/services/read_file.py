@@ -33,7 +33,7 @@ def record_checker(file_source_id: int, now: datetime) -> RecordChecker:
 
 
 def reading_of(name: str, file: IO[bytes], *, dry_run: bool) -> FileReading:
-    """How the file is read; raises NothingReadable, or InvalidInputs where its source's options are wrong."""
+    """How the file is read; raises NothingReadable, or InvalidInputs if its source's options are wrong."""
     head = file.read(HEAD_OCTETS)
     file.seek(0)
     if not head:

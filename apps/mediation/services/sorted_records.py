@@ -85,7 +85,7 @@ class SortedRecords:
         self._current = []
 
     def bounds(self) -> tuple[Any, Any] | None:
-        """The smallest and the largest first field (the start) of all; None where there are no records."""
+        """The smallest and the largest first field (the start) of all; None if there are no records."""
         firsts = [*self._bounds, *(record[0] for record in self._current)]
         return (min(firsts), max(firsts)) if firsts else None
 

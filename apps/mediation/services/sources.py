@@ -11,7 +11,7 @@ from apps.mediation.domain.records import FileFacts
 from apps.mediation.formats import Format, format_named, recognise
 from apps.mediation.models import Source
 
-# The source of files that do not say where they are from.
+# The source of files that name none.
 DEFAULT_SOURCE = "default"
 _CODE = re.compile(r"[A-Za-z0-9*][A-Za-z0-9_.:*-]{0,63}", re.ASCII)
 
@@ -64,7 +64,7 @@ def _format_of(source: Source) -> Format:
 
 
 def source_options(source: Source, format_: Format) -> Any:
-    """The source's options where they are for this format, else the format's own defaults; raises InvalidInputs."""
+    """The source's options if they are for this format, else the format's defaults; raises InvalidInputs."""
     if source.format != format_.name:
         return format_.options({})
     try:

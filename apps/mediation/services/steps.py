@@ -1,4 +1,4 @@
-"""The steps of loading a file, as they are told to whoever shows progress."""
+"""The steps of loading a file, as reported to a progress display."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settle what is in suspense: correct it, discard it, or rate it again."""
+"""Settle records in suspense: correct, discard, or rate them again (recycle)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _State = SuspendedRecord.State
 
 @dataclass
 class Recycled:
-    """What came of rating suspended records again. ``reasons`` counts those that stay, by reason."""
+    """The outcome of recycling. ``reasons`` counts the records that stay in suspense, by reason."""
 
     rated: int = 0
     duplicates: int = 0
@@ -50,7 +50,7 @@ class Recycled:
 
 @transaction.atomic
 def correct(record_id: int, corrections: Mapping[str, Any]) -> SuspendedRecord:
-    """Put values in place of what was read; they are used when the record is recycled.
+    """Correct values that were read; the corrections are used when the record is recycled.
 
     Names are those of ``domain/corrections.py``; an empty value takes a former correction back. Raises
     InvalidInputs, NotFound, and Conflict for a record that is settled already.
@@ -69,7 +69,7 @@ def correct(record_id: int, corrections: Mapping[str, Any]) -> SuspendedRecord:
 
 @transaction.atomic
 def discard(record_ids: Collection[int], *, now: datetime, by: str) -> int:
-    """Give records up; they stay where they are, marked as discarded. Returns how many were still open."""
+    """Discard records: they stay, marked as discarded. Returns how many were still open."""
     records = SuspendedRecord.objects.select_for_update().filter(pk__in=record_ids, state=_State.OPEN)
     count = 0
     for record in records.order_by("pk"):
@@ -88,7 +88,7 @@ def recycle(
 ) -> Recycled:
     """Rate open records of suspense again, with their corrections, as files are rated: in the order of their start.
 
-    Each portion is a CdrFile of its own, committed with what it settles. What cannot be rated stays, with its
+    Each portion is a CdrFile of its own, committed with what it settles. A record that cannot be rated stays, with its
     newest reason. Two people who recycle the same records settle each once.
     """
     result = Recycled()
@@ -107,7 +107,7 @@ def recycle(
 
 
 class _RecyclingBatch(Batch):
-    """A batch whose records are in suspense already: what is refused again stays there, and nothing is added."""
+    """A batch whose records are in suspense already: records refused again stay there, and none is added."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, careful=True, **options)

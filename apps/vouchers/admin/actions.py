@@ -1,4 +1,4 @@
-"""What is done to vouchers and to whole batches of them: forms, actions and words that the pages share."""
+"""Actions on vouchers and on whole batches: forms, actions and words that the pages share."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class GuardPolicy(NamedTuple):
 
 
 class Guard(NamedTuple):
-    """What is remembered of a party's wrong PINs."""
+    """A party's wrong PINs so far."""
 
     failures: int = 0
     failed_at: datetime | None = None

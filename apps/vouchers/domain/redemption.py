@@ -1,4 +1,4 @@
-"""What becomes of one order to redeem a PIN: taken, answered as before, or refused. No database, no clock."""
+"""What an order to redeem a PIN leads to: the voucher is taken, the first answer repeated, or it is refused. Pure."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class RedemptionRefused(Conflict):
 
 
 class Refusal(Exception):
-    """The order is refused with ``error`` and the voucher stays good; a failure is remembered if it ``counts``."""
+    """The order is refused with ``error`` and the voucher stays good; it is counted as a wrong PIN if it ``counts``."""
 
     def __init__(self, error: BssError, *, counts: bool) -> None:
         super().__init__(error.code)
@@ -68,7 +68,7 @@ class Attempt(NamedTuple):
 
 
 class PayingAccount(NamedTuple):
-    """What decides about an account: its number, currency, whether it is prepaid and whether it is closed."""
+    """The facts about an account that decide: its number, currency, whether it is prepaid and whether it is closed."""
 
     number: str
     currency: str
@@ -166,7 +166,7 @@ def decide(
 
 
 def wrong_pin() -> Refusal:
-    """The one answer to a PIN that cannot be redeemed, whatever the reason."""
+    """The same answer to every PIN that cannot be redeemed."""
     return _refusal(
         "this PIN cannot be redeemed; check its digits, or ask for help with the voucher's serial number",
         "voucher_refused",
@@ -174,7 +174,7 @@ def wrong_pin() -> Refusal:
 
 
 def refused_by(error: BssError) -> Refusal:
-    """What the credit or the bundle of a good PIN met with; it counts, or it could be tried for ever."""
+    """The refusal of a good PIN's credit or bundle; it counts, to limit further attempts."""
     return _refusal(error.message, error.code)
 
 

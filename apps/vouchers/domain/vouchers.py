@@ -1,7 +1,7 @@
 """Vouchers as values: PINs and their keyed hashes, and what a voucher's status allows.
 
 A PIN is 16 digits drawn evenly, so that a guess succeeds with (vouchers that can be redeemed) / 10^16. It is
-known in clear only to whoever generates it; what is kept is an HMAC-SHA256 under a key that is not in the database.
+known in clear only to the person who generates it; stored is an HMAC-SHA256 under a key outside the database.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ def draw_pins(count: int, randbelow: Callable[[int], int]) -> list[str]:
 def parse_pin(text: str) -> str:
     """The 16 digits of a PIN as people type it, with spaces, dots or dashes between groups.
 
-    Raises InvalidInput (``pin_format``) for anything else; what was typed is not repeated in the error.
+    Raises InvalidInput (``pin_format``) for anything else; the error does not repeat the input.
     """
-    # The bound keeps absurd input from being searched; nobody writes a PIN in more characters.
+    # Bounds the time of the substitution; no PIN is written in more characters.
     digits = _GROUPING.sub("", text) if len(text) <= 64 else ""
     if _PIN.fullmatch(digits) is None:
         raise InvalidInput(f"a voucher's PIN has {PIN_DIGITS} digits", code="pin_format", where="pin")
@@ -48,7 +48,7 @@ def printed_pin(pin: str) -> str:
 
 
 def pin_digest(key: bytes, tenant_id: int, pin: str) -> str:
-    """What is kept of a PIN (64 hexadecimal digits); the same PIN of another tenant has another one."""
+    """The stored hash of a PIN (64 hexadecimal digits); it differs between tenants."""
     return hmac.new(key, f"voucher:{tenant_id}:{pin}".encode(), hashlib.sha256).hexdigest()
 
 
@@ -70,7 +70,7 @@ class VoucherStatus(StrEnum):
     """Held back by staff; may be unblocked."""
     REDEEMED = "redeemed"
     EXPIRED = "expired"
-    """Never stored: what was neither redeemed nor voided before its end."""
+    """Never stored: neither redeemed nor voided before its end."""
     VOID = "void"
     """Taken out for good."""
 

@@ -51,7 +51,7 @@ _COLUMNS = (
 )
 # Draws that met a PIN in use; a second draw meets another one once in a great many millions.
 _DRAWS = 3
-# What has expired can be extended or voided; nothing else makes sense for it.
+# The only actions that make sense for expired vouchers.
 _ALSO_AFTER_THE_END = (VoucherAction.EXTEND, VoucherAction.VOID)
 
 
@@ -175,7 +175,7 @@ def change_vouchers(
 
     Returns how many were changed. EXTEND needs ``expires_at``, which must be later than now (and may be earlier
     than before). Named serials are changed all or none: raises NotFound for one that there is not, Conflict
-    (``wrong_status``) naming the first that the action does not apply to. For a batch, Conflict where it
+    (``wrong_status``) naming the first that the action does not apply to. For a batch, Conflict if it
     applies to none.
     """
     if (batch_id is None) == (not serials):
@@ -319,7 +319,7 @@ def _refuse_repeat(tenant: Tenant, key: str) -> None:
 
 
 def _pins_under_other_keys(tenant: Tenant, pins: Sequence[str], ring: KeyRing) -> bool:
-    """Whether a PIN is in use under an older key, where the unique hash cannot show it."""
+    """Whether a PIN is in use under an older key, which the unique hash cannot show."""
     used = Voucher.objects.filter(tenant=tenant).exclude(pin_key=ring.current)
     for key_id, key in ring.keys.items():
         if key_id == ring.current or not used.filter(pin_key=key_id).exists():

@@ -1,4 +1,4 @@
-"""A generated batch's PINs on their only way out: a sealed CSV file, for whoever prints or sends them."""
+"""Export of a generated batch's PINs, once: a sealed CSV file for the printer."""
 
 from __future__ import annotations
 

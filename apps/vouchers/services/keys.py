@@ -40,7 +40,7 @@ _read: tuple[tuple[str, int, int, int], KeyRing] | None = None
 
 
 def key_ring() -> KeyRing:
-    """The keys as they are now. Raises KeysUnusable with what is wrong, never with a key."""
+    """The keys as they are now. Raises KeysUnusable with the reason, never with a key."""
     global _read
     text = settings.VOUCHER_KEYS
     if text:

@@ -140,7 +140,7 @@ class Transaction:
         )
 
     def _decide(self) -> Wanted:
-        """The vouchers to be taken, by place, from what is behind the locks; all other outcomes stand after it."""
+        """The vouchers to be taken, by place, decided from rows read after the locks; sets all other outcomes."""
         of_tenant = Voucher.objects.filter(tenant=self.tenant_id)
         digests = [digest for attempt in self.attempts for digest in attempt.digests]
         keys = [attempt.key for attempt in self.attempts]

@@ -79,9 +79,9 @@ def redeem_many(
     """The outcome of each order, in their order: a Redemption, or the error that :func:`redeem` would raise.
 
     Orders share transactions; two of one account, of one key or with one PIN do not, they go one after the other.
-    ``also`` is called in a transaction with what it redeemed, by the place in ``orders``: what has to be written
-    down with it. A transaction that breaks is undone and halved until the order that breaks it is alone; that one's
-    outcome is the exception. Must not be called within a transaction, because a wrong PIN has to be remembered.
+    ``also`` is called in each transaction with its redemptions by their place in ``orders``, to write audit records
+    with them. A transaction that breaks is undone and halved until the order that breaks it is alone; that one's
+    outcome is the exception. Must not be called within a transaction, because a wrong PIN must be counted.
     """
     outcomes: dict[int, Outcome] = {}
     waiting = []
@@ -129,7 +129,7 @@ def _carry_out(
     outcomes: dict[int, Outcome],
 ) -> None:
     try:
-        # After a lost commit the keys tell what it did; after a conflict, what the other transaction has made decides.
+        # After a lost commit redemptions are found by their keys; after a conflict the other's row counts.
         done = retrying(
             Transaction(tenant_id, attempts, now, also).run,
             patience_s=float(settings.CHARGING_PATIENCE_S),

@@ -28,7 +28,7 @@ from apps.runtime.commands import RoomCommand
 
 
 class Command(RoomCommand):
-    """The door; what is made up and how is ``services/generate_files.py`` and ``domain/traffic.py``."""
+    """The command; files are made by ``services/generate_files.py`` from ``domain/traffic.py``."""
 
     help = (
         "Make files of usage records (CDRs): voice, messages and data of the subscribers there are, with real numbers, "

@@ -1,4 +1,4 @@
-"""``manage.py recyclecdrs``: rate again what is in suspense."""
+"""``manage.py recyclecdrs``: rate records in suspense again."""
 
 from __future__ import annotations
 

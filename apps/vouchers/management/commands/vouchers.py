@@ -63,7 +63,7 @@ class Command(RoomCommand):
         sealing = make.add_mutually_exclusive_group()
         sealing.add_argument("--recipient", default="", help="age1…, made by the recipient with age-keygen.")
         sealing.add_argument("--passphrase-file", type=Path, help="Its first line; unset: asked for.")
-        shown = doing.add_parser("list", help="Vouchers, without their PINs, which nobody can look up.")
+        shown = doing.add_parser("list", help="Vouchers, without their PINs, which cannot be looked up.")
         shown.add_argument("--batch", type=int)
         shown.add_argument("--status", default="", choices=["", *VoucherStatus])
         shown.add_argument("--serial", default="", help="The beginning of a serial number.")
@@ -76,7 +76,7 @@ class Command(RoomCommand):
             if action is VoucherAction.EXTEND:
                 change.add_argument("--expires", required=True, help="The new end, an instant.")
         doing.add_parser("locks", help="Who is locked or slowed for wrong PINs.")
-        unlock = doing.add_parser("unlock", help="Let somebody redeem again at once.")
+        unlock = doing.add_parser("unlock", help="Let a party redeem again at once.")
         unlock.add_argument("subject", help="As “vouchers locks” shows it, such as account:12.")
         unlock.add_argument("--reason", default="")
         doing.add_parser("keys", help="The keys of PIN hashes, and how many open vouchers need each.")
@@ -146,7 +146,7 @@ class Command(RoomCommand):
         partial.unlink()
         state = "not active yet: vouchers activate --batch " + str(sealed.batch.pk)
         if not options["inactive"]:
-            # Only now that somebody has the PINs; a crash before leaves a batch that nobody can redeem.
+            # Only now that the file has the PINs; a crash before leaves a batch that cannot be redeemed.
             change_vouchers(owner, VoucherAction.ACTIVATE, now, batch_id=sealed.batch.pk, by=BY)
             state = "active"
         self.stdout.write(f"batch {sealed.batch.pk}: {options['count']} vouchers in {path}, {state}")

@@ -1,4 +1,4 @@
-"""Reading ahead changes when a file is read, and nothing else."""
+"""Prefetching changes when a file is read, and nothing else."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pytest
 from django.conf import settings
 
 from apps.mediation.models import Cdr, CdrFile, SuspendedRecord
-from apps.mediation.services import read_ahead
+from apps.mediation.services import prefetch
 from apps.mediation.services.file_folder import ready_files
 from apps.mediation.services.intake import load_files
 from apps.mediation.services.load_file import Outcome
-from apps.mediation.services.read_ahead import ReadAhead
+from apps.mediation.services.prefetch import Prefetch
 from tests.mediation.samples import NOW, cdr, header, make_operator, new_file, stream
 
 pytestmark = pytest.mark.django_db
@@ -21,21 +21,21 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def small_files_too(monkeypatch):
-    monkeypatch.setattr(read_ahead, "WORTHWHILE_OCTETS", 0)
+    monkeypatch.setattr(prefetch, "WORTHWHILE_OCTETS", 0)
 
 
 @pytest.fixture
 def taken(monkeypatch) -> list[bool]:
-    """For each file, whether it had been read ahead."""
+    """For each file, whether it had been prefetched."""
     found: list[bool] = []
-    original = ReadAhead.take
+    original = Prefetch.take
 
     def take(self, path, state, digest):
         contents = original(self, path, state, digest)
         found.append(contents is not None)
         return contents
 
-    monkeypatch.setattr(ReadAhead, "take", take)
+    monkeypatch.setattr(Prefetch, "take", take)
     return found
 
 
@@ -49,7 +49,7 @@ def make_files(count: int = 4) -> None:
         new_file(header(source=f"S{number}") + stream([*records, b"\xff\xff", bad]), f"{number}.cdr")
 
 
-def test_files_that_were_read_ahead_are_loaded_like_others(taken: list[bool]):
+def test_prefetched_files_are_loaded_like_others(taken: list[bool]):
     make_operator(1, free_minutes=7)
     make_files()
     outcomes = list(load_files(ready_files(settings.CDR_NEW_DIR), lambda: NOW))
@@ -64,7 +64,7 @@ def test_files_that_were_read_ahead_are_loaded_like_others(taken: list[bool]):
     assert list(Cdr.objects.order_by("pk").values_list("free_usage", flat=True)) == [60] * 7 + [0] * 5
 
 
-def test_a_reader_that_dies_is_made_up_for(taken: list[bool]):
+def test_loader_reads_a_file_itself_if_the_prefetching_process_died(taken: list[bool]):
     make_operator(1)
     make_files()
     outcomes = []
@@ -82,15 +82,15 @@ def children() -> list[int]:
     return [pid for pid in pids if b"spawn_main" in open(f"/proc/{pid}/cmdline", "rb").read()]
 
 
-def test_a_file_that_changes_after_it_was_read_ahead_is_read_again(taken: list[bool], monkeypatch):
-    ask = ReadAhead.ask
+def test_a_file_that_changes_after_its_prefetch_is_read_again(taken: list[bool], monkeypatch):
+    ask = Prefetch.ask
 
     def ask_and_wait(self, *arguments):
         asked = ask(self, *arguments)
         assert self._asked.answer.result(60), "the reader has not answered"
         return asked
 
-    monkeypatch.setattr(ReadAhead, "ask", ask_and_wait)
+    monkeypatch.setattr(Prefetch, "ask", ask_and_wait)
     make_operator(1)
     make_files(2)
     files = ready_files(settings.CDR_NEW_DIR)
@@ -101,7 +101,7 @@ def test_a_file_that_changes_after_it_was_read_ahead_is_read_again(taken: list[b
     assert taken == [True, False]
 
 
-def test_what_cannot_be_read_ahead_is_refused_by_the_loader_itself(taken: list[bool]):
+def test_a_file_that_cannot_be_prefetched_is_refused_by_the_loader(taken: list[bool]):
     make_operator(1)
     new_file(stream([cdr(1)]), "1.cdr")
     new_file(bytes(1000), "2.cdr")
@@ -113,16 +113,16 @@ def test_what_cannot_be_read_ahead_is_refused_by_the_loader_itself(taken: list[b
 
 
 @pytest.mark.django_db(transaction=True)
-def test_whose_numbers_a_file_has_is_read_ahead_too(monkeypatch):
+def test_holders_of_a_files_numbers_are_prefetched_too(monkeypatch):
     found: list[bool] = []
-    original = ReadAhead.take
+    original = Prefetch.take
 
     def take(self, path, state, digest):
         reading, contents = original(self, path, state, digest)
         found.append(MSISDN in contents.holdings.holdings)
         return reading, contents
 
-    monkeypatch.setattr(ReadAhead, "take", take)
+    monkeypatch.setattr(Prefetch, "take", take)
     make_operator(1, free_minutes=7)
     make_files(3)
     outcomes = list(load_files(ready_files(settings.CDR_NEW_DIR), lambda: NOW))
@@ -131,16 +131,16 @@ def test_whose_numbers_a_file_has_is_read_ahead_too(monkeypatch):
     assert list(Cdr.objects.order_by("pk").values_list("free_usage", flat=True)) == [60] * 7 + [0] * 2
 
 
-def test_within_a_transaction_that_others_do_not_see_nobodys_numbers_are_read_ahead(monkeypatch):
+def test_holders_are_not_prefetched_inside_an_uncommitted_transaction(monkeypatch):
     found = []
-    original = ReadAhead.take
+    original = Prefetch.take
 
     def take(self, path, state, digest):
         reading, contents = original(self, path, state, digest)
         found.append(contents.holdings)
         return reading, contents
 
-    monkeypatch.setattr(ReadAhead, "take", take)
+    monkeypatch.setattr(Prefetch, "take", take)
     make_operator(1)
     make_files(2)
     outcomes = list(load_files(ready_files(settings.CDR_NEW_DIR), lambda: NOW))

@@ -31,7 +31,7 @@ class Numbers(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What was read: where the sorted records are in the file given, and of which file they are."""
+    """The result: where the sorted records are in the given file, and which file they are of."""
 
     state: FileState
     digest: str
@@ -45,7 +45,7 @@ _read: tuple[FileState, str, FileContents] | None = None
 
 
 def read(request: Request) -> Numbers:
-    """Read and check the file; raises whatever keeps it from being read (the loader then meets the same)."""
+    """Read and check the file; raises the error that prevents it (the loader then meets the same)."""
     global _read
     _read = None
     format_ = format_named(request.format)
@@ -73,7 +73,7 @@ def read(request: Request) -> Numbers:
 
 
 def write_sorted(target_path: str) -> Answer | None:
-    """Write what was read last, sorted, to this file. None where nothing was."""
+    """Write the records read last, sorted, to this file. None if there are none."""
     global _read
     if _read is None:
         return None

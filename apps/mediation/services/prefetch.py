@@ -22,16 +22,16 @@ from apps.kernel.errors import BssError
 from apps.mediation.services.cdr_writer import instant_of
 from apps.mediation.services.file_contents import FileContents, NothingReadable
 from apps.mediation.services.file_folder import FileState
-from apps.mediation.services.read_ahead_process import Answer, Numbers, Request, read, write_sorted
+from apps.mediation.services.prefetch_process import Answer, Numbers, Request, read, write_sorted
 from apps.mediation.services.read_file import reading_of, record_checker
 from apps.mediation.services.sorted_records import SortedRecords
 from apps.mediation.services.sources import FileReading
 from apps.runtime.pool import process_pool
 from apps.runtime.start import Role
 
-# Below this a file is read faster than the process is told of it, octets.
+# Smaller files are read faster than the process can be asked, octets.
 WORTHWHILE_OCTETS = 1_000_000
-# And above this so is one that nobody has anything else to do beside: the process merges what is more than one run.
+# So are larger ones if the loader has nothing else to do: the process would have to merge several runs.
 WORTHWHILE_ALONE_OCTETS = 16_000_000
 
 
@@ -45,19 +45,19 @@ class _Asked(NamedTuple):
     answer: Future[Answer | None]
 
 
-class ReadAhead:
-    """Reads one file ahead. Use as a context manager; whatever goes wrong here, the loader reads the file itself."""
+class Prefetch:
+    """Prefetches one file. Use as a context manager; after any error here the loader reads the file itself."""
 
     def __init__(self) -> None:
         self._process: ProcessPoolExecutor | None = None
         self._pid: Future[int]
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="read-ahead")
-        # One holds the file in hand, the other the next; both are gone with this process.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="prefetch")
+        # One is for the file being loaded, the other for the next; both vanish with this process.
         self._files: list[IO[bytes]] = []
-        self._turn = 0
+        self._current = 0
         self._asked: _Asked | None = None
 
-    def __enter__(self) -> ReadAhead:
+    def __enter__(self) -> Prefetch:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -69,7 +69,7 @@ class ReadAhead:
     def ask(self, path: Path, now: datetime, at_most_octets: int | None = None) -> bool:
         """Have the file read, if it is worth it; it is fetched with :meth:`take`.
 
-        One file at a time: a second request is let fall.
+        One file at a time: a second request is ignored.
         """
         if self._asked is not None:
             return False
@@ -88,11 +88,11 @@ class ReadAhead:
                 record_checker(reading.source.pk, now),
             )
             process = self._running()
-            self._turn = 1 - self._turn
-            target = f"/proc/{os.getpid()}/fd/{self._files[self._turn].fileno()}"
+            self._current = 1 - self._current
+            target = f"/proc/{os.getpid()}/fd/{self._files[self._current].fileno()}"
             numbers, answer = process.submit(read, request), process.submit(write_sorted, target)
         except (BssError, NothingReadable, OSError):
-            # Whoever loads the file meets the same, and says so.
+            # Loading the file meets the same error, and reports it.
             return False
         except BrokenProcessPool:
             self._stop()
@@ -115,11 +115,11 @@ class ReadAhead:
             self._stop()
             return None
         except Exception:
-            # Whoever loads the file meets the same, and says so.
+            # Loading the file meets the same error, and reports it.
             return None
         if answer is None or asked.path != path or (answer.state, answer.digest) != (state, digest):
             return None
-        file = self._files[self._turn]
+        file = self._files[self._current]
         contents = FileContents(
             SortedRecords.read_from(file, *answer.records), SortedRecords.read_from(file, *answer.suspended)
         )
@@ -140,14 +140,14 @@ class ReadAhead:
         process, self._process = self._process, None
         if process is None:
             return
-        # What it reads is not wanted any more, and may take long.
+        # Its result is no longer wanted, and may take long.
         with suppress(BrokenProcessPool, ProcessLookupError):
             os.kill(self._pid.result(), signal.SIGKILL)
         process.shutdown(cancel_futures=True)
 
 
 def _holdings(numbers: Future[Numbers], is_wanted: bool) -> KnownHoldings | None:
-    """Of whoever has a number in the file; None where that cannot be read, which the loader then does itself."""
+    """Holdings of the numbers in the file; None if they cannot be read: the loader then does it itself."""
     try:
         msisdns, bounds = numbers.result()
         if bounds is None or not is_wanted:
