@@ -105,6 +105,18 @@ def test_an_event_orders_once_however_often_it_is_handled(subscriber):
     assert len(orders()) == 2
 
 
+def test_what_happens_while_no_server_runs_is_ordered_once_one_does(subscriber):
+    """Beat leaves it to them: an order that nobody can send expires."""
+    open_session()
+    suspend_subscriber(subscriber.id, utc_now())
+    deliver(utc_now())
+    assert orders() == []
+
+    deliver_to_gateways(utc_now())
+
+    assert orders() == [("asr", "pgw.test;1")]
+
+
 def test_usage_publishes_no_events(subscriber):
     """The hot path writes nothing for others unless something out of the ordinary happens."""
     before = Event.objects.count()

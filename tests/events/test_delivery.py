@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -274,6 +275,15 @@ def test_events_are_kept_until_all_have_handled_them_and_then_for_some_days(monk
     deliver(later, [book.consumer])
     assert newest_number() == 4, "numbers go on, whatever was forgotten"
     assert book.seen[-1] == ("thing:1", "next")
+
+
+def test_a_consumer_whose_own_process_does_not_run_keeps_events_for_some_days_only(monkeypatch):
+    own = replace(Notebook().consumer, by_itself=True)
+    monkeypatch.setattr("apps.events.services.keeping.CONSUMERS", {"notebook": own})
+    happen(1, "old")
+    relay()
+    assert forget_events(NOW + timedelta(days=django_settings.EVENTS_KEPT_DAYS)) == 0
+    assert forget_events(NOW + timedelta(days=django_settings.EVENTS_KEPT_DAYS, seconds=1)) == 1
 
 
 def test_an_operator_may_have_an_event_handled_once_more(monkeypatch):

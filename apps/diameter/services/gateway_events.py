@@ -143,6 +143,8 @@ GATEWAYS = Consumer(
         TARIFF_PUBLISHED,
     ),
     order_what_events_ask,
+    # Orders expire: what happens while no server runs is ordered once one does.
+    by_itself=True,
 )
 
 

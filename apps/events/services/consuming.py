@@ -29,6 +29,7 @@ class Consumer:
 
     What it does elsewhere may be done twice. Its first start begins with the oldest event that is still there.
     ``repeatable``: handing over what was handled before changes nothing, so that an operator may have it done.
+    ``by_itself``: a process of its own delivers to it, and events wait for that one.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Consumer:
     handle: Callable[[Sequence[Event], datetime], object]
     at_once: int = 1_000
     repeatable: bool = True
+    by_itself: bool = False
 
 
 def register(consumer: Consumer) -> None:
@@ -43,13 +45,15 @@ def register(consumer: Consumer) -> None:
 
 
 def deliver(now: datetime, consumers: Iterable[Consumer] | None = None) -> int:
-    """Number what is new and hand it to all consumers, or to these; how many events were handled.
+    """Number what is new and hand it to these consumers, or to all without a process of their own; how many events.
 
     Several processes may do this at once: each event is handled by one of them.
     """
     relay()
     done = 0
-    for consumer in list(CONSUMERS.values()) if consumers is None else consumers:
+    if consumers is None:
+        consumers = [consumer for consumer in CONSUMERS.values() if not consumer.by_itself]
+    for consumer in consumers:
         try:
             done += _consume(consumer, now)
         except (OperationalError, InterfaceError):

@@ -16,12 +16,15 @@ AT_ONCE = 5_000
 def forget_events(now: datetime) -> int:
     """Delete events older than is kept that no consumer still has to handle; how many.
 
-    A consumer that the product no longer has holds nothing back.
+    A consumer that the product no longer has holds nothing back, nor one whose own process has not run for so long.
     """
     Mark.objects.exclude(pk__in=[RELAY, *CONSUMERS]).delete()
     StuckEvent.objects.exclude(consumer__in=CONSUMERS).delete()
     reached = dict(Mark.objects.values_list("name", "number"))
-    everybody = min((reached.get(name, 0) for name in CONSUMERS), default=reached.get(RELAY, 0))
+    everybody = min(
+        (reached.get(name, 0) for name, consumer in CONSUMERS.items() if not consumer.by_itself),
+        default=reached.get(RELAY, 0),
+    )
     old = Event.objects.filter(number__lte=everybody, at__lt=now - timedelta(days=settings.EVENTS_KEPT_DAYS))
     # Rows that wait to be handled keep theirs.
     old = old.exclude(pk__in=StuckEvent.objects.values("event_id")).order_by("number")
