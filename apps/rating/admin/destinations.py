@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import display
@@ -67,16 +68,19 @@ class DestinationAdmin(TariffAdmin):
         PageAction("add", "Add prefixes", CHANGE, add, PrefixesForm, icon="add", primary=True, submit="Add"),
     )
 
-    def get_fields(self, request, obj=None):
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return (("code", "tariff_plan"), "prefixes_label") if obj is not None else ("code", "tariff_plan")
 
-    def get_readonly_fields(self, request, obj=None):
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ("prefixes_label", "tariff_plan") if obj is not None else ()
 
-    def get_queryset(self, request):
-        return super().get_queryset(request).annotate(prefixes_count=Count("prefixes"))
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(prefixes_count=Count("prefixes"))
+        return rows
 
-    def get_search_results(self, request, queryset, search_term):
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
         """Digits are looked up among the prefixes, by index: those they begin with, and those that begin so."""
         term = search_term.strip().removeprefix("+")
         if not term:
@@ -89,7 +93,7 @@ class DestinationAdmin(TariffAdmin):
         return queryset.filter(found), False
 
     @display(description="Prefixes", ordering="prefixes_count")
-    def prefixes_label(self, destination: Destination) -> str:
+    def prefixes_label(self, destination: Any) -> str:
         return grouped(destination.prefixes_count)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 from django.http import HttpRequest
 
@@ -57,8 +59,8 @@ class EnquiryForm(ActionForm):
         except InvalidInput as error:
             raise forms.ValidationError(error.message) from error
 
-    def clean(self):
-        data = super().clean()
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
         plan, tenant = data.get("price_plan"), data.get("tenant")
         if plan is not None and tenant is not None and plan.tenant_id != tenant.pk:
             self.add_error("price_plan", f"{plan} belongs to another tenant than {tenant}.")

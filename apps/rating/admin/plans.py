@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import display
 
@@ -37,19 +40,22 @@ class ProductAdmin(ReferenceAdmin):
     ordering = ("tenant", "code")
     currency_path = "currency"
 
-    def get_readonly_fields(self, request, obj=None):
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         # A subscriber's plan cannot move to another tenant, and tariffs name plans by their code.
         return ("retired_label", "tenant", "code") if obj is not None else ("retired_label",)
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         now = utc_now()
         valid = (Q(assignments__end__isnull=True) | Q(assignments__end__gt=now)) & Q(
             assignments__start__lte=now
         )
-        return super().get_queryset(request).annotate(holders=Count("assignments", filter=valid))
+        rows: QuerySet[Any] = (
+            super().get_queryset(request).annotate(holders=Count("assignments", filter=valid))
+        )
+        return rows
 
     @display(description="Subscribers", ordering="holders")
-    def subscribers(self, product: PricePlan | Bundle) -> str:
+    def subscribers(self, product: Any) -> str:
         return grouped(product.holders)
 
 

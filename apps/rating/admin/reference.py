@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
+from django.contrib.admin import ModelAdmin
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import display
@@ -13,6 +17,7 @@ from apps.backoffice.admins import HistoryAdmin, KeptMixin
 from apps.backoffice.display import badge
 from apps.backoffice.forms import ActionForm
 from apps.kernel.clock import utc_now
+from apps.kernel.errors import BssError
 from apps.rating.models import TariffVersion
 from apps.rating.services.publishing import publish_on_commit
 from apps.rating.services.retiring import bring_back, retire
@@ -23,7 +28,7 @@ def publish_and_tell(request: HttpRequest, note: str) -> None:
     before = _newest_version()
     refused: list[bool] = []
 
-    def on_error(error) -> None:
+    def on_error(error: BssError) -> None:
         refused.append(True)
         messages.warning(
             request,
@@ -57,10 +62,10 @@ class RetiredFilter(DropdownFilter):
     title = "state"
     parameter_name = "retired"
 
-    def lookups(self, request, model_admin):
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> list[tuple[str, str]]:
         return [("no", "In sale"), ("yes", "Retired")]
 
-    def queryset(self, request, queryset):
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() == "no":
             return queryset.filter(retired_at=None)
         return queryset.exclude(retired_at=None) if self.value() == "yes" else queryset
@@ -69,16 +74,16 @@ class RetiredFilter(DropdownFilter):
 class TariffAdmin(HistoryAdmin):
     """Rows that prices are made of. Whatever is saved or deleted is published as one version when it is committed."""
 
-    def save_related(self, request, form, formsets, change):
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         publish_and_tell(request, f"{self.opts.verbose_name} {form.instance}")
 
-    def delete_model(self, request, obj):
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
         name = str(obj)
         super().delete_model(request, obj)
         publish_and_tell(request, f"deleted {self.opts.verbose_name} {name}")
 
-    def delete_queryset(self, request, queryset):
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         count = queryset.count()
         with transaction.atomic():
             super().delete_queryset(request, queryset)
@@ -89,19 +94,19 @@ class ReferenceAdmin(KeptMixin, TariffAdmin):
     """What records and bills refer to for ever: retired rather than deleted."""
 
     @display(description="State")
-    def retired_label(self, obj):
+    def retired_label(self, obj: Any) -> str:
         if getattr(obj, "retired_at", None) is None:
             return badge("In sale", "success")
         return badge(f"Retired {obj.retired_at:%Y-%m-%d}")
 
 
-def _retire(request: HttpRequest, obj, form: ActionForm) -> str:
+def _retire(request: HttpRequest, obj: Any, form: ActionForm) -> str:
     retire(obj, utc_now())
     publish_and_tell(request, f"retired {obj}")
     return f"{obj} is retired: it is sold no more."
 
 
-def _bring_back(request: HttpRequest, obj, form: ActionForm) -> str:
+def _bring_back(request: HttpRequest, obj: Any, form: ActionForm) -> str:
     bring_back(obj)
     publish_and_tell(request, f"brought back {obj}")
     return f"{obj} is in sale again."

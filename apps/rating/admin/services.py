@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
+from django.http import HttpRequest
 
 from apps.rating.admin.reference import ReferenceAdmin, RetiredFilter, retire_actions
 from apps.rating.models import Service
@@ -19,5 +22,5 @@ class ServiceAdmin(ReferenceAdmin):
     readonly_fields = ("retired_label",)
     page_actions = retire_actions("rating.change_service")
 
-    def get_readonly_fields(self, request, obj=None):
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ("retired_label", "code", "type_of_record") if obj is not None else ("retired_label",)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin, messages
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from unfold.admin import TabularInline
@@ -39,7 +41,7 @@ class TariffPlanAdmin(ReadOnlyAdmin):
     search_fields = ("code",)
     fields = ("code",)
 
-    def has_module_permission(self, request) -> bool:
+    def has_module_permission(self, request: HttpRequest) -> bool:
         return False
 
 
@@ -51,7 +53,7 @@ class TariffRowAdmin(TariffAdmin):
     search_fields = ("code",)
     ordering = ("code",)
 
-    def get_readonly_fields(self, request, obj=None):
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         # Rows refer to each other within their tariff plan.
         return (*super().get_readonly_fields(request, obj), *(("tariff_plan",) if obj is not None else ()))
 
@@ -81,10 +83,11 @@ class RateAdmin(TariffRowAdmin):
     fields = (("code", "tariff_plan"),)
     inlines = (RateSlotInline,)
 
-    def get_queryset(self, request):
-        return super().get_queryset(request).prefetch_related("slots")
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request).prefetch_related("slots")
+        return rows
 
-    def save_related(self, request, form, formsets, change):
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         first = form.instance.slots.order_by("group_start").first()
         if first is not None and first.group_start > 0:
@@ -110,11 +113,12 @@ class DestinationRateAdmin(TariffRowAdmin):
     list_display = ("code", "entries_label", "tariff_plan")
     fields = (("code", "tariff_plan"),)
 
-    def get_queryset(self, request):
-        return super().get_queryset(request).annotate(entries_count=Count("entries"))
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(entries_count=Count("entries"))
+        return rows
 
     @display(description="Destinations", ordering="entries_count")
-    def entries_label(self, row: DestinationRate) -> str:
+    def entries_label(self, row: Any) -> str:
         return grouped(row.entries_count)
 
 
@@ -165,21 +169,22 @@ class RatingPlanAdmin(TariffRowAdmin):
     fields = (("code", "tariff_plan"),)
     inlines = (RatingPlanEntryInline,)
 
-    def get_queryset(self, request):
-        return (
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = (
             super()
             .get_queryset(request)
             .annotate(
                 entries_count=Count("entries", distinct=True), profiles_count=Count("profiles", distinct=True)
             )
         )
+        return rows
 
     @display(description="Destination rates", ordering="entries_count")
-    def entries_label(self, plan: RatingPlan) -> str:
+    def entries_label(self, plan: Any) -> str:
         return grouped(plan.entries_count)
 
     @display(description="Profiles", ordering="profiles_count")
-    def profiles_label(self, plan: RatingPlan) -> str:
+    def profiles_label(self, plan: Any) -> str:
         return grouped(plan.profiles_count)
 
 
@@ -198,7 +203,7 @@ class RatingProfileAdmin(TariffAdmin):
     )
 
     @display(description="Active from", ordering="activation_time")
-    def active_from(self, profile: RatingProfile):
+    def active_from(self, profile: RatingProfile) -> str:
         return instant(profile.activation_time)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
+from django.http import HttpRequest
 
 from apps.rating.admin.reference import ReferenceAdmin
 from apps.rating.models import Tenant
@@ -28,6 +31,6 @@ class TenantAdmin(ReferenceAdmin):
         ),
     )
 
-    def get_readonly_fields(self, request, obj=None):
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         # Its files, plans and records name a tenant by its code.
         return ("code",) if obj is not None else ()

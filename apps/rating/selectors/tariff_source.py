@@ -101,10 +101,10 @@ def _rates(plan: TariffPlan) -> Iterable[src.Rate]:
     slots: dict[str, list[src.RateSlot]] = defaultdict(list)
     # By position in the session: the first slot carries the connect fee.
     rows = RateSlot.objects.filter(rate__tariff_plan=plan).order_by("rate__code", "group_start")
-    for code, *values in rows.values_list(
+    for code, start, fee, price, unit, increment in rows.values_list(
         "rate__code", "group_start", "connect_fee", "price", "unit", "increment"
     ):
-        slots[code].append(src.RateSlot(*values))
+        slots[code].append(src.RateSlot(start, fee, price, unit, increment))
     for code in Rate.objects.filter(tariff_plan=plan).order_by("code").values_list("code", flat=True):
         yield src.Rate(code, tuple(slots[code]))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
@@ -13,11 +14,11 @@ from apps.rating.models import Bundle, PricePlan, Service
 
 Product = Service | PricePlan | Bundle
 # Model label → functions that name what uses a row, such as “3 subscribers (S1, S2, S3)”; upper rooms add theirs.
-_users: dict[str, list[Callable[[Product, datetime], str]]] = defaultdict(list)
+_users: dict[str, list[Callable[[Any, datetime], str]]] = defaultdict(list)
 
 
-def add_user(model_label: str, users: Callable[[Product, datetime], str]) -> None:
-    """Have ``users(row, now)`` asked before a row is retired; it returns an empty text where nothing uses it."""
+def add_user(model_label: str, users: Callable[[Any, datetime], str]) -> None:
+    """Have ``users(row, now)`` asked before a row is retired; it returns an empty text if nothing uses it."""
     if users not in _users[model_label]:
         _users[model_label].append(users)
 

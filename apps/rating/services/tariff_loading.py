@@ -86,7 +86,7 @@ def _remove(plan: TariffPlan) -> None:
 
 
 def _delete(rows: models.QuerySet[Any]) -> None:
-    rows.order_by()._raw_delete(rows.db)  # type: ignore[attr-defined]
+    rows.order_by()._raw_delete(rows.db)
 
 
 def _create_tenants(codes: Iterable[str]) -> tuple[str, ...]:
@@ -234,7 +234,8 @@ class _Writer:
                 tenant_id__in={tenants[profile.tenant] for profile in own}
             ).values_list("id", "tenant_id", "category", "subject", "activation_time")
         }
-        new, changed = [], []
+        new: list[RatingProfile] = []
+        changed: list[RatingProfile] = []
         for profile in own:
             row = RatingProfile(
                 tenant_id=tenants[profile.tenant],
