@@ -8,8 +8,8 @@ import pytest
 from django.conf import settings
 
 from apps.charging.domain.money_bounds import PEER_LIMIT, REFUND_EXCEEDS_DEBITS
-from apps.charging.domain.requests import MoneyLimit, Operation, RequestItem, Result
-from apps.charging.models import ChargingSession, LedgerEntry, PeerDay
+from apps.charging.domain.requests import SERVER_DECIDES, MoneyLimit, Operation, RequestItem, Result
+from apps.charging.models import Account, ChargingSession, LedgerEntry, PeerDay
 from apps.charging.services.sessions import release_session
 from tests.charging.online import MIB, item
 from tests.charging.stored import (
@@ -172,6 +172,24 @@ def test_a_repeat_counts_once_and_what_is_not_paid_counts_nothing():
         charge_now(by_amount(Operation.EVENT, 2_000_000, "a")._replace(repeated=True))
     assert charge_now(by_amount(Operation.EVENT, 2_000_000, "b")).result is Result.CREDIT_LIMIT_REACHED
     assert PeerDay.objects.get().debited_micros == 2_000_000
+
+
+@pytest.mark.parametrize("mode", ["prepaid", "postpaid"])
+def test_a_session_in_money_is_granted_and_debited_no_more_than_its_peers_limit_at_once(mode):
+    make_prepaid(balance_micros=50_000_000)
+    Account.objects.update(mode=mode)
+
+    def in_money(operation, number, asked, used=None):
+        amounts = RequestItem("data", "", SERVER_DECIDES, (), 7, None, asked, "EUR", used)
+        return request(operation, amounts, number=number, money_limit=LIMIT)
+
+    assert charge_now(in_money(Operation.INITIATE, 0, 1 << 61)).items[0].granted == 10_000_000
+    refused = charge_now(in_money(Operation.UPDATE, 1, 0, 1 << 60))
+    assert (refused.result, refused.reason) == (Result.UNABLE_TO_COMPLY, PEER_LIMIT)
+    assert charge_now(in_money(Operation.UPDATE, 2, 0, 10_000_000)).cost_micros == 10_000_000
+    assert default_balance().amount_micros == 40_000_000
+    assert ChargingSession.objects.get().unpaid_micros == 1 << 60
+    assert not PeerDay.objects.exists()
 
 
 def test_the_operators_own_requests_have_no_bound():

@@ -370,10 +370,11 @@ def test_only_what_moves_money_by_amount_has_a_limit():
     money = {"Requested_Service_Unit": {"CC-Money": euros(5)}}
 
     assert asked(4, 0, via=peer, Requested_Action=0, **sms).money_limit is None
-    assert asked(1, 0, via=peer, **money).money_limit is None
+    assert asked(1, 0, via=peer, Requested_Service_Unit={"CC-Time": 60}).money_limit is None
+    limit = MoneyLimit("dra.core.test", 5_000_000)
+    assert asked(1, 0, via=peer, **money).money_limit == limit
     for action, units in ((0, money), (1, money), (1, sms)):
-        limit = asked(4, 0, via=peer, Requested_Action=action, **units).money_limit
-        assert limit == MoneyLimit("dra.core.test", 5_000_000)
+        assert asked(4, 0, via=peer, Requested_Action=action, **units).money_limit == limit
 
 
 def test_all_numbers_of_a_subscriber_that_is_given_more_than_once_are_kept():

@@ -16,7 +16,8 @@ class MoneyBounds(NamedTuple):
     """What is left to move, and what one request has moved of it; micro-units of the account's currency.
 
     ``refundable_micros`` was debited from the account within the window and is not refunded yet; ``left_micros`` is
-    the rest of the peer's limit for the day.
+    the rest of the peer's limit for the day. What a session is granted, or reports, in money at once is bounded by the
+    limit too, but not counted.
     """
 
     refundable_micros: int

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from apps.charging.domain.books import Books
 from apps.charging.domain.items import Payment, Refusal, find_payment, result_of, used_amount
+from apps.charging.domain.money_bounds import PEER_LIMIT
 from apps.charging.domain.money_items import (
     MONEY_RUN,
     check_currency,
@@ -271,6 +272,11 @@ class _Quota:
         if self._is_wrong(amount_micros):
             return
         used = min(amount_micros, NO_LIMIT)
+        bounds = self.books.money_bounds
+        if bounds is not None and used > bounds.left_micros:
+            self.result, self.reason = Result.UNABLE_TO_COMPLY, PEER_LIMIT
+            meter.unpaid_micros = min(meter.unpaid_micros + used, NO_LIMIT)
+            return
         takes, paid = money_takes(self.state, self.books, item.service, used, self.moment)
         self.books.debit(takes, self.moment, piece, item.service, debtor_of(self.books, account))
         meter.run = MONEY_RUN
@@ -287,7 +293,8 @@ class _Quota:
         if self._is_wrong(amount_micros):
             self.granted = 0
             return
-        wanted = min(amount_micros, NO_LIMIT)
+        bounds = self.books.money_bounds
+        wanted = min(amount_micros, NO_LIMIT if bounds is None else bounds.left_micros)
         takes, granted = money_takes(self.state, self.books, item.service, wanted, self.moment)
         meter.holds = self.books.hold(takes, debtor_of(self.books, account))
         meter.granted, meter.run, meter.tariff_change_at = granted, MONEY_RUN, None

@@ -210,7 +210,7 @@ class _Batch:
         world, row, fresh_id = read.world, self.next_session_row, self.fresh_id
         limit, bounds = request.money_limit, None
         if limit is not None and account is not None:
-            bounds = read.money.bounds(limit, account)
+            bounds = read.money.bounds(request.operation, limit, account)
         state = _new_state(
             State, (world, line, account, balances, counters, session, barred, other, row, fresh_id, bounds)
         )

@@ -9,11 +9,12 @@ from django.conf import settings
 from django.db.models import Sum
 
 from apps.charging.domain.money_bounds import MoneyBounds
-from apps.charging.domain.requests import MoneyLimit, OnlineRequest
+from apps.charging.domain.requests import MoneyLimit, OnlineRequest, Operation
 from apps.charging.domain.state import Account
 from apps.charging.models import LedgerEntry, PeerDay
 
 MAX_MICROS = 1 << 62
+_COUNTED = (Operation.EVENT, Operation.REFUND)
 _Key = tuple[str, str]
 """Peer and currency."""
 
@@ -37,7 +38,7 @@ class MoneyBook:
         wanted = [
             (request.money_limit, accounts[account_id])
             for request, account_id in requests
-            if request.money_limit is not None and account_id in accounts
+            if request.money_limit is not None and request.operation in _COUNTED and account_id in accounts
         ]
         if not wanted:
             return
@@ -64,8 +65,10 @@ class MoneyBook:
         rows = PeerDay.objects.select_for_update().filter(day=self._day, peer__in={peer for peer, _ in keys})
         self._days = {(row.peer, row.currency): row for row in rows.order_by("peer", "currency")}
 
-    def bounds(self, limit: MoneyLimit, account: Account) -> MoneyBounds:
-        """What is left by now."""
+    def bounds(self, operation: Operation, limit: MoneyLimit, account: Account) -> MoneyBounds:
+        """What is left by now; of a session's money nothing is counted, and no row is locked for it."""
+        if operation not in _COUNTED:
+            return MoneyBounds(0, limit.micros_a_day)
         row = self._days[limit.peer, account.currency]
         left = limit.micros_a_day - row.debited_micros - row.refunded_micros
         return MoneyBounds(self._refundable[account.account_id], left)

@@ -32,6 +32,7 @@ def charging_request(
     ``retransmitted`` is its T flag.
     """
     items = []
+    moves_money = ccr.operation is Operation.REFUND
     context, called, find_service = ccr.context, ccr.destination, services.service
     for part in ccr.parts:
         rating_group, identifiers, requested, used, money = part
@@ -39,6 +40,7 @@ def charging_request(
         service = find_service(context, rating_group, identifier)
         item = RequestItem(service, called, requested, used, rating_group, identifier)
         if money is not None:
+            moves_money = True
             # A session that reports money and asks for none asks for an amount of 0.
             asked_micros = 0 if money.asked_micros is None else money.asked_micros
             item = item._replace(
@@ -49,9 +51,6 @@ def charging_request(
         items.append(item)
     subscriber, policy = ccr.subscriber, peer.policy
     route, client = _route_and_client(ccr.origin_host, ccr.origin_realm, peer.host)
-    moves_money = ccr.operation is Operation.REFUND or (
-        ccr.operation is Operation.EVENT and any(part.money is not None for part in ccr.parts)
-    )
     return OnlineRequest(
         ccr.operation,
         ccr.session_id,
