@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 
 from apps.kernel.errors import BssError
 from apps.mediation.models import Cdr, CdrFile, SuspendedRecord
@@ -72,13 +72,3 @@ def open_suspense(
     if ids:
         records = records.filter(pk__in=ids)
     return records
-
-
-def suspense_by_reason() -> list[tuple[str, int]]:
-    """How many records wait in suspense, by reason, most first."""
-    return list(
-        SuspendedRecord.objects.filter(state=SuspendedRecord.State.OPEN)
-        .values_list("reason")
-        .annotate(records=Count("pk"))
-        .order_by("-records", "reason")
-    )

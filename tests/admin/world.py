@@ -49,7 +49,8 @@ from apps.rating.models import PricePlan, Service, TariffVersion
 from apps.subscribers.models import Subscriber
 from apps.vouchers.domain.vouchers import VoucherAction
 from apps.vouchers.models import RedemptionGuard, Voucher
-from apps.vouchers.services.batches import NewBatch, change_vouchers, generate_batch
+from apps.vouchers.services.batches import NewBatch, generate_batch
+from apps.vouchers.services.changes import change_vouchers
 from bss_project.demo.operator import OPERATOR, ensure_products
 from bss_project.operator_setup import set_up
 from tests.factories import make_subscriber

@@ -12,7 +12,7 @@ from apps.kernel.errors import Conflict, InvalidInputs
 from apps.mediation.domain import records
 from apps.mediation.models import Cdr, CdrFile, Source, SuspendedRecord
 from apps.mediation.pb.billing_pb2 import CDR
-from apps.mediation.selectors import explain_cdr, open_suspense, suspense_by_reason
+from apps.mediation.selectors import explain_cdr, open_suspense
 from apps.mediation.services.suspense import correct, discard, recycle
 from apps.rating.models import PricePlan
 from tests.factories import make_subscriber
@@ -56,7 +56,7 @@ def test_a_record_suspended_for_a_missing_subscriber_is_rated_once_there_is_one(
 def test_a_record_that_still_cannot_be_rated_stays_with_its_newest_reason():
     make_operator(1)
     load(header() + stream([cdr(1, msisdn="4917000000000", service="fax")]))
-    assert suspense_by_reason() == [("unknown_service", 1)]
+    assert list(open_suspense().values_list("reason", flat=True)) == ["unknown_service"]
     correct(ids()[0], {"service": "voice"})
     result = again()
     assert (result.rated, result.refused, dict(result.reasons)) == (0, 1, {"unknown_subscriber": 1})
@@ -96,7 +96,7 @@ def test_a_csv_line_is_rated_again_with_its_files_header():
     make_operator(1)
     head = b"start,msisdn,service,other_party,duration_s,record_id\n"
     load(head + b"2026-03-10T09:00:00Z,4915550000001,telefax,4930,60,Q1\n" + b"x,1,voice,2,60,Q2\n", "a.csv")
-    assert sorted(suspense_by_reason()) == [("invalid_field", 1), ("unknown_service", 1)]
+    assert sorted(open_suspense().values_list("reason", flat=True)) == ["invalid_field", "unknown_service"]
     correct(open_suspense(["unknown_service"]).get().pk, {"service": "voice"})
     result = again()
     assert (result.rated, result.refused) == (1, 1)

@@ -15,7 +15,8 @@ from apps.vouchers.domain.redemption import Redemption, RedemptionRefused
 from apps.vouchers.domain.vouchers import VoucherAction
 from apps.vouchers.models import RedemptionGuard, Voucher
 from apps.vouchers.services import redeeming
-from apps.vouchers.services.batches import NewBatch, change_vouchers, generate_batch
+from apps.vouchers.services.batches import NewBatch, generate_batch
+from apps.vouchers.services.changes import change_vouchers
 from apps.vouchers.services.keys import add_key
 from apps.vouchers.services.redemption import RedeemOrder, redeem, redeem_many
 from tests.charging.stored import (

@@ -16,7 +16,8 @@ from apps.vouchers.domain.redemption import RedemptionRefused
 from apps.vouchers.domain.vouchers import VoucherAction, pin_digest
 from apps.vouchers.models import RedemptionGuard, Voucher, VoucherBatch
 from apps.vouchers.selectors import VoucherFilter, select_voucher, select_vouchers
-from apps.vouchers.services.batches import NewBatch, change_vouchers, generate_batch
+from apps.vouchers.services.batches import NewBatch, generate_batch
+from apps.vouchers.services.changes import change_vouchers
 from apps.vouchers.services.guards import lift_lock
 from apps.vouchers.services.keys import KeysUnusable, add_key, key_ring
 from apps.vouchers.services.redemption import redeem

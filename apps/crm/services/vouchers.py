@@ -17,7 +17,8 @@ from apps.crm.services.together import Together
 from apps.kernel.errors import InvalidInput, NotFound
 from apps.vouchers.domain.redemption import Redemption as Redemption
 from apps.vouchers.domain.vouchers import VoucherAction
-from apps.vouchers.services.batches import NewBatch, change_vouchers, generate_batch
+from apps.vouchers.services.batches import NewBatch, generate_batch
+from apps.vouchers.services.changes import change_vouchers
 from apps.vouchers.services.guards import lift_lock
 from apps.vouchers.services.redemption import RedeemOrder
 from apps.vouchers.services.redemption import redeem_many as redeem_together

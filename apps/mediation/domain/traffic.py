@@ -114,7 +114,6 @@ class Traffic:
         spread = min(MINUTE_S, max(1, last - first))
         number_of_lines, number_of_parties, number_of_minutes = len(lines), len(parties), len(minutes)
         prefix = self._id_prefix
-        make = tuple.__new__
         for number in range(self._number, self._number + count):
             msisdn, imsi, imei = lines[int(draw() * number_of_lines)]
             service = services[int(draw() * 1_000)]
@@ -141,26 +140,23 @@ class Traffic:
             roaming = ""
             if chance * 1_000 % 1 < ROAMING_PER_MILLE / 1_000:
                 roaming = VISITED_NETWORKS[number % len(VISITED_NETWORKS)]
-            yield make(
-                MadeRecord,
-                (
-                    f"{prefix}{number:09d}",
-                    service,
-                    msisdn,
-                    imsi,
-                    imei,
-                    party,
-                    start,
-                    duration,
-                    up,
-                    down,
-                    events,
-                    cells[int(chance * 900)],
-                    roaming,
-                    cause,
-                    f"{number * 2654435761 & 0xFFFFFFFF:08x}",
-                    6 if chance < 0.8 else 1,
-                ),
+            yield MadeRecord(
+                f"{prefix}{number:09d}",
+                service,
+                msisdn,
+                imsi,
+                imei,
+                party,
+                start,
+                duration,
+                up,
+                down,
+                events,
+                cells[int(chance * 900)],
+                roaming,
+                cause,
+                f"{number * 2654435761 & 0xFFFFFFFF:08x}",
+                6 if chance < 0.8 else 1,
             )
         self._number += count
 

@@ -16,7 +16,7 @@ from apps.charging.domain.balances import BalanceKind
 from apps.kernel.clock import utc_now
 from apps.vouchers.domain.vouchers import STEPS, VoucherAction, VoucherStatus
 from apps.vouchers.models import Voucher, VoucherBatch
-from apps.vouchers.services.batches import change_vouchers
+from apps.vouchers.services.changes import change_vouchers
 
 CHANGE = ("vouchers.change_voucher",)
 

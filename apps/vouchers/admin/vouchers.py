@@ -29,7 +29,7 @@ from apps.vouchers.admin.actions import CHANGE, DONE, change_actions, worth
 from apps.vouchers.domain.vouchers import VoucherAction, VoucherStatus
 from apps.vouchers.models import RedemptionGuard, Voucher
 from apps.vouchers.selectors import vouchers_with_status
-from apps.vouchers.services.batches import change_vouchers
+from apps.vouchers.services.changes import change_vouchers
 from apps.vouchers.services.guards import lift_lock
 from apps.vouchers.services.redemption import redeem
 

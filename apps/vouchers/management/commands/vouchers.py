@@ -24,7 +24,8 @@ from apps.runtime.commands import RoomCommand
 from apps.vouchers.domain.vouchers import VoucherAction, VoucherStatus
 from apps.vouchers.models import RedemptionGuard, Voucher
 from apps.vouchers.selectors import VoucherFilter, select_vouchers
-from apps.vouchers.services.batches import NewBatch, change_vouchers
+from apps.vouchers.services.batches import NewBatch
+from apps.vouchers.services.changes import change_vouchers
 from apps.vouchers.services.export import generate_sealed
 from apps.vouchers.services.guards import lift_lock
 from apps.vouchers.services.keys import add_key, key_ring
