@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import display
@@ -33,9 +35,9 @@ class ApiCallAdmin(ReadOnlyAdmin):
     )
 
     @display(description="When", ordering="at")
-    def at_label(self, call: ApiCall):
+    def at_label(self, call: ApiCall) -> Any:
         return instant(call.at, seconds=True)
 
     @display(description="Outcome", ordering="outcome")
-    def outcome_label(self, call: ApiCall):
+    def outcome_label(self, call: ApiCall) -> Any:
         return badge(call.outcome, "success" if call.outcome == "ok" else "danger")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import RelatedDropdownFilter
@@ -23,7 +25,7 @@ class ApiClientAdmin(HistoryAdmin):
     ordering = ("name",)
     fields = (("name", "tenant"), ("description", "enabled"), "roles", ("calls_a_second", "burst"))
 
-    def save_model(self, request: HttpRequest, obj: ApiClient, form, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: ApiClient, form: Any, change: bool) -> None:
         if not change:
             obj.created_at = utc_now()
         demand_giver(request.user, obj.tenant_id, obj.roles.split())

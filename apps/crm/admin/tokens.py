@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from typing import Any
 
 from django import forms
 from django.contrib import admin
@@ -101,10 +102,10 @@ class CountsFilter(admin.SimpleListFilter):
     title = "state"
     parameter_name = "state"
 
-    def lookups(self, request, model_admin):
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
         return (("counts", "Counts"), ("expired", "Expired"), ("revoked", "Revoked"))
 
-    def queryset(self, request, queryset):
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         now = utc_now()
         if self.value() == "counts":
             return queryset.filter(revoked_at=None, expires_at__gt=now)
@@ -166,23 +167,23 @@ class ApiTokenAdmin(ReadOnlyAdmin):
         return f"{token.hint}…"
 
     @display(description="Of subscriber", ordering="subscriber")
-    def of(self, token: ApiToken):
+    def of(self, token: ApiToken) -> Any:
         return link_to(token.subscriber) if token.subscriber else "–"
 
     @display(description="Made", ordering="created_at")
-    def created_label(self, token: ApiToken):
+    def created_label(self, token: ApiToken) -> Any:
         return instant(token.created_at)
 
     @display(description="Counts until", ordering="expires_at")
-    def expires_label(self, token: ApiToken):
+    def expires_label(self, token: ApiToken) -> Any:
         return instant(token.expires_at)
 
     @display(description="Revoked", ordering="revoked_at")
-    def revoked_label(self, token: ApiToken):
+    def revoked_label(self, token: ApiToken) -> Any:
         return instant(token.revoked_at) if token.revoked_at else "–"
 
     @display(description="State")
-    def state_label(self, token: ApiToken):
+    def state_label(self, token: ApiToken) -> Any:
         if token.revoked_at is not None:
             return badge("Revoked", "danger")
         return badge("Counts", "success") if _counts(token) else badge("Expired", "warning")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from datetime import datetime
+from typing import Any
 
 from django.db.models import QuerySet, Sum
 
@@ -70,10 +71,10 @@ def balances(tenant: str, account_id: int) -> list[BalanceView]:
 def get_balance(tenant: str, balance_id: int) -> BalanceOfAccount:
     """A balance and its account's id. Raises NotFound."""
     rows = Balance.objects.filter(pk=balance_id, account__tenant_id=tenant_of(tenant).id)
-    row = rows.values_list("account_id", *_BALANCE).first()
+    row: tuple[Any, ...] | None = rows.values_list(*_BALANCE, "account_id").first()
     if row is None:
         raise NotFound(f"there is no balance {balance_id}", where="id")
-    return BalanceOfAccount(*row[1:], row[0])
+    return BalanceOfAccount(*row)
 
 
 def ledger(

@@ -183,7 +183,7 @@ def _news(tenant: str) -> QuerySet[Notification]:
     owner = tenant_of(tenant)
     rows = Notification.objects.filter(tenant_id=owner.id)
     if owner.code == DEFAULT_TENANT:
-        rows = rows | Notification.objects.filter(tenant_id=None)
+        rows = rows | Notification.objects.filter(tenant=None)
     return rows
 
 

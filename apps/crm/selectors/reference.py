@@ -165,12 +165,12 @@ def _read(owner: TenantInfo, now: datetime) -> ReferenceData:
         for row in BillCycle.objects.filter(tenant_id=owner.id)
     )
     plan_terms: dict[int, list[ServiceTermsView]] = defaultdict(list)
-    for plan_id, *terms in (
+    for plan_id, service_id, code, price, free in (
         PricePlanService.objects.filter(price_plan__tenant_id=owner.id)
         .order_by("service_id")
         .values_list("price_plan_id", "service_id", "service__code", "price_micros", "free_units")
     ):
-        plan_terms[plan_id].append(ServiceTermsView(*terms))
+        plan_terms[plan_id].append(ServiceTermsView(service_id, code, price, free))
     bundle_terms: dict[int, list[ServiceTermsView]] = defaultdict(list)
     for bundle_id, service_id, code, free in (
         BundleService.objects.filter(bundle__tenant_id=owner.id)

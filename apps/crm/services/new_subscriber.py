@@ -150,7 +150,7 @@ def _problems_of_values(new: NewSubscriber, now: datetime) -> list[Problem]:
     }
     for field, value in values.items():
         model, column = _LENGTHS[field]
-        longest = model._meta.get_field(column).max_length
+        longest = getattr(model._meta.get_field(column), "max_length", None)
         if longest is not None and len(value) > longest:
             problems.append(Problem(field, f"at most {longest} characters"))
     if wrong := problem_of_email(new.customer.email):

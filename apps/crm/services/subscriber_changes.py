@@ -90,7 +90,7 @@ def _needs_a_living_one(change: SubscriberChange) -> bool:
 def _problems(change: SubscriberChange) -> Iterator[Problem]:
     for field, column in (*_CUSTOMER.items(), ("name", "name")):
         value = getattr(change, field)
-        longest = Customer._meta.get_field(column).max_length
+        longest = getattr(Customer._meta.get_field(column), "max_length", None)
         if value is not None and longest is not None and len(value) > longest:
             yield Problem(field, f"at most {longest} characters")
     if change.customer_name is not None and not change.customer_name.strip():

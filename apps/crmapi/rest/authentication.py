@@ -40,7 +40,7 @@ class BearerAuthentication(BaseAuthentication):
         return REALM
 
 
-class BearerScheme(OpenApiAuthenticationExtension):
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """How the OpenAPI document says so."""
 
     target_class = BearerAuthentication

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from rest_framework.request import Request
 
@@ -25,8 +26,9 @@ def call_of(request: Request, *, with_key: bool) -> Call:
     route = match.route.removeprefix("api/v1") if match else request.path
     # The same values in another order, or with other blanks, are the same request.
     body = json.dumps(request.data, sort_keys=True, separators=(",", ":")) if key else ""
+    caller: Any = request.auth
     return Call(
-        caller=request.auth,
+        caller=caller,
         now=utc_now(),
         door=DOOR,
         operation=f"{request.method} {route}",

@@ -19,6 +19,7 @@ from rest_framework import serializers
 
 from apps.crm.domain.operations import Kind, Operation
 from apps.crmapi.rest.call import HEADER, KEY_HEADER_SHAPE
+from apps.crmapi.rest.fields import Shape
 from apps.crmapi.rest.problems import MEDIA_TYPE
 
 PDF = "application/pdf"
@@ -76,8 +77,8 @@ class Endpoint:
     tag: str
     answer: Any
     status: int = 200
-    query: type[serializers.Serializer] | None = None
-    body: type[serializers.Serializer] | None = None
+    query: type[Shape] | None = None
+    body: type[Shape] | None = None
     read: Callable[[Values], Any] | None = None
     show: Callable[[Any, Values], Any] | None = None
     many: bool = False
@@ -106,7 +107,7 @@ class Endpoint:
         return self.read(values) if self.read is not None else self.operation.input(**values)
 
 
-class FieldProblem(serializers.Serializer):
+class FieldProblem(Shape):
     """What is wrong with one field; an empty ``field`` is the whole."""
 
     field = serializers.CharField(help_text="Path of the field, such as `customer.name`.")
@@ -114,7 +115,7 @@ class FieldProblem(serializers.Serializer):
     detail = serializers.CharField()
 
 
-class ProblemShape(serializers.Serializer):
+class ProblemShape(Shape):
     """Problem details (RFC 9457). ``code`` is stable and meant for programs, ``detail`` for people."""
 
     type = serializers.CharField(help_text="`urn:bss:problem:` and the code.")
@@ -122,7 +123,7 @@ class ProblemShape(serializers.Serializer):
     status = serializers.IntegerField()
     code = serializers.CharField()
     detail = serializers.CharField()
-    errors = FieldProblem(many=True, required=False)
+    errors = FieldProblem(many=True, required=False)  # type: ignore[assignment]
     incident = serializers.CharField(required=False, help_text="Under which an error of ours is in the log.")
 
     class Meta:

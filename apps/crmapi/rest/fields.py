@@ -18,7 +18,7 @@ DECIMAL_PATTERN = r"^-?[0-9]{1,10}(\.[0-9]{1,6})?$"
 
 
 @extend_schema_field({"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]{1,6})?$", "example": "12.5"})
-class MoneyField(serializers.Field):
+class MoneyField(serializers.Field[int, Any, str, int]):
     """An amount as plain decimal text in an answer; its source is a number of micro-units."""
 
     def __init__(self, **options: Any) -> None:
@@ -29,7 +29,7 @@ class MoneyField(serializers.Field):
 
 
 @extend_schema_field({"type": "string", "pattern": DECIMAL_PATTERN, "example": "12.5"})
-class AmountField(serializers.Field):
+class AmountField(serializers.Field[int, Any, str, int]):
     """An amount as plain decimal text in a request; becomes micro-units."""
 
     default_error_messages = {
@@ -55,7 +55,7 @@ class AmountField(serializers.Field):
 
 
 @extend_schema_field({"type": "string", "format": "date-time", "example": "2026-01-31T23:59:59Z"})
-class InstantField(serializers.Field):
+class InstantField(serializers.Field[datetime, Any, str, datetime]):
     """An instant: ISO 8601; answers are in UTC, requests need a zone or “Z”."""
 
     default_error_messages = {"invalid": "must be an instant with a zone, such as 2026-01-31T23:59:59Z"}
@@ -109,7 +109,7 @@ class StrictBoolean(serializers.BooleanField):
 
 
 @extend_schema_field({"type": ["integer", "null"]})
-class NumberOrNull(serializers.Field):
+class NumberOrNull(serializers.Field[int, Any, int | None, int]):
     """A number in an answer, null where the value is 0 for “none”."""
 
     def __init__(self, **options: Any) -> None:
@@ -120,7 +120,7 @@ class NumberOrNull(serializers.Field):
 
 
 @extend_schema_field({"type": ["string", "null"]})
-class TextOrNull(serializers.Field):
+class TextOrNull(serializers.Field[str, Any, str | None, str]):
     """A text in an answer, null where it is empty."""
 
     def __init__(self, **options: Any) -> None:
@@ -130,7 +130,11 @@ class TextOrNull(serializers.Field):
         return value or None
 
 
-class RequestBody(serializers.Serializer):
+class Shape(serializers.Serializer[Any]):
+    """What an answer or a part of a request looks like."""
+
+
+class RequestBody(Shape):
     """A JSON object in which every name is known: a misspelt one is an error rather than left out.
 
     ``money`` names amounts that may be given as text or, under the name with ``_micros``, as whole micro-units; what is
@@ -158,7 +162,7 @@ class RequestBody(serializers.Serializer):
         return super().to_internal_value(data)
 
 
-class Query(serializers.Serializer):
+class Query(Shape):
     """Parameters of a request's address; a misspelt one is an error rather than left out."""
 
     def to_internal_value(self, data: Any) -> Any:
@@ -200,6 +204,7 @@ __all__ = [
     "PageQuery",
     "Query",
     "RequestBody",
+    "Shape",
     "StrictBoolean",
     "StrictInteger",
     "StrictText",

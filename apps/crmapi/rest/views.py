@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 from django.http import FileResponse, HttpResponse, HttpResponseBase
 from django.urls import URLPattern, path
-from rest_framework import serializers
 from rest_framework.exceptions import NotAuthenticated
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
@@ -23,6 +22,7 @@ from apps.crm.services.calls import change, read, record_refusal
 from apps.crm.services.idempotency import Answer
 from apps.crmapi.rest.call import REPLAYED, call_of
 from apps.crmapi.rest.endpoint import PDF, Endpoint, Values, schema_of
+from apps.crmapi.rest.fields import Shape
 from apps.crmapi.rest.pagination import page_of
 from apps.crmapi.rest.throttling import count_call
 from apps.kernel.errors import Conflict
@@ -87,7 +87,8 @@ def url_patterns(endpoints: Iterable[Endpoint]) -> Iterator[URLPattern]:
         }
         if any(endpoint.answer is PDF for endpoint in methods.values()):
             members["renderer_classes"] = [PdfRenderer, JSONRenderer]
-        yield path(address, type("ApiView", (ApiView,), members).as_view())
+        view: type[ApiView] = type("ApiView", (ApiView,), members)
+        yield path(address, view.as_view())
 
 
 def _handler(endpoint: Endpoint) -> Callable[..., HttpResponseBase]:
@@ -117,7 +118,7 @@ def _demand_view(endpoint: Endpoint, caller: Caller) -> None:
         raise Forbidden("a customer's own token is for /api/v1/me alone", where=where)
 
 
-def _read(shape: type[serializers.Serializer], data: Any) -> Values:
+def _read(shape: type[Shape], data: Any) -> Values:
     reader = shape(data=data)
     reader.is_valid(raise_exception=True)
     return dict(reader.validated_data)

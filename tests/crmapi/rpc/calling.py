@@ -62,7 +62,7 @@ class Refused(Exception):
 
 
 @dataclass
-class Desk:
+class RpcClient:
     """Whoever calls: with a token of these roles, for this tenant."""
 
     roles: tuple[str, ...] = ("admin",)
@@ -124,8 +124,8 @@ class Desk:
                 transaction.set_rollback(True)
 
 
-def desk(world: Any, *roles: str, **who: Any) -> Desk:
+def rpc_client(world: Any, *roles: str, **who: Any) -> RpcClient:
     """Somebody with these roles; a customer's own view is of the world's prepaid subscriber."""
     if "self_care" in roles and "subscriber_id" not in who:
         who["subscriber_id"] = world.names["prepaid"]
-    return Desk(roles=roles or ("admin",), **who)
+    return RpcClient(roles=roles or ("admin",), **who)

@@ -28,7 +28,7 @@ from apps.rating.services.publishing import publish
 from apps.subscribers.models import Customer, Subscriber
 from apps.vouchers.models import Voucher
 from tests.crmapi.rest.world import forget_everything
-from tests.crmapi.rpc.calling import Desk, Refused
+from tests.crmapi.rpc.calling import Refused, RpcClient
 from tests.crmapi.rpc.cases import LATER, new_message
 from tests.factories import make_cycle, make_plan, make_subscriber, make_tenant
 
@@ -230,7 +230,7 @@ def test_a_client_that_calls_too_often_is_told_when_to_come_again_and_others_are
 
 def test_the_door_says_when_to_call_again(settings):
     settings.API_CALLS_A_SECOND, settings.API_BURST = 1, 3
-    ada = Desk()
+    ada = RpcClient()
     for _ in range(3):
         ada.ask("GetRefData")
     with pytest.raises(Refused) as refused:
@@ -240,7 +240,7 @@ def test_the_door_says_when_to_call_again(settings):
 
 
 def test_a_call_that_comes_twice_is_done_once_and_answered_alike():
-    ada = Desk()
+    ada = RpcClient()
     first = ada.ask("CreateSubscriber", new(), key="order-1")
     again = ada.ask("CreateSubscriber", new(), key="order-1")
     assert first == again
@@ -257,7 +257,7 @@ def test_a_call_that_comes_twice_is_done_once_and_answered_alike():
     # A key is a client's own, within a tenant.
     now = utc_now()
     create_client("crm2", "default", ["crm_agent"], now)
-    crm2 = Desk(token=signed(*create_key("crm2", now)))
+    crm2 = RpcClient(token=signed(*create_key("crm2", now)))
     assert crm2.ask("CreateSubscriber", other, key="order-1").id != first.id
     # Without a key it is done again, and here that is refused by the number.
     with pytest.raises(Refused) as refused:
@@ -266,7 +266,7 @@ def test_a_call_that_comes_twice_is_done_once_and_answered_alike():
 
 
 def test_an_error_keeps_nothing_so_that_the_call_can_be_put_right():
-    ada = Desk()
+    ada = RpcClient()
     with pytest.raises(Refused) as refused:
         ada.ask("CreateSubscriber", new(customer=billing.Customer()), key="order-2")
     assert refused.value.fields == ["customer.name"]
@@ -279,7 +279,7 @@ def test_an_error_keeps_nothing_so_that_the_call_can_be_put_right():
 
 
 def test_pins_are_seen_once_and_a_redemption_that_is_repeated_credits_once():
-    ada = Desk()
+    ada = RpcClient()
     person = make_subscriber(5, price_plan="PLAN", mode="prepaid")
     order = crm.InsertVoucherRequest(name="Spring", count=2, amount_micros=5_000_000, expires_at=LATER)
     made = ada.ask("InsertVoucher", order, key="batch-1")
@@ -317,7 +317,7 @@ def test_a_fault_of_ours_is_told_without_what_was_in_the_message(monkeypatch, ca
 
     monkeypatch.setattr(subscriber_reads, "get_subscriber", fail)
     with pytest.raises(Refused) as refused:
-        Desk().ask("GetSubscriber", crm.GetSubscriberRequest(id=1))
+        RpcClient().ask("GetSubscriber", crm.GetSubscriberRequest(id=1))
     assert refused.value.code is CODE.INTERNAL
     assert "secret" not in str(refused.value)
     assert "incident" in str(refused.value)
@@ -326,14 +326,14 @@ def test_a_fault_of_ours_is_told_without_what_was_in_the_message(monkeypatch, ca
 def test_an_answer_that_is_too_large_is_refused_before_it_is_sent(settings):
     settings.GRPC_MAX_MESSAGE_OCTETS = 100
     with pytest.raises(Refused) as refused:
-        Desk().ask("GetRefData")
+        RpcClient().ask("GetRefData")
     assert (refused.value.code, refused.value.reason) == (CODE.RESOURCE_EXHAUSTED, "answer_too_large")
     # Asking again changes nothing.
     assert refused.value.retry_s is None
 
 
 def test_what_need_not_be_kept_is_forgotten(settings):
-    ada = Desk()
+    ada = RpcClient()
     ada.ask("CreateSubscriber", new(), key="order-1")
     old = utc_now() - timedelta(hours=settings.API_ANSWERS_KEPT_H + 1)
     StoredAnswer.objects.update(created_at=old)
@@ -347,7 +347,7 @@ def test_the_admin_shows_clients_and_calls_and_changes_no_record(admin_client: C
     now = utc_now()
     create_client("crm2", "default", ["crm_agent"], now)
     kid, secret = create_key("crm2", now)
-    Desk().ask("CreateSubscriber", new())
+    RpcClient().ask("CreateSubscriber", new())
     call = ApiCall.objects.get()
     page = admin_client.get(f"/admin/crm/apiclient/{ApiClient.objects.get().pk}/change/").content.decode()
     assert kid in page
@@ -359,7 +359,7 @@ def test_the_admin_shows_clients_and_calls_and_changes_no_record(admin_client: C
 
 
 def test_a_flood_of_calls_without_a_token_is_no_flood_of_log():
-    nobody = Desk(token="")
+    nobody = RpcClient(token="")
     with capture_logs() as logged:
         for _ in range(60):
             with pytest.raises(Refused):

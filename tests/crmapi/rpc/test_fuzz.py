@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from apps.crmapi.grpc.servicers.table import RPCS
 from tests.crmapi.rest.world import World
-from tests.crmapi.rpc.calling import RPC_OF, Desk, Refused, desk
+from tests.crmapi.rpc.calling import RPC_OF, Refused, RpcClient, rpc_client
 from tests.crmapi.rpc.cases import CASES
 from tests.crmapi.rpc.world import make_rpc_world
 
@@ -71,7 +71,7 @@ def world() -> World:
     return make_rpc_world()
 
 
-def _survives(caller: Desk, name: str, request: Message | bytes) -> None:
+def _survives(caller: RpcClient, name: str, request: Message | bytes) -> None:
     refusal: Refused | None = None
     try:
         caller.undone(name, request, key="fuzz")
@@ -81,7 +81,7 @@ def _survives(caller: Desk, name: str, request: Message | bytes) -> None:
 
 
 def test_no_message_however_odd_is_answered_by_a_fault(world):
-    caller = desk(world)
+    caller = rpc_client(world)
     # The same world for all examples: what each does is taken back.
     known = [
         *(
@@ -108,7 +108,7 @@ def test_no_message_however_odd_is_answered_by_a_fault(world):
 
 
 def test_no_octets_however_broken_are_answered_by_a_fault(world):
-    caller = desk(world)
+    caller = rpc_client(world)
     valid = {case.rpc: case.works(world.names).SerializeToString() for case in CASES}
 
     @settings(max_examples=150, suppress_health_check=list(HealthCheck), database=None)

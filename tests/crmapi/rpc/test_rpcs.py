@@ -9,7 +9,7 @@ from apps.crm.domain.access import ROLES, ROLES_WITH
 from apps.crm.models import ApiCall
 from apps.crmapi.grpc.servicers.table import RPCS
 from tests.crmapi.rest.world import World
-from tests.crmapi.rpc.calling import METHODS, RPC_OF, Desk, Refused, desk
+from tests.crmapi.rpc.calling import METHODS, RPC_OF, Refused, RpcClient, rpc_client
 from tests.crmapi.rpc.cases import CASES
 from tests.crmapi.rpc.world import make_rpc_world
 
@@ -34,7 +34,7 @@ def test_every_rpc_of_the_protocol_is_served_permitted_and_tried():
 
 
 def test_every_rpc_works_on_real_data(world):
-    admin, wrong = desk(world), []
+    admin, wrong = rpc_client(world), []
     for case in CASES:
         try:
             found = admin.undone(case.rpc, case.works(world.names), key=f"works-{case.rpc}")
@@ -47,7 +47,7 @@ def test_every_rpc_works_on_real_data(world):
 
 
 def test_every_rpc_says_what_is_not_there(world):
-    admin, wrong = desk(world), []
+    admin, wrong = rpc_client(world), []
     for case in CASES:
         try:
             found = admin.undone(case.rpc, case.missing, key="missing")
@@ -73,7 +73,7 @@ def _listed(found: object) -> list[object]:
 
 
 def test_every_rpc_says_which_field_is_wrong(world):
-    admin, wrong = desk(world), []
+    admin, wrong = rpc_client(world), []
     for case in CASES:
         if case.rpc == "GetRefData":
             # It takes nothing that could be wrong, but octets that are no message.
@@ -94,7 +94,7 @@ def test_every_rpc_says_which_field_is_wrong(world):
 
 
 def test_no_rpc_answers_without_a_token_or_takes_what_is_no_message(world):
-    nobody, admin = Desk(token=""), desk(world)
+    nobody, admin = RpcClient(token=""), rpc_client(world)
     for case in CASES:
         with pytest.raises(Refused) as refused:
             nobody.ask(case.rpc, case.works(world.names))
@@ -107,7 +107,7 @@ def test_no_rpc_answers_without_a_token_or_takes_what_is_no_message(world):
 def test_each_role_may_call_just_what_the_matrix_says(world):
     wrong = []
     for role in ROLES:
-        caller = desk(world, role)
+        caller = rpc_client(world, role)
         for case in CASES:
             allowed = role in ROLES_WITH[RPC_OF[case.rpc].operation.permission]
             try:
@@ -126,7 +126,7 @@ def test_each_role_may_call_just_what_the_matrix_says(world):
     assert refused.value.code is CODE.PERMISSION_DENIED
 
 
-def _without_roles() -> Desk:
+def _without_roles() -> RpcClient:
     from apps.crm.domain.tokens import issue_token
     from apps.crm.services.authentication import platform_keys, token_rules
     from apps.kernel.clock import utc_now
@@ -142,12 +142,12 @@ def _without_roles() -> Desk:
         lifetime_s=60,
         token_id="none",
     )
-    return Desk(token=token)
+    return RpcClient(token=token)
 
 
 def test_no_rpc_reaches_into_another_tenant(world):
     """Every call that works for a tenant's own things finds nothing of another's; lists hold none of them."""
-    stranger, wrong = desk(world, tenant="other"), []
+    stranger, wrong = rpc_client(world, tenant="other"), []
     ours = {str(world.names["msisdn"]), world.names["serial"], "4915550000902"}
     for case in CASES:
         try:
@@ -174,7 +174,7 @@ def test_no_rpc_reaches_into_another_tenant(world):
 
 
 def test_a_customer_sees_and_credits_nobody_else(world):
-    customer, wrong = desk(world, "self_care"), []
+    customer, wrong = rpc_client(world, "self_care"), []
     other = world.names["postpaid"]
     for case in CASES:
         if "self_care" not in ROLES_WITH[RPC_OF[case.rpc].operation.permission] or case.rpc == "GetRefData":
@@ -202,7 +202,7 @@ def test_a_customer_sees_and_credits_nobody_else(world):
 
 
 def test_what_is_changed_or_refused_is_recorded_with_who_did_it(world):
-    desk(world, subject="ada").ask(
+    rpc_client(world, subject="ada").ask(
         "SuspendSubscriber", RPC_OF["SuspendSubscriber"].request(id=world.names["prepaid"]), request_id="r-1"
     )
     recorded = ApiCall.objects.latest("pk")
@@ -210,10 +210,10 @@ def test_what_is_changed_or_refused_is_recorded_with_who_did_it(world):
     assert (recorded.client, recorded.subject, recorded.roles) == ("platform", "ada", "admin")
     assert recorded.target == f"subscriber {world.names['prepaid']}"
     assert (recorded.request_id, recorded.tenant.code) == ("r-1", "default")
-    for who, expected in ((desk(world), "wrong_status"), (desk(world, "auditor"), "forbidden")):
+    for who, expected in ((rpc_client(world), "wrong_status"), (rpc_client(world, "auditor"), "forbidden")):
         with pytest.raises(Refused):
             who.ask("SuspendSubscriber", RPC_OF["SuspendSubscriber"].request(id=world.names["prepaid"]))
         assert ApiCall.objects.latest("pk").outcome == expected
     count = ApiCall.objects.count()
-    desk(world).ask("GetRefData")
+    rpc_client(world).ask("GetRefData")
     assert ApiCall.objects.count() == count

@@ -53,7 +53,8 @@ def from_settings(*, bind: str, port: int, insecure_plaintext: bool, now: dateti
 
 
 def _credentials(now: datetime) -> tuple[grpc.ServerCredentials, str, Path | None]:
-    certificate, key = settings.GRPC_TLS_CERTIFICATE, settings.GRPC_TLS_KEY
+    certificate: str | Path = settings.GRPC_TLS_CERTIFICATE
+    key: str | Path = settings.GRPC_TLS_KEY
     trust = None
     if bool(certificate) != bool(key):
         raise InvalidInput("BSS_GRPC_TLS_CERTIFICATE and BSS_GRPC_TLS_KEY belong together: give both")

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import grpc
 import structlog
@@ -21,8 +22,8 @@ from apps.crm.services.rate_limits import RateLimiter
 from apps.crm.services.shared_rates import shared_buckets
 from apps.crmapi.grpc.server.admission import Admission
 from apps.crmapi.grpc.server.configuration import ServerConfiguration
-from apps.crmapi.grpc.server.door import Door
 from apps.crmapi.grpc.server.group_reading import GROUPS_AT_ONCE
+from apps.crmapi.grpc.server.servicer import Servicer
 from apps.crmapi.grpc.server.threads import DatabaseThreads
 from apps.crmapi.grpc.servicers.table import SERVICE
 from apps.runtime.process import EndOfService, settle_memory
@@ -59,14 +60,14 @@ class CrmServer:
             ],
             maximum_concurrent_rpcs=configuration.max_calls,
         )
-        door = Door(
+        servicer = Servicer(
             Admission(Authenticator(), RateLimiter(shared=shared_buckets())),
             self.threads,
             self.readers,
             configuration.max_call_s,
             configuration.max_stream_s,
         )
-        self._server.add_generic_rpc_handlers((door.handlers(),))
+        self._server.add_generic_rpc_handlers((servicer.handlers(),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         if configuration.reflection:
             reflection.enable_server_reflection(
@@ -115,7 +116,7 @@ class CrmServer:
             await asyncio.wait_for(
                 asyncio.wrap_future(self.threads.submit(_database_answers)), HEALTH_CHECK_S
             )
-            status = health_pb2.HealthCheckResponse.SERVING
+            status: Any = health_pb2.HealthCheckResponse.SERVING
         except Exception as error:
             log.error("health_check_failed", error=str(error)[:300])
             status = health_pb2.HealthCheckResponse.NOT_SERVING

@@ -25,17 +25,17 @@ class DatabaseThreads:
         self._local = threading.local()
 
     def submit(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        return self._pool.submit(self._with_connection, work, *args, **kwargs)
+        return self._pool.submit(self._with_connection, lambda: work(*args, **kwargs))
 
     def stop(self) -> None:
         """Wait for what is being done, and close the connections."""
         self._pool.shutdown(wait=True)
 
-    def _with_connection(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def _with_connection(self, work: Callable[[], T]) -> T:
         now = time.monotonic()
         if now - getattr(self._local, "used_at", 0.0) > IDLE_S:
             close_old_connections()
         try:
-            return work(*args, **kwargs)
+            return work()
         finally:
             self._local.used_at = time.monotonic()

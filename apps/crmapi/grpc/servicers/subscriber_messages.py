@@ -44,7 +44,7 @@ def subscriber_message(view: SubscriberView) -> billing_pb2.Subscriber:
         id=view.id,
         number=view.number,
         status=STATUS_OF[view.status],
-        mode=MODE_OF.get(view.mode, 0),
+        mode=MODE_OF.get(view.mode),
         name=view.name,
         customer={
             "id": view.customer_id,

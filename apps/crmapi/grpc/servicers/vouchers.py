@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from apps.crm.domain.asked import (
     NewBatchAsked,
@@ -32,7 +33,7 @@ STATUS_NAMES = {
     number: name.removeprefix("VOUCHER_STATUS_").lower() if number else ""
     for name, number in billing_pb2.VoucherStatus.items()
 }
-STATUS_OF = {name: number for number, name in STATUS_NAMES.items()}
+STATUS_OF: dict[str, Any] = {name: number for number, name in STATUS_NAMES.items()}
 ACTION_NAMES = {
     number: name.removeprefix("VOUCHER_ACTION_").lower() if number else ""
     for name, number in crm_pb2.VoucherAction.items()

@@ -11,6 +11,7 @@ from apps.crmapi.rest.fields import (
     NumberOrNull,
     PageQuery,
     RequestBody,
+    Shape,
     StrictBoolean,
     StrictInteger,
     StrictText,
@@ -18,7 +19,7 @@ from apps.crmapi.rest.fields import (
 from apps.crmapi.rest.shapes.choices import ACCOUNT_MODE, BALANCE_KIND, LEDGER_BOOK, LEDGER_KIND
 
 
-class BalanceShape(serializers.Serializer):
+class BalanceShape(Shape):
     """Money (`amount`) or, for the other kinds, `units`: seconds, octets, messages or events."""
 
     id = serializers.IntegerField()
@@ -46,7 +47,7 @@ class BalanceOfAccountShape(BalanceShape):
         ref_name = "BalanceOfAccount"
 
 
-class AccountShape(serializers.Serializer):
+class AccountShape(Shape):
     id = serializers.IntegerField()
     number = serializers.CharField()
     mode = serializers.ChoiceField(ACCOUNT_MODE)
@@ -67,7 +68,7 @@ class AccountShape(serializers.Serializer):
         ref_name = "Account"
 
 
-class LedgerEntryShape(serializers.Serializer):
+class LedgerEntryShape(Shape):
     """One movement of a balance; its amount is added to the balance and taken from the operator's book."""
 
     id = serializers.IntegerField()
@@ -85,7 +86,7 @@ class LedgerEntryShape(serializers.Serializer):
         ref_name = "LedgerEntry"
 
 
-class MovedShape(serializers.Serializer):
+class MovedShape(Shape):
     """What a top-up did; the balance is as it is now."""
 
     account_id = serializers.IntegerField()

@@ -13,6 +13,7 @@ from apps.crmapi.rest.fields import (
     NumberOrNull,
     PageQuery,
     RequestBody,
+    Shape,
     StrictInteger,
     StrictText,
 )
@@ -29,7 +30,7 @@ from apps.crmapi.rest.shapes.choices import (
 from apps.crmapi.rest.shapes.subscribers import MSISDN
 
 
-class BillLineShape(serializers.Serializer):
+class BillLineShape(Shape):
     number = serializers.IntegerField()
     kind = serializers.ChoiceField(BILL_LINE_KIND)
     description = serializers.CharField()
@@ -46,7 +47,7 @@ class BillLineShape(serializers.Serializer):
         ref_name = "BillLine"
 
 
-class BillShape(serializers.Serializer):
+class BillShape(Shape):
     """A bill (`postpaid`), statement (`prepaid`) or credit note (`credit`) for a period that contains its start and not
     its end."""
 
@@ -109,11 +110,11 @@ class _NumberedWord(serializers.ChoiceField):
         super().__init__(list(words.values()), **options)
         self.words = words
 
-    def to_representation(self, value: int) -> str:
+    def to_representation(self, value: Any) -> str:
         return self.words[value]
 
 
-class RunProgressShape(serializers.Serializer):
+class RunProgressShape(Shape):
     """How far a bill run is."""
 
     run_id = serializers.IntegerField()
@@ -131,7 +132,7 @@ class RunProgressShape(serializers.Serializer):
         ref_name = "RunProgress"
 
 
-class ActivityShape(serializers.Serializer):
+class ActivityShape(Shape):
     """Something that was queued to be done, and what came of it."""
 
     id = serializers.IntegerField()

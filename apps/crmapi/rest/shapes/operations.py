@@ -11,13 +11,14 @@ from apps.crmapi.rest.fields import (
     PageQuery,
     Query,
     RequestBody,
+    Shape,
     StrictInteger,
     StrictText,
 )
 from apps.crmapi.rest.shapes.choices import NOTIFICATION_LEVEL, SUSPENSE_STATE
 
 
-class SuspendedShape(serializers.Serializer):
+class SuspendedShape(Shape):
     """A usage record that could not be rated: why, and what could be read of it."""
 
     id = serializers.IntegerField()
@@ -47,7 +48,7 @@ class CorrectionsBody(RequestBody):
     """Values in place of what was read; they are used when the record is recycled. Empty text takes one back."""
 
     record_id = StrictText(max_length=64, required=False, allow_blank=True)
-    source = StrictText(max_length=64, required=False, allow_blank=True)
+    source = StrictText(max_length=64, required=False, allow_blank=True)  # type: ignore[assignment]
     service = StrictText(max_length=32, required=False, allow_blank=True)
     msisdn = StrictText(max_length=20, required=False, allow_blank=True)
     other_party = StrictText(max_length=64, required=False, allow_blank=True)
@@ -65,7 +66,7 @@ class RecordIdsBody(RequestBody):
         ref_name = "RecordIds"
 
 
-class RecycledShape(serializers.Serializer):
+class RecycledShape(Shape):
     """What came of rating records again; refused ones stay in suspense, by `reasons`."""
 
     rated = serializers.IntegerField()
@@ -77,14 +78,14 @@ class RecycledShape(serializers.Serializer):
         ref_name = "Recycled"
 
 
-class DiscardedShape(serializers.Serializer):
+class DiscardedShape(Shape):
     discarded = serializers.IntegerField()
 
     class Meta:
         ref_name = "Discarded"
 
 
-class NotificationShape(serializers.Serializer):
+class NotificationShape(Shape):
     id = serializers.IntegerField()
     at = InstantField()
     level = serializers.ChoiceField(NOTIFICATION_LEVEL)
@@ -102,7 +103,7 @@ class NotificationQuery(PageQuery):
     unacknowledged = serializers.BooleanField(default=False, help_text="Only what nobody has seen.")
 
 
-class UsageStatisticsShape(serializers.Serializer):
+class UsageStatisticsShape(Shape):
     day = serializers.DateField()
     service = serializers.CharField()
     price_plan = serializers.CharField()
@@ -117,7 +118,7 @@ class UsageStatisticsShape(serializers.Serializer):
         ref_name = "UsageStatistics"
 
 
-class SubscriberStatisticsShape(serializers.Serializer):
+class SubscriberStatisticsShape(Shape):
     day = serializers.DateField()
     price_plan = serializers.CharField()
     active = serializers.IntegerField()
@@ -128,7 +129,7 @@ class SubscriberStatisticsShape(serializers.Serializer):
         ref_name = "SubscriberStatistics"
 
 
-class TopUpStatisticsShape(serializers.Serializer):
+class TopUpStatisticsShape(Shape):
     day = serializers.DateField()
     currency = serializers.CharField()
     count = serializers.IntegerField()
@@ -139,7 +140,7 @@ class TopUpStatisticsShape(serializers.Serializer):
         ref_name = "TopUpStatistics"
 
 
-class StatisticsShape(serializers.Serializer):
+class StatisticsShape(Shape):
     """Days of the tenant's time zone from `first` to `last`, both included."""
 
     first = serializers.DateField()
@@ -160,7 +161,7 @@ class StatisticsQuery(Query):
     price_plan = serializers.CharField(max_length=64, required=False)
 
 
-class AuditedCallShape(serializers.Serializer):
+class AuditedCallShape(Shape):
     """One call: who asked for what, and what came of it."""
 
     id = serializers.IntegerField()

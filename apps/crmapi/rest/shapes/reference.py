@@ -6,13 +6,13 @@ from typing import Any
 
 from rest_framework import serializers
 
-from apps.crmapi.rest.fields import InstantField, MoneyField, Query
+from apps.crmapi.rest.fields import InstantField, MoneyField, Query, Shape
 from apps.crmapi.rest.shapes.usage import CountOrUnlimited, UnitField
 
 UNLIMITED = -1
 
 
-class ServiceShape(serializers.Serializer):
+class ServiceShape(Shape):
     id = serializers.IntegerField()
     code = serializers.CharField()
     name = serializers.CharField()
@@ -28,7 +28,7 @@ class ServiceShape(serializers.Serializer):
         ref_name = "Service"
 
 
-class ServiceTermsShape(serializers.Serializer):
+class ServiceTermsShape(Shape):
     """A service within a plan or bundle; prices and free units are for units of sale (min, MB, SMS)."""
 
     service_id = serializers.IntegerField()
@@ -47,7 +47,7 @@ class ServiceTermsShape(serializers.Serializer):
         return bool(terms.free_units == UNLIMITED)
 
 
-class BundleShape(serializers.Serializer):
+class BundleShape(Shape):
     id = serializers.IntegerField()
     code = serializers.CharField()
     name = serializers.CharField()
@@ -69,7 +69,7 @@ class PricePlanShape(BundleShape):
         ref_name = "PricePlan"
 
 
-class CycleShape(serializers.Serializer):
+class CycleShape(Shape):
     number = serializers.IntegerField()
     name = serializers.CharField()
     day = serializers.IntegerField(help_text="Of the month, on which a period ends and the next begins.")
@@ -81,7 +81,7 @@ class CycleShape(serializers.Serializer):
         ref_name = "BillCycle"
 
 
-class ReferenceShape(serializers.Serializer):
+class ReferenceShape(Shape):
     """What front ends fill their choices from; at most a minute old."""
 
     tenant = serializers.CharField()

@@ -20,6 +20,7 @@ from apps.crmapi.rest.fields import (
     NumberOrNull,
     PageQuery,
     RequestBody,
+    Shape,
     StrictInteger,
     StrictText,
 )
@@ -32,7 +33,7 @@ PROVIDER_DIGITS = r"^[0-9]{10,20}$"
 # --- Answers ---------------------------------------------------------------------------------------------------------
 
 
-class CustomerShape(serializers.Serializer):
+class CustomerShape(Shape):
     number = serializers.CharField()
     kind = serializers.ChoiceField(CUSTOMER_KIND)
     name = serializers.CharField()
@@ -45,7 +46,7 @@ class CustomerShape(serializers.Serializer):
         ref_name = "Customer"
 
 
-class AddressShape(serializers.Serializer):
+class AddressShape(Shape):
     street = serializers.CharField()
     address_line2 = serializers.CharField()
     postcode = serializers.CharField()
@@ -57,7 +58,7 @@ class AddressShape(serializers.Serializer):
         ref_name = "Address"
 
 
-class CardShape(serializers.Serializer):
+class CardShape(Shape):
     """A card as far as it is shown; its token never is."""
 
     brand = serializers.CharField()
@@ -70,7 +71,7 @@ class CardShape(serializers.Serializer):
         ref_name = "Card"
 
 
-class HeldProductShape(serializers.Serializer):
+class HeldProductShape(Shape):
     """A plan or bundle that holds from `start` until before `end`."""
 
     id = serializers.IntegerField()
@@ -83,7 +84,7 @@ class HeldProductShape(serializers.Serializer):
         ref_name = "HeldProduct"
 
 
-class SubscriberShape(serializers.Serializer):
+class SubscriberShape(Shape):
     id = serializers.IntegerField()
     number = serializers.CharField()
     status = serializers.ChoiceField(SUBSCRIBER_STATUS)
@@ -115,7 +116,7 @@ class SubscriberShape(serializers.Serializer):
         ref_name = "Subscriber"
 
 
-class FreeResourceShape(serializers.Serializer):
+class FreeResourceShape(Shape):
     id = serializers.IntegerField()
     kind = serializers.ChoiceField(RESOURCE_KIND)
     value = serializers.CharField()
@@ -124,7 +125,7 @@ class FreeResourceShape(serializers.Serializer):
         ref_name = "FreeResource"
 
 
-class TerminatedShape(serializers.Serializer):
+class TerminatedShape(Shape):
     """A subscriber's end: numbers and devices that were given back, and the activity that makes the last bill."""
 
     subscriber = SubscriberShape()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
-from apps.crmapi.rest.fields import InstantField, RequestBody, StrictInteger, TextOrNull
+from apps.crmapi.rest.fields import InstantField, RequestBody, Shape, StrictInteger, TextOrNull
 
 
-class IssuedTokenShape(serializers.Serializer):
+class IssuedTokenShape(Shape):
     """A customer's own token. It is shown this once: null where the request is repeated."""
 
     id = serializers.IntegerField()
@@ -27,7 +27,7 @@ class NewTokenBody(RequestBody):
         ref_name = "NewToken"
 
 
-class RevokedShape(serializers.Serializer):
+class RevokedShape(Shape):
     revoked = serializers.IntegerField(help_text="How many tokens counted until now.")
 
     class Meta:

@@ -10,6 +10,7 @@ from apps.crmapi.rest.fields import (
     MoneyField,
     PageQuery,
     RequestBody,
+    Shape,
     StrictBoolean,
     StrictInteger,
     StrictText,
@@ -20,7 +21,7 @@ from apps.crmapi.rest.shapes.choices import TRIGGER_ACTION, TRIGGER_KIND
 WINDOWS_S = [3_600, 86_400]
 
 
-class TriggerShape(serializers.Serializer):
+class TriggerShape(Shape):
     """What happens when a balance falls `below` or rises `above` an amount, or more is `spent` within a window."""
 
     id = serializers.IntegerField()
@@ -45,7 +46,7 @@ class TriggerShape(serializers.Serializer):
         ref_name = "Trigger"
 
 
-class FiringShape(serializers.Serializer):
+class FiringShape(Shape):
     """A trigger that fired, as it was then."""
 
     id = serializers.IntegerField()
@@ -68,7 +69,7 @@ class FiringShape(serializers.Serializer):
         ref_name = "TriggerFiring"
 
 
-class ResetShape(serializers.Serializer):
+class ResetShape(Shape):
     accounts = serializers.IntegerField(help_text="For how many accounts it had counted what they spend.")
 
     class Meta:

@@ -13,6 +13,7 @@ from apps.crmapi.rest.fields import (
     PageQuery,
     Query,
     RequestBody,
+    Shape,
     StrictInteger,
     StrictText,
 )
@@ -33,7 +34,7 @@ class UnitField(serializers.ChoiceField):
         return unit_of(value)
 
 
-class UsageRecordShape(serializers.Serializer):
+class UsageRecordShape(Shape):
     """A rated record (CDR)."""
 
     id = serializers.IntegerField()
@@ -56,7 +57,7 @@ class UsageRecordShape(serializers.Serializer):
 
 
 @extend_schema_field({"type": ["integer", "null"]})
-class CountOrUnlimited(serializers.Field):
+class CountOrUnlimited(serializers.Field[Any, Any, Any, Any]):
     """A number of units, null where there is no limit."""
 
     def __init__(self, **options: Any) -> None:
@@ -66,7 +67,7 @@ class CountOrUnlimited(serializers.Field):
         return None if value == UNLIMITED else value
 
 
-class FreeUnitsShape(serializers.Serializer):
+class FreeUnitsShape(Shape):
     """Free units of one service in one month; `granted` and `left` are null where they are unlimited."""
 
     service = serializers.CharField()
@@ -88,7 +89,7 @@ class FreeUnitsShape(serializers.Serializer):
         return bool(free.granted == UNLIMITED)
 
 
-class ServiceUsageShape(serializers.Serializer):
+class ServiceUsageShape(Shape):
     service = serializers.CharField()
     records = serializers.IntegerField()
     unit = UnitField()
@@ -101,7 +102,7 @@ class ServiceUsageShape(serializers.Serializer):
         ref_name = "ServiceUsage"
 
 
-class UsageDataShape(serializers.Serializer):
+class UsageDataShape(Shape):
     """A subscriber's month in the tenant's time zone: free units, and what was used by service."""
 
     subscriber_id = serializers.IntegerField()
@@ -115,7 +116,7 @@ class UsageDataShape(serializers.Serializer):
         ref_name = "UsageData"
 
 
-class PriceLineShape(serializers.Serializer):
+class PriceLineShape(Shape):
     start = InstantField()
     usage = serializers.IntegerField()
     billed_usage = serializers.IntegerField(source="units", help_text="Whole increments.")
@@ -133,7 +134,7 @@ class PriceLineShape(serializers.Serializer):
         ref_name = "PriceLine"
 
 
-class PriceShape(serializers.Serializer):
+class PriceShape(Shape):
     """A price and how it comes about. Nothing was charged; free units are left out of it."""
 
     cost = MoneyField(source="cost_micros")

@@ -12,6 +12,7 @@ from apps.crmapi.rest.fields import (
     MoneyField,
     PageQuery,
     RequestBody,
+    Shape,
     StrictBoolean,
     StrictInteger,
     StrictText,
@@ -23,7 +24,7 @@ from apps.crmapi.rest.shapes.subscribers import MSISDN
 MOST_IN_ONE_ANSWER = 10_000
 
 
-class BatchShape(serializers.Serializer):
+class BatchShape(Shape):
     """Vouchers that were generated together. `amount` is for money, `units` for the other kinds."""
 
     id = serializers.IntegerField()
@@ -47,7 +48,7 @@ class BatchShape(serializers.Serializer):
         ref_name = "VoucherBatch"
 
 
-class PrintedVoucherShape(serializers.Serializer):
+class PrintedVoucherShape(Shape):
     serial = serializers.CharField()
     pin = TextOrNull(help_text="Shown this once.")
 
@@ -55,7 +56,7 @@ class PrintedVoucherShape(serializers.Serializer):
         ref_name = "PrintedVoucher"
 
 
-class GeneratedBatchShape(serializers.Serializer):
+class GeneratedBatchShape(Shape):
     """A batch and its PINs, which cannot be had again; null where the request is repeated."""
 
     batch = BatchShape()
@@ -65,7 +66,7 @@ class GeneratedBatchShape(serializers.Serializer):
         ref_name = "GeneratedBatch"
 
 
-class VoucherShape(serializers.Serializer):
+class VoucherShape(Shape):
     id = serializers.IntegerField()
     serial = serializers.CharField()
     batch_id = serializers.IntegerField()
@@ -88,14 +89,14 @@ class VoucherShape(serializers.Serializer):
         ref_name = "Voucher"
 
 
-class ChangedShape(serializers.Serializer):
+class ChangedShape(Shape):
     changed = serializers.IntegerField(help_text="How many vouchers were changed.")
 
     class Meta:
         ref_name = "ChangedVouchers"
 
 
-class RedemptionLockShape(serializers.Serializer):
+class RedemptionLockShape(Shape):
     """Wrong PINs of an account: after some it has to wait, after more it is locked until somebody lets it in again."""
 
     account_id = serializers.IntegerField()
@@ -111,7 +112,7 @@ class RedemptionLockShape(serializers.Serializer):
         ref_name = "RedemptionLock"
 
 
-class RedemptionShape(serializers.Serializer):
+class RedemptionShape(Shape):
     """What a redemption gave, and what the account's money could buy right afterwards."""
 
     serial = serializers.CharField()

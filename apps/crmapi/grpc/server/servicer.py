@@ -43,7 +43,7 @@ Together = GroupReader[Admitted, Any, "bytes | BssError | None"]
 Stream = Callable[[bytes, Context], AsyncIterator[bytes]]
 
 
-class Door:
+class Servicer:
     """Answers calls of billing.CRMService in one process."""
 
     def __init__(
@@ -88,7 +88,7 @@ class Door:
                         return found
                 ends_at = time.monotonic() + _seconds_left(context, self._most_unary_s)
                 work = self._threads.submit(answer, admitted, lambda: time.monotonic() > ends_at)
-                return await _until(ends_at, asyncio.wrap_future(work))
+                return bytes(await _until(ends_at, asyncio.wrap_future(work)))
             except BssError as error:
                 refused = refusal(error)
             except Exception as error:
