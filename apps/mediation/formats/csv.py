@@ -233,20 +233,21 @@ class _Layout:
 
     def record(self, offset: int, content: bytes, filtered: bool) -> UsageRecord | None:
         """The record of a line, None if it is filtered out; raises UnreadableCell, UnicodeDecodeError or csv.Error."""
-        cells = self._cells(content.decode(self.options.encoding))
+        cells = [cell.strip() for cell in self._cells(content.decode(self.options.encoding))]
         if len(cells) < self.least or (self.width and len(cells) != self.width):
             raise UnreadableCell(f"there are {len(cells)} columns instead of {self.width or self.least}")
-        named = {name: cells[index].strip() for name, index in self.named.items()}
+        named = {name: cells[index] for name, index in self.named.items()} if self.named else {}
         if filtered and not self.filter.passes(named):
             return None
         fields: dict[str, Any] = dict(self.options.constants)
         for field, indexes in self.texts:
-            text = _joined(cells, indexes)
+            text = cells[indexes[0]] if len(indexes) == 1 else _joined(cells, indexes)
             if text:
                 fields[field] = text
         for field, indexes, read in self.values:
+            text = cells[indexes[0]] if len(indexes) == 1 else _joined(cells, indexes)
             try:
-                fields[field] = read(_joined(cells, indexes))
+                fields[field] = read(text)
             except UnreadableCell as error:
                 raise UnreadableCell(f"{field}: {error}") from None
         for field, made, indexes, read in self.templates:
@@ -288,9 +289,7 @@ class _Layout:
 
 
 def _joined(cells: list[str], indexes: tuple[int, ...]) -> str:
-    if len(indexes) == 1:
-        return cells[indexes[0]].strip()
-    return " ".join(cells[index].strip() for index in indexes)
+    return " ".join([cells[index] for index in indexes])
 
 
 def _lines(reader: Reader) -> Iterator[_Line]:

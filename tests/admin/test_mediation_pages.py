@@ -1,4 +1,4 @@
-"""Sources are written with options that their format understands; what is wrong is said at once."""
+"""Pages of mediation: wrong options are named when they are written; suspense and refused files say what to do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from apps.mediation.models import Source
+from apps.kernel.clock import utc_now
+from apps.mediation.models import CdrFile, Source, SuspendedRecord
 
 pytestmark = pytest.mark.django_db
 
@@ -48,3 +49,17 @@ def test_a_source_shows_which_options_there_are(client):
     page = client.get(reverse("admin:mediation_source_change", args=(source.pk,))).content.decode()
     assert "numbers.country_code" in page
     assert "an IANA time zone such as Europe/Berlin" in page
+
+
+def test_suspended_records_and_refused_files_say_what_to_do(client, settings):
+    file = CdrFile.objects.create(
+        name="a.cdr", content_hash="a", state="refused", error="no", taken_at=utc_now()
+    )
+    record = SuspendedRecord.objects.create(
+        file=file, byte_offset=7, raw=b"", reason="unknown_subscriber", message="nobody", created_at=utc_now()
+    )
+    page = client.get(reverse("admin:mediation_suspendedrecord_change", args=(record.pk,))).content.decode()
+    assert "Give the number to its subscriber as of before the record" in page
+    page = client.get(reverse("admin:mediation_cdrfile_change", args=(file.pk,))).content.decode()
+    assert f"It is in {settings.CDR_ERROR_DIR}." in page
+    assert f"put it back into {settings.CDR_NEW_DIR}" in page
