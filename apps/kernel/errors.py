@@ -38,7 +38,7 @@ class NotFound(BssError):
 
 
 class Conflict(BssError):
-    """The state of things forbids it: something is in use, done already, or owned by somebody else."""
+    """The state of things forbids it: something is in use, done already, or owned by another."""
 
     code = "conflict"
 
@@ -48,7 +48,7 @@ class Problem:
     """One finding about an input, as a value: readers collect problems rather than stop at the first.
 
     ``where`` is for people (a file, line and column, or a field); ``field`` is the field's or column's name alone,
-    where it has one of its own.
+    if it has one of its own.
     """
 
     where: str

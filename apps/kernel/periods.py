@@ -43,7 +43,7 @@ class Period:
         return self.start <= instant < self.end
 
     def overlap(self, other: Period) -> Period | None:
-        """The common part of two periods, or None where they share no instant."""
+        """The common part of two periods, or None if they do not overlap."""
         start, end = max(self.start, other.start), min(self.end, other.end)
         return Period(start, end) if start < end else None
 
@@ -72,8 +72,8 @@ def local_midnight(day: date, zone: ZoneInfo) -> datetime:
 def local_instant(day: date, second_of_day: int, zone: ZoneInfo) -> datetime:
     """The first instant of ``day`` in ``zone`` at which its wall clock has reached ``second_of_day``, in UTC.
 
-    Where clocks are put forward over that time, it is the moment of the change; where they are put back,
-    the first of the two. ``second_of_day`` 86400 is the next day's beginning.
+    If clocks are put forward over that time, it is the change itself; if they are put back, the first of the
+    two. ``second_of_day`` 86400 is the next day's beginning.
     """
     wall = datetime.combine(day, time()) + timedelta(seconds=second_of_day)
     instant = wall.replace(tzinfo=zone).astimezone(UTC)

@@ -31,7 +31,7 @@ class EnquiryForm(ActionForm):
         required=False,
         initial="*any",
         max_length=64,
-        help_text="Of a rating profile, where no price plan is chosen.",
+        help_text="Of a rating profile, if no price plan is chosen.",
     )
     destination = forms.CharField(
         max_length=64,
@@ -89,7 +89,7 @@ def enquire(request: HttpRequest, obj: TariffVersion | None, form: EnquiryForm) 
         explanation,
         currency,
         version=tariff.version_id,
-        note="Without free units: an enquiry is about nobody in particular. Nothing was charged.",
+        note="Without free units: an enquiry is not for a subscriber. Nothing was charged.",
     )
 
 

@@ -32,8 +32,8 @@ def publish_and_tell(request: HttpRequest, note: str) -> None:
         refused.append(True)
         messages.warning(
             request,
-            "It is saved, but the tariff does not make sense as it is now; prices stay as they were "
-            f"(version {before or 'none'}) until that is mended.",
+            "It is saved, but the rows make no valid tariff now; prices stay as they were "
+            f"(version {before or 'none'}) until that is corrected.",
         )
         tell(request, error)
 
@@ -123,7 +123,7 @@ def retire_actions(permission: str) -> tuple[PageAction, ...]:
             icon="block",
             offered=lambda obj: obj.retired_at is None,
             explain=lambda obj: (
-                f"{obj} is sold no more. What is in use cannot be retired; then it is said what uses it."
+                f"{obj} is sold no more. What is in use cannot be retired; you will be told what uses it."
             ),
         ),
         PageAction(

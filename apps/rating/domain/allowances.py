@@ -1,4 +1,4 @@
-"""Free units: which of them serve a number, and how many each gives."""
+"""Free units and the numbers they serve (CGRateS: DestinationIds of a balance, ``!`` excludes)."""
 
 from __future__ import annotations
 

@@ -171,7 +171,7 @@ def _lines(
 
 
 def _exact(trail: Sequence[Segment]) -> str:
-    """The session's exact cost so far as a decimal, or as a ratio where no decimal ends."""
+    """The session's exact cost so far as a decimal, or as a ratio if its decimals do not end."""
     if not trail:
         return "0"
     numerator, denominator = trail[-1].cost

@@ -29,7 +29,7 @@ class PriceQuery(NamedTuple):
 
 
 def answer_line(rater: Rater, line: str | bytes) -> str:
-    """The JSON answer to a JSON enquiry; whatever is wrong with it is in the answer’s ``error``."""
+    """The JSON answer to a JSON enquiry; any error is in the answer’s ``error``."""
     try:
         query = read_query(line)
         answer = _priced(*price_lines(rater, query.usage, query.position))
@@ -39,8 +39,8 @@ def answer_line(rater: Rater, line: str | bytes) -> str:
 
 
 def read_query(line: str | bytes) -> PriceQuery:
-    """The enquiry of a line. Raises RatingError: ``malformed_line`` where it is no JSON object, ``invalid_usage``
-    where a value is missing or wrong."""
+    """The enquiry of a line. Raises RatingError: ``malformed_line`` if it is no JSON object, ``invalid_usage``
+    if a value is missing or wrong."""
     if len(line) > MAX_LINE:
         raise RatingError(f"the line is longer than {MAX_LINE} characters", code=MALFORMED)
     try:

@@ -156,7 +156,7 @@ class Rater:
     def max_usage(self, usage: Usage, budget_micros: int, position: int = 0, paid_from: int = 0) -> int:
         """The largest part of ``usage.amount`` whose price is within ``budget_micros``.
 
-        It also stops where a maximum cost of strategy ``*disconnect`` would be exceeded. Raises as :meth:`rate`.
+        It also stops before a maximum cost of strategy ``*disconnect`` would be exceeded. Raises as :meth:`rate`.
         """
         return self.rate_within(usage, budget_micros, position, paid_from)[0]
 
@@ -217,7 +217,7 @@ class Rater:
         return era
 
     def known_era(self, usage: Usage, chain: Chain, prefix: str, epoch: int) -> Era:
-        """:meth:`era`, or RatingError where nothing matches."""
+        """:meth:`era`, or RatingError if nothing matches."""
         era = self.era(chain, prefix, epoch)
         if era.match is None:
             raise _refusal(usage, era.code)
@@ -245,7 +245,7 @@ class Rater:
     def _walk(
         self, usage: Usage, chain: Chain, prefix: str, epoch: int, position: int, paid_from: int
     ) -> tuple[Walk, Match]:
-        """A walk ready to begin, and what matches at ``epoch``; raises RatingError where nothing does."""
+        """A walk ready to begin, and what matches at ``epoch``; raises RatingError if nothing does."""
         origin = epoch - position if usage.tor == VOICE else None
         if chain.expires <= (epoch if origin is None else origin):
             raise RatingError(
@@ -263,7 +263,7 @@ class Rater:
         return Walk(era, later, epoch, origin, paid_from), match
 
     def _first_known(self, usage: Usage, chain: Chain, prefix: str) -> KnownMatch:
-        """What is known of a number that this Rater meets for the first time."""
+        """The match of a number that this Rater has not cached yet."""
         start = usage.start
         if type(start) is not datetime or start.tzinfo is None:
             return NO_KNOWN_MATCH
@@ -272,7 +272,7 @@ class Rater:
         return known
 
     def _nothing(self, usage: Usage, epoch: int, paid_from: int) -> RatedUsage:
-        """No usage costs nothing, rateable or not; what it would have matched is told where it is known."""
+        """No usage costs nothing, whether it has a rate or not; ``matched`` is what it would have been priced by."""
         match = self.era(self.chain(usage), self.matched_prefix(usage.destination), epoch).match
         return RatedUsage(0, 0, 0, 0, paid_from, match.matched if match else NOTHING_MATCHED)
 
@@ -333,7 +333,7 @@ def _rate_in_force(
 def _rated(
     walk: Walk, match: Match, position: int, amount: int, paid_from: int, before: int, billed_before: int
 ) -> RatedUsage:
-    """The price of a piece at whose end a walk is; ``before`` it the session's cost was that."""
+    """The price of a piece at whose end a walk is; ``before`` is the cost of the session until then."""
     return RatedUsage(
         walk.settled() - before,
         walk.position - billed_before,

@@ -1,4 +1,7 @@
-"""Rates compiled to integers, and the settling of an exact cost into micro-units."""
+"""Rates compiled to integers, and the settling of an exact cost into micro-units.
+
+Source: CGRateS DestinationRates (RoundingMethod, RoundingDecimals, MaxCost) and Rates (GroupIntervalStart).
+"""
 
 from __future__ import annotations
 
@@ -138,7 +141,7 @@ class CompiledRate:
 
 
 def _rows_by_start(rate: Rate) -> list[RateSlot]:
-    """The rows by ascending start; of equal starts the last one counts. The first also prices what is before it."""
+    """The rows by ascending start; of equal starts the last one counts. The first also prices usage before it."""
     rows = {row.group_start: row for row in rate.slots}
     first, *later = (rows[start] for start in sorted(rows))
     return [first._replace(group_start=0), *later]

@@ -1,4 +1,8 @@
-"""From tenant, category, subject, number and instant to the rates that apply."""
+"""From tenant, category, subject, number and instant to the rates that apply.
+
+Source: CGRateS ``engine/ratingprofile.go`` (``GetRatingPlansForPrefix``): the profile of the subject, else of
+``*any``; its latest activation; the longest prefix; fallback subjects in order.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +29,11 @@ class Match(NamedTuple):
     schedule: Schedule
     rates: tuple[CompiledRate, ...]
 
-    def gap(self, instant: int) -> RatingError:
-        """The error for an instant (Unix seconds) that no timing covers."""
+    def gap(self, at: int) -> RatingError:
+        """The error for an instant ``at`` (Unix seconds) that no timing covers."""
         return RatingError(
             f"rating plan {self.matched.rating_plan} has no timing for {self.matched.destination} at "
-            f"{datetime.fromtimestamp(instant, self.schedule.zone)}; add one, or *any with a low weight",
+            f"{datetime.fromtimestamp(at, self.schedule.zone)}; add one, or *any with a low weight",
             code=NO_RATE_INTERVAL,
         )
 

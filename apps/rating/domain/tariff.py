@@ -109,7 +109,7 @@ class Tariff:
         self.schedules: dict[tuple[object, str], Schedule] = {}
 
     def longest_prefix(self, number: str) -> str:
-        """The longest prefix of any destination that ``number`` begins with; empty where there is none."""
+        """The longest prefix of any destination that ``number`` begins with; empty if there is none."""
         if number[:1] == "+":
             number = number[1:]
         prefixes = self.prefixes

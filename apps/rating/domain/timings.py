@@ -1,4 +1,7 @@
-"""Which of several timings applies at an instant, precomputed into bands of a day."""
+"""Which of several timings applies at an instant, precomputed into bands of a day.
+
+Source: CGRateS ``engine/rateinterval.go`` (``RITiming.IsActiveAt``, weights); of equal weights the latest start.
+"""
 
 from __future__ import annotations
 

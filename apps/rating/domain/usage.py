@@ -1,4 +1,4 @@
-"""What is priced, and what comes of it."""
+"""Usage that is priced, and its price."""
 
 from __future__ import annotations
 

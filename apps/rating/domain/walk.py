@@ -1,4 +1,8 @@
-"""The walk over a session's paid increments: the exact cost of its first x units, for any x."""
+"""The walk over a session's paid increments: the exact cost of its first x units, for any x.
+
+Source: CGRateS ``engine/calldesc.go`` (``splitInTimeSpans``, ``GetCost``) for intervals, increments and the connect
+fee. Unlike there, increments are not rounded: the session's cost is rounded once.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +34,7 @@ class Walk:
 
     ``origin`` is the Unix second of session position 0 for voice, whose position moves with the clock. Other
     usage has no origin: it stays at ``epoch``, so that its interval is chosen once. ``era`` is that of
-    ``epoch``; ``era_at`` finds others and raises RatingError where there is no rate.
+    ``epoch``; ``era_at`` finds others and raises RatingError if there is no rate.
     """
 
     __slots__ = (
@@ -127,17 +131,17 @@ class Walk:
 
     def _enter_band(self, position: int) -> None:
         """Find the interval at ``position`` and the position up to which it stays."""
-        instant = self.epoch if self.origin is None else self.origin + position
+        at = self.epoch if self.origin is None else self.origin + position
         era = self._era
-        if self._era_at is not None and not era.since <= instant < era.until:
-            era = self._era = self._era_at(instant)
+        if self._era_at is not None and not era.since <= at < era.until:
+            era = self._era = self._era_at(at)
         match = era.match
-        assert match is not None, "era_at raises where there is no match"
+        assert match is not None, "era_at raises if there is no match"
         timing, until = match.schedule.always, era.until
         if timing < 0:
-            timing, until = match.schedule.at(instant)
+            timing, until = match.schedule.at(at)
             if timing == NO_TIMING:
-                raise match.gap(instant)
+                raise match.gap(at)
             until = min(until, era.until)
         rate = match.rates[timing]
         self._match, self._timing, self._rate = match, timing, rate

@@ -103,7 +103,7 @@ class ServiceTerms(models.Model):
 
 
 class PricePlanService(ServiceTerms):
-    """A service within a price plan: its price, or none where the plan's rating subject prices it."""
+    """A service within a price plan: its price, or none if the plan's rating subject prices it."""
 
     price_plan = models.ForeignKey(PricePlan, on_delete=models.CASCADE, related_name="services")
     price_micros = models.BigIntegerField(

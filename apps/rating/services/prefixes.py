@@ -16,7 +16,7 @@ ROWS_A_STATEMENT = 1_000
 
 @transaction.atomic
 def add_prefixes(destination_id: int, prefixes: Collection[str]) -> int:
-    """Add what is new of these to a destination; how many. Raises InvalidInputs with every malformed one."""
+    """Add to a destination those that it lacks; returns how many. Raises InvalidInputs with each malformed one."""
     destination = _locked(destination_id)
     wanted = list(dict.fromkeys(prefixes))
     problems = []

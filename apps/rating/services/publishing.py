@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 class Published(NamedTuple):
-    """The version in force now; ``is_new`` is False where nothing that prices depend on had changed."""
+    """The version in force now; ``is_new`` is False if nothing that prices depend on has changed."""
 
     version_id: int
     is_new: bool
@@ -33,7 +33,7 @@ class Published(NamedTuple):
 def publish(now: datetime, note: str = "") -> Published:
     """Make a tariff version of the rows as they are; other processes see it within a minute.
 
-    Raises InvalidInputs where the rows do not make a tariff; the former version then stays in force.
+    Raises InvalidInputs if the rows do not make a tariff; the former version then stays in force.
     """
     # One at a time, so that the newest version is always made of the newest rows.
     TariffPlan.objects.get_or_create(code=SHARED_TARIFF_PLAN)
@@ -72,7 +72,7 @@ def publish_on_commit(
 ) -> None:
     """Publish after the current transaction, once however often it is asked for within it.
 
-    Where the rows do not make a tariff, the former one stays in force and ``on_error`` is told why.
+    If the rows do not make a tariff, the former one stays in force and ``on_error`` is told why.
     """
     if not any(isinstance(callback[1], _PublishOnCommit) for callback in connection.run_on_commit):
         transaction.on_commit(_PublishOnCommit(now, note, on_error))

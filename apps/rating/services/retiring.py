@@ -27,7 +27,7 @@ def add_user(model_label: str, users: Callable[[Any, datetime], str]) -> None:
 def retire(product: Product, now: datetime) -> None:
     """Take a service, price plan or bundle out of sale.
 
-    Raises Conflict (code in_use) with what uses it, or where it is retired already (code retired).
+    Raises Conflict (code in_use) with what uses it, or if it is retired already (code retired).
     """
     row = _locked(product)
     if row.retired_at is not None:
@@ -41,7 +41,7 @@ def retire(product: Product, now: datetime) -> None:
 
 @transaction.atomic
 def bring_back(product: Product) -> None:
-    """Put a retired one back into sale. Raises Conflict where it is not retired."""
+    """Put a retired one back into sale. Raises Conflict if it is not retired."""
     row = _locked(product)
     if row.retired_at is None:
         raise Conflict(f"{row} is not retired", code="not_retired")
@@ -50,7 +50,7 @@ def bring_back(product: Product) -> None:
 
 
 def shown(names: list[str], count: int, what: str) -> str:
-    """``3 subscribers (S1, S2, …)``: how many, and the first of them by name; empty where there are none."""
+    """``3 subscribers (S1, S2, …)``: how many, and the first of them by name; empty if there are none."""
     if not count:
         return ""
     first = ", ".join(names) + (", …" if count > len(names) else "")

@@ -1,4 +1,4 @@
-"""What may stand in the columns of tariff files; every reader raises InvalidInput with what is expected.
+"""The columns of tariff files; every reader raises InvalidInput and says what it expects.
 
 Admin pages validate by the same functions. Keywords (``*any``, ``*up``) may be in capitals in files (:func:`keyword`).
 Source: CGRateS ``engine/model_helpers.go`` and ``utils/coreutils.go`` (v0.9).
@@ -49,7 +49,7 @@ def identifier(text: str) -> str:
 
 
 def reference(text: str) -> str:
-    """An id, or ``*any`` in whatever letters."""
+    """An id, or ``*any`` in any case."""
     return identifier(keyword(text))
 
 

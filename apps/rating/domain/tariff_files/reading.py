@@ -122,7 +122,7 @@ def read_tariff_files(
     """Read the files given (by name without ``.csv``); those absent count as empty.
 
     ``tenant`` takes the place of the tenants in the profiles. ``zones`` are the tenants' time zones, for
-    activation times without one; UTC where a tenant is new.
+    activation times without one; UTC if a tenant is new.
     """
     result = TariffFiles(src.TariffPlan(plan_code))
     readers: dict[str, Callable[[TableReader, Iterable[Row], list[int]], tuple[object, ...]]] = {

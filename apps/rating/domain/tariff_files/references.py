@@ -36,8 +36,8 @@ class KnownIds(NamedTuple):
 def check_references(files: TariffFiles, known: KnownIds) -> TariffFiles:
     """The files with a fault for every id that is named but nowhere defined.
 
-    What is faulty and priced by nobody is left out with a warning instead: an id that no rating profile of the
-    folder leads to, and that is not stored already (the stored rows would go on being used). In a folder
+    A faulty id that prices nothing is left out with a warning instead: one that no rating profile of the folder
+    leads to, and that is not stored already (the stored rows would go on being used). In a folder
     without profiles all rating plans count as used, without rating plans all destination rates, and so on.
     """
     used = _used_ids(files)
@@ -101,7 +101,7 @@ def _dangling(files: TariffFiles, known: KnownIds) -> list[Fault]:
     rates = known.rates.union(rate.id for rate in plan.rates)
     groups = known.destination_rates.union(row.id for row in plan.destination_rates)
     plans = known.rating_plans.union(row.id for row in plan.rating_plans)
-    # An id with a fault of its own is no news where it is named.
+    # A faulty id is reported once, not again at each place that names it.
     told = {(fault.file, fault.owner) for fault in files.faults}
     faults: list[Fault] = []
 

@@ -1,4 +1,4 @@
-"""What is legal in a tariff but hardly meant: unused ids, ties, gaps in time, caps without effect."""
+"""Likely mistakes in a valid tariff: unused ids, ties, gaps in time, caps without effect."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class Row(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """What is wrong with a row of ``file``. ``owner`` is the id the row belongs to; empty: of the file as a whole."""
+    """An error in a row of ``file``. ``owner`` is the id the row belongs to; empty: of the file as a whole."""
 
     file: str
     owner: str
@@ -65,13 +65,13 @@ class TableReader:
         self.warnings: list[Problem] = []
 
     def fault(self, row: Row, column: str, message: str, code: str = "invalid_input") -> None:
-        """Note what is wrong; nobody reads more than a thousand, so the rest is left out."""
+        """Add an error; past a thousand they are dropped."""
         if len(self.faults) < MAX_PROBLEMS:
             problem = Problem(place(self.name, row.line, column), message, code)
             self.faults.append(Fault(self.name, row.owner, problem))
 
     def warn(self, row: Row, column: str, message: str, code: str) -> None:
-        """Note what is odd and what the load makes of it."""
+        """Add a warning: what is odd, and what the load makes of it."""
         if len(self.warnings) < MAX_PROBLEMS:
             self.warnings.append(Problem(place(self.name, row.line, column), message, code))
 

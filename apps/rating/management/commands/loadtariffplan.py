@@ -43,7 +43,7 @@ class Command(RoomCommand):
         parser.add_argument(
             "--validate",
             action="store_true",
-            help="Also warn of what is hardly meant: unused ids, overlaps, gaps in timings.",
+            help="Also warn of likely mistakes: unused ids, overlaps, gaps in timings.",
         )
         parser.add_argument("--flush", action="store_true", help="Remove what was loaded before.")
 

@@ -32,7 +32,7 @@ class Command(RoomCommand):
             nargs="?",
             default="-",
             metavar="FILE",
-            help="JSON lines; standard input where it is left out or “-”.",
+            help="JSON lines; standard input if it is left out or “-”.",
         )
         parser.add_argument(
             "--explain", action="store_true", help="Say in sentences how each price comes about."
@@ -62,7 +62,7 @@ class Command(RoomCommand):
         answer: Callable[[Rater, str | bytes], str],
         lines: Iterable[str | bytes],
     ) -> None:
-        """Answer each line at once where somebody may wait for it; from a file, as buffers fill."""
+        """Answer each line at once if a client may wait for it; from a file, as buffers fill."""
         waiting = not _is_file(lines)
         try:
             for line in lines:
@@ -72,7 +72,7 @@ class Command(RoomCommand):
                         self.stdout.flush()
             self.stdout.flush()
         except BrokenPipeError:
-            # Whoever read the answers has had enough (such as head); Python must not complain at its exit.
+            # The reader closed the pipe (such as head); Python must not complain at its exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
