@@ -1,72 +1,62 @@
-"""``start(["manage.py", "loadcdrs"], env=…)``: Python processes that start at once, see tests/fork_server.py.
+"""``start(["manage.py", "loadcdrs"], env=…)``: Python processes that start at once.
 
-What is special about a real start is shown by the tests of ``./run serve`` and of its supervisor, and by all processes
-that start others: those start theirs by the command line, as in production.
+Most of what a short test process costs is imports. The standard library's fork server makes them once
+(``tests/preloaded.py``); a copy of it reads the settings anew from its environment and does what Python would do. What
+is special about a real start is shown by the tests of ``./run serve`` and of its supervisor, and by all processes that
+start others: those start theirs by the command line, as in production.
 """
 
 from __future__ import annotations
 
 import atexit
-import contextlib
-import json
+import multiprocessing
 import os
-import select
-import shutil
-import signal
-import socket
+import random
+import runpy
 import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from multiprocessing import reduction
 from pathlib import Path
 from typing import IO, Any
 
 from apps.runtime import children
 
 ROOT = Path(__file__).resolve().parent.parent
-_server: tuple[int, subprocess.Popen[bytes], str] | None = None
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(["tests.preloaded"])
+_running: set[Process] = set()
 
 
 class Process:
     """A started process, with the methods of ``subprocess.Popen`` that tests use."""
 
-    def __init__(self, connection: socket.socket, output: IO[Any] | None) -> None:
-        self.stdout = output
-        self.returncode: int | None = None
-        self._connection = connection
-        self._told = b""
-        self.pid = int(self._line(None) or 0)
-        assert self.pid, "the server of processes ended"
+    def __init__(self, arguments: list[str], env: dict[str, str], folder: str, output: int | None) -> None:
+        self.stdout: IO[Any] | None = None
+        if output is None:
+            ours, output = os.pipe()
+            self.stdout = os.fdopen(ours, encoding="utf-8", errors="replace")
+        else:
+            output = os.dup(output)
+        self._process = _context.Process(target=_become, args=(arguments, env, folder, _Descriptor(output)))
+        self._process.start()
+        os.close(output)
+        self.pid = self._process.pid or 0
+        _running.add(self)
 
-    def _line(self, timeout: float | None) -> bytes | None:
-        """The next line that the server tells; None when it does not within the time. Empty when it has ended."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while b"\n" not in self._told:
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            if not select.select([self._connection], [], [], left)[0]:
-                return None
-            piece = self._connection.recv(100)
-            if not piece:
-                return b""
-            self._told += piece
-        line, self._told = self._told.split(b"\n", 1)
-        return line
-
-    def wait(self, timeout: float | None = None) -> int:
-        if self.returncode is None:
-            line = self._line(timeout)
-            if line is None:
-                raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0)
-            # An attendant that ends without a word was killed together with the process.
-            self.returncode = int(line or -signal.SIGKILL)
-            self._connection.close()
-        return self.returncode
+    @property
+    def returncode(self) -> int | None:
+        return self._process.exitcode
 
     def poll(self) -> int | None:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            return self.wait(0)
-        return None
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        self._process.join(timeout)
+        if self.returncode is None:
+            raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0)
+        _running.discard(self)
+        return self.returncode
 
     def communicate(self, timeout: float | None = None) -> tuple[Any, None]:
         """What it has said until its end."""
@@ -79,14 +69,13 @@ class Process:
 
     def send_signal(self, number: int) -> None:
         if self.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, number)
+            os.kill(self.pid, number)
 
     def terminate(self) -> None:
-        self.send_signal(signal.SIGTERM)
+        self._process.terminate()
 
     def kill(self) -> None:
-        self.send_signal(signal.SIGKILL)
+        self._process.kill()
 
 
 def start(
@@ -100,46 +89,64 @@ def start(
 
     What it says goes to ``output``, or else to the process's ``stdout`` as text.
     """
-    connection = socket.socket(socket.AF_UNIX)
-    connection.connect(_socket_path())
-    order = {"arguments": [os.fspath(part) for part in arguments], "env": dict(env), "folder": str(cwd)}
-    reader: IO[Any] | None = None
-    if output is None:
-        ours, theirs = os.pipe()
-        reader = os.fdopen(ours, encoding="utf-8", errors="replace")
-    else:
-        theirs = os.dup(output.fileno())
-    message = json.dumps(order).encode() + b"\n"
-    sent = socket.send_fds(connection, [message], [theirs])
-    os.close(theirs)
-    connection.sendall(message[sent:])
-    return Process(connection, reader)
+    descriptor = None if output is None else output.fileno()
+    return Process([os.fspath(part) for part in arguments], dict(env), str(cwd), descriptor)
 
 
-def _socket_path() -> str:
-    """The server of this process, started when it is first needed."""
-    global _server
-    if _server is None or _server[0] != os.getpid():
-        folder = tempfile.mkdtemp(prefix="bss-forks-")
-        path = f"{folder}/s"
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.fork_server", path],
-            cwd=ROOT,
-            env={**os.environ, "DJANGO_SETTINGS_MODULE": "bss_project.settings", "PYTHONUNBUFFERED": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-            preexec_fn=children.leash(),
-        )
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"ready\n", "the server of processes did not start"
-        _server = (os.getpid(), process, path)
-        atexit.register(_stop, os.getpid(), process, folder)
-    return _server[2]
-
-
-def _stop(owner: int, process: subprocess.Popen[bytes], folder: str) -> None:
-    if os.getpid() == owner:
+@atexit.register
+def _kill_all() -> None:
+    # multiprocessing would wait for what a failed test has left behind.
+    for process in _running:
         process.kill()
-        process.wait()
-        shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Descriptor:
+    """A file descriptor that goes to the process as it is started."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __reduce__(self) -> tuple[Callable[[Any], int], tuple[Any]]:
+        return _received, (reduction.DupFd(self.number),)
+
+
+def _received(duplicate: Any) -> int:
+    number: int = duplicate.detach()
+    return number
+
+
+def _become(arguments: list[str], env: Mapping[str, str], folder: str, output: int) -> None:
+    """What ``python ARGUMENTS`` does in this folder."""
+    os.setsid()
+    children.die_with(os.getppid())
+    for descriptor in (1, 2):
+        os.dup2(output, descriptor)
+    os.close(output)
+    os.chdir(folder)
+    random.seed()
+    _read_settings(env)
+    sys.argv = arguments[1:] if arguments[0] == "-m" else arguments
+    if arguments[0] == "-m":
+        runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
+    else:
+        runpy.run_path(arguments[0], run_name="__main__")
+
+
+def _read_settings(env: Mapping[str, str]) -> None:
+    """What the settings say under this environment, wherever Django has kept what they said before."""
+    from asgiref.local import Local
+    from django import conf
+    from django.core.cache import caches
+    from django.db import connections
+    from django.utils.log import configure_logging
+
+    os.environ.clear()
+    os.environ.update(env)
+    for name in [name for name in sys.modules if name.startswith("bss_project.settings")]:
+        del sys.modules[name]
+    conf.settings._wrapped = conf.Settings(env["DJANGO_SETTINGS_MODULE"])
+    for handler in (connections, caches):
+        handler.__dict__.pop("settings", None)
+        handler._settings = None
+        handler._connections = Local(handler.thread_critical)
+    configure_logging(conf.settings.LOGGING_CONFIG, conf.settings.LOGGING)
