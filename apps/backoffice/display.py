@@ -133,6 +133,22 @@ def link_to(obj: Model | None, text: Any = None) -> SafeString | str:
     return link(change_url(obj), obj if text is None else text)
 
 
+_PAGE_OF_CAUSE: dict[str, str] = {}
+
+
+def add_cause(prefix: str, label: str) -> None:
+    """Causes of ledger entries that read ``prefix:ID…`` are about rows of ``label``, such as ``billing.bill``."""
+    _PAGE_OF_CAUSE[prefix] = "admin:{}_{}_change".format(*label.split("."))
+
+
+def cause_link(cause: str) -> SafeString:
+    """The cause of a ledger entry as a link to the session, bill or file that moved the money."""
+    prefix, _, rest = cause.partition(":")
+    pk = rest.partition(":")[0]
+    page = _PAGE_OF_CAUSE.get(prefix)
+    return link(reverse(page, args=(pk,)) if page and pk.isdecimal() else "", cause)
+
+
 def badge(text: Any, colour: str = "") -> SafeString:
     """A coloured label: success, info, warning, danger, primary, or none of them (grey)."""
     return render_to_string("unfold/helpers/label.html", {"text": text, "type": colour})

@@ -12,8 +12,11 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.backoffice.display import change_url
+from apps.billing.domain import cycle_period
 from apps.billing.models import Activity, Bill, BillCycle, BillingAccount, BillRun, Notification
+from apps.billing.services.billing import bill_accounts
 from apps.charging.models import Account, Balance, LedgerEntry
+from apps.kernel.periods import Month
 from apps.rating.models import Destination, PricePlan, Rate, Service, TariffPlan, TariffVersion
 from apps.subscribers.models import Customer, Resource, Subscriber
 from tests.admin.world import make_world
@@ -376,3 +379,16 @@ def test_looking_at_an_action_page_does_nothing(client):
     subscriber.refresh_from_db()
     assert subscriber.status == "active"
     assert PricePlan.objects.count() == 1
+
+
+def test_the_ledger_links_each_entry_to_what_caused_it(client):
+    plan = make_plan("FEE", fee_micros=5_000_000)
+    subscriber = make_subscriber(plan=plan, mode="prepaid", opening_balance_micros=20_000_000)
+    cycle = make_cycle()
+    period = cycle_period(Month(2026, 1), cycle.day, cycle.zone)
+    bills = bill_accounts(cycle, [subscriber.payer.account_id], period, period.end).bills
+    bill = Bill.objects.get(pk=bills[subscriber.payer.account_id])
+    page = client.get(reverse("admin:charging_ledgerentry_changelist")).content.decode()
+    assert f'href="{change_url(bill)}">bill:{bill.pk}</a>' in page
+    assert f'href="{change_url(bill.account)}">opening:{bill.account_id}</a>' in page
+    assert "Ledger entries" in page

@@ -234,6 +234,7 @@ def payments(request: HttpRequest, bill: Bill) -> Table:
     )
 
 
+display.add_cause("bill", "billing.bill")
 add_facts("charging.account", account_facts)
 add_facts("billing.bill", bill_facts)
 add_panel("billing.bill", Panel("lines", "Lines", lines, VIEW, 20))

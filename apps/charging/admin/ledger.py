@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.decorators import display
 
 from apps.backoffice.admins import ReadOnlyAdmin
-from apps.backoffice.display import badge, instant, link_to, money, usage
+from apps.backoffice.display import add_cause, badge, cause_link, instant, link_to, money, usage
 from apps.backoffice.filters import DaysFilter
 from apps.backoffice.paging import InfinitePaginator
 from apps.charging.models import Balance, LedgerEntry
 
+add_cause("session", "charging.chargingsession")
+add_cause("opening", "charging.account")
 KIND_COLOURS = {"top_up": "success", "usage": "", "fee": "", "adjustment": "warning", "opening": "info"}
 
 
 @admin.register(LedgerEntry)
 class LedgerEntryAdmin(ReadOnlyAdmin):
-    list_display = ("effective", "account", "kind_label", "amount", "book", "note", "cause")
+    list_display = ("effective", "account", "kind_label", "amount", "book", "note", "cause_label")
     list_display_links = ("effective",)
     list_filter = (
         ("balance__account", AutocompleteSelectFilter),
@@ -31,7 +34,7 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     ordering = ("-pk",)
     paginator = InfinitePaginator
     currency_path = "balance__account__currency"
-    fields = ("effective", "account", "balance", "kind_label", "amount", "book", "cause", "note")
+    fields = ("effective", "account", "balance", "kind_label", "amount", "book", "cause_label", "note")
 
     @display(description="Effective", ordering="at")
     def effective(self, entry: LedgerEntry):
@@ -40,6 +43,10 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     @display(description="Account")
     def account(self, entry: LedgerEntry):
         return link_to(entry.balance.account)
+
+    @display(description="Cause")
+    def cause_label(self, entry: LedgerEntry) -> SafeString:
+        return cause_link(entry.cause)
 
     @display(description="Kind")
     def kind_label(self, entry: LedgerEntry):

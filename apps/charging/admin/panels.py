@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest
 
-from apps.backoffice.display import badge, change_url, instant, link_to, list_url, money, usage
+from apps.backoffice.display import badge, cause_link, change_url, instant, link_to, list_url, money, usage
 from apps.backoffice.panels import Fact, Panel, Table, add_facts, add_panel, page_of
 from apps.charging.admin.counters import grants_of
 from apps.charging.models import DEFAULT_BALANCE, Account, AllowanceCounter, Balance, LedgerEntry
@@ -109,7 +109,7 @@ def ledger(request: HttpRequest, account: Account) -> Table:
                 row.get_book_display(),
                 money(row.amount_micros, account.currency),
                 row.note or "–",
-                row.cause,
+                cause_link(row.cause),
             )
             for row in rows
         ],

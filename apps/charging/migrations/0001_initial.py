@@ -343,6 +343,9 @@ class Migration(InitialMigration):
                 ('session_id', models.BigIntegerField(blank=True, help_text='The charging session, where one moved it.', null=True)),
                 ('balance', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='charging.balance')),
             ],
+            options={
+                'verbose_name_plural': 'ledger entries',
+            },
         ),
         migrations.CreateModel(
             name='Payer',

@@ -50,6 +50,7 @@ class LedgerEntry(models.Model):
     )
 
     class Meta:
+        verbose_name_plural = "ledger entries"
         indexes = [models.Index(fields=["balance", "at"], name="ledger_by_balance")]
 
     def __str__(self) -> str:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from apps.backoffice.display import instant, link_to, list_url, money, usage
+from apps.backoffice.display import add_cause, instant, link_to, list_url, money, usage
 from apps.backoffice.panels import Panel, Table, add_panel, page_of
 from apps.charging.models import Account
 from apps.kernel.clock import utc_now
@@ -17,6 +17,7 @@ from apps.mediation.models import Cdr
 from apps.subscribers.models import Subscriber
 
 VIEW = ("mediation.view_cdr",)
+add_cause("cdr-file", "mediation.cdrfile")
 
 
 def _since(zone: ZoneInfo) -> datetime:
