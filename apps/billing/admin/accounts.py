@@ -259,7 +259,7 @@ add_action(
         offered=lambda account: getattr(account, "billing", None) is not None,
         explain=lambda account: (
             f"Makes the next bill of {account} without writing it: of the last period that has ended, or of the "
-            "running one where that is billed already. Nothing is charged."
+            "running one if that is billed already. Nothing is charged."
         ),
     ),
 )

@@ -1,4 +1,4 @@
-"""Activities: what was asked for, and what became of it."""
+"""Activities: what was asked for and its outcome."""
 
 from __future__ import annotations
 

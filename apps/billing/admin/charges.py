@@ -33,17 +33,17 @@ class ChargeAdmin(KeptMixin, HistoryAdmin):
         return link_to(charge.account)
 
     @display(description="From", ordering="start")
-    def from_instant(self, charge: Any) -> SafeString | str:
+    def from_time(self, charge: Any) -> SafeString | str:
         return instant(charge.start)
 
     @display(description="Until", ordering="end")
-    def until_instant(self, charge: Any) -> SafeString | str:
+    def until_time(self, charge: Any) -> SafeString | str:
         return instant(charge.end)
 
 
 @admin.register(RecurringCharge)
 class RecurringChargeAdmin(ChargeAdmin):
-    list_display = ("description", "account_link", "monthly_amount", "from_instant", "until_instant")
+    list_display = ("description", "account_link", "monthly_amount", "from_time", "until_time")
     fields = (("account", "subscriber"), "description", "monthly_amount_micros", ("start", "end"))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
@@ -52,7 +52,7 @@ class RecurringChargeAdmin(ChargeAdmin):
 
 @admin.register(OneOffCharge)
 class OneOffChargeAdmin(ChargeAdmin):
-    list_display = ("description", "account_link", "amount", "at_instant", "billed")
+    list_display = ("description", "account_link", "amount", "at_time", "billed")
     list_filter = (("account", AutocompleteSelectFilter), ("at", DaysFilter))
     list_select_related = ("account", "bill")
     ordering = ("-at", "-pk")
@@ -66,7 +66,7 @@ class OneOffChargeAdmin(ChargeAdmin):
         return super().has_change_permission(request, obj) and (obj is None or obj.bill_id is None)
 
     @display(description="At", ordering="at")
-    def at_instant(self, charge: OneOffCharge) -> SafeString | str:
+    def at_time(self, charge: OneOffCharge) -> SafeString | str:
         return instant(charge.at)
 
     @display(description="Billed")
@@ -82,8 +82,8 @@ class DiscountAdmin(ChargeAdmin):
         "rate",
         "scope",
         "service",
-        "from_instant",
-        "until_instant",
+        "from_time",
+        "until_time",
     )
     list_select_related = ("account", "service")
     autocomplete_fields = ("account",)

@@ -100,7 +100,7 @@ class BillCycleAdmin(KeptMixin, HistoryAdmin):
             icon="block",
             offered=lambda cycle: cycle.retired_at is None,
             explain=lambda cycle: (
-                f"{cycle} bills nobody any more, and its worker stops. A cycle that has accounts cannot be retired."
+                f"{cycle} bills no account any more, and its worker stops. A cycle that has accounts cannot be retired."
             ),
         ),
         PageAction(

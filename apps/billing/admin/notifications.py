@@ -1,4 +1,4 @@
-"""Notifications: news that somebody should see."""
+"""Notifications: news for operators."""
 
 from __future__ import annotations
 

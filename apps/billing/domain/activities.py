@@ -19,7 +19,7 @@ class ActivityParameters:
     msisdn: str = ""
     cycle: int = 0
     account_id: int = 0
-    """Of a last bill: the MSISDN may have gone to somebody else by then."""
+    """Of a last bill: the MSISDN may be another subscriber's by then."""
     until: datetime | None = None
     """Where a last bill ends, within the period."""
 

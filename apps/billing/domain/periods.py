@@ -35,7 +35,7 @@ class DaySpan(NamedTuple):
 
 
 class Window(NamedTuple):
-    """What one bill covers: instants for usage, days for fees, and the cycle's whole months that these days are of."""
+    """What one bill covers: times for usage, days for fees, and the cycle's whole months that these days are of."""
 
     start: datetime
     end: datetime
@@ -64,31 +64,31 @@ def next_period(period: Period, day: int, zone: ZoneInfo) -> Period:
     return month_period(month_of(period.end, zone), zone, day)
 
 
-def closed_periods_after(instant: datetime, now: datetime, day: int, zone: ZoneInfo) -> Iterator[Period]:
-    """Periods that end after ``instant`` and had ended by ``now``, oldest first."""
+def closed_periods_after(at: datetime, now: datetime, day: int, zone: ZoneInfo) -> Iterator[Period]:
+    """Periods that end after ``at`` and had ended by ``now``, oldest first."""
     last = last_closed_period(now, day, zone)
-    if last.end <= instant:
+    if last.end <= at:
         return
-    month = month_of(instant, zone)
+    month = month_of(at, zone)
     period = month_period(month.previous(), zone, day)
     while period.end <= last.end:
-        if period.end > instant:
+        if period.end > at:
             yield period
         period = next_period(period, day, zone)
 
 
-def day_of(instant: datetime, zone: ZoneInfo) -> date:
-    """The calendar day that holds ``instant``."""
-    return instant.astimezone(zone).date()
+def day_of(at: datetime, zone: ZoneInfo) -> date:
+    """The calendar day that holds ``at``."""
+    return at.astimezone(zone).date()
 
 
-def boundary_day(instant: datetime, zone: ZoneInfo) -> date:
+def boundary_day(at: datetime, zone: ZoneInfo) -> date:
     """The day that begins nearest to the boundary of a period.
 
     The end of a period in the zone of a former cycle need not be a midnight here; to the nearest one, no day
     is charged by both cycles or by neither.
     """
-    return (instant + HALF_A_DAY).astimezone(zone).date()
+    return (at + HALF_A_DAY).astimezone(zone).date()
 
 
 def months_of(days: DaySpan, cycle_day: int) -> tuple[DaySpan, ...]:
@@ -114,7 +114,7 @@ def window_of(
 ) -> Window:
     """The window of a bill from ``begins`` (end of the last bill, or else where billing begins) until ``end``.
 
-    Raises InvalidInput where ``end`` is not after ``begins``: that time is billed already.
+    Raises InvalidInput if ``end`` is not after ``begins``: that time is billed already.
     """
     if end <= begins:
         raise InvalidInput(f"a bill until {end} cannot begin at {begins}")
@@ -125,5 +125,5 @@ def window_of(
 
 @lru_cache(maxsize=4096)
 def midnight(day: date, zone: ZoneInfo) -> datetime:
-    """As kernel's ``local_midnight``, remembered: a run asks for the same few days over and over."""
+    """As kernel's ``local_midnight``, cached: a run asks for the same few days over and over."""
     return local_midnight(day, zone)

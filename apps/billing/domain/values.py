@@ -1,4 +1,4 @@
-"""What a bill is made of, as plain values. Money is micro-units, instants are aware."""
+"""What a bill is made of, as plain values. Money is micro-units, times are aware."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class UsageTotal(NamedTuple):
 
 
 class Fee(NamedTuple):
-    """A monthly amount and the instants ``[start, end)`` for which it is due; no end = until further notice."""
+    """A monthly amount and the time ``[start, end)`` for which it is due; no end = until further notice."""
 
     subscriber_id: int | None
     description: str
@@ -83,7 +83,7 @@ class TaxRate(NamedTuple):
 class TaxTreatment(NamedTuple):
     """How a line is taxed: its category (UNCL 5305, EN 16931 BT-151), its taxes, and their rates together.
 
-    Categories: S taxed, Z taxed at a rate of zero, O outside the scope of any tax; empty where taxes are in the price.
+    Categories: S taxed, Z taxed at a rate of zero, O outside the scope of any tax; empty if taxes are in the price.
     """
 
     category: str
@@ -104,7 +104,7 @@ def treatment(rates: tuple[TaxRate, ...]) -> TaxTreatment:
 
 
 class Taxes(NamedTuple):
-    """Taxes of a tenant at the tax point: by service, and in general for whatever has none of its own."""
+    """Taxes of a tenant at the tax point: by service, and in general for anything without its own."""
 
     general: TaxTreatment = UNTAXED
     by_service: Mapping[int, TaxTreatment] = {}

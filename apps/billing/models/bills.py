@@ -51,7 +51,7 @@ class Bill(models.Model):
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="bills", db_index=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="bills", db_index=False)
     cycle = models.ForeignKey(BillCycle, on_delete=models.PROTECT, related_name="bills", db_index=False)
-    # Without a constraint: checking it would lock the run, for which whoever stops or watches it would wait.
+    # Without a constraint: checking it would lock the run, for which a stop or a progress page would wait.
     run = models.ForeignKey(
         BillRun, null=True, blank=True, on_delete=models.PROTECT, related_name="bills", db_constraint=False
     )

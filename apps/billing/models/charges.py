@@ -84,7 +84,7 @@ class Discount(EffectiveDated):
 
 
 class TaxRule(models.Model):
-    """A tax on charges of a tenant, by service (empty = whatever has no rule of its own), for days in [from, until)."""
+    """A tax of a tenant on a service (empty = services without a rule of their own), for days in [from, until)."""
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="tax_rules")
     service = models.ForeignKey(Service, null=True, blank=True, on_delete=models.PROTECT, related_name="+")

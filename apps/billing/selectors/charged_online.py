@@ -2,7 +2,7 @@
 
 There is no record of such usage to bill, only the debit, which takes the balance below zero. A bill until E takes over
 what the balance owed at E, if it is still owed, with a ledger entry of the kind ``billed``. The balance itself
-says how much that is, so nothing is billed twice or left out, whatever was refunded, paid in or corrected meanwhile.
+says how much that is, so nothing is billed twice or left out, even after refunds, payments and corrections.
 Fractions of the smallest payable amount stay on the balance, for a later bill.
 """
 
@@ -62,7 +62,7 @@ def charged_online(account_ids: Collection[int], until: datetime) -> dict[int, l
 
 
 def owed_online(account_ids: Collection[int], until: datetime) -> dict[int, tuple[int, int]]:
-    """The account and the amount owed at ``until`` and still, by balance id; where nothing is owed left out."""
+    """The account and the amount owed at ``until`` and still, by balance id; balances that owe nothing are left out."""
     if not account_ids:
         return {}
     entries = LedgerEntry.objects.filter(

@@ -15,7 +15,7 @@ from apps.billing.selectors.among import among
 def open_credits(account_ids: Collection[int], *, lock: bool = False) -> dict[int, list[Credit]]:
     """Open credits of postpaid accounts, oldest first.
 
-    With ``lock``, inside the caller's transaction: nobody else pays them out until it ends.
+    With ``lock``, inside the caller's transaction: no other transaction pays them out until it ends.
     """
     found: dict[int, list[Credit]] = defaultdict(list)
     if not account_ids:

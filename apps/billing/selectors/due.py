@@ -1,4 +1,4 @@
-"""Which accounts a cycle has to bill until an instant, and since when each is unbilled."""
+"""Which accounts a cycle has to bill until a time, and since when each is unbilled."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def due_accounts(
     A bill begins where the last one ended; the first one where billing was told to begin, or else with the period or
     the account's opening, whichever is later.
 
-    With ``lock``, inside the caller's transaction: their rows are locked in id order until it ends, so that nobody
-    else bills them meanwhile.
+    With ``lock``, inside the caller's transaction: their rows are locked in id order until it ends, so that no other
+    transaction bills them meanwhile.
     """
     found: list[DueAccount] = []
     for portion in in_portions(account_ids):

@@ -18,7 +18,7 @@ from apps.subscribers.models import Resource, ResourceAssignment
 def account_of_msisdn(msisdn: str, at: datetime) -> Account:
     """The account that pays for who holds an MSISDN at ``at``, or held it last before.
 
-    Raises NotFound where nobody ever held it or no account pays.
+    Raises NotFound if it was never assigned or no account pays.
     """
     held = ResourceAssignment.objects.filter(
         resource__kind=Resource.Kind.MSISDN, resource__value=msisdn, start__lte=at
@@ -33,7 +33,7 @@ def account_of_msisdn(msisdn: str, at: datetime) -> Account:
 
 
 def cycle_of_account(account: Account) -> BillCycle:
-    """The cycle that bills an account. Raises Conflict where it is in none."""
+    """The cycle that bills an account. Raises Conflict if it is in none."""
     row = BillingAccount.objects.select_related("cycle").filter(pk=account.pk).first()
     if row is None:
         raise Conflict(f"account {account} is in no bill cycle; put it into one first", code="no_cycle")
@@ -41,7 +41,7 @@ def cycle_of_account(account: Account) -> BillCycle:
 
 
 def cycle_by_number(text: str) -> BillCycle:
-    """The bill cycle with a number. Raises InvalidInput, NotFound, or Conflict where it is retired."""
+    """The bill cycle with a number. Raises InvalidInput, NotFound, or Conflict if it is retired."""
     number = parse_cycle_number(text)
     cycle = BillCycle.objects.filter(number=number).first()
     if cycle is None:

@@ -55,9 +55,9 @@ class PreviewedBill(NamedTuple):
 
 
 def preview_account(account_id: int, now: datetime, month: Month | None = None) -> PreviewedBill:
-    """The account's next bill: of the last closed period, or of the running one where that is billed.
+    """The account's next bill: of the last closed period, or of the running one if that is billed.
 
-    ``month`` names the period that begins in it instead. Raises Conflict where the account is in no cycle, or is billed
+    ``month`` names the period that begins in it instead. Raises Conflict if the account is in no cycle, or is billed
     until then already.
     """
     account = Account.objects.get(pk=account_id)

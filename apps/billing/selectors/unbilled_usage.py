@@ -35,7 +35,7 @@ def unbilled_usage(
     """Totals of unbilled records by account, for bills until ``until`` that see files up to ``sequence``."""
     alike: dict[tuple[datetime | None, int], list[DueAccount]] = defaultdict(list)
     for account in accounts:
-        # After sequence 0 every record is late, wherever it started.
+        # After sequence 0 every record is late.
         begins = account.begins if account.billed_sequence else None
         alike[begins, account.billed_sequence].append(account)
     rows: list[UsageTotal] = []

@@ -145,7 +145,7 @@ def _send_what_is_due(now: datetime) -> list[Activity]:
             activity.sends += 1
             activity.save(update_fields=["sent_at", "sends"])
             sent.append(activity)
-    # One that was begun and not finished (its worker died) is begun anew; full runs go on by their chunks.
+    # One that was begun and not finished (its worker died) is retried; full runs go on by their chunks.
     for activity in (
         Activity.objects.select_for_update().filter(status=Status.PROCESSING).exclude(type__in=IN_TURN)
     ):
@@ -159,7 +159,7 @@ def _send_what_is_due(now: datetime) -> list[Activity]:
 
 
 def runs_to_continue() -> list[int]:
-    """Runs that are going on; whoever looks after lost messages goes through them."""
+    """Runs that are going on, for the retry of lost messages."""
     return list(
         BillRun.objects.filter(state=BillRun.State.RUNNING).order_by("pk").values_list("pk", flat=True)
     )

@@ -53,7 +53,7 @@ def bill_accounts(
 ) -> BilledAccounts:
     """Bill those of ``account_ids`` that the cycle has not billed until the end of ``period`` yet.
 
-    Their rows are locked in id order first, so that whoever comes second finds them billed and does nothing. Balances
+    Their rows are locked in id order first, so that a second transaction finds them billed and does nothing. Balances
     of prepaid accounts, and of those that were charged online, are locked next: nothing is taken from them until the
     statement is committed, and then the load sequence is read. An account that cannot be billed is left as it is, with
     a reason; the others are billed.

@@ -89,7 +89,7 @@ def join_cycle(account_id: int, cycle_id: int, billing_from: datetime | None = N
 
 
 def enrol_accounts() -> int:
-    """Put accounts that nobody has put into a cycle into their tenant's first one; how many.
+    """Put accounts in no cycle into their tenant's first one; how many.
 
     No account goes unbilled because a form, an import or an API forgot its cycle. Accounts of a tenant without a
     cycle in their currency are left until there is one.

@@ -1,4 +1,4 @@
-"""The last bill of an account that ends: queued with the end itself, up to that moment."""
+"""The last bill of an account that ends: queued with the end itself, up to that time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from apps.subscribers.services import lifecycle
 
 
 def queue_last_bill(subscriber: Subscriber, at: datetime) -> None:
-    """Queue the bill of what is not billed yet, where the subscriber's account has ended with it at ``at``.
+    """Queue the bill of what is not billed yet, if the subscriber's account has ended with it at ``at``.
 
     Usage that is loaded later is on a bill of the next run.
     """
@@ -26,7 +26,7 @@ def queue_last_bill(subscriber: Subscriber, at: datetime) -> None:
     if row is None:
         # Its tenant has no cycle in its currency; the first run after there is one bills it.
         return
-    # Taken back a moment ago.
+    # Its assignment has just ended.
     msisdn = (
         ResourceAssignment.objects.filter(subscriber=subscriber, resource__kind="msisdn")
         .order_by("-start")

@@ -27,7 +27,7 @@ from apps.subscribers.models import (
 from apps.subscribers.selectors import in_portions
 
 ROWS_A_STATEMENT = 1_000
-# An account that is entered within this time of its start is new; nobody else can have billed it.
+# An account that is entered within this time of its start is new; no other system can have billed it.
 NEW_FOR = timedelta(days=62)
 KINDS = (("msisdn", Resource.Kind.MSISDN), ("imsi", Resource.Kind.IMSI), ("handset", Resource.Kind.HANDSET))
 

@@ -1,6 +1,6 @@
 """PREPAID_RATING (developers): what a month of prepaid usage would cost by the tariff that holds now.
 
-Every stored record of the month is charged anew, in order of start and with free units as at the month's beginning,
+Every stored record of the month is charged again, in order of start and with free units as at the month's beginning,
 in memory; nothing is written, and no money moves. The difference shows what a new tariff does to real traffic.
 """
 
@@ -42,9 +42,9 @@ class Record(NamedTuple):
 
 
 def compare_prepaid_rating(activity: Activity, period: Period) -> str:
-    """Charge the period's records of an MSISDN's account, or of a cycle's prepaid accounts, anew; what came of it.
+    """Charge the period's records of an MSISDN's account, or of a cycle's prepaid accounts, again; the outcome.
 
-    Raises InvalidInput where the account is not prepaid.
+    Raises InvalidInput if the account is not prepaid.
     """
     version_id, _tariff, rater = current_tariff()
     records = stored = repriced = changed = 0

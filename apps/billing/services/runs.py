@@ -30,9 +30,9 @@ ChunkState = BillRunChunk.State
 def begin_run(cycle: BillCycle, period: Period, activity: Activity | None, now: datetime) -> BillRun:
     """The run of ``cycle`` for ``period``, cut into chunks; a run that was there is taken up again for what is left.
 
-    Nothing to bill is no error: such a run is completed at once. Raises Conflict where the run is going on already.
+    Nothing to bill is no error: such a run is completed at once. Raises Conflict if the run is going on already.
     """
-    # Whoever begins a run of this cycle waits here for whoever is doing so.
+    # Two that begin a run of this cycle wait for each other here.
     BillCycle.objects.select_for_update().get(pk=cycle.pk)
     run, created = BillRun.objects.get_or_create(
         cycle=cycle,
@@ -85,7 +85,7 @@ def resume_run(run_id: int, by: str, now: datetime) -> BillRun:
 
 
 def bill_chunk(chunk_id: int, now: datetime) -> None:
-    """Bill the accounts of a chunk, and send the next. Doing it twice, or at once, bills nobody twice.
+    """Bill the accounts of a chunk, and send the next. Doing it twice, or at once, bills no account twice.
 
     An error is kept with the chunk, which is tried again until ``BILLING_CHUNK_ATTEMPTS``.
     """
@@ -193,7 +193,7 @@ def _cut_into_chunks(run: BillRun) -> None:
 def _send_chunks(run: BillRun, now: datetime) -> None:
     """Keep a bounded number of chunks on the queue, and send again what stands still there.
 
-    Chunks that somebody has in hand at this moment are locked; they are passed over.
+    Chunks that a worker is billing are locked; they are skipped.
     """
     pending = _not_in_hand(run.chunks.filter(state=ChunkState.PENDING)).order_by("number")
     sent = run.chunks.filter(state=ChunkState.PENDING).exclude(sent_at=None).count()
@@ -211,12 +211,12 @@ def _send_chunks(run: BillRun, now: datetime) -> None:
 
 
 def _not_in_hand(chunks: QuerySet[BillRunChunk]) -> QuerySet[BillRunChunk]:
-    """Chunks, locked, but for those that somebody else has locked."""
+    """Chunks, locked; those that another worker has locked are skipped."""
     return chunks.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
 
 
 def _pending_chunk(chunk_id: int) -> BillRunChunk | None:
-    """The chunk, locked; None where it is done. Whoever finds somebody else billing it waits for that."""
+    """The chunk, locked; None if it is done. If another worker is billing it, wait for that."""
     return BillRunChunk.objects.select_for_update().filter(pk=chunk_id, state=ChunkState.PENDING).first()
 
 

@@ -84,7 +84,7 @@ add_action(
         ReissueForm,
         icon="replay",
         explain=lambda bill: (
-            f"Writes the document of {bill} anew, with what customer and operator are called today. Its amounts "
+            f"Writes the document of {bill} again, with what customer and operator are called today. Its amounts "
             "do not change, and the former document is kept as a revision."
         ),
     ),

@@ -57,7 +57,7 @@ class BillDocumentAdmin(ReadOnlyAdmin):
         later = f"-{document.revision}" if document.revision > 1 else ""
         name = f"{document.bill.number}{later}.pdf"
         response = FileResponse(file, content_type="application/pdf", filename=name)
-        # Shown within the bill's own page, and kept by nobody on the way.
+        # Shown within the bill's own page, and not cached on the way.
         response["X-Frame-Options"] = "SAMEORIGIN"
         response["Cache-Control"] = "private, no-store"
         response["X-Content-Type-Options"] = "nosniff"

@@ -62,7 +62,7 @@ def balance_context(bill: BillData, formats: Formats, labels: Mapping[str, str])
         "added": formats.amount(added, digits),
         "taken": formats.amount(taken, digits),
         "closing": formats.amount(running, digits),
-        # Down, so that nobody is shown more than there is.
+        # Down, so that no customer is shown more than there is.
         "closing_with_currency": formats.money(running // unit * unit),
         "rows": rows,
         "text_head": columns.line(heads),

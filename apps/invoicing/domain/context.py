@@ -2,8 +2,8 @@
 
 Amounts and dates are text already, in the bill's language, currency and time zone. Amounts in tables have no currency
 symbol (``currency`` heads their column) and are exact: as many decimals as they need, filled up with figure spaces
-(U+2007) so that the points of a column align. ``manage.py billcontext ID`` prints a bill's context, for whoever
-writes a template.
+(U+2007) so that the points of a column align. ``manage.py billcontext ID`` prints a bill's context, for
+authors of templates.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class SummaryContext(TypedDict):
     rows: list[SummaryRow]
     total: str
     credit: str
-    """What credits of former bills pay of it (a negative amount); empty where none."""
+    """What credits of former bills pay of it (a negative amount); empty if none."""
     due: str
     due_with_currency: str
     due_label: str
@@ -72,7 +72,7 @@ class ChargeRow(TypedDict):
 
     description: str
     line: str
-    """The subscriber's number; empty where it is for the whole account."""
+    """The subscriber's number; empty if it is for the whole account."""
     period: str
     amount: str
 
@@ -86,12 +86,12 @@ class ChargesContext(TypedDict):
 
 class UsageRow(TypedDict):
     service: str
-    """Empty where it is the one of the row above."""
+    """Empty if it is the one of the row above."""
     destination: str
     records: str
     usage: str
     free: str
-    """Empty where nothing was free."""
+    """Empty if nothing was free."""
     amount: str
 
 
@@ -138,7 +138,7 @@ class HistoryGroup(TypedDict):
     service: str
     rows: list[HistoryRow]
     further: str
-    """“12 further records”: how many are not in ``rows``, which is bounded; empty where none are left out."""
+    """“12 further records”: how many are not in ``rows``, which is bounded; empty if none are left out."""
     further_amount: str
     total_label: str
     total: str
@@ -176,7 +176,7 @@ class BalanceContext(TypedDict):
     closing_with_currency: str
     """In the currency's decimals, rounded down."""
     rows: list[BalanceRow]
-    """Every movement; where there are many, one a day and kind."""
+    """Every movement; if there are many, one a day and kind."""
     text_head: str
     """As in HistoryGroup: heads, rows and the opening and closing balances as lines of a fixed-width font."""
     text_opening: str
@@ -187,7 +187,7 @@ class BalanceContext(TypedDict):
 class ChartContext(TypedDict):
     title: str
     svg: str
-    """Inline SVG, safe to put into HTML as it is; empty where nothing was used."""
+    """Inline SVG, safe to put into HTML as it is; empty if nothing was used."""
 
 
 class BillContext(TypedDict):
@@ -212,7 +212,7 @@ class BillContext(TypedDict):
     period: PeriodContext
     issued_on: str
     due_on: str
-    """Empty where nothing falls due."""
+    """Empty if nothing falls due."""
     currency: str
     """ISO 4217 code."""
     amount_head: str

@@ -38,7 +38,7 @@ class BillDoesNotAddUp(Conflict):
 
 
 def build_context(bill: BillData, history: UsageHistory) -> BillContext:
-    """The context of a bill. Raises BillDoesNotAddUp where lines, records or movements miss the bill's sums."""
+    """The context of a bill. Raises BillDoesNotAddUp if lines, records or movements miss the bill's sums."""
     formats = formats_for(bill.locale, bill.currency, bill.zone)
     language = language_of(formats.locale.language)
     if language != formats.locale.language:

@@ -95,7 +95,7 @@ class Formats:
         return self.decimal(micros, self.currency_digits, column_digits)
 
     def money(self, micros: int) -> str:
-        """An amount with its currency, as the locale writes it; with more digits than usual where it has more."""
+        """An amount with its currency, as the locale writes it; with more digits than usual if it has more."""
         value = Decimal(micros).scaleb(-MICRO_DIGITS)
         digits = digits_needed([micros], self.currency_digits)
         return _currency(value.quantize(Decimal(1).scaleb(-digits)), self.currency, self.locale, digits)
@@ -137,7 +137,7 @@ class Formats:
         return str(format_date(day, "LLLL y", locale=self.locale))
 
     def country(self, code: str) -> str:
-        """A country's name in the language; the code itself where it is none."""
+        """A country's name in the language; the code itself if it is none."""
         return str(self.locale.territories.get(code.upper(), code))
 
     # --- Usage -------------------------------------------------------------------------------------------------------

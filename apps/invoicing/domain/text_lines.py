@@ -42,7 +42,7 @@ def clean(text: str) -> str:
 
 
 def left(text: str, columns: int) -> str:
-    """The text at the left of so many columns; cut, with an ellipsis, where it has more."""
+    """The text at the left of so many columns; cut, with an ellipsis, if it has more."""
     text = clean(text)
     taken = width(text)
     if taken > columns:

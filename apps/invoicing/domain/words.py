@@ -32,7 +32,7 @@ def online_text(description: str, labels: Mapping[str, str], language: str) -> s
 
 @lru_cache(maxsize=8192)
 def msisdn_text(msisdn: str) -> str:
-    """An MSISDN as people write it: ``+49 1512 3456789``; with a plus alone where its plan is not known."""
+    """An MSISDN as people write it: ``+49 1512 3456789``; with a plus alone if its plan is not known."""
     try:
         return str(phonenumbers.format_number(phonenumbers.parse(f"+{msisdn}"), INTERNATIONAL))
     except phonenumbers.NumberParseException:

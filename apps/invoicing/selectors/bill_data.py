@@ -60,7 +60,7 @@ class Batch:
         self._earliest_late: dict[tuple[int, int], datetime | None] = {}
 
     def bill_data(self, bill_id: int) -> BillData:
-        """One bill without its usage records. Raises KeyError where there is none of that id."""
+        """One bill without its usage records. Raises KeyError if there is none of that id."""
         bill = self.bills[bill_id]
         tenant, customer = bill.tenant, bill.account.customer
         return BillData(
@@ -200,7 +200,7 @@ def _last_revisions(bill_ids: Sequence[int]) -> dict[int, int]:
 def _subscriber_texts(
     bills: Mapping[int, Bill], lines: Mapping[int, Sequence[Line]]
 ) -> Mapping[int, dict[int, str]]:
-    """For each bill its subscribers by the numbers they had in its period, and their names where they have one."""
+    """For each bill its subscribers by the numbers they had in its period, and their names if they have one."""
     of_bill = {
         bill_id: {line.subscriber_id for line in found if line.subscriber_id is not None}
         for bill_id, found in lines.items()

@@ -1,4 +1,4 @@
-"""Documents of bills, and what is in the way of those that are missing."""
+"""Documents of bills, and why others are missing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from apps.invoicing.models import BillDocument, BillRendering
 
 
 def current_document(bill_id: int) -> BillDocument | None:
-    """The document that counts: the highest revision; None where none is written yet."""
+    """The document that counts: the highest revision; None if none is written yet."""
     return BillDocument.objects.filter(bill_id=bill_id).order_by("-revision").first()
 
 

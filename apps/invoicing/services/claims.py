@@ -1,4 +1,4 @@
-"""Who renders what: bills are claimed a few at a time, for a while, and found again where the claimant has died."""
+"""Who renders what: bills are claimed a few at a time, for a while, and found again if the claimant has died."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from apps.invoicing.models import BillRendering
 from apps.invoicing.services.owners import has_ended, host
 from apps.storage.retry import retrying
 
-# Of so many claimants at one moment, each of whom takes what the next was about to, one gets nothing.
+# Of so many concurrent claimants, each of whom takes what the next was about to, one gets nothing.
 LOOKS = 20
 
 
@@ -61,13 +61,13 @@ def _held(now: datetime) -> Q:
 
 
 def due_bills(now: datetime, choice: Choice = EVERYTHING) -> QuerySet[Bill]:
-    """NEW bills that nobody has in hand."""
+    """NEW bills that no process has claimed."""
     held = BillRendering.objects.filter(_held(now), bill=OuterRef("pk"))
     return choice.of_bills(Bill.objects.filter(~Exists(held), status=Bill.Status.NEW))
 
 
 def due_reissues(now: datetime, choice: Choice = EVERYTHING) -> QuerySet[BillRendering]:
-    """Re-issues that somebody has asked for and nobody has in hand."""
+    """Requested re-issues that no process has claimed."""
     found = BillRendering.objects.filter(requested_at__isnull=False).exclude(_held(now))
     return choice.of_bills(found, "bill__")
 
@@ -81,10 +81,10 @@ def due_count(now: datetime, choice: Choice = EVERYTHING, at_most: int | None = 
 
 
 def claim(owner: str, most: int, now: datetime, choice: Choice = EVERYTHING) -> list[Claim]:
-    """Take up to ``most`` documents that are due; empty where there are none, or all had to be given up.
+    """Take up to ``most`` documents that are due; empty if there are none, or all had to be given up.
 
     One that was begun before and not finished is taken alone: should it be what kills the process, nothing else
-    suffers from it. Claimants at the same moment skip each other's rows (MySQL) or take turns (SQLite).
+    suffers from it. Concurrent claimants skip each other's rows (MySQL) or take turns (SQLite).
     """
     for _ in range(LOOKS):
         claimed = retrying(lambda: _claim(owner, most, now, choice))
@@ -95,7 +95,7 @@ def claim(owner: str, most: int, now: datetime, choice: Choice = EVERYTHING) -> 
 
 @transaction.atomic
 def _claim(owner: str, most: int, now: datetime, choice: Choice) -> list[Claim] | None:
-    """None where others were quicker at all that was found; there may be more."""
+    """None if others were quicker at all that was found; there may be more."""
     look_at = max(most, settings.INVOICE_BATCH)
     skip = connection.features.has_select_for_update_skip_locked
     ids = list(
@@ -109,7 +109,7 @@ def _claim(owner: str, most: int, now: datetime, choice: Choice) -> list[Claim] 
         ids += bills.values_list("pk", flat=True)[: look_at - len(ids)]
     if not ids:
         return []
-    # What was read with the lock may be older than it: another's claim, committed a moment ago, is seen only now.
+    # What was read with the lock may be older than it: another's claim, just committed, is seen only now.
     renderings = BillRendering.objects.select_for_update().in_bulk(ids)
     held = set(BillRendering.objects.filter(_held(now), pk__in=ids).values_list("pk", flat=True))
     free = [pk for pk in ids if pk not in held]

@@ -110,7 +110,7 @@ def _is_due(document: Rendered, bills: dict[int, Bill], wanted: dict[int, BillRe
 def keep_former(bill_id: int) -> None:
     """Move the current document's row to a name of its own, before that of a later revision takes its file's place.
 
-    The file gets the name first, so that every row names its own file at any moment.
+    The file gets the name first, so that every row names its own file at any time.
     """
     Bill.objects.select_for_update().get(pk=bill_id)
     document = BillDocument.objects.filter(bill_id=bill_id).order_by("-revision").first()

@@ -57,7 +57,7 @@ def write_temporary(folder: Path, name: str, content: bytes) -> Path:
 
 
 def put_in_place(temporary: Path, final: Path) -> None:
-    """Give the document its name; whatever had it before is replaced in one step."""
+    """Give the document its name; an older file of that name is replaced atomically."""
     try:
         os.replace(temporary, final)
     except OSError as error:
@@ -77,15 +77,15 @@ def sync_folders(folders: Iterable[Path]) -> None:
 
 
 def keep_under_another_name(current: Path, former: Path, sha256: str) -> bool:
-    """Give a document a second name before its first goes to a later revision; False where there is none to keep.
+    """Give a document a second name before its first goes to a later revision; False if there is none to keep.
 
-    Raises Conflict where the file is not the one that was written.
+    Raises Conflict if the file is not the one that was written.
     """
     if not current.exists():
         return former.exists() and digest_of(former) == sha256
     if digest_of(current) != sha256:
         raise Conflict(
-            "the file is not the document that was written; move it elsewhere and the document is issued anew",
+            "the file is not the document that was written; move it elsewhere and the document is issued again",
             code="document_changed",
             where=str(current),
         )

@@ -36,7 +36,7 @@ def has_ended(owner: str) -> bool:
 
 
 def _began(pid: int) -> str:
-    """When the process began (clock ticks after boot), or nothing where it has ended."""
+    """When the process began (clock ticks after boot), or nothing if it has ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

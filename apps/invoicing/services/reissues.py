@@ -14,10 +14,10 @@ from apps.kernel.errors import NotFound
 
 @transaction.atomic
 def request_reissue(bill_ids: Collection[int], reason: str, by: str, now: datetime) -> None:
-    """Have these bills' documents made again; the former ones are kept. A tick of beat renders them, or whoever asks.
+    """Have these bills' documents made again; the former ones are kept. Beat's next tick renders them.
 
     A bill that has no document yet, given up or waiting, is simply due again. Asking twice before it is done is asking
-    once. Raises NotFound, and then asks for none, where there is no such bill.
+    once. Raises NotFound, and then asks for none, if there is no such bill.
     """
     wanted = sorted(set(bill_ids))
     bills = Bill.objects.select_for_update().filter(pk__in=wanted).order_by("pk").in_bulk()

@@ -18,7 +18,7 @@ _MERGED = {code: MappingProxyType({**en.LABELS, **labels}) for code, labels in L
 
 
 def language_of(locale_language: str) -> str:
-    """The language that a bill is written in: the locale's, or English where there are no words for it."""
+    """The language that a bill is written in: the locale's, or English if there are no words for it."""
     return locale_language if locale_language in LANGUAGES else FALLBACK
 
 

@@ -1,4 +1,4 @@
-"""``manage.py billcontext``: what a template gets for a bill, for whoever writes one."""
+"""``manage.py billcontext``: the context that a template gets for a bill, for authors of templates."""
 
 from __future__ import annotations
 

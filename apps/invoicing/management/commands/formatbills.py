@@ -39,7 +39,7 @@ class Command(RoomCommand):
             "--workers",
             type=int,
             metavar="N",
-            help="N processes (default: one for each core, where it is worth it)",
+            help="N processes (default: one for each core, if it is worth it)",
         )
         parser.add_argument("--cycle", type=int, metavar="n", help="bills of this bill cycle only")
 
