@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from apps.billing.models import Activity, Bill
+from apps.billing.services.cancelling import cancel_bill
 from apps.billing.services.execution import run_activity
 from apps.billing.services.notifications import notify
 from apps.billing.services.payments import issue_bill
@@ -92,6 +93,14 @@ def test_billing_on_demand_goes_through_the_queue_and_its_bill_adds_up(person, b
     with pytest.raises(Conflict) as again:
         execute_billing("default", subscriber_id=person.pk, now=NOW)
     assert again.value.code == "already_billed"
+
+
+def test_the_bill_of_a_month_is_the_one_that_was_issued_again(person, bill):
+    successor = cancel_bill(bill.id, "wrong price", NOW, again=True).successor
+    assert successor is not None
+    assert subscriber_bill("default", person.pk, year=2026, month=3).id == successor.pk
+    kinds = [(one.kind, one.status) for one in list_bills("default", subscriber_id=person.pk)]
+    assert kinds == [("postpaid", "new"), ("credit", "new"), ("postpaid", "cancelled")]
 
 
 def test_what_cannot_be_billed_says_why(person):

@@ -208,7 +208,7 @@ def _refuse_a_billed_account(msisdn: str, period: Period, now: datetime) -> None
     account = account_of_msisdn(msisdn, now)
     row = BillingAccount.objects.get(pk=account.pk)
     if row.billed_until is not None and row.billed_until >= period.end:
-        bill = account.bills.filter(period_end__gte=period.end).order_by("period_end").first()
+        bill = account.bills.filter(period_end__gte=period.end, current=True).order_by("period_end").first()
         raise Conflict(
             f"account {account} is billed until {row.billed_until.astimezone(row.cycle.zone):%Y-%m-%d} already"
             + (f" ({bill})" if bill else ""),
