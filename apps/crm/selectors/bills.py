@@ -30,7 +30,8 @@ def get_bill(tenant: str, bill_id: int, *, subscriber_id: int = 0) -> BillView:
 def subscriber_bill(tenant: str, subscriber_id: int, *, year: int = 0, month: int = 0) -> BillView:
     """The bill of a subscriber's account for the period that begins in a month, or the newest one; with its lines.
 
-    Of several that begin in it, the last; never a cancelled one or a credit note. Raises NotFound (subscriber, or no such bill), InvalidInput (month).
+    Of several that begin in it, the last; never a cancelled one or a credit note.
+    Raises NotFound (subscriber, or no such bill), InvalidInput (month).
     """
     wanted = asked_month(year, month)
     rows = Bill.objects.filter(account_id=_account_id(tenant, subscriber_id), current=True).order_by(
