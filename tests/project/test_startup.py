@@ -25,6 +25,7 @@ HEAVY = {
     "weasyprint",
     "plutoprint",
     "requests",
+    "pydantic",
     "redis",
 }
 ONLY_FOR_RUNGRPC = {"grpc", "cryptography"}
