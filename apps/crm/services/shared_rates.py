@@ -7,8 +7,6 @@ from typing import NamedTuple, Protocol
 
 import structlog
 from django.conf import settings
-from redis import Redis
-from redis.exceptions import RedisError
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +51,11 @@ class RedisBuckets:
     """Buckets in Redis. An error is logged, and for some seconds nobody waits for another."""
 
     def __init__(self, url: str) -> None:
+        # A server that has no Redis starts without its client.
+        from redis import Redis
+        from redis.exceptions import RedisError
+
+        self._fault: type[Exception] = RedisError
         client = Redis.from_url(url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S)
         self._script = client.register_script(_TAKE)
         self._rests_until_s = 0.0
@@ -62,7 +65,7 @@ class RedisBuckets:
             return None
         try:
             granted, wait_s = self._script(keys=[PREFIX + key], args=[calls_a_second, burst, wanted])
-        except RedisError as error:
+        except self._fault as error:
             self._rests_until_s = time.monotonic() + REST_S
             log.warning("rates_counted_by_this_process", reason=str(error)[:200], for_s=REST_S)
             return None
