@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest
 
@@ -19,6 +20,7 @@ from apps.kernel.currencies import payable_micros
 from apps.kernel.money import MICROS_PER_UNIT
 from bss_project.dashboard_figures import Figures, figures
 from bss_project.navigation import may_view
+from bss_project.time_zone import operator_zone
 
 STATUS_COLOURS = {"new": "#2563eb", "unpaid": "#f59e0b", "paid": "#22c55e"}
 MOST_REASONS = 8
@@ -26,7 +28,7 @@ MOST_REASONS = 8
 
 def dashboard_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """What ``templates/admin/index.html`` shows; each part for whoever may view its lists."""
-    found = figures(utc_now(), tenants_of(request))
+    found = figures(utc_now(), operator_zone() or ZoneInfo("UTC"), tenants_of(request))
 
     def can(permission: str) -> bool:
         return may_view(request, permission)

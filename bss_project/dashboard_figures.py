@@ -1,18 +1,21 @@
-"""The figures of the admin's first page, from bounded reads: counters of files, not of a hundred million records."""
+"""The figures of the admin's first page, from bounded reads: sums by day and counters of files, never the records."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from django.core.cache import cache
 from django.db.models import Count, Max, Q, Sum
 
 from apps.billing.models import Bill, BillRun, Notification
 from apps.billing.selectors.runs import RunProgress, runs_progress
-from apps.mediation.models import CdrFile, CdrFileDay, SuspendedRecord
+from apps.insight.models import UsageDay
+from apps.kernel.periods import local_midnight
+from apps.mediation.models import CdrFile, SuspendedRecord
 from apps.subscribers.models import Subscriber
 
 DAYS = 30
@@ -25,7 +28,7 @@ CACHE_S = 15
 
 
 class LoadDay(NamedTuple):
-    """What was loaded on a day (UTC): files, and what became of their records."""
+    """Files loaded on a day (in the operator's time zone), and what became of their records."""
 
     day: date
     files: int
@@ -46,9 +49,10 @@ class BillStatus(NamedTuple):
 
 @dataclass(frozen=True)
 class Figures:
-    """All that the page shows. ``revenue[currency][service][day]`` is in micro-units; days are in UTC.
+    """All that the page shows. ``revenue[currency][service][day]`` is in micro-units; usage counts on the day in its
+    tenant's time zone on which it began, loads on the day in the operator's.
 
-    ``usage_days`` end with today, or with the newest day of usage where that is older than ``STALE_DAYS``.
+    ``usage_days`` end with today, or with the newest day of usage if that is older than ``STALE_DAYS``.
     """
 
     days: list[date]
@@ -63,12 +67,12 @@ class Figures:
     unseen_notifications: int = 0
 
 
-def figures(now: datetime, tenants: frozenset[int] | None = None) -> Figures:
+def figures(now: datetime, zone: ZoneInfo, tenants: frozenset[int] | None = None) -> Figures:
     """The figures at ``now``, of these tenants (None: of all); a few seconds old, so that many pages cost one read."""
-    key = "dashboard-figures" + "".join(f"-{pk}" for pk in sorted(tenants or ()))
+    key = f"dashboard-figures-{zone.key}" + "".join(f"-{pk}" for pk in sorted(tenants or ()))
     found = cache.get(key)
     if found is None:
-        found = read_figures(now, tenants)
+        found = read_figures(now, zone, tenants)
         cache.set(key, found, CACHE_S)
     # How far runs are is what people watch: never from the cache.
     return Figures(**{**found.__dict__, "runs": latest_runs(tenants)})
@@ -78,19 +82,19 @@ def _of(tenants: frozenset[int] | None, way: str) -> Q:
     return Q() if tenants is None else Q(**{f"{way}__in": tenants})
 
 
-def read_figures(now: datetime, tenants: frozenset[int] | None = None) -> Figures:
+def read_figures(now: datetime, zone: ZoneInfo, tenants: frozenset[int] | None = None) -> Figures:
     """The figures at ``now``, read from the database with a constant number of queries.
 
     Files and suspense belong to no tenant: whoever works for some of them is shown neither.
     """
-    today = now.astimezone(UTC).date()
+    today = now.astimezone(zone).date()
     days = _days_to(today)
     usage_days = _days_to(_last_day_of_usage(today))
     bills, bills_are_all = _bills(tenants)
     return Figures(
         days=days,
         usage_days=usage_days,
-        loads=_loads(days) if tenants is None else [],
+        loads=_loads(days, zone) if tenants is None else [],
         revenue=_revenue(usage_days, tenants),
         suspense=list(
             SuspendedRecord.objects.filter(
@@ -125,18 +129,18 @@ def _days_to(last: date) -> list[date]:
 
 
 def _last_day_of_usage(today: date) -> date:
-    newest = CdrFileDay.objects.filter(day__lte=today).aggregate(last=Max("day"))["last"]
+    newest = UsageDay.objects.filter(day__lte=today).aggregate(last=Max("day"))["last"]
     return newest if newest is not None and (today - newest).days > STALE_DAYS else today
 
 
-def _loads(days: list[date]) -> list[LoadDay]:
+def _loads(days: list[date], zone: ZoneInfo) -> list[LoadDay]:
     newest = CdrFile.objects.aggregate(last=Max("pk"))["last"] or 0
     rows = CdrFile.objects.filter(
-        pk__gt=newest - MOST_FILES, taken_at__gte=datetime.combine(days[0], datetime.min.time(), tzinfo=UTC)
+        pk__gt=newest - MOST_FILES, taken_at__gte=local_midnight(days[0], zone)
     ).values_list("taken_at", "state", "rated", "suspended", "duplicates")
     sums: dict[date, list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
     for taken_at, state, rated, suspended, duplicates in rows:
-        day = sums[taken_at.astimezone(UTC).date()]
+        day = sums[taken_at.astimezone(zone).date()]
         refused = int(state == CdrFile.State.REFUSED)
         for place, value in enumerate((1 - refused, refused, rated, suspended, duplicates)):
             day[place] += value
@@ -145,10 +149,10 @@ def _loads(days: list[date]) -> list[LoadDay]:
 
 def _revenue(days: list[date], tenants: frozenset[int] | None) -> dict[str, dict[str, dict[date, int]]]:
     rows = (
-        CdrFileDay.objects.filter(_of(tenants, "price_plan__tenant"), day__gte=days[0], day__lte=days[-1])
+        UsageDay.objects.filter(_of(tenants, "tenant"), day__gte=days[0], day__lte=days[-1])
         .order_by()
         .values_list("day", "service__name", "price_plan__currency")
-        .annotate(cost=Sum("cost_micros"))
+        .annotate(cost=Sum("revenue_micros"))
     )
     revenue: dict[str, dict[str, dict[date, int]]] = defaultdict(lambda: defaultdict(dict))
     for day, service, currency, cost in rows:

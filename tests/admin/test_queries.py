@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib import admin
@@ -126,7 +127,7 @@ def test_the_dashboard_reads_a_bounded_number_of_times_and_never_the_records(
 ):
     make_world(subscribers=2, records=6, days=3)
     with CaptureQueriesContext(connection) as captured:
-        read_figures(utc_now())
+        read_figures(utc_now(), ZoneInfo("UTC"))
     tables = " ".join(query["sql"] for query in captured.captured_queries)
     assert '"mediation_cdr"' not in tables
     assert "`mediation_cdr`" not in tables
@@ -157,7 +158,7 @@ def test_every_model_of_the_rooms_has_a_page_or_is_shown_on_another():
         "what a repeated request gets": "charging.storedanswer",
         "free units used online": "charging.allowanceentry",
         "an account's panel": "charging.payer",
-        "the dashboard": "mediation.cdrfileday",
+        "what a file charged by day": "mediation.cdrfileday",
         "a bill's document panel": "invoicing.billrendering",
         "news": "invoicing.documentcount",
         "order of commits": "mediation.loadsequence",

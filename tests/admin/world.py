@@ -40,6 +40,7 @@ from apps.charging.services.barring import bar_account
 from apps.charging.services.ledger import post
 from apps.charging.services.session_orders import order_reauthorisation
 from apps.crm.services.api_tokens import create_api_token
+from apps.insight.models import UsageDay
 from apps.insight.services.collecting import collect_statistics
 from apps.invoicing.models import BillDocument
 from apps.kernel.clock import utc_now
@@ -186,6 +187,11 @@ def make_usage(
                 after_cdr=after,
                 last_cdr=last,
             )
+            counted, _ = UsageDay.objects.get_or_create(
+                tenant=plan.tenant, day=day, service=service, price_plan=plan
+            )
+            counted.revenue_micros += cost
+            counted.save()
         file.cost_micros = sum(row.cost_micros for row in rows)
         file.save()
         other = chance.choice(["unauthorised_destination", "future_date"])
