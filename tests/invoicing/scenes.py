@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from django.db import transaction
+
 from apps.billing.models import Bill, BillCycle
 from apps.charging.models import LedgerEntry
 from apps.charging.services.ledger import Movement, post_movements
@@ -40,20 +42,21 @@ def new_bills(postpaid: int = 2, prepaid: int = 0, records: int = 12) -> list[Bi
             prepaid, plan=plan, first=postpaid + 1, mode="prepaid", opening_balance_micros=30_000_000
         )
         found += payg
-        post_movements(
-            [
-                Movement(
-                    subscriber.payer.account_id,
-                    at(1, 10),
-                    25_000_000,
-                    LedgerEntry.Kind.TOP_UP,
-                    LedgerEntry.Book.CASH,
-                    f"voucher:{subscriber.pk}",
-                    "Voucher 4003",
-                )
-                for subscriber in payg
-            ]
-        )
+        with transaction.atomic():
+            post_movements(
+                [
+                    Movement(
+                        subscriber.payer.account_id,
+                        at(1, 10),
+                        25_000_000,
+                        LedgerEntry.Kind.TOP_UP,
+                        LedgerEntry.Book.CASH,
+                        f"voucher:{subscriber.pk}",
+                        "Voucher 4003",
+                    )
+                    for subscriber in payg
+                ]
+            )
     store(usage for number, subscriber in enumerate(found) for usage in usage_of(subscriber, records, number))
     cycle = BillCycle.objects.get(number=1)
     run(cycle, month(1, cycle), at(2, 1, 1))

@@ -13,6 +13,7 @@ from django.core.management import call_command
 from apps.billing.models import Bill, BillLine
 from apps.charging.domain.requests import Operation, Units
 from apps.charging.models import Account, Balance
+from apps.charging.services.executor import forget_directory
 from apps.crm.domain.usage import PriceEnquiry
 from apps.crm.selectors.prices import price_enquiry
 from apps.mediation.models import Cdr
@@ -38,6 +39,7 @@ def operator(tmp_path: Path, settings) -> None:
     for name in ("NEW", "PROCESSED", "ERROR"):
         setattr(settings, f"CDR_{name}_DIR", tmp_path / name.lower())
     look_again()
+    forget_directory()
     make_services()
     Service.objects.create(
         code="fax", name="Fax", type_of_record="fax_page", category="fax", unit_label="page"
