@@ -37,6 +37,8 @@ class Machine:
         self.checkout = folder / "checkout"
         self.checkout.mkdir()
         shutil.copy(ROOT / "run", self.checkout)
+        (self.checkout / "tests").mkdir()
+        shutil.copy(ROOT / "tests" / "system_packages.py", self.checkout / "tests")
         for name in ("requirements.lock", "requirements-production.lock", "requirements-dev.lock"):
             shutil.copy(ROOT / name, self.checkout)
         for name in TOOLS:
@@ -50,9 +52,9 @@ class Machine:
         path.write_text(f"#!/bin/sh\n{script}\n")
         path.chmod(0o755)
 
-    def edit(self, old: str, new: str) -> None:
-        """Change a path in this machine's copy of the script."""
-        script = self.checkout / "run"
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Change a path in this machine's copy of a script."""
+        script = self.checkout / name
         assert old in script.read_text()
         script.write_text(script.read_text().replace(old, new))
 
@@ -98,7 +100,7 @@ def test_root_installs_what_is_missing_without_questions_or_started_servers(
     machine: Machine, tmp_path: Path
 ) -> None:
     policy, log = tmp_path / "policy-rc.d", tmp_path / "apt.log"
-    machine.edit("/usr/sbin/policy-rc.d", str(policy))
+    machine.edit("tests/system_packages.py", "/usr/sbin/policy-rc.d", str(policy))
     machine.program("id", "echo 0")
     told = f'echo "$DEBIAN_FRONTEND $*" >> {log}; {policy} || echo "policy $?" >> {log}'
     machine.program("apt-get", f'{told}; [ "$1" = update ] || exit 100')
@@ -116,7 +118,7 @@ def test_root_installs_what_is_missing_without_questions_or_started_servers(
 def test_an_old_python_is_refused_with_its_version(machine: Machine) -> None:
     (machine.bin / "python3").unlink()
     machine.program("python3", 'case "$1" in --version) echo "Python 3.9.2" ;; *) exit 0 ;; esac')
-    machine.edit("/usr/bin/python3", "/nonexistent/python3")
+    machine.edit("run", "/usr/bin/python3", "/nonexistent/python3")
     done = machine.run("setup", "base")
     assert done.returncode == 1
     assert "Python 3.11 or newer is needed and was not found (python3 is: Python 3.9.2)" in done.stderr
