@@ -87,7 +87,7 @@ class RevokedToken(models.Model):
 
 
 class StoredAnswer(models.Model):
-    """What was answered to a call with an idempotency key; the same call again gets it again.
+    """The answer to a call with an idempotency key; the same call again gets the same answer.
 
     Written in the transaction of what the call did: either both are there or neither.
     """
@@ -153,7 +153,7 @@ class ApiCall(models.Model):
 class ApiToken(models.Model):
     """An opaque bearer token for REST: for programs that cannot sign, and for customers' own view (self-care).
 
-    The token is shown once; what is kept is its SHA-256 (it is 256 random bits, so no slower hash is needed).
+    The token is shown once; only its SHA-256 is kept (it is 256 random bits, so no slower hash is needed).
     """
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")

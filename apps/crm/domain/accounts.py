@@ -51,7 +51,7 @@ class AccountView:
     next_cycle: int
     billed_until: datetime | None
     unpaid_micros: int
-    """What is left to pay of its bills."""
+    """The unpaid rest of its bills."""
     subscriber_ids: tuple[int, ...]
     balances: tuple[BalanceView, ...]
 

@@ -134,9 +134,9 @@ class BillAsked(SubscriberRef):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillsAsked(SubscriberRef):
-    """Newest first, those with ids below ``before_id``. ``of_somebody``: without a subscriber it is refused."""
+    """Newest first, those with ids below ``before_id``. ``needs_subscriber``: it is refused without one."""
 
-    of_somebody: bool = False
+    needs_subscriber: bool = False
     account_id: int = 0
     status: str = ""
     kind: str = ""

@@ -145,7 +145,7 @@ class NotificationView:
 
 @dataclass(frozen=True, slots=True)
 class Notifications:
-    """A page of news, and how many pieces nobody has acknowledged."""
+    """A page of notifications, and how many are not acknowledged."""
 
     notifications: tuple[NotificationView, ...]
     unacknowledged: int

@@ -1,6 +1,6 @@
 """Subscribers as the doors of the CRM give and take them: plain values, money in micro-units, times aware UTC.
 
-What is read by the thousand a second is a NamedTuple, which is made in a tenth of a frozen dataclass's time.
+Values that are read thousands of times a second are NamedTuples: they take a tenth of a frozen dataclass's time.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ class CustomerDetails(NamedTuple):
 class NewSubscriber:
     """All that one call creates: customer, account, subscriber, numbers, plan, opening balance, cycle.
 
-    The price plan is given by id or by code. What is left empty: ``number``, ``account_number`` and the customer's
-    number are given out by the system; ``cycle`` is the tenant's first in the currency; ``currency`` is the tenant's;
-    ``start`` is now. ``msisdn`` is digits, a leading “+” is allowed; numbers may come from the pool or be new to it.
-    An ``account_number`` that exists is shared (then ``mode`` and ``currency`` must be its own).
+    The price plan is given by id or by code. Defaults of empty fields: ``number``, ``account_number`` and the
+    customer's number are given out by the system; ``cycle`` is the tenant's first in the currency; ``currency`` is the
+    tenant's; ``start`` is now. ``msisdn`` is digits, a leading “+” is allowed; numbers may come from the pool or be new
+    to it. An ``account_number`` that exists is shared (then ``mode`` and ``currency`` must be its own).
     """
 
     msisdn: str
@@ -80,7 +80,7 @@ class NewSubscriber:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriberChange:
-    """What is to be different; None (or an empty tuple) leaves a thing as it is, an empty text empties it.
+    """The changes; None (or an empty tuple) leaves a field as it is, an empty text empties it.
 
     A new plan holds from ``plan_from`` (now when None), the former one until then. ``cycle`` takes over once the
     running period is billed. A new ``msisdn``, ``imsi`` or ``handset`` takes the place of the present one at once,
@@ -174,7 +174,7 @@ class SubscriberView(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriberFilter:
-    """Which subscribers a list shows; what is empty does not narrow it."""
+    """Which subscribers a list shows; empty fields do not narrow it."""
 
     mode: str = ""
     """``prepaid`` or ``postpaid``."""
@@ -190,7 +190,7 @@ class SubscriberFilter:
 
 @dataclass(frozen=True, slots=True)
 class Terminated:
-    """A subscriber's end: what was given back, and the activity that makes the last bill.
+    """A subscriber's end: the released resources, and the activity that makes the last bill.
 
     ``activity_id`` is 0 where none is needed: the account pays for others too, and its next bill shows the rest.
     """
@@ -202,7 +202,7 @@ class Terminated:
 
 @dataclass(frozen=True, slots=True)
 class FreeResource:
-    """A number or device of the pool that nobody has: kind is ``msisdn``, ``imsi`` or ``handset``."""
+    """A free number or device of the pool: kind is ``msisdn``, ``imsi`` or ``handset``."""
 
     id: int
     kind: str

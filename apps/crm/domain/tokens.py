@@ -36,7 +36,7 @@ class TokenRules:
 class SigningKey:
     """A key by its ``kid``. ``client`` is whose it is; the platform's own may speak for any tenant and role.
 
-    A client's key is bound to the client's ``tenant`` and ``roles``: whoever holds it can forge no more than that.
+    A client's key is bound to the client's ``tenant`` and ``roles``: its holder can forge no more than that.
     """
 
     kid: str

@@ -1,4 +1,4 @@
-"""Operations about bills, their documents and payments, and what is queued."""
+"""Operations about bills, their documents and payments, and queued activities."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ def document(call: Call, asked: BillRef) -> BillFile:
 
 
 def find_all(call: Call, asked: BillsAsked) -> Iterator[BillView]:
-    of_somebody = asked.of_somebody or asked.subscriber_id or asked.msisdn or call.caller.only_own
+    needs_subscriber = asked.needs_subscriber or asked.subscriber_id or asked.msisdn or call.caller.only_own
     return reads.list_bills(
         call.tenant,
-        subscriber_id=find_id(call, asked) if of_somebody else 0,
+        subscriber_id=find_id(call, asked) if needs_subscriber else 0,
         account_id=asked.account_id,
         status=asked.status,
         kind=asked.kind,

@@ -1,4 +1,4 @@
-"""Operations about what is sold, statistics, news, records in suspense, and the audit record."""
+"""Operations about products, statistics, notifications, records in suspense, and the audit record."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def modify(call: Call, asked: TriggerChangeAsked) -> TriggerView:
 
 
 def delete(call: Call, asked: TriggerRef) -> TriggerView:
-    """What was deleted."""
+    """The deleted trigger."""
     found = reads.get_trigger(call.tenant, asked.trigger_id)
     changes.delete_trigger(call.tenant, asked.trigger_id)
     return found

@@ -163,7 +163,7 @@ def _balances(account_ids: Collection[int]) -> dict[int, list[BalanceView]]:
 
 
 def _unpaid(account_ids: Collection[int]) -> dict[int, int]:
-    """What unpaid bills come to, less what was paid on them."""
+    """The sum of unpaid bills less the payments on them."""
     bills = Bill.objects.filter(account_id__in=account_ids, status=Bill.Status.UNPAID)
     due: dict[int, int] = defaultdict(int)
     for account_id, total in bills.values_list("account_id").annotate(total=Sum("total_micros")):

@@ -134,7 +134,7 @@ def list_notifications(
 
 
 def unacknowledged(tenant: str, *, now: datetime) -> int:
-    """How many pieces of news wait for somebody to see them."""
+    """How many notifications are not acknowledged."""
     return _news(tenant).filter(acknowledged_at=None, at__lte=now).count()
 
 
@@ -151,7 +151,7 @@ def list_suspense(
 ) -> list[SuspendedView]:
     """Suspended records of the tenant in the order of their ids; at most 1,000. An empty ``state`` is any.
 
-    A record belongs to the tenant in whose pool its MSISDN is; one whose MSISDN nobody has (or that cannot be read)
+    A record belongs to the tenant in whose pool its MSISDN is; one whose MSISDN is in no pool (or cannot be read)
     belongs to the operator, that is the tenant ``default``.
     """
     checked_not_negative(after_id=after_id)

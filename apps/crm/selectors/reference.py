@@ -44,7 +44,7 @@ USUAL_DAYS = 31
 
 
 class _Cache:
-    """What was read for each tenant, and when."""
+    """The data read for each tenant, and when."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock

@@ -156,7 +156,7 @@ def subscriber_views(ids: Collection[int], now: datetime) -> dict[int, tuple[int
 
 def subscriber_rows(ids: Collection[int], now: datetime) -> SubscriberRows:
     """Read the subscribers as they are at ``now``, in one round trip."""
-    # SQLite takes no larger number, and nobody has one.
+    # SQLite takes no larger number, and there is no such id.
     wanted = [int(pk) for pk in ids if 0 < pk <= BIGGEST_ID]
     if not wanted:
         return SubscriberRows((), (), now)

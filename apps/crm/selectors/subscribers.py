@@ -54,7 +54,7 @@ def get_subscriber(tenant: str, *, now: datetime, subscriber_id: int = 0, msisdn
 
 
 class FoundSubscribers:
-    """What was read for some keys; :meth:`views` needs no database any more."""
+    """The rows read for some keys; :meth:`views` needs no database."""
 
     def __init__(self, wanted: Sequence[tuple[int, int]], rows: SubscriberRows) -> None:
         self._wanted, self._rows = wanted, rows
@@ -73,7 +73,7 @@ def get_subscribers(keys: Sequence[SubscriberKey], *, now: datetime) -> FoundSub
     """Many at once, of any tenants, with a constant number of queries.
 
     For a server that answers together calls which came together. A key without id and MSISDN, or of a tenant that
-    there is not, finds nobody.
+    does not exist, finds nothing.
     """
     owners: dict[str, TenantInfo | None] = {}
     for code in {key.tenant for key in keys}:

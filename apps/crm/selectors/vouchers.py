@@ -50,7 +50,7 @@ def get_voucher(tenant: str, *, now: datetime, voucher_id: int = 0, serial: str 
 
 
 def redemption_lock(tenant: str, account_id: int) -> RedemptionLock:
-    """What is remembered of an account's wrong PINs."""
+    """The account's wrong PINs, and whether it is locked."""
     guard = RedemptionGuard.objects.filter(
         tenant_id=tenant_of(tenant).id, subject=f"account:{account_id}"
     ).first() or RedemptionGuard(subject="")

@@ -29,7 +29,7 @@ _NAME = re.compile(r"[^\x00-\x1f\x7f]{1,120}")
 
 @dataclass(frozen=True, slots=True)
 class IssuedToken:
-    """A token on its way to whoever it is for; nobody sees ``token`` a second time."""
+    """A new token on its way to its holder; ``token`` is shown only once."""
 
     id: int
     token: str

@@ -121,7 +121,7 @@ class Authenticator:
     def is_fresh(self, now: datetime) -> bool:
         """Whether a call now would be answered without the database."""
         known = self._known
-        # A call that waited while others refreshed is a little older than what is known; so is a clock that went back.
+        # A call that waited for a refresh is a little older than the data; so is one after the clock went back.
         return known is not None and abs(now - known.read_at) < self._refresh
 
     def is_due(self, now: datetime) -> bool:
@@ -130,7 +130,7 @@ class Authenticator:
         return known is None or abs(now - known.read_at) >= self._refresh / 2
 
     def refresh(self, now: datetime) -> None:
-        """Read keys, clients and revocations anew."""
+        """Refresh keys, clients and revocations from the database."""
         known = read_known(now)
         with self._lock:
             if self._known is None or known.keys != self._known.keys:
@@ -164,7 +164,7 @@ class Authenticator:
             return seen.caller
         caller = _caller(seen.claims, known)
         with self._lock:
-            # Not if what is known was read anew in between.
+            # Not if another thread has refreshed in between.
             if self._known is known:
                 self._read[token] = seen._replace(number=known.number, caller=caller)
                 while len(self._read) > self._most:

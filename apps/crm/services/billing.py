@@ -101,7 +101,7 @@ def record_payment(
 def acknowledge_notification(
     tenant: str, notification_id: int, *, now: datetime, by: str
 ) -> NotificationView:
-    """Somebody has seen it; doing it again keeps the first acknowledgement. Raises NotFound."""
+    """Acknowledge a notification; idempotent, the first acknowledgement stays. Raises NotFound."""
     get_notification(tenant, notification_id)
     acknowledge(notification_id, by[:_MOST_NAME], now)
     return get_notification(tenant, notification_id)

@@ -34,7 +34,7 @@ def change(
 ) -> tuple[Answer, bool]:
     """The answer that ``write`` makes of a change, or the one kept from before; and whether it is a repeat.
 
-    ``take`` reads what is asked; what is wrong with it is recorded as a refusal, too.
+    ``take`` reads the request; an error in it is recorded as a refusal, too.
 
     The change, its audit record and the kept answer commit together. An error undoes all three and is recorded
     afterwards; a transaction that lost a deadlock begins again.

@@ -52,7 +52,7 @@ _LENGTHS = {
 
 
 def line_of(tenant: TenantInfo, new: NewSubscriber, now: datetime) -> NewLine:
-    """The line to onboard: what was left out is filled in, numbers are given out.
+    """The line to onboard, with defaults filled in and numbers given out.
 
     Raises InvalidInputs with everything that can be seen to be wrong, under the doors' names of the fields.
     """
@@ -126,7 +126,7 @@ def problems_of_address(address: Address) -> list[Problem]:
 
 
 def problem_of_email(email: str) -> str:
-    """What is wrong with an e-mail address; empty where nothing is."""
+    """The fault of an e-mail address; empty if it has none."""
     name, at, domain = email.rpartition("@")
     if email and (not at or not name or "." not in domain or any(sign.isspace() for sign in email)):
         return f"“{email}” is not an e-mail address"

@@ -61,7 +61,7 @@ class RateLimiter:
             )
 
     def _shared_wait_s(self, key: Key, caller: Caller, now_s: float) -> float | None:
-        """Seconds to wait by the shared buckets; None where there are none, or nobody answers."""
+        """Seconds to wait by the shared buckets; None if there are none or Redis does not answer."""
         if self._shared is None:
             return None
         with self._lock:

@@ -15,7 +15,7 @@ TIMEOUT_S = 0.2
 REST_S = 5.0
 PREFIX = "bss:rates:"
 
-# By the server's own clock, which all processes share. What is left refills while nobody looks; then it is forgotten.
+# By the server's own clock, which all processes share. A bucket that is full again expires.
 _TAKE = """
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
@@ -44,11 +44,11 @@ class SharedBuckets(Protocol):
     """Where calls are taken out of a bucket that all processes share."""
 
     def take(self, key: str, calls_a_second: float, burst: int, wanted: int) -> Taken | None:
-        """Up to ``wanted`` calls; None where nobody answers and the process has to count by itself."""
+        """Up to ``wanted`` calls; None if Redis does not answer and the process has to count by itself."""
 
 
 class RedisBuckets:
-    """Buckets in Redis. An error is logged, and for some seconds nobody waits for another."""
+    """Buckets in Redis. After an error, which is logged, Redis is not asked for some seconds."""
 
     def __init__(self, url: str) -> None:
         # A server that has no Redis starts without its client.

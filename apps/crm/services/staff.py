@@ -9,7 +9,7 @@ from apps.crm.domain.errors import Forbidden
 from apps.crm.models import StaffTenant
 
 ROLE_OF_GROUP = {"operator": CRM_AGENT, "billing": BILLING, "auditor": AUDITOR}
-"""What somebody of a group of the staff does by hand, a token with the role does over the doors."""
+"""The role whose token may do over the API what a staff group does in the admin."""
 
 
 def tenants_of_staff(user: Any) -> frozenset[int] | None:
@@ -21,7 +21,7 @@ def tenants_of_staff(user: Any) -> frozenset[int] | None:
 
 
 def demand_giver(user: Any, tenant_id: int, roles: list[str]) -> None:
-    """Raise Forbidden unless the person may give these roles of the tenant: nobody gives more than they have."""
+    """Raise Forbidden unless the person may give these roles of the tenant: never more than they have themselves."""
     if user.is_superuser:
         return
     tenants = tenants_of_staff(user)

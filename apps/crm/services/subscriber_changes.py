@@ -53,7 +53,7 @@ _NUMBERS = (
 def change_subscriber(
     tenant: TenantInfo, subscriber: Subscriber, change: SubscriberChange, now: datetime
 ) -> None:
-    """Carry out what is given; raises InvalidInputs, NotFound or Conflict, and the caller's transaction ends."""
+    """Apply the change; raises InvalidInputs, NotFound or Conflict, and the caller's transaction ends."""
     if subscriber.status == Subscriber.Status.TERMINATED and _needs_a_living_one(change):
         raise Conflict(f"subscriber {subscriber} is terminated", code="terminated")
     problems = list(_problems(change))
@@ -174,7 +174,7 @@ def _change_products(
 
 
 def _not_in_the_past(at: datetime, now: datetime, where: str) -> None:
-    """What was used before is rated already, by what held then."""
+    """Earlier usage is already rated, by the plan that held then."""
     if at < now:
         raise InvalidInput("must not be in the past", where=where)
 

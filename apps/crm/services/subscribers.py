@@ -38,7 +38,7 @@ def create_subscriber(tenant: str, new: NewSubscriber, *, now: datetime, by: str
         raise found_by_onboarding(error) from error
     except IntegrityError as error:
         raise Conflict(
-            "the subscriber, or one of its numbers, was created by somebody else at this moment",
+            "the subscriber, or one of its numbers, was created by another request at this moment",
             code="already_exists",
         ) from error
     subscriber = Subscriber.objects.select_related("customer").get(
@@ -58,7 +58,7 @@ def create_subscriber(tenant: str, new: NewSubscriber, *, now: datetime, by: str
 def modify_subscriber(
     tenant: str, subscriber_id: int, change: SubscriberChange, *, now: datetime, by: str = ""
 ) -> SubscriberView:
-    """Change what is given and nothing else; all of it or nothing.
+    """Change the given fields and nothing else, all or none of them.
 
     Raises NotFound, InvalidInputs (problems by field), Conflict (terminated, retired plan, a later plan assignment,
     number not free, bundle held already).
@@ -88,7 +88,7 @@ def reactivate_subscriber(tenant: str, subscriber_id: int, *, now: datetime, by:
 def terminate_subscriber(tenant: str, subscriber_id: int, *, now: datetime, by: str = "") -> Terminated:
     """End a subscriber for good: live sessions end, plans and bundles end, numbers and devices go into quarantine.
 
-    Where nobody else is on its account, the account closes and a last bill up to this moment is queued as an activity.
+    The last one on an account closes it, and a last bill up to this moment is queued as an activity.
     Raises NotFound, Conflict (code terminated).
     """
     subscriber = own_subscriber(tenant, subscriber_id)

@@ -36,7 +36,7 @@ class Discarded:
 def correct_suspended(
     tenant: str, record_id: int, corrections: Mapping[str, object], *, now: datetime
 ) -> SuspendedView:
-    """Put values in place of what was read (used when it is recycled).
+    """Correct the values that were read; they are used when the record is recycled.
 
     Raises NotFound, InvalidInputs, Conflict (settled already).
     """

@@ -1,4 +1,4 @@
-"""Calls of several threads done together: those that came while others were being done. A lone one waits for nobody."""
+"""Calls of several threads done together: those that arrive while others are running. A lone call does not wait."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class _Entry(Generic[A, R]):
 
 
 class Together(Generic[A, R]):
-    """``do`` does up to ``most`` of what is asked, in the thread of the first that waits; one result for each."""
+    """``do`` runs up to ``most`` requests in the thread of one of them; one result for each."""
 
     def __init__(self, do: Callable[[Sequence[A]], Sequence[R]], most: int = 32) -> None:
         self._do = do
@@ -40,7 +40,7 @@ class Together(Generic[A, R]):
         entry: _Entry[A, R] = _Entry(asked)
         with self._list:
             self._waiting.append(entry)
-        # Whoever gets the turn does what has come meanwhile; the others find theirs done.
+        # The thread that gets the lock runs all waiting requests; the others find theirs done.
         while not entry.is_done:
             with self._turn:
                 if not entry.is_done:

@@ -26,7 +26,7 @@ PDF = "application/pdf"
 Values = dict[str, Any]
 Position = tuple[Any, ...]
 
-# What is in an address.
+# Parameters of paths.
 PLACES = {
     "subscriber_id": "The subscriber's id.",
     "account_id": "The account's id.",
@@ -64,8 +64,8 @@ NEWEST_FIRST = Pages(lambda item: (item.id,), (0,), lambda at: {"before_id": at[
 class Endpoint:
     """``GET subscribers/<int:subscriber_id>`` and the like.
 
-    What was sent (path, query and body together) becomes what the operation takes by name, or by ``read``; what it
-    gives is shown by the shape ``answer``, or what ``show`` makes of it is (``many``: a list).
+    The values sent (path, query and body together) become the operation's input by name, or by ``read``. Its output is
+    shown by the shape ``answer``, after ``show`` if there is one (``many``: as a list).
     """
 
     method: str
@@ -108,7 +108,7 @@ class Endpoint:
 
 
 class FieldProblem(Shape):
-    """What is wrong with one field; an empty ``field`` is the whole."""
+    """The fault of one field; an empty ``field`` means the whole request."""
 
     field = serializers.CharField(help_text="Path of the field, such as `customer.name`.")
     code = serializers.CharField()
@@ -183,7 +183,7 @@ def _parameters(endpoint: Endpoint, places: list[str]) -> list[Any]:
                 OpenApiParameter.HEADER,
                 required=endpoint.operation.needs_key,
                 description="A text that names this request, such as a UUID. The same request under the same key is "
-                "carried out once; whoever repeats it gets the first answer again.",
+                "carried out once; a repeat gets the first answer.",
             )
         )
     return parameters

@@ -12,7 +12,7 @@ from rest_framework.parsers import JSONParser
 
 
 class BoundedJSONParser(JSONParser):
-    """Refuses what is larger than BSS_REST_MAX_BODY_OCTETS before reading it, and what is nested beyond all reason."""
+    """Refuses bodies larger than BSS_REST_MAX_BODY_OCTETS before reading them, and bodies nested too deeply."""
 
     def parse(
         self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None

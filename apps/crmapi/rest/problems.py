@@ -46,7 +46,7 @@ STATUS_OF_CLASS: tuple[tuple[type[BssError], int], ...] = (
     (InvalidInput, status.HTTP_422_UNPROCESSABLE_ENTITY),
     (InvalidInputs, status.HTTP_422_UNPROCESSABLE_ENTITY),
     (RatingError, status.HTTP_422_UNPROCESSABLE_ENTITY),
-    # An error that a person can act on, of a class that nobody has put here yet: the state of things forbids it.
+    # Any other error that a person can act on: the state of things forbids it.
     (BssError, status.HTTP_409_CONFLICT),
 )
 CODE_OF_FRAMEWORK: tuple[tuple[type[Exception], int, str], ...] = (
@@ -98,7 +98,7 @@ def problem(
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
-    """Every error of a view becomes a problem document; what nobody foresaw is logged under a number that it names."""
+    """Every error of a view becomes a problem document; an unexpected one names the incident in the log."""
     set_rollback()
     if isinstance(error, BssError):
         return problem_of(error)
@@ -132,7 +132,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
         path=getattr(request, "path", ""),
         exc_info=error,
     )
-    # Whoever listens for failed requests (the tests' client does) hears of it as of one that Django answers.
+    # Listeners for failed requests (such as the tests' client) are told, as for one that Django answers.
     got_request_exception.send(sender=exception_handler, request=getattr(request, "_request", None))
     return problem(
         500,

@@ -46,7 +46,7 @@ class Admission:
     ) -> Admitted:
         """The call, checked: token, role, rate, key, message. Raises the BssError that it is refused with.
 
-        Reads keys and revocations from the database where what is known of them is too old
+        Refreshes keys and revocations from the database if they are too old
         (:meth:`Authenticator.is_fresh`), and writes nothing.
         """
         said = read_metadata(metadata)

@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 
 def answer(admitted: Admitted, expired: Callable[[], bool] = lambda: False) -> bytes:
-    """The serialised answer of a unary call. Raises BssError. ``expired``: nobody waits for it any more."""
+    """The serialised answer of a unary call. Raises BssError. ``expired``: its caller no longer waits."""
     if expired():
         # It waited for a thread longer than its caller did; nothing has been done.
         raise Unavailable("the deadline passed before the call began", code="deadline_exceeded")
@@ -42,7 +42,7 @@ def answer(admitted: Admitted, expired: Callable[[], bool] = lambda: False) -> b
 
 
 def messages(admitted: Admitted) -> Iterator[Message]:
-    """The answers of a streamed call. Raises BssError at once for what is wrong with the call itself."""
+    """The answers of a streamed call. Raises BssError at once for an error in the call itself."""
     rpc = admitted.rpc
     found = _guarded(rpc, lambda: read(rpc.operation, admitted.call, rpc.read(admitted.request)))
     return map(rpc.write, found)
@@ -117,7 +117,7 @@ def redeemed_together(admitted: Admitted) -> bool:
 
 def _names_another_subscriber(admitted: Admitted) -> bool:
     request = admitted.request
-    # What is wrong with it is said by the RPC itself; a customer's own token has rules of its own.
+    # The RPC itself reports errors in it; a customer's own token has rules of its own.
     return bool(request.id > 0) != bool(request.msisdn) and admitted.call.caller.subscriber_id is None
 
 
@@ -142,7 +142,7 @@ def _changed(admitted: Admitted) -> bytes:
     if repeated and rpc.operation.kept is not None:
         # A client would take the answer without PINs for the first one.
         raise Conflict(
-            "this was done under the same key, and what is shown once was handed over then",
+            "this was done under the same key, and the secrets of its answer were handed over then",
             code="already_generated",
             where="idempotency-key",
         )

@@ -1,4 +1,4 @@
-"""Calls of the same kind done together: those that came while others were done. A lone one waits for nobody."""
+"""Calls of the same kind done together: those that arrive while others are running. A lone call does not wait."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _Group(Generic[A, R]):
 
 
 class GroupReader(Generic[A, F, R]):
-    """``read`` takes a list of what was asked and does it within ``most_s`` seconds, in a thread that may wait.
+    """``read`` takes a list of requests and carries them out within ``most_s`` seconds, in a thread that may wait.
 
     ``answer`` makes as many results of that, in the event loop's own thread: two that compute at once would only take
     the interpreter from one another. All methods are for that thread, too.
@@ -78,7 +78,7 @@ class GroupReader(Generic[A, F, R]):
 
     def _start(self) -> None:
         taken, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
-        # Whoever gave up meanwhile (a deadline) need not be read for.
+        # Skip calls whose deadline has passed.
         group = _Group([call for call in taken if not call[1].done()])
         if not group.calls:
             self._wake()

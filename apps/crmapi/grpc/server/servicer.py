@@ -144,7 +144,7 @@ class Servicer:
             raise
 
     def _refreshed(self) -> asyncio.Future[None]:
-        """Keys and revocations are being read anew: once for all calls, and mostly before any has to wait for it."""
+        """Keys and revocations are refreshed once for all calls, mostly before any has to wait for it."""
         if self._refreshing is None:
             work = self._threads.submit(self._refresh_known)
             self._refreshing = asyncio.wrap_future(work)
@@ -157,7 +157,7 @@ class Servicer:
     def _refresh_ended(self, ended: asyncio.Future[None]) -> None:
         self._refreshing = None
         if not ended.cancelled() and (error := ended.exception()) is not None:
-            # Calls go on by what is known until it is too old, and then say so.
+            # Calls use the cached keys until they are too old, and are refused then.
             log.error("keys_cannot_be_read", error=str(error)[:300])
 
     def _in_thread(self, work: Callable[..., Any], *args: Any) -> Awaitable[Any]:

@@ -18,7 +18,7 @@ IDLE_S = 1.0
 
 
 class DatabaseThreads:
-    """A bounded pool of threads; what is asked of it beyond their number waits in order."""
+    """A bounded pool of threads; work beyond their number waits in order."""
 
     def __init__(self, count: int, name: str = "grpc-database") -> None:
         self._pool = ThreadPoolExecutor(count, thread_name_prefix=name)
@@ -28,7 +28,7 @@ class DatabaseThreads:
         return self._pool.submit(self._with_connection, lambda: work(*args, **kwargs))
 
     def stop(self) -> None:
-        """Wait for what is being done, and close the connections."""
+        """Wait for running work, and close the connections."""
         self._pool.shutdown(wait=True)
 
     def _with_connection(self, work: Callable[[], T]) -> T:

@@ -1,4 +1,4 @@
-"""Messages of RPCs about bills, billing on demand and what is queued."""
+"""Messages of RPCs about bills, billing on demand and activities."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def found_message(found: FoundBill) -> crm_pb2.GetSubscriberBillResponse:
 
 def bills_asked(request: crm_pb2.GetSubscriberBillsRequest) -> BillsAsked:
     return BillsAsked(
-        of_somebody=True,
+        needs_subscriber=True,
         subscriber_id=one_of(request.id, request.msisdn),
         msisdn=request.msisdn,
         status=enum_name(STATUS_NAMES, request.status, "status"),

@@ -1,4 +1,4 @@
-"""Which fields a change of a subscriber names, by its mask or by what is not empty."""
+"""Which fields a change of a subscriber names, by its mask or, without one, the non-empty ones."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ GROUPS = ("customer", "address", "resource")
 NUMBERS = frozenset({"price_plan_id", "bill_cycle"})
 
 
-# Where use cases place what is wrong → path in the message.
+# Fields as errors of use cases name them → path in the message.
 PLACES = {field: path for path, field in FIELDS.items()} | {
     "start": "activated_at",
     "opening_balance_micros": "balance.amount_micros",

@@ -87,7 +87,7 @@ def subscriber_message(view: SubscriberView) -> billing_pb2.Subscriber:
 
 
 def new_subscriber(message: billing_pb2.Subscriber) -> NewSubscriber:
-    """What is to be created; raises InvalidInputs with every field that cannot be read."""
+    """The subscriber to create; raises InvalidInputs with every field that cannot be read."""
     currency, opening, start, card, mode = collected(
         lambda: currency_code(message.currency_id, message.currency),
         lambda: not_negative(

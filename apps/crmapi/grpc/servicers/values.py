@@ -48,7 +48,7 @@ def units(micros: int) -> float:
 def micros_of(amount: float, micros: int, where: str) -> int:
     """The amount that a message means: its micro-units, or where those are 0, the float that old clients send.
 
-    Raises InvalidInput where both are given and differ, and for what is no amount.
+    Raises InvalidInput if both are given and differ, or it is no amount.
     """
     if amount == 0:
         return micros

@@ -18,7 +18,7 @@ GRACE_BEYOND_DRAINING_S = 15.0
 
 
 class Command(ServerCommand[ServerConfiguration]):
-    """The door: which address, how many processes. Serving is ``server/``, what the RPCs do ``servicers/``."""
+    """The door: which address, how many processes. Serving is ``grpc/server/``, the RPCs are ``grpc/servicers/``."""
 
     role = Role.GRPC
     title = "gRPC"

@@ -1,4 +1,4 @@
-"""What is sold: price plans, bundles, services, bill cycles."""
+"""Products: price plans, bundles, services, bill cycles."""
 
 from __future__ import annotations
 

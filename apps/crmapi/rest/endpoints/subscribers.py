@@ -81,7 +81,7 @@ ENDPOINTS = (
         operation=does.MODIFY_SUBSCRIBER,
         id="subscribers_modify",
         summary="Change a subscriber",
-        text="What is left out stays as it is; all of it is changed or nothing.",
+        text="Fields that are left out stay as they are; all of it is changed or nothing.",
         body=SubscriberChangeBody,
         answer=SubscriberShape,
         read=_change,
@@ -112,7 +112,7 @@ ENDPOINTS = (
         operation=does.TERMINATE_SUBSCRIBER,
         id="subscribers_terminate",
         summary="End a subscriber for good",
-        text="Numbers and devices are given back; where nobody else is on its account, a last bill is queued.",
+        text="Numbers and devices are given back; if it was the last one on its account, a last bill is queued.",
         answer=TerminatedShape,
     ),
     endpoint(

@@ -45,7 +45,7 @@ ENDPOINTS = (
         operation=does.USAGE_OF_MONTH,
         id="allowances_get",
         summary="Free units and usage of a month",
-        text="What a subscriber was granted, used and has left, and what was used of each service.",
+        text="Granted, used and left free units, and usage by service.",
         query=MonthQuery,
         answer=UsageDataShape,
     ),

@@ -72,7 +72,7 @@ ENDPOINTS = (
         operation=does.VOUCHER_BATCHES,
         id="voucher_batches_list",
         summary="Batches of vouchers, newest first",
-        text="What was generated, and what each voucher is worth.",
+        text="With the value of each voucher.",
         query=PageQuery,
         answer=BatchShape,
         pages=NEWEST_FIRST,
@@ -128,7 +128,7 @@ ENDPOINTS = (
         id="vouchers_redeem",
         summary="Redeem a voucher for a customer",
         text="Credits the account once. A PIN that does not count is refused in one way, whatever the reason.\n\n"
-        "Whoever gives wrong ones waits longer and longer (`redemption_wait`), and is locked in the end "
+        "After wrong PINs the caller waits longer and longer (`redemption_wait`), and is locked in the end "
         "(`redemption_locked`).",
         body=RedeemBody,
         answer=RedemptionShape,

@@ -59,7 +59,7 @@ class AccountShape(Shape):
     cycle = NumberOrNull(help_text="The bill cycle's number.")
     next_cycle = NumberOrNull()
     billed_until = InstantField(allow_null=True)
-    unpaid = MoneyField(source="unpaid_micros", help_text="What is left to pay of its bills.")
+    unpaid = MoneyField(source="unpaid_micros", help_text="The unpaid rest of its bills.")
     unpaid_micros = serializers.IntegerField()
     subscriber_ids = serializers.ListField(child=serializers.IntegerField())
     balances = BalanceShape(many=True)

@@ -45,7 +45,7 @@ class SuspenseQuery(PageQuery):
 
 
 class CorrectionsBody(RequestBody):
-    """Values in place of what was read; they are used when the record is recycled. Empty text takes one back."""
+    """Corrections of the values that were read, used when the record is recycled. Empty text takes one back."""
 
     record_id = StrictText(max_length=64, required=False, allow_blank=True)
     source = StrictText(max_length=64, required=False, allow_blank=True)  # type: ignore[assignment]
@@ -100,7 +100,9 @@ class NotificationShape(Shape):
 
 
 class NotificationQuery(PageQuery):
-    unacknowledged = serializers.BooleanField(default=False, help_text="Only what nobody has seen.")
+    unacknowledged = serializers.BooleanField(
+        default=False, help_text="Only those that are not acknowledged."
+    )
 
 
 class UsageStatisticsShape(Shape):

@@ -1,4 +1,4 @@
-"""What is sold, in JSON: services, price plans, bundles, bill cycles."""
+"""Products in JSON: services, price plans, bundles, bill cycles."""
 
 from __future__ import annotations
 

@@ -242,7 +242,7 @@ class NewSubscriberBody(RequestBody):
 
 
 class SubscriberChangeBody(RequestBody):
-    """What is to be different; what is left out stays as it is, an empty text empties it."""
+    """The changes; fields that are left out stay as they are, an empty text empties one."""
 
     name = StrictText(max_length=160, required=False, allow_blank=True)
     customer = CustomerChangeBody(required=False)
@@ -277,7 +277,7 @@ def new_subscriber(body: dict[str, Any]) -> NewSubscriber:
 
 
 def subscriber_change(body: dict[str, Any]) -> SubscriberChange:
-    """The use case's value of a body; what was left out stays None."""
+    """The use case's value of a body; fields that were left out stay None."""
     values = dict(body)
     for name, value in values.pop("customer", {}).items():
         values[f"customer_{name}" if name in ("name", "kind") else name] = value

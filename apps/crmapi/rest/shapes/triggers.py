@@ -112,7 +112,7 @@ class NewTriggerBody(RequestBody):
 
 
 class TriggerChangeBody(RequestBody):
-    """What is left out stays as it is."""
+    """Fields that are left out stay as they are."""
 
     money = ("threshold",)
 

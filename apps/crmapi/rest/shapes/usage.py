@@ -103,7 +103,7 @@ class ServiceUsageShape(Shape):
 
 
 class UsageDataShape(Shape):
-    """A subscriber's month in the tenant's time zone: free units, and what was used by service."""
+    """A subscriber's month in the tenant's time zone: free units, and usage by service."""
 
     subscriber_id = serializers.IntegerField()
     year = serializers.IntegerField()

@@ -97,7 +97,7 @@ class ChangedShape(Shape):
 
 
 class RedemptionLockShape(Shape):
-    """Wrong PINs of an account: after some it has to wait, after more it is locked until somebody lets it in again."""
+    """Wrong PINs of an account: after some it has to wait, after more it is locked until staff lift the lock."""
 
     account_id = serializers.IntegerField()
     locked = serializers.BooleanField()
