@@ -1,1 +1,1 @@
-"""The outbox: what happened, written with the change, and handed to whoever wants to know after its commit."""
+"""The outbox: what happened, written with the change, and delivered to its consumers after the commit."""

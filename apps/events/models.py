@@ -8,8 +8,8 @@ from django.db import models
 class Event(models.Model):
     """Something that happened, written in the transaction that made it so.
 
-    Ids are given when rows are inserted, numbers when they are committed: whoever has read up to a number misses
-    nothing below it.
+    Ids are given when rows are inserted, numbers when they are committed: a reader that has read up to a number
+    misses nothing below it.
     """
 
     kind = models.CharField(max_length=64)

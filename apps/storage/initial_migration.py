@@ -13,7 +13,7 @@ from django.db.migrations.state import ProjectState
 class InitialMigration(migrations.Migration):
     """Makes every table of a room in its final form, then runs the room's own SQL and functions.
 
-    Django's way renders each model anew, with all that are related to it, whenever one is added: nine rooms cost
+    Django renders each model again, with all that are related to it, whenever one is added: nine rooms cost
     some 8,500 renderings, which is most of the time that an empty database takes to migrate. Until the first
     release a room has this one migration; ``makemigrations`` writes it and only its base class is exchanged.
     """

@@ -13,7 +13,7 @@ from apps.storage.dialect import shared_lock
 from apps.storage.upserts import run, select
 
 VALUES_A_QUERY = 5_000
-INSTANTS_REMEMBERED = 50_000
+INSTANTS_CACHED = 50_000
 
 
 def select_in(sql: str, values: Collection[int] | Collection[str]) -> list[tuple[Any, ...]]:
@@ -32,7 +32,7 @@ def select_in(sql: str, values: Collection[int] | Collection[str]) -> list[tuple
     return rows
 
 
-@lru_cache(maxsize=INSTANTS_REMEMBERED)
+@lru_cache(maxsize=INSTANTS_CACHED)
 def instant_read(text: str) -> datetime:
     """The aware instant that the database holds as this text in UTC."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Forget events that everybody has handled."""
+"""Delete events that all consumers have handled."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def forget_events(now: datetime) -> int:
     Mark.objects.exclude(pk__in=[RELAY, *CONSUMERS]).delete()
     StuckEvent.objects.exclude(consumer__in=CONSUMERS).delete()
     reached = dict(Mark.objects.values_list("name", "number"))
-    everybody = min(
+    handled = min(
         (reached.get(name, 0) for name, consumer in CONSUMERS.items() if not consumer.by_itself),
         default=reached.get(RELAY, 0),
     )
-    old = Event.objects.filter(number__lte=everybody, at__lt=now - timedelta(days=settings.EVENTS_KEPT_DAYS))
-    # Rows that wait to be handled keep theirs.
+    old = Event.objects.filter(number__lte=handled, at__lt=now - timedelta(days=settings.EVENTS_KEPT_DAYS))
+    # A stuck event is still to be handled.
     old = old.exclude(pk__in=StuckEvent.objects.values("event_id")).order_by("number")
     deleted = 0
     while ids := list(old.values_list("pk", flat=True)[:AT_ONCE]):

@@ -59,10 +59,10 @@ def _count(tenant: Tenant, day: date, now: datetime) -> None:
         subscriber__activated_at__lt=until,
     ).exclude(end=F("start"))
     barred = Q(subscriber__status=Subscriber.Status.SUSPENDED, subscriber__suspended_at__lt=until)
-    for plan_id, everybody, suspended in there.values_list("price_plan_id").annotate(
-        everybody=Count("pk"), suspended=Count("pk", filter=barred)
+    for plan_id, held, suspended in there.values_list("price_plan_id").annotate(
+        held=Count("pk"), suspended=Count("pk", filter=barred)
     ):
-        plans[plan_id].active, plans[plan_id].suspended = everybody - suspended, suspended
+        plans[plan_id].active, plans[plan_id].suspended = held - suspended, suspended
     came = ours.filter(
         Q(end__isnull=True) | Q(end__gt=F("subscriber__activated_at")),
         subscriber__activated_at__gte=begin,

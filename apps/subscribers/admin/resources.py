@@ -101,7 +101,9 @@ class ResourceAdmin(HistoryMixin, ReadOnlyAdmin):
             free,
             icon="lock_open",
             offered=lambda resource: resource.status == Resource.Status.QUARANTINED,
-            explain=lambda resource: f"{resource} goes back into the pool and may be given to somebody else.",
+            explain=lambda resource: (
+                f"{resource} goes back into the pool and may be given to another subscriber."
+            ),
         ),
     )
 

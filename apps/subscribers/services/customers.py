@@ -19,7 +19,7 @@ _MODELS: dict[str, type[Model]] = {"customer": Customer, "subscriber": Subscribe
 def next_number(tenant_id: int, kind: str) -> str:
     """A number that no customer or subscriber (``kind``) of the tenant has: ``C00000001``, ``S00000001``, …
 
-    Given out once; where its use fails it is left out, so that nobody waits for anybody else's work.
+    Given out once; a number whose use fails is skipped, so that no transaction waits for another.
     """
     series = NumberSeries.objects.filter(tenant_id=tenant_id, kind=kind)
     while True:

@@ -46,7 +46,7 @@ def reactivate_subscriber(subscriber_id: int, at: datetime) -> Subscriber:
 def terminate_subscriber(subscriber_id: int, at: datetime) -> Subscriber:
     """End a subscriber for good: plans and bundles end, numbers and devices go into quarantine.
 
-    Upper rooms close its account, where that pays for nobody else, and queue the last bill (``on_terminate``).
+    Upper rooms close its account, unless it pays for others, and queue the last bill (``on_terminate``).
     """
     subscriber = locked_subscriber(subscriber_id)
     if subscriber.status == Subscriber.Status.TERMINATED:

@@ -1,4 +1,4 @@
-"""Who has a price plan or a bundle, for whoever wants to retire it."""
+"""Who has a price plan or a bundle, to be shown before it is retired."""
 
 from __future__ import annotations
 

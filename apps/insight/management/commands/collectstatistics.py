@@ -18,7 +18,7 @@ class Command(RoomCommand):
         parser.add_argument(
             "--at-once",
             action="store_true",
-            help="Also the money of the last two minutes, while nobody is charged.",
+            help="Also movements that have not settled yet; only while nothing is being charged.",
         )
 
     def handle(self, *args: Any, at_once: bool, **options: Any) -> None:
