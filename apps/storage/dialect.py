@@ -44,7 +44,7 @@ def for_update(connection: BaseDatabaseWrapper | None = None) -> str:
 
 
 def shared_lock(connection: BaseDatabaseWrapper | None = None) -> str:
-    """The end of a read that waits for rows others have written and not committed; empty on SQLite, which has one writer."""
+    """The end of a read that waits for rows others have written and not committed; empty on SQLite: one writer."""
     return " LOCK IN SHARE MODE" if is_mysql(connection) else ""
 
 
