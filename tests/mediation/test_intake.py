@@ -157,3 +157,15 @@ def test_a_file_of_another_format_than_its_sources_is_refused_with_what_to_chang
     assert refused.detail.endswith(
         "It looks like Protobuf (length-delimited CDR messages): change the format or the file pattern of source MSC01"
     )
+
+
+@pytest.mark.django_db
+def test_a_file_all_of_whose_lines_are_filtered_out_is_loaded_with_no_records():
+    make_operator()
+    columns = {"service": 1, "msisdn": 2, "start": 3, "duration_s": 4}
+    options = {"header": False, "columns": columns, "filter": "1(^voice$)"}
+    Source.objects.create(code="MSC01", format="csv", file_pattern="MSC01_*", options=options)
+    outcome = load(b"location,4915550000001,2026-03-10T08:00:00Z,0\n", "MSC01_1.csv")
+    assert (outcome.outcome, outcome.totals.records) == (Outcome.LOADED, 0)
+    assert load(b"\n\n", "MSC01_2.csv").outcome is Outcome.LOADED
+    assert load(b"no line of ours\n", "MSC01_3.csv").outcome is Outcome.REFUSED

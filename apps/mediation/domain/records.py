@@ -81,10 +81,13 @@ class Reject(NamedTuple):
 
 
 class FileFacts(NamedTuple):
-    """What a file says about itself. ``preamble`` is what a single record of it cannot be read without."""
+    """What a file says about itself. ``preamble`` is what a single record of it cannot be read without.
+
+    ``may_be_empty``: it is whole without a single record, because it has a header or its source leaves records out.
+    """
 
     source: str = ""
     sequence: int | None = None
     announced: int | None = None
     preamble: str = ""
-    has_header: bool = False
+    may_be_empty: bool = False

@@ -84,7 +84,7 @@ class CsvFormat:
             line = self._header_line(_lines(BytesReader(head)), options)
             if line is not None:
                 preamble = line.content.decode(options.encoding, "replace")
-        return FileFacts(source, preamble=preamble)
+        return FileFacts(source, preamble=preamble, may_be_empty=bool(preamble or options.filter))
 
     def read(self, reader: Reader, options: CsvOptions) -> Iterator[UsageRecord | Reject]:
         lines = _lines(reader)

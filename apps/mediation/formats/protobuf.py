@@ -71,7 +71,7 @@ class ProtobufFormat:
         header = _header_at(head)
         if header is not None:
             return FileFacts(
-                header.source.strip(), header.sequence or None, header.count or None, has_header=True
+                header.source.strip(), header.sequence or None, header.count or None, may_be_empty=True
             )
         if _reads_on(head, 0):
             start, end = _extent(head, 0)

@@ -84,7 +84,7 @@ class Prefetch:
                 path,
                 reading.format.name,
                 dict(options or {}),
-                reading.says_it_is_empty,
+                reading.facts.may_be_empty,
                 record_checker(reading.source.pk, now),
             )
             process = self._running()

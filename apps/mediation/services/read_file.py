@@ -63,7 +63,7 @@ def read_contents(
             reading.options,
             checker,
             contents,
-            may_be_empty=reading.says_it_is_empty,
+            may_be_empty=reading.facts.may_be_empty,
             on_step=on_step,
         )
     except NothingReadable as error:

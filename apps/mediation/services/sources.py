@@ -24,11 +24,6 @@ class FileReading(NamedTuple):
     options: Any
     facts: FileFacts
 
-    @property
-    def says_it_is_empty(self) -> bool:
-        """Whether a file without a single record is nevertheless whole: it has a header of its own."""
-        return bool(self.facts.preamble or self.facts.has_header)
-
 
 def file_reading(name: str, head: bytes, *, dry_run: bool = False) -> FileReading:
     """Find a file's source by its name, else by its content; a source not met before is registered.
