@@ -11,10 +11,11 @@ from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
 
-from apps.backoffice.display import change_url
+from apps.backoffice.display import change_url, plain_money
 from apps.billing.domain import cycle_period
-from apps.billing.models import Activity, Bill, BillCycle, BillingAccount, BillRun, Notification
+from apps.billing.models import Activity, Bill, BillCycle, BillingAccount, BillRun, Notification, OneOffCharge
 from apps.billing.services.billing import bill_accounts
+from apps.billing.services.payments import issue_bill
 from apps.charging.models import Account, Balance, LedgerEntry
 from apps.kernel.periods import Month
 from apps.rating.models import Destination, PricePlan, Rate, Service, TariffPlan, TariffVersion
@@ -315,6 +316,25 @@ def test_a_bill_is_cancelled_with_a_reason_and_links_to_its_credit_note(client):
     page = client.get(change_url(bill)).content.decode()
     assert change_url(note) in page
     assert "Cancelled" in page
+
+
+def test_an_account_shows_the_credit_that_pays_its_next_bills(client):
+    subscriber = make_subscriber(plan=make_plan())
+    account, cycle = subscriber.payer.account, make_cycle()
+    OneOffCharge.objects.create(
+        account=account,
+        at=datetime(2026, 1, 5, tzinfo=UTC),
+        description="Returned",
+        amount_micros=-60_000_000,
+    )
+    period = cycle_period(Month(2026, 1), cycle.day, cycle.zone)
+    bill_id = bill_accounts(cycle, [account.pk], period, period.end).bills[account.pk]
+    bill = issue_bill(bill_id)
+    assert bill.total_micros < 0
+    page = client.get(change_url(account)).content.decode()
+    assert "Open credit" in page
+    assert plain_money(-bill.total_micros, "EUR") in page
+    assert "Credit" in client.get(change_url(bill)).content.decode()
 
 
 def test_notifications_are_acknowledged_by_name(client):

@@ -93,6 +93,13 @@ def days_of(start: datetime, end: datetime, zone: ZoneInfo) -> str:
     return f"{first:%Y-%m-%d} to {after_last - timedelta(days=1):%Y-%m-%d}"
 
 
+def status_badge(bill: Bill) -> SafeString:
+    """The bill's status; one below zero is a credit, which is used up or paid out, not paid."""
+    if bill.status == Bill.Status.PAID and bill.total_micros < 0:
+        return badge("Credit", "info")
+    return badge(bill.get_status_display(), STATUS_COLOURS.get(bill.status, ""))
+
+
 def period_of(bill: Bill) -> str:
     """The days that a bill is for."""
     return days_of(bill.period_start, bill.period_end, bill.cycle.zone)
@@ -201,7 +208,7 @@ class BillAdmin(ReadOnlyAdmin):
 
     @display(description="Status", ordering="status")
     def status_label(self, bill: Bill) -> SafeString | str:
-        return badge(bill.get_status_display(), STATUS_COLOURS.get(bill.status, ""))
+        return status_badge(bill)
 
     @display(description="Cancels, or cancelled by")
     def correction(self, bill: Bill) -> SafeString | str:

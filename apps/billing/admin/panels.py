@@ -11,11 +11,11 @@ from django.utils.safestring import SafeString
 from apps.backoffice import display
 from apps.backoffice.display import badge, instant, link_to, list_url, money
 from apps.backoffice.panels import Fact, Panel, Table, add_facts, add_panel, page_of
-from apps.billing.admin.bills import STATUS_COLOURS, period_of
+from apps.billing.admin.bills import period_of, status_badge
 from apps.billing.domain.periods import last_closed_period
 from apps.billing.models import Bill, BillCycle
 from apps.billing.selectors.charged_online import owed_in_cycle
-from apps.billing.selectors.credits import credits_used
+from apps.billing.selectors.credits import credits_used, open_credits
 from apps.charging.models import Account
 from apps.kernel.clock import utc_now
 from apps.subscribers.models import Subscriber
@@ -29,10 +29,14 @@ def account_facts(request: HttpRequest, account: Account) -> list[Fact]:
     if billing is None:
         return [Fact("Bill cycle", "none", "This account is not billed.")]
     until = billing.billed_until
-    return [
+    facts = [
         Fact("Bill cycle", billing.cycle, f"next: {billing.next_cycle}" if billing.next_cycle_id else ""),
         Fact("Billed until", f"{until.astimezone(billing.cycle.zone):%Y-%m-%d}" if until else "never"),
     ]
+    credit = sum(one.open_micros for one in open_credits([account.pk]).get(account.pk, ()))
+    if credit:
+        facts.append(Fact("Open credit", money(credit, account.currency), "pays the next bills"))
+    return facts
 
 
 def bills(request: HttpRequest, account: Account) -> Table:
@@ -46,7 +50,7 @@ def bills(request: HttpRequest, account: Account) -> Table:
                 link_to(row, row.number),
                 row.get_kind_display(),
                 period_of(row),
-                badge(row.get_status_display(), STATUS_COLOURS.get(row.status, "")),
+                status_badge(row),
                 row.issued_on,
                 row.due_on or "–",
                 money(row.total_micros, row.currency),
