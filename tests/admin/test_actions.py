@@ -24,6 +24,7 @@ from tests.admin.world import make_world
 from tests.factories import make_cycle, make_plan, make_subscriber, make_tenant
 
 pytestmark = pytest.mark.django_db
+admin.autodiscover()
 
 
 @pytest.fixture
