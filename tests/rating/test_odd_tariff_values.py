@@ -234,6 +234,12 @@ def test_a_quotation_mark_in_a_comment_opens_no_cell() -> None:
     assert [rate.id for rate in check(Rates=text).plan.rates] == ["RT_FIX", "RT_MOB"]
 
 
+@pytest.mark.parametrize("comment", ["# x", "  # x, y", "\t# x", '"# x, y"'])
+def test_comments_may_be_indented_or_quoted(comment: str) -> None:
+    text = f"{comment}\nGERMANY,49\n{comment}\nDE_MOBILE,4915\n"
+    assert check(Destinations=text).problems == []
+
+
 def test_lines_may_end_in_carriage_returns_alone() -> None:
     assert check(Destinations="GERMANY,49\rDE_MOBILE,4915\r").plan.destinations[1].prefixes == ("4915",)
 

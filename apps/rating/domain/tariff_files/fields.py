@@ -129,6 +129,8 @@ def prefix(text: str) -> str:
 
 def prefixes(text: str) -> tuple[str, ...]:
     """Prefixes, split by semicolons; usually one."""
+    if text.isdigit() and text.isascii() and len(text) <= MAX_PREFIX:
+        return (text,)
     if LIST_SEPARATOR not in text:
         return (prefix(text),)
     return tuple(prefix(part) for part in _items(text)) or (prefix(""),)

@@ -14,11 +14,10 @@ MAX_PROBLEMS = 1_000
 
 
 class Row(NamedTuple):
-    """One record of a table: the line it ends at, its cells by column name, and the id that it belongs to."""
+    """One record of a table: the line it ends at and its cells by column name."""
 
     line: int
     cells: Mapping[str, str]
-    owner: str = ""
 
 
 class Fault(NamedTuple):
@@ -68,7 +67,7 @@ class TableReader:
         """Add an error; past a thousand they are dropped."""
         if len(self.faults) < MAX_PROBLEMS:
             problem = Problem(place(self.name, row.line, column), message, code)
-            self.faults.append(Fault(self.name, row.owner, problem))
+            self.faults.append(Fault(self.name, row.cells.get(self.owner_column, ""), problem))
 
     def warn(self, row: Row, column: str, message: str, code: str) -> None:
         """Add a warning: what is odd, and what the load makes of it."""
@@ -95,7 +94,7 @@ class TableReader:
         first = True
         try:
             for cells in reader:
-                if not any(cell.strip() for cell in cells) or cells[0].startswith("#"):
+                if not cells or cells[0].lstrip().startswith("#") or not any(cell.strip() for cell in cells):
                     continue
                 if first:
                     first = False
@@ -117,7 +116,7 @@ class TableReader:
                     )
                     continue
                 row = {name: cell.strip() for name, cell in zip(names, cells, strict=False) if name}
-                yield Row(reader.line_num, row, row.get(self.owner_column, ""))
+                yield Row(reader.line_num, row)
         except csv.Error as error:
             self.fault(Row(reader.line_num, {}), "1", f"this is not comma-separated text: {error}")
 
@@ -173,5 +172,7 @@ def place(name: str, line: int, column: str) -> str:
 
 def _without_comments(text: str) -> Iterator[str]:
     """The lines, those that begin with “#” emptied: a quotation mark in a comment opens no quoted cell."""
-    for line in io.StringIO(text, newline=None):
-        yield "\n" if line.lstrip().startswith("#") else line
+    lines = io.StringIO(text, newline=None)
+    if '"' not in text:
+        return lines
+    return ("\n" if line.lstrip().startswith("#") else line for line in lines)
