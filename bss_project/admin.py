@@ -47,7 +47,7 @@ class TenantInline(TabularInline):
 
 
 @admin.register(User)
-class UserAdmin(OperatorsOnly, DjangoUserAdmin, ModelAdmin):
+class UserAdmin(OperatorsOnly, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
     inlines = (TenantInline,)
     form = UserChangeForm
     add_form = UserCreationForm

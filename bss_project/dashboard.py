@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -49,7 +50,7 @@ def dashboard_context(request: HttpRequest, context: dict[str, Any]) -> dict[str
     return context
 
 
-def _facts(found: Figures, can) -> list[Fact]:
+def _facts(found: Figures, can: Callable[[str], bool]) -> list[Fact]:
     last_day = found.usage_days[-1]
     facts = []
     if can("mediation.view_cdrfile"):
@@ -131,7 +132,7 @@ def _run(progress: RunProgress) -> dict[str, Any]:
 
 
 def _revenue_chart(found: Figures) -> dict[str, Any]:
-    sets = []
+    sets: list[dict[str, Any]] = []
     for currency, services in sorted(found.revenue.items()):
         for service in sorted(services):
             label = f"{service}, {currency}" if len(found.revenue) > 1 else service

@@ -42,8 +42,17 @@ def ensure_customer(tenant: Tenant, billed: Period, now: datetime) -> Account:
     """A prepaid customer on “Prepaid Easy” whose purse holds half a euro again."""
     (line,) = invented_lines(NUMBER, NUMBER, tenant.code, 4, billed)
     if not Subscriber.objects.filter(tenant=tenant, number=line.subscriber_number).exists():
-        values = {"mode": "prepaid", "price_plan": "PREPAID_EASY", "bundles": (), "opening_balance_micros": 0}
-        onboard([replace(line, **values, start=now, customer_name="Pia Prepaid", kind="person")], now)
+        pia = replace(
+            line,
+            customer_name="Pia Prepaid",
+            kind="person",
+            mode="prepaid",
+            price_plan="PREPAID_EASY",
+            bundles=(),
+            opening_balance_micros=0,
+            start=now,
+        )
+        onboard([pia], now)
     account = Account.objects.get(tenant=tenant, number=line.account)
     missing = PURSE_MICROS - balance_of(account)
     if missing > 0:

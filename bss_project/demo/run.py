@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -40,7 +40,7 @@ class Stopwatch:
     stages: list[tuple[str, float]] = field(default_factory=list)
 
     @contextmanager
-    def stage(self, title: str, console: Console):
+    def stage(self, title: str, console: Console) -> Iterator[None]:
         console.print(f"[bold]{title}[/bold]")
         begin = time.monotonic()
         yield
@@ -93,7 +93,7 @@ def run(size: Size, console: Console) -> None:
 
 
 @contextmanager
-def _workers(console: Console, how_to_sign_in: str, diameter_port: int):
+def _workers(console: Console, how_to_sign_in: str, diameter_port: int) -> Iterator[Callable[[], None]]:
     """The product's own processes, started at once so that they are ready when they are needed."""
     chosen = serving.Serving(bind=_free_address())
     cores = os.cpu_count() or 1

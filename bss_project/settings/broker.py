@@ -1,6 +1,7 @@
 """Celery: BROKER_URL, ``filesystem://PATH`` (default, one machine), ``redis://…`` or ``amqp://…``."""
 
 from pathlib import Path
+from typing import Any
 
 from bss_project.settings import environment as env
 from bss_project.settings.files import CDR_SCAN_INTERVAL_S, VAR_DIR
@@ -52,7 +53,7 @@ else:
     )
 
 # What is due is a row; these ticks find it. Doing one twice changes nothing.
-CELERY_BEAT_SCHEDULE = {
+_TICKS: dict[str, dict[str, Any]] = {
     "load-cdr-files": {
         "task": "apps.mediation.tasks.load_new_files",
         "schedule": float(CDR_SCAN_INTERVAL_S),
@@ -105,5 +106,5 @@ CELERY_BEAT_SCHEDULE = {
     },
 }
 # A tick of 0 seconds is switched off.
-CELERY_BEAT_SCHEDULE = {name: tick for name, tick in CELERY_BEAT_SCHEDULE.items() if tick["schedule"] > 0}
+CELERY_BEAT_SCHEDULE = {name: tick for name, tick in _TICKS.items() if tick["schedule"] > 0}
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")

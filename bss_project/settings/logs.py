@@ -1,13 +1,14 @@
 """Logs: one line an event on standard error; BSS_LOG_JSON=1 makes them JSON, BSS_LOG_LEVEL sets the level."""
 
 import structlog
+from structlog.typing import Processor
 
 from bss_project.settings import environment as env
 
 LOG_LEVEL = env.text("BSS_LOG_LEVEL", "INFO").upper()
 LOG_JSON = env.boolean("BSS_LOG_JSON")
 
-_shared = [
+_shared: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
