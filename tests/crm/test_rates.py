@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -89,6 +92,18 @@ def test_without_a_redis_that_answers_each_process_counts_by_itself_and_says_so(
         assert admitted(limiters, caller(), 90) == 40
     # Once for some seconds, not at each call.
     assert [line["event"] for line in logged] == ["rates_counted_by_this_process"] * 2
+
+
+def test_a_redis_that_hangs_keeps_no_call_waiting_for_long(own_redis):
+    limiter = RateLimiter(shared=RedisBuckets(own_redis.url(0)))
+    limiter.admit(caller(), 100.0)
+    os.kill(own_redis.process.pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        assert admitted([limiter], caller(), 30) == 20
+        assert time.monotonic() - began < 2
+    finally:
+        os.kill(own_redis.process.pid, signal.SIGCONT)
 
 
 def test_an_installation_without_redis_says_that_each_process_counts(settings):

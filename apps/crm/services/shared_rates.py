@@ -53,10 +53,18 @@ class RedisBuckets:
     def __init__(self, url: str) -> None:
         # A server that has no Redis starts without its client.
         from redis import Redis
+        from redis.backoff import NoBackoff
         from redis.exceptions import RedisError
+        from redis.retry import Retry
 
         self._fault: type[Exception] = RedisError
-        client = Redis.from_url(url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S)
+        # Calls wait for it: no retries, which would make them wait for seconds.
+        client = Redis.from_url(
+            url,
+            socket_timeout=TIMEOUT_S,
+            socket_connect_timeout=TIMEOUT_S,
+            retry=Retry(NoBackoff(), 0),
+        )
         self._script = client.register_script(_TAKE)
         self._rests_until_s = 0.0
 

@@ -62,20 +62,21 @@ NEWEST_FIRST = Pages(lambda item: (item.id,), (0,), lambda at: {"before_id": at[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """``GET subscribers/<int:subscriber_id>`` and the like.
+    """A method of an address: ``at`` is "GET subscribers/<int:subscriber_id>" and the like.
+
+    Its ``id`` in the document is the operation's name, where nothing else is given.
 
     The values sent (path, query and body together) become the operation's input by name, or by ``read``. Its output is
     shown by the shape ``answer``, after ``show`` if there is one (``many``: as a list).
     """
 
-    method: str
-    path: str
+    at: str
     operation: Operation[Any, Any]
-    id: str
     summary: str
     text: str
     tag: str
     answer: Any
+    id: str = ""
     status: int = 200
     query: type[Shape] | None = None
     body: type[Shape] | None = None
@@ -86,6 +87,15 @@ class Endpoint:
     problems: Sequence[int] = ()
     request_example: Any = None
     answer_example: Any = None
+
+    @property
+    def method(self) -> str:
+        """As Django names the method that handles it."""
+        return self.at.partition(" ")[0].lower()
+
+    @property
+    def path(self) -> str:
+        return self.at.partition(" ")[2]
 
     @property
     def is_own(self) -> bool:
@@ -156,7 +166,7 @@ def schema_of(endpoint: Endpoint) -> Callable[[Any], Any]:
     known |= {409, 422} if endpoint.takes_key else set()
     media = PDF if endpoint.answer is PDF else "application/json"
     return extend_schema(
-        operation_id=endpoint.id,
+        operation_id=endpoint.id or endpoint.operation.name.replace(".", "_"),
         summary=endpoint.summary,
         description=endpoint.text,
         tags=[endpoint.tag],

@@ -21,11 +21,11 @@ from apps.crmapi.rest.shapes.usage import (
 )
 from apps.crmapi.rest.shapes.vouchers import OwnRedeemBody, RedemptionShape
 
-own = partial(Endpoint, tag="Me", method="get")
+own = partial(Endpoint, tag="Me")
 
 ENDPOINTS = (
     own(
-        path="me",
+        at="GET me",
         operation=does.SUBSCRIBER,
         id="me_get",
         summary="Myself: line, plan, account",
@@ -34,7 +34,7 @@ ENDPOINTS = (
         answer_example=examples.SUBSCRIBER,
     ),
     own(
-        path="me/balances",
+        at="GET me/balances",
         operation=does.BALANCES,
         id="me_balances",
         summary="What I have",
@@ -42,7 +42,7 @@ ENDPOINTS = (
         answer=BalanceShape,
     ),
     own(
-        path="me/ledger",
+        at="GET me/ledger",
         operation=does.LEDGER,
         id="me_ledger",
         summary="What changed it",
@@ -52,7 +52,7 @@ ENDPOINTS = (
         pages=ASCENDING,
     ),
     own(
-        path="me/allowances",
+        at="GET me/allowances",
         operation=does.USAGE_OF_MONTH,
         id="me_allowances",
         summary="Free units that I have left",
@@ -61,7 +61,7 @@ ENDPOINTS = (
         answer=UsageDataShape,
     ),
     own(
-        path="me/usage",
+        at="GET me/usage",
         operation=does.USAGE_RECORDS,
         id="me_usage",
         summary="What I used",
@@ -71,7 +71,7 @@ ENDPOINTS = (
         pages=BY_START,
     ),
     own(
-        path="me/bills",
+        at="GET me/bills",
         operation=does.BILLS,
         id="me_bills",
         summary="My bills, newest first",
@@ -81,7 +81,7 @@ ENDPOINTS = (
         pages=NEWEST_FIRST,
     ),
     own(
-        path="me/bills/<int:bill_id>",
+        at="GET me/bills/<int:bill_id>",
         operation=does.BILL,
         id="me_bill",
         summary="One of my bills",
@@ -90,7 +90,7 @@ ENDPOINTS = (
         show=lambda found, _: found.bill,
     ),
     own(
-        path="me/bills/<int:bill_id>/pdf",
+        at="GET me/bills/<int:bill_id>/pdf",
         operation=does.BILL_DOCUMENT,
         id="me_bill_pdf",
         summary="The PDF of one of my bills",
@@ -99,8 +99,7 @@ ENDPOINTS = (
         problems=(409,),
     ),
     own(
-        method="post",
-        path="me/rate",
+        at="POST me/rate",
         operation=does.PRICE,
         id="me_rate",
         summary="What would it cost me?",
@@ -112,8 +111,7 @@ ENDPOINTS = (
         answer_example=examples.PRICE,
     ),
     own(
-        method="post",
-        path="me/vouchers/redeem",
+        at="POST me/vouchers/redeem",
         operation=does.REDEEM_VOUCHER,
         id="me_vouchers_redeem",
         summary="Redeem a voucher",

@@ -17,7 +17,7 @@ from apps.crmapi.rest.shapes.reference import (
     ServiceShape,
 )
 
-endpoint = partial(Endpoint, tag="Reference", method="get")
+endpoint = partial(Endpoint, tag="Reference")
 everything = partial(endpoint, operation=does.REFERENCE_DATA, read=lambda _: Nothing())
 
 
@@ -27,14 +27,14 @@ def _sold(items: Any, values: Values) -> list[Any]:
 
 ENDPOINTS = (
     everything(
-        path="reference",
+        at="GET reference",
         id="reference_get",
         summary="All reference data",
         text="In one answer, at most a minute old.",
         answer=ReferenceShape,
     ),
     everything(
-        path="price-plans",
+        at="GET price-plans",
         id="price_plans_list",
         summary="Price plans",
         text="With the prices and free units of each service.",
@@ -44,16 +44,15 @@ ENDPOINTS = (
         show=lambda found, values: _sold(found.price_plans, values),
     ),
     endpoint(
-        path="price-plans/<int:price_plan_id>",
+        at="GET price-plans/<int:price_plan_id>",
         operation=does.PRICE_PLAN,
-        id="price_plans_get",
         summary="One price plan",
         text="A retired one, too.",
         answer=PricePlanShape,
         read=lambda values: ProductRef(product_id=values["price_plan_id"]),
     ),
     everything(
-        path="bundles",
+        at="GET bundles",
         id="bundles_list",
         summary="Bundles",
         text="Free units that are sold on top of a plan.",
@@ -63,16 +62,15 @@ ENDPOINTS = (
         show=lambda found, values: _sold(found.bundles, values),
     ),
     endpoint(
-        path="bundles/<int:bundle_id>",
+        at="GET bundles/<int:bundle_id>",
         operation=does.BUNDLE,
-        id="bundles_get",
         summary="One bundle",
         text="A retired one, too.",
         answer=BundleShape,
         read=lambda values: ProductRef(product_id=values["bundle_id"]),
     ),
     everything(
-        path="services",
+        at="GET services",
         id="services_list",
         summary="Services",
         text="Kinds of usage that are sold: voice, messages, data.",
@@ -81,7 +79,7 @@ ENDPOINTS = (
         show=lambda found, _: list(found.services),
     ),
     everything(
-        path="bill-cycles",
+        at="GET bill-cycles",
         id="bill_cycles_list",
         summary="Bill cycles",
         text="Accounts that are billed together, on which day of the month.",

@@ -29,10 +29,8 @@ BY_START = Pages(lambda record: (record.start, record.id), BEGINNING, _after)
 
 ENDPOINTS = (
     endpoint(
-        method="get",
-        path="subscribers/<int:subscriber_id>/usage",
+        at="GET subscribers/<int:subscriber_id>/usage",
         operation=does.USAGE_RECORDS,
-        id="usage_list",
         summary="A subscriber's rated usage",
         text="Oldest first; without `start`, of this month and the two before in the tenant's time zone.",
         query=UsageQuery,
@@ -40,8 +38,7 @@ ENDPOINTS = (
         pages=BY_START,
     ),
     endpoint(
-        method="get",
-        path="subscribers/<int:subscriber_id>/allowances",
+        at="GET subscribers/<int:subscriber_id>/allowances",
         operation=does.USAGE_OF_MONTH,
         id="allowances_get",
         summary="Free units and usage of a month",
@@ -50,8 +47,7 @@ ENDPOINTS = (
         answer=UsageDataShape,
     ),
     endpoint(
-        method="post",
-        path="rate",
+        at="POST rate",
         operation=does.PRICE,
         id="rate",
         summary="What would usage cost?",

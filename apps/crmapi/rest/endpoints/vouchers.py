@@ -39,8 +39,7 @@ def _to_do(action: str) -> Callable[[Values], VoucherChangeAsked]:
 
 def _changing(action: str, summary: str, text: str, body: Any = ReasonBody) -> Endpoint:
     return endpoint(
-        method="post",
-        path=f"{ONE}/{action}",
+        at=f"POST {ONE}/{action}",
         operation=does.CHANGE_VOUCHER,
         id=f"vouchers_{action}",
         summary=summary,
@@ -53,8 +52,7 @@ def _changing(action: str, summary: str, text: str, body: Any = ReasonBody) -> E
 
 def _changing_batch(action: str, summary: str, text: str) -> Endpoint:
     return endpoint(
-        method="post",
-        path=f"{BATCH}/{action}",
+        at=f"POST {BATCH}/{action}",
         operation=does.CHANGE_VOUCHERS,
         id=f"voucher_batches_{action}",
         summary=summary,
@@ -67,10 +65,8 @@ def _changing_batch(action: str, summary: str, text: str) -> Endpoint:
 
 ENDPOINTS = (
     endpoint(
-        method="get",
-        path="voucher-batches",
+        at="GET voucher-batches",
         operation=does.VOUCHER_BATCHES,
-        id="voucher_batches_list",
         summary="Batches of vouchers, newest first",
         text="With the value of each voucher.",
         query=PageQuery,
@@ -78,10 +74,8 @@ ENDPOINTS = (
         pages=NEWEST_FIRST,
     ),
     endpoint(
-        method="post",
-        path="voucher-batches",
+        at="POST voucher-batches",
         operation=does.GENERATE_VOUCHERS,
-        id="voucher_batches_create",
         summary="Generate a batch of vouchers",
         text="The PINs are in this answer and nowhere else: only a keyed hash of them is kept.\n\n"
         "A repeat under the same `Idempotency-Key` is answered without them.",
@@ -92,10 +86,8 @@ ENDPOINTS = (
         request_example=examples.NEW_BATCH,
     ),
     endpoint(
-        method="get",
-        path=BATCH,
+        at=f"GET {BATCH}",
         operation=does.VOUCHER_BATCH,
-        id="voucher_batches_get",
         summary="One batch",
         text="Without its PINs, which are not kept.",
         answer=BatchShape,
@@ -111,10 +103,8 @@ ENDPOINTS = (
         "Vouchers that are not redeemed yet never can be (the cards were stolen).",
     ),
     endpoint(
-        method="get",
-        path="vouchers",
+        at="GET vouchers",
         operation=does.VOUCHERS,
-        id="vouchers_list",
         summary="Vouchers, in the order of their ids",
         text="With their status now. There is no look-up by PIN.",
         query=VoucherQuery,
@@ -122,10 +112,8 @@ ENDPOINTS = (
         pages=ASCENDING,
     ),
     endpoint(
-        method="post",
-        path="vouchers/redeem",
+        at="POST vouchers/redeem",
         operation=does.REDEEM_VOUCHER,
-        id="vouchers_redeem",
         summary="Redeem a voucher for a customer",
         text="Credits the account once. A PIN that does not count is refused in one way, whatever the reason.\n\n"
         "After wrong PINs the caller waits longer and longer (`redemption_wait`), and is locked in the end "
@@ -137,10 +125,8 @@ ENDPOINTS = (
         answer_example=examples.REDEMPTION,
     ),
     endpoint(
-        method="get",
-        path=ONE,
+        at=f"GET {ONE}",
         operation=does.VOUCHER,
-        id="vouchers_get",
         summary="One voucher",
         text="By its serial number.",
         answer=VoucherShape,
