@@ -11,10 +11,18 @@ import pytest
 from django.core.management import call_command
 from django.db import OperationalError, connection
 
-from apps.charging.domain.requests import MoneyLimit, OnlineRequest, Operation, RequestItem, Result
-from apps.charging.models import Balance, LedgerEntry, PeerDay, Reservation, StoredAnswer
+from apps.charging.domain.requests import (
+    BalanceOrder,
+    MoneyLimit,
+    OnlineRequest,
+    Operation,
+    RequestItem,
+    Result,
+)
+from apps.charging.models import Account, Balance, LedgerEntry, PeerDay, Reservation, StoredAnswer
 from apps.charging.services import executor as executors
 from apps.charging.services.executor import BatchExecutor, ChargingUnavailable
+from apps.events.models import Event
 from tests import python_processes
 from tests.charging import hammer
 from tests.charging.online import MIB, item
@@ -99,6 +107,31 @@ def test_one_executor_never_overdraws_an_account_that_many_threads_spend() -> No
     assert results.count(Result.SUCCESS) == 20
     assert results.count(Result.CREDIT_LIMIT_REACHED) == 40
     assert default_balance().amount_micros == 0
+
+
+def test_a_credit_publishes_an_event_in_its_batch_and_usage_does_not() -> None:
+    make_prepaid(1)
+    make_prepaid(2)
+    (giver, taker) = Account.objects.order_by("pk")
+    Event.objects.all().delete()
+    orders = (
+        (Operation.TOP_UP, BalanceOrder(giver.pk, 5_000_000, "cash")),
+        (Operation.ADJUST, BalanceOrder(giver.pk, -1_000, "correction")),
+        (Operation.TRANSFER, BalanceOrder(giver.pk, 2_000_000, "transfer", to_account_id=taker.pk)),
+    )
+    with new_executor() as executor:
+        for number, (operation, order) in enumerate(orders):
+            asked = OnlineRequest(operation, f"it's order {number}", 0, NOW, order=order)
+            assert submit(executor, asked).result().result is Result.SUCCESS
+        submit(executor, sms(1)).result()
+    assert [(event.subject, event.tenant, event.body) for event in Event.objects.order_by("pk")] == [
+        (
+            f"account:{account.pk}",
+            "default",
+            {"account_id": account.pk, "kind": kind, "amount_micros": amount, "units": 0},
+        )
+        for account, kind, amount in ((giver, "top_up", 5_000_000), (taker, "transfer", 2_000_000))
+    ]
 
 
 def test_what_has_queued_is_charged_before_the_executor_stops() -> None:
