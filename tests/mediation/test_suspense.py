@@ -6,6 +6,7 @@ import io
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import IntegrityError, OperationalError
 
 from apps.charging.models import AllowanceCounter
 from apps.kernel.errors import Conflict, InvalidInputs
@@ -13,6 +14,7 @@ from apps.mediation.domain import records
 from apps.mediation.models import Cdr, CdrFile, Source, SuspendedRecord
 from apps.mediation.pb.billing_pb2 import CDR
 from apps.mediation.selectors import explain_cdr, open_suspense
+from apps.mediation.services import suspense
 from apps.mediation.services.suspense import correct, discard, recycle
 from apps.rating.models import PricePlan
 from tests.factories import make_subscriber
@@ -161,3 +163,26 @@ def test_every_reason_has_advice():
     }
     assert reasons <= records.ADVICE.keys()
     assert {"unknown_subscriber", "no_price_plan", "rating_error"} <= records.ADVICE.keys()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "fault", [OperationalError(1213, "Deadlock found"), IntegrityError("loaded meanwhile")]
+)
+def test_recycling_begins_again_after_a_deadlock_or_a_loader_that_was_quicker(monkeypatch, fault):
+    make_operator(1)
+    load(stream([cdr(0), cdr(1, msisdn="4915550000002"), cdr(2, msisdn="4915550000002", duration_s=30)]))
+    make_subscriber(2, plan=PricePlan.objects.get())
+    original, faults = suspense.finish_batch, [fault]
+
+    def finish_batch(file):
+        original(file)
+        if faults:
+            raise faults.pop()
+
+    monkeypatch.setattr(suspense, "finish_batch", finish_batch)
+    result = recycle(list(open_suspense().values_list("pk", flat=True)), now=NOW, by="ada")
+    assert (result.rated, result.duplicates, result.refused) == (2, 0, 0)
+    batch = CdrFile.objects.get(kind="recycled")
+    assert result.cost_micros == batch.cost_micros == 2 * MINUTE_MICROS
+    assert set(SuspendedRecord.objects.values_list("state", "attempts")) == {("recycled", 1)}

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -32,6 +33,7 @@ from apps.mediation.services.sources import source_options
 from apps.rating.domain import Rater
 from apps.rating.selectors import current_tariff
 from apps.storage.bulk import database_instant
+from apps.storage.retry import retrying
 
 RECORDS_A_BATCH = 10_000
 _State = SuspendedRecord.State
@@ -46,6 +48,14 @@ class Recycled:
     refused: int = 0
     cost_micros: int = 0
     reasons: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+    def add(self, other: Recycled) -> None:
+        self.rated += other.rated
+        self.duplicates += other.duplicates
+        self.refused += other.refused
+        self.cost_micros += other.cost_micros
+        for reason, count in other.reasons.items():
+            self.reasons[reason] += count
 
 
 @transaction.atomic
@@ -99,9 +109,10 @@ def recycle(
     destinations = destination_ids(tariff.version_id, tariff.tariff)
     prepare_load_sequence()
     for start in range(0, len(ordered), RECORDS_A_BATCH):
-        portion = ordered[start : start + RECORDS_A_BATCH]
-        with transaction.atomic():
-            _Recycling(tariff.version_id, tariff.rater, destinations, now, by).run(portion, result)
+        portion = _Portion(tariff.version_id, tariff.rater, destinations, now, by)
+        ids = ordered[start : start + RECORDS_A_BATCH]
+        # A loader may have committed one of these records since they were looked up.
+        result.add(retrying(partial(portion.recycle, ids), conflicts=True))
         on_progress(min(start + RECORDS_A_BATCH, len(ordered)))
     return result
 
@@ -117,8 +128,8 @@ class _RecyclingBatch(Batch):
         self.refused.extend(records)
 
 
-class _Recycling:
-    """One portion. The place of a record in its batch (``offset``) is the id of its row in suspense."""
+class _Portion:
+    """The records of one transaction. A record's place in its batch (``offset``) is the id of its row in suspense."""
 
     def __init__(
         self, version_id: int, rater: Rater, destinations: DestinationIds, now: datetime, by: str
@@ -129,7 +140,10 @@ class _Recycling:
         self._options: dict[tuple[int | None, str], Any] = {}
         self._default_source: Source | None = None
 
-    def run(self, ids: Sequence[int], result: Recycled) -> None:
+    @transaction.atomic
+    def recycle(self, ids: Sequence[int]) -> Recycled:
+        """May be called again after it was rolled back."""
+        result = Recycled()
         rows = {
             row.pk: row
             # Not joined: MariaDB cannot lock one table of a join alone, and the files' rows are not to be locked.
@@ -139,7 +153,7 @@ class _Recycling:
             .order_by("pk")
         }
         if not rows:
-            return
+            return result
         checked: list[CheckedRecord] = []
         refused: list[SuspendedRecordData] = []
         for row in rows.values():
@@ -161,6 +175,7 @@ class _Recycling:
         result.refused += len(refused)
         for record in refused:
             result.reasons[record.reason] += 1
+        return result
 
     def _check(self, row: SuspendedRecord) -> CheckedRecord | SuspendedRecordData:
         raw = bytes(row.raw)
