@@ -106,11 +106,11 @@ class Filter(NamedTuple):
         return Template(self.parts).names
 
     def passes(self, fields: Fields) -> bool:
-        """Whether a record passes; a value that cannot be converted does not."""
-        try:
-            return all(part.passes(part.value(fields)) for part in self.parts)
-        except InvalidInput:
-            return False
+        """Whether a record passes.
+
+        Raises InvalidInput if a value cannot be converted or compared, so that no record is left out by mistake.
+        """
+        return all(part.passes(part.value(fields)) for part in self.parts)
 
 
 def template(text: str, own: str = "") -> Template:

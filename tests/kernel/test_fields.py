@@ -82,18 +82,22 @@ FILTERS = {
     "seconds(>60)": True,
     "seconds(>=61.5|<62)": True,
     "seconds(<=61)": False,
-    "type(>0)": False,
     "type(CALL);seconds(>100)": False,
     "type(CALL);caller(^030)": True,
     r"~caller:s/^0(\d+)$/49$1/(^49)": True,
     "time{*duration_seconds}(>=90)": True,
-    "1{*duration_seconds}(>=0)": False,
 }
 
 
 @pytest.mark.parametrize("text", FILTERS)
 def test_a_filter_lets_records_pass(text: str) -> None:
     assert record_filter(text).passes(RECORD) is FILTERS[text]
+
+
+@pytest.mark.parametrize("text", ["type(>0)", "1{*duration_seconds}(>=0)", r"type(~^(\d*)x(\d*)y(\d*)$)"])
+def test_a_record_that_cannot_be_judged_neither_passes_nor_fails(text: str) -> None:
+    with pytest.raises(InvalidInput):
+        record_filter(text).passes({**RECORD, "type": "1" * 4_000})
 
 
 WRONG_TEMPLATES = [

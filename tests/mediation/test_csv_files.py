@@ -318,6 +318,12 @@ def test_a_value_that_a_template_cannot_convert_is_a_reject():
     assert "the header has no column “tower”" in missing.message
 
 
+def test_a_line_that_the_filter_cannot_judge_is_a_reject_and_not_left_out():
+    (reject,) = read(HEAD + LINE.replace(b",60,", b",soon,"), filter="duration_s(>0)")
+    assert isinstance(reject, Reject)
+    assert "filter: “soon” is not a number" in reject.message
+
+
 def test_a_line_that_is_recycled_is_read_whatever_the_filter_says():
     options = CSV.options({"filter": "service(^sms$)"})
     assert list(CSV.read(io.BytesIO(HEAD + LINE), options)) == []

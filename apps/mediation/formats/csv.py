@@ -237,8 +237,11 @@ class _Layout:
         if len(cells) < self.least or (self.width and len(cells) != self.width):
             raise UnreadableCell(f"there are {len(cells)} columns instead of {self.width or self.least}")
         named = {name: cells[index] for name, index in self.named.items()} if self.named else {}
-        if filtered and not self.filter.passes(named):
-            return None
+        try:
+            if filtered and not self.filter.passes(named):
+                return None
+        except InvalidInput as error:
+            raise UnreadableCell(f"filter: {error.message}") from None
         fields: dict[str, Any] = dict(self.options.constants)
         for field, indexes in self.texts:
             text = cells[indexes[0]] if len(indexes) == 1 else _joined(cells, indexes)
