@@ -121,10 +121,11 @@ def credit_control_answer(
         + _common_head(node.origin_host, node.origin_realm, code, request_type)
         + encode_avp("CC-Request-Number", ccr.number)
     )
-    members: dict[str, Any] = {
-        "CC-Sub-Session-Id": ccr.sub_session,
-        "Acct-Multi-Session-Id": ccr.multi_session_id,
-    }
+    members: dict[str, Any] = {}
+    if ccr.sub_session is not None:
+        members["CC-Sub-Session-Id"] = ccr.sub_session
+    if ccr.multi_session_id is not None:
+        members["Acct-Multi-Session-Id"] = ccr.multi_session_id
     body = b""
     refusals: tuple[str, ...] = ()
     succeeded = answer.result is _SUCCESS
@@ -221,12 +222,16 @@ def _free_octets(part: Part) -> bytes:
 
 def _group_octets(part: Part, item: AnswerItem, policy: CreditControlPolicy, at: datetime) -> bytes:
     """One Multiple-Services-Credit-Control; the usual ones are cached."""
-    if item.final is None and item.tariff_change_at is None and part.service_identifiers is None:
-        _, result, _, _, type_of_record, granted, _, _, _, validity_s, quota_holding_s, threshold, _, _ = item
+    if (
+        item.result is _SUCCESS
+        and item.final is None
+        and item.tariff_change_at is None
+        and part.service_identifiers is None
+    ):
+        _, _, _, _, type_of_record, granted, _, _, _, validity_s, quota_holding_s, threshold, _, _ = item
         return _usual_group(
             policy.grants_in_octets,
             part.rating_group,
-            result,
             type_of_record,
             granted,
             validity_s,
@@ -240,7 +245,6 @@ def _group_octets(part: Part, item: AnswerItem, policy: CreditControlPolicy, at:
 def _usual_group(
     grants_in_octets: bool,
     rating_group: int | None,
-    result: Result,
     type_of_record: str,
     granted: int | None,
     validity_s: int,
@@ -249,7 +253,6 @@ def _usual_group(
 ) -> bytes:
     item = AnswerItem(
         "",
-        result,
         type_of_record=type_of_record,
         granted=granted,
         validity_s=validity_s,
