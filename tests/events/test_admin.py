@@ -27,8 +27,6 @@ def client() -> Client:
 
 @pytest.fixture
 def book(monkeypatch) -> Notebook:
-    for place in ("consuming", "keeping"):
-        monkeypatch.setattr(f"apps.events.services.{place}.CONSUMERS", CONSUMERS)
     monkeypatch.setitem(CONSUMERS, "notebook", None)
     made = Notebook(lambda event: event.body["what"] == "bad")
     register(made.consumer)
