@@ -10,13 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
 from apps.charging.models import Account, LedgerEntry
 from apps.charging.services.audit import differences
 from apps.kernel.errors import BssError, Conflict
 from apps.vouchers.domain.redemption import Redemption
+from apps.vouchers.domain.vouchers import VoucherAction
 from apps.vouchers.models import RedemptionGuard, Voucher, VoucherBatch
+from apps.vouchers.services import changes
 from apps.vouchers.services.batches import NewBatch, generate_batch
 from apps.vouchers.services.redemption import RedeemOrder, redeem, redeem_many
 from tests import python_processes
@@ -152,6 +154,22 @@ def test_groups_and_single_calls_at_once_redeem_each_pin_once():
     assert LedgerEntry.objects.filter(note__startswith="Voucher").count() == 6
     assert_books_are_right()
     assert list(differences()) == []
+
+
+def test_a_batch_is_blocked_while_its_vouchers_are_redeemed(monkeypatch):
+    """A redemption that locks in another order deadlocks with the change: the change begins again."""
+    make_prepaid(1)
+    make_pins(3)
+    original, faults = changes._applies, [OperationalError(1213, "Deadlock found")]
+
+    def applies(*arguments):
+        if faults:
+            raise faults.pop()
+        return original(*arguments)
+
+    monkeypatch.setattr(changes, "_applies", applies)
+    batch = VoucherBatch.objects.get().pk
+    assert changes.change_vouchers(make_tenant(), VoucherAction.BLOCK, NOW, batch_id=batch) == 3
 
 
 def test_a_generation_that_is_killed_midway_leaves_nothing_and_can_be_ordered_again(database_url):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 from django.db import transaction
 from django.db.models import QuerySet
 
 from apps.kernel.errors import Conflict, InvalidInput, NotFound
 from apps.rating.models import Tenant
+from apps.storage.retry import retrying
 from apps.subscribers.selectors import in_portions
 from apps.vouchers.domain.vouchers import STEPS, VoucherAction, VoucherStatus
 from apps.vouchers.models import Voucher, VoucherBatch
@@ -49,23 +51,35 @@ def change_vouchers(
         changes["status"] = step.to.value
     if expires_at is not None:
         changes["expires_at"] = expires_at
-    with transaction.atomic():
-        vouchers = Voucher.objects.filter(tenant=tenant)
-        if batch_id is not None:
-            if not VoucherBatch.objects.filter(tenant=tenant, pk=batch_id).exists():
-                raise NotFound(f"there is no voucher batch {batch_id}")
-            changed = _applies(vouchers.filter(batch=batch_id), step.allowed, action, now).update(**changes)
-            if not changed:
-                raise Conflict(f"no voucher of batch {batch_id} can be {_done(action)}", code="wrong_status")
-            return changed
-        wanted = set(serials)
-        for portion in in_portions(wanted):
-            named = vouchers.filter(serial__in=portion)
-            found = {voucher.serial: voucher for voucher in named.select_for_update().defer("pin_hash")}
-            for serial in portion:
-                _check_step(serial, found.get(serial), action, now)
-            named.update(**changes)
-        return len(wanted)
+    if batch_id is None:
+        return retrying(partial(_change_named, tenant, sorted(set(serials)), action, now, changes))
+    return retrying(partial(_change_batch, tenant, batch_id, action, now, changes))
+
+
+@transaction.atomic
+def _change_batch(
+    tenant: Tenant, batch_id: int, action: VoucherAction, now: datetime, changes: dict[str, object]
+) -> int:
+    if not VoucherBatch.objects.filter(tenant=tenant, pk=batch_id).exists():
+        raise NotFound(f"there is no voucher batch {batch_id}")
+    vouchers = Voucher.objects.filter(tenant=tenant, batch=batch_id)
+    changed = _applies(vouchers, STEPS[action].allowed, action, now).update(**changes)
+    if not changed:
+        raise Conflict(f"no voucher of batch {batch_id} can be {_done(action)}", code="wrong_status")
+    return changed
+
+
+@transaction.atomic
+def _change_named(
+    tenant: Tenant, serials: Sequence[str], action: VoucherAction, now: datetime, changes: dict[str, object]
+) -> int:
+    for portion in in_portions(serials):
+        named = Voucher.objects.filter(tenant=tenant, serial__in=portion)
+        found = {voucher.serial: voucher for voucher in named.select_for_update().defer("pin_hash")}
+        for serial in portion:
+            _check_step(serial, found.get(serial), action, now)
+        named.update(**changes)
+    return len(serials)
 
 
 def _applies(
