@@ -20,7 +20,7 @@ from apps.diameter.worker.server import DiameterServer
 from tests.diameter.certificates import certificate_files
 from tests.diameter.connections import read
 from tests.diameter.fake_charging import FakeCharging
-from tests.diameter.messages import ccr_avps, cer
+from tests.diameter.messages import ccr_avps, cer, dpr
 from tests.diameter.servers import (
     configuration,
     eventually,
@@ -165,6 +165,23 @@ def test_a_gateway_that_tries_again_faster_than_the_probe_is_let_in_too():
                 dead.writer.close()
                 return
             pytest.fail("locked out")
+
+    run(scenario)
+
+
+def test_a_gateway_that_left_and_comes_back_before_it_closes_is_let_in_at_once():
+    async def scenario() -> None:
+        limits = Limits(probe_s=30.0, disconnect_timeout_s=30.0, capabilities_timeout_s=40.0)
+        async with running(limits=limits) as (server, _):
+            leaving = await Silent.connect(server.ports[0], cer())
+            await leaving.first_message()
+            leaving.writer.write(dpr())
+            assert (await leaving.first_message())["Result-Code"] == 2001
+            client = gateway()
+            async with asyncio.timeout(10):
+                await client.connect("127.0.0.1", server.ports[0])
+            assert (await client.request(ccr_avps())).avps["Result-Code"] == 2001
+            await client.leave()
 
     run(scenario)
 

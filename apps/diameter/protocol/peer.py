@@ -188,10 +188,16 @@ class PeerConnection:
         self._answered(request, error_answer(self.node, request.header, data, fault), now)
         return self._take_events()
 
-    def probe(self, now: float) -> None:
-        """Ask whether the peer is still there, and give it up if it does not answer soon."""
-        if self.state in INTRODUCED and self._watchdog.probe(now, self.limits.probe_s):
+    def probe(self, now: float) -> list[Event]:
+        """Ask whether the peer is still there, and give it up if it does not answer soon.
+
+        One that has left, and whose transport it has not closed yet, is not asked any more: the connection ends.
+        """
+        if self.state is PeerState.LEFT:
+            self._input(PeerInput.TIMEOUT, now, "it came again")
+        elif self.state in INTRODUCED and self._watchdog.probe(now, self.limits.probe_s):
             self._send_dwr(now)
+        return self._take_events()
 
     def is_doubted(self) -> bool:
         """Whether nothing came from the peer since it was last asked, or for two intervals of the watchdog."""

@@ -128,8 +128,7 @@ class PeerAdmission:
                 trusted.append(token)
             else:
                 self._probed.add(token)
-                transport.peer.probe(transport.now())
-                transport.flush()
+                transport.handle(transport.peer.probe(transport.now()))
                 transport.reschedule()
         if trusted:
             await self._rows.run(peers.trust, self._here.key, trusted)
