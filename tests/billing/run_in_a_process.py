@@ -22,6 +22,7 @@ STEPS = {
     "before-its-transaction": ("apps.billing.services.runs", "_bill_in_one_transaction", 2),
     "before-its-bills-are-written": ("apps.billing.services.billing", "write_bills", 2),
     "before-its-lines-are-written": ("apps.billing.services.inserting", "_write_lines", 2),
+    "before-its-balances-are-settled": ("apps.billing.services.billing", "settle", 2),
     "before-its-accounts-move-on": ("apps.billing.services.billing", "move_on", 2),
     "before-its-bills-are-numbered": ("apps.billing.services.billing", "number_bills", 3),
     "after-its-bills-are-committed": ("apps.billing.services.runs", "continue_run", 2),
