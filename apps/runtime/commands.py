@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+
 from django.core.management.base import BaseCommand
 
 
@@ -13,3 +15,11 @@ class RoomCommand(BaseCommand):
     """
 
     requires_system_checks = []
+
+
+def system_user() -> str:
+    """Who runs the command, by the system's name; empty if it has none (a container's bare number)."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""

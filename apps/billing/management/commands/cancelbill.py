@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -12,7 +11,7 @@ from apps.billing.services.cancelling import cancel_bill
 from apps.kernel.clock import utc_now
 from apps.kernel.currencies import format_money
 from apps.kernel.errors import BssError
-from apps.runtime.commands import RoomCommand
+from apps.runtime.commands import RoomCommand, system_user
 
 
 class Command(RoomCommand):
@@ -28,16 +27,9 @@ class Command(RoomCommand):
 
     def handle(self, *args: Any, bill: str, reason: str, again: bool, **options: Any) -> None:
         try:
-            done = cancel_bill(bill_id_of(bill), reason, utc_now(), by=_user(), again=again)
+            done = cancel_bill(bill_id_of(bill), reason, utc_now(), by=system_user(), again=again)
         except BssError as error:
             raise CommandError(str(error)) from error
         for made in (done.credit_note, done.successor):
             if made is not None:
                 self.stdout.write(f"{made}: {format_money(made.total_micros, made.currency)}")
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return ""

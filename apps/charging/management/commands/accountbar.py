@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -12,7 +11,7 @@ from apps.charging.services.barring import bar_account, lift_bar
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError, NotFound
 from apps.rating.models.tenants import DEFAULT_TENANT
-from apps.runtime.commands import RoomCommand
+from apps.runtime.commands import RoomCommand, system_user
 
 
 class Command(RoomCommand):
@@ -42,7 +41,7 @@ class Command(RoomCommand):
                     f"{bar.account} since {bar.barred_at:%Y-%m-%d %H:%M} UTC by {bar.barred_by}: {bar.reason}{note}"
                 )
             return
-        by = f"command:{getpass.getuser()}"
+        by = f"command:{system_user()}"
         try:
             account = Account.objects.filter(tenant__code=tenant, number=options["account"]).first()
             if account is None:

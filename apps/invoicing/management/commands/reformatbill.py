@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from argparse import ArgumentParser
 from typing import Any
 
@@ -16,7 +15,7 @@ from apps.invoicing.services.reissues import request_reissue
 from apps.invoicing.services.workers import format_bills
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError
-from apps.runtime.commands import RoomCommand
+from apps.runtime.commands import RoomCommand, system_user
 
 
 class Command(RoomCommand):
@@ -35,7 +34,7 @@ class Command(RoomCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             ids = [bill_id_of(text) for text in options["bills"]]
-            request_reissue(ids, options["reason"], _user(), utc_now())
+            request_reissue(ids, options["reason"], system_user(), utc_now())
         except BssError as error:
             raise CommandError(str(error), returncode=2) from error
         failed: dict[int, str] = {}
@@ -56,10 +55,3 @@ class Command(RoomCommand):
                 self.stdout.write(f"bill {pk}: another process has it in hand")
         if failed:
             raise SystemExit(1)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return ""
