@@ -23,6 +23,7 @@ from django.urls import path, reverse
 from unfold.enums import ActionVariant
 
 from apps.backoffice import tenancy
+from apps.backoffice.bases import AdminBase
 from apps.backoffice.forms import ActionForm, NoInput
 from apps.kernel.errors import BssError, InvalidInputs
 
@@ -99,7 +100,7 @@ def tell(request: HttpRequest, error: BssError) -> None:
         messages.error(request, line[:1].upper() + line[1:])
 
 
-class PageActionsMixin:
+class PageActionsMixin(AdminBase):
     """Gives a ModelAdmin its action pages (``…/<id>/do/<name>/`` and ``…/do/<name>/``) and their buttons."""
 
     page_actions: Sequence[PageAction] = ()
@@ -259,7 +260,9 @@ class PageActionsMixin:
             ]
         return super().render_change_form(request, context, add, change, form_url, obj)
 
-    def changelist_view(self, request, extra_context=None):
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         response = super().changelist_view(request, extra_context)
         if isinstance(response, TemplateResponse) and response.context_data is not None:
             response.context_data["actions_list"] = [

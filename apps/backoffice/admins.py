@@ -17,6 +17,7 @@ from unfold.admin import ModelAdmin, TabularInline
 
 from apps.backoffice import display, tenancy
 from apps.backoffice.actions import PageActionsMixin, tell
+from apps.backoffice.bases import AdminBase
 from apps.backoffice.money import MICROS_SUFFIX, MILLIONTHS_SUFFIX, MicrosField, MillionthsField, label_of
 from apps.backoffice.paging import CountedOnce
 from apps.backoffice.panels import facts_of, panels_of
@@ -25,7 +26,7 @@ from apps.kernel.errors import BssError
 ChangeHook = Callable[[HttpRequest], None]
 
 
-class MoneyColumnsMixin:
+class MoneyColumnsMixin(AdminBase):
     """Shows and takes ``…_micros`` as decimals and ``…_millionths`` as percent.
 
     For a column ``total_micros`` there is a display called ``total`` (for ``list_display`` and ``fields``) in the
@@ -51,7 +52,7 @@ class MoneyColumnsMixin:
             value = getattr(value, part, None)
         return value or ""
 
-    def formfield_for_dbfield(self, db_field, request, **kwargs):
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
         for suffix, field_class in ((MICROS_SUFFIX, MicrosField), (MILLIONTHS_SUFFIX, MillionthsField)):
             if db_field.name.endswith(suffix):
                 return field_class(
@@ -64,7 +65,7 @@ class MoneyColumnsMixin:
         tenancy.narrow(request, [field])
         return field
 
-    def _shown(self, column: models.Field, suffix: str) -> Callable[[models.Model], Any]:
+    def _shown(self, column: models.Field[Any, Any], suffix: str) -> Callable[[models.Model], Any]:
         def shown(obj: models.Model) -> Any:
             value = getattr(obj, column.attname)
             if suffix == MILLIONTHS_SUFFIX:
@@ -76,7 +77,7 @@ class MoneyColumnsMixin:
         return shown
 
 
-class TenancyMixin:
+class TenancyMixin(AdminBase):
     """Pages that show staff of some tenants nothing of another's."""
 
     # Rows of no tenant that the staff of all of them may look at.
@@ -133,10 +134,16 @@ class BssAdmin(TenancyMixin, PageActionsMixin, MoneyColumnsMixin, ModelAdmin):
     warn_unsaved_form = True
     actions: Sequence[Any] | None = ()
 
-    def get_changelist(self, request, **kwargs):
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return CountedOnce
 
-    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
         extra_context = {**(extra_context or {})}
         if object_id and request.method == "GET":
             extra_context.update(self._panel_context(request, object_id))
@@ -166,7 +173,7 @@ class BssAdmin(TenancyMixin, PageActionsMixin, MoneyColumnsMixin, ModelAdmin):
         }
 
 
-class ReadOnlyMixin:
+class ReadOnlyMixin(AdminBase):
     """Rows that nobody changes by hand, not even a superuser: money, usage, documents, runs."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -196,7 +203,7 @@ class ReadOnlyAdmin(ReadOnlyMixin, BssAdmin):
         return super().render_change_form(request, context, add, change, form_url, obj)
 
 
-class KeptMixin:
+class KeptMixin(AdminBase):
     """Rows that others refer to for ever: they are retired or ended, not deleted."""
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -206,14 +213,14 @@ class KeptMixin:
 class _DecimalHistory(HistoricalRecordContextHelper):
     """Changes of money columns in decimals rather than micro-units."""
 
-    def prepare_delta_change_value(self, change, value):
+    def prepare_delta_change_value(self, change: Any, value: Any) -> Any:
         if isinstance(value, int) and change.field.endswith(MICROS_SUFFIX):
             return display.plain_money(value)
         if isinstance(value, int) and change.field.endswith(MILLIONTHS_SUFFIX):
             return display.percent(value)
         return super().prepare_delta_change_value(change, value)
 
-    def format_delta_change(self, change):
+    def format_delta_change(self, change: Any) -> Any:
         formatted = super().format_delta_change(change)
         column = self.model._meta.get_field(change.field)
         return dataclasses.replace(formatted, field=label_of(column.name, str(column.verbose_name)))
@@ -222,14 +229,18 @@ class _DecimalHistory(HistoricalRecordContextHelper):
 class HistoryMixin(SimpleHistoryAdmin):
     """The history of a row, to look at: going back to an old state by hand would bypass the services."""
 
-    def get_historical_record_context_helper(self, request, historical_record):
+    def get_historical_record_context_helper(self, request: HttpRequest, historical_record: Any) -> Any:
         return _DecimalHistory(self.model, historical_record)
 
-    def get_history_queryset(self, request, history_manager, pk_name, object_id):
+    def get_history_queryset(
+        self, request: HttpRequest, history_manager: Any, pk_name: str, object_id: Any
+    ) -> Any:
         found = super().get_history_queryset(request, history_manager, pk_name, object_id)
         return tenancy.own_history(request, self.model, found)
 
-    def history_form_view(self, request, object_id, version_id, extra_context=None) -> HttpResponse:
+    def history_form_view(
+        self, request: HttpRequest, object_id: str, version_id: str, extra_context: Any = None
+    ) -> Any:
         if request.method not in ("GET", "HEAD"):
             return HttpResponseNotAllowed(["GET", "HEAD"])
         history = getattr(self.model, self.model._meta.simple_history_manager_attribute)
@@ -238,21 +249,12 @@ class HistoryMixin(SimpleHistoryAdmin):
             raise Http404
         return super().history_form_view(request, object_id, version_id, extra_context)
 
-    def revert_disabled(self, request, obj=None) -> bool:
+    def revert_disabled(self, request: HttpRequest, obj: Any = None) -> bool:
         return True
 
 
 class HistoryAdmin(HistoryMixin, BssAdmin):
     """Rows that are changed by hand, with their history."""
-
-
-class ReadOnlyInline(MoneyColumnsMixin, ReadOnlyMixin, TabularInline):
-    """Rows of another table on the page, to look at."""
-
-    extra = 0
-    max_num = 0
-    can_delete = False
-    show_change_link = False
 
 
 class MoneyInline(MoneyColumnsMixin, TabularInline):
@@ -268,7 +270,7 @@ _PLAIN_WORDS = (
 )
 
 
-def _decimal_help(column: models.Field, suffix: str) -> str:
+def _decimal_help(column: models.Field[Any, Any], suffix: str) -> str:
     text = str(column.help_text)
     if suffix == MILLIONTHS_SUFFIX:
         return "In percent, such as 19 or 7.5."

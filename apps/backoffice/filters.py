@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 from django.db.models import DateTimeField, QuerySet
 from django.http import HttpRequest
@@ -19,7 +20,7 @@ def midnight(day: date) -> datetime:
 class DaysFilter(RangeDateFilter):
     """Days from … to …, the last one included: unfold's own would end an instant's range as that day begins."""
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         instants = isinstance(self.field, DateTimeField)
         first, last = self._day("from"), self._day("to")
         if first is not None:

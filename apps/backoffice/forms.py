@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
@@ -51,7 +51,7 @@ class NoInput(ActionForm):
 class SearchWidget(AutocompleteSelect):
     """Django's widget that asks the server while typing, dressed as unfold's."""
 
-    def __init__(self, owner: Field) -> None:
+    def __init__(self, owner: Field[Any, Any]) -> None:
         super().__init__(owner, admin.site, attrs={"class": "unfold-admin-autocomplete admin-autocomplete"})
 
     @property
@@ -59,14 +59,15 @@ class SearchWidget(AutocompleteSelect):
         return super().media + forms.Media(js=("unfold/js/select2.init.js",))
 
 
-class SearchedChoiceField(forms.ModelChoiceField):
+class SearchedChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg]
     """A choice among many rows, found while typing; ``owner`` is a column that points to such rows.
 
     The rows' own admin must have ``search_fields``, and the person the permission to view them.
     """
 
-    def __init__(self, owner: Field, **kwargs: Any) -> None:
-        kwargs.setdefault("queryset", owner.related_model._default_manager.all())
+    def __init__(self, owner: Field[Any, Any], **kwargs: Any) -> None:
+        model: Any = owner.related_model
+        kwargs.setdefault("queryset", model._default_manager.all())
         super().__init__(widget=SearchWidget(owner), **kwargs)
 
 
@@ -84,10 +85,6 @@ class InstantField(forms.SplitDateTimeField):
     def compress(self, data_list: Any) -> datetime | None:
         value = super().compress(data_list)
         return value.astimezone(UTC) if value else None
-
-
-def first_day_of_next_month(today: date) -> date:
-    return date(today.year + today.month // 12, today.month % 12 + 1, 1)
 
 
 def _dress(field: forms.Field) -> None:

@@ -109,4 +109,4 @@ def page_number(request: HttpRequest, key: str) -> int:
 
 
 def page_url(key: str, number: int) -> str:
-    return "?" + urlencode({"panel": key, "page": number}) + "#panels"
+    return "?" + urlencode([("panel", key), ("page", str(number))]) + "#panels"

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, Any
 
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -56,7 +56,7 @@ def _bar(title: str, total: int | None, unit: str, out: IO[str]) -> Iterator[Rep
 
 @contextmanager
 def _lines(title: str, total: int | None, unit: str, out: IO[str]) -> Iterator[Report]:
-    state = {"said": -1, "done": 0, "of": total, "at": time.monotonic()}
+    state: dict[str, Any] = {"said": -1, "done": 0, "of": total, "at": time.monotonic()}
 
     def say() -> None:
         done, of = state["done"], state["of"]

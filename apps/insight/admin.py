@@ -51,7 +51,7 @@ class ChartsAbove(ReadOnlyAdmin, metaclass=_AbstractAdmin):
         """What the rows, which are of these days, come to."""
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        response: HttpResponse = super().changelist_view(request, extra_context)  # type: ignore[no-untyped-call]
+        response: HttpResponse = super().changelist_view(request, extra_context)
         context = getattr(response, "context_data", None)
         if context and "cl" in context:
             rows = context["cl"].queryset.order_by()

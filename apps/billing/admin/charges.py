@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -20,12 +20,12 @@ from apps.kernel.clock import utc_now
 class ChargeAdmin(KeptMixin, HistoryAdmin):
     """What is charged to one account."""
 
-    list_filter: tuple[Any, ...] = (("account", AutocompleteSelectFilter),)
-    list_select_related: tuple[str, ...] = ("account",)
+    list_filter: ClassVar[tuple[Any, ...]] = (("account", AutocompleteSelectFilter),)
+    list_select_related: ClassVar[tuple[str, ...]] = ("account",)
     search_fields = ("account__number__startswith", "description")
     search_help_text = "Account's number, or words of the description"
     ordering = ("-start", "-pk")
-    autocomplete_fields: tuple[str, ...] = ("account", "subscriber")
+    autocomplete_fields: ClassVar[tuple[str, ...]] = ("account", "subscriber")
     currency_path = "account__currency"
 
     @display(description="Account", ordering="account__number")
