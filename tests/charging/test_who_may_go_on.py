@@ -95,6 +95,13 @@ def test_numbers_of_two_subscribers_in_one_request_are_refused_and_said_in_the_l
     assert [default_balance(number).amount_micros for number in (1, 2)] == [1_000_000] * 2
 
 
+def test_an_unknown_session_is_said_to_be_so_whatever_the_numbers():
+    make_prepaid(1, imsi="262010000000001")
+    make_prepaid(2, imsi="262010000000002")
+    update = request(Operation.UPDATE, item("data", 1), number=1)._replace(imsi="262010000000002")
+    assert charge_now(update).result is Result.UNKNOWN_SESSION
+
+
 def test_numbers_of_one_subscriber_or_of_nobody_are_no_contradiction():
     make_prepaid(1, imsi="262010000000001")
     asked = request(Operation.EVENT, item("sms", 1))._replace(

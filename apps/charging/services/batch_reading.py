@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 _ENQUIRIES = frozenset({Operation.CHECK_BALANCE, Operation.PRICE_ENQUIRY, Operation.MAX_USAGE})
 _ORDERS = frozenset({Operation.TOP_UP, Operation.ADJUST, Operation.TRANSFER})
 _ENDINGS = frozenset({Operation.RELEASE, Operation.EXPIRE})
+_OF_A_SESSION = frozenset({Operation.UPDATE, Operation.TERMINATE})
 _IN_SESSION = _ENDINGS | {Operation.INITIATE, Operation.UPDATE, Operation.TERMINATE}
 # Questions change nothing, and a session ends once however often it is ended: neither needs a kept answer.
 WITHOUT_A_KEPT_ANSWER = _ENQUIRIES | _ENDINGS
@@ -150,6 +151,9 @@ class BatchReading:
             if found is None or found == subscriber_id:
                 continue
             if subscriber_id is not None:
+                if request.operation in _OF_A_SESSION:
+                    # Of a session that is not known: it is told so.
+                    return None
                 log.warning(
                     "request %d of session %s names subscribers %d and %d; it is refused",
                     request.number,

@@ -46,6 +46,7 @@ from apps.diameter.worker.configuration import ServerConfiguration, TlsFiles
 from apps.diameter.worker.database_thread import DatabaseThread
 from apps.diameter.worker.listening import Listener, UnintroducedConnections, listening_socket
 from apps.diameter.worker.orders import ForgetLines, OrderSender
+from apps.diameter.worker.refusals import RefusalLog
 from apps.diameter.worker.transport import DiameterTransport
 from apps.kernel.clock import utc_now
 
@@ -97,6 +98,7 @@ class DiameterServer:
         self.key = secrets.token_hex(16)
         self._here = peers.Here(self.key, socket.gethostname(), os.getpid(), process_runs)
         self.ports: list[int] = []
+        self._refusals = RefusalLog()
         self.counts: Counter[CountKey] = Counter()
         self._charging = charging
         self._supervise = supervise
@@ -310,26 +312,22 @@ class DiameterServer:
             return
         cca = credit_control_answer(self.configuration.node, ccr, reply, transport.connected.policy, asked.at)
         if cca.refusals:
-            log.warning(
-                "diameter.refused_by_rule",
-                peer=transport.peer_key,
-                session_id=ccr.session_id[:255],
-                number=ccr.number,
-                result_code=cca.result_code,
-                why=cca.refusals,
+            self._refusals.note(
+                transport.peer_key, ccr.session_id, ccr.number, cca.result_code, cca.refusals, transport.now()
             )
         self._count(transport, REQUEST_NAMES[ccr.type], cca.result_code)
         self._send(transport, transport.peer.answer(request, cca.avps, transport.now()))
 
     def _refuse(self, transport: DiameterTransport, request: Request, fault: DiameterFault) -> None:
         if fault.result_code != ResultCode.TOO_BUSY:
-            log.warning(
-                "diameter.refused_by_rule",
-                peer=transport.peer_key,
-                session_id=request.avps["Session-Id"][:255],
-                number=request.avps["CC-Request-Number"],
-                result_code=int(fault.result_code),
-                why=(fault.message,),
+            session_id, number = request.avps["Session-Id"], request.avps["CC-Request-Number"]
+            self._refusals.note(
+                transport.peer_key,
+                session_id,
+                number,
+                int(fault.result_code),
+                [fault.message],
+                transport.now(),
             )
         self._count(transport, REQUEST_NAMES[request.avps["CC-Request-Type"]], int(fault.result_code))
         self._send(transport, transport.peer.refuse_request(request, fault, transport.now()))
