@@ -40,7 +40,7 @@ def worker(name: str, queues: Sequence[str], serving: Serving) -> ProcessSpec:
             # Quiet: without its banner.
             *("--quiet", "worker", "--queues", ",".join(queues), "--hostname", f"{name}@%h"),
             *("--loglevel", serving.log_level, *pool),
-            # Nobody listens to what workers tell each other, and waiting for it slows the start by a second.
+            # Workers do not need to know of each other, and waiting for that slows the start by a second.
             *("--without-gossip", "--without-mingle", "--without-heartbeat"),
         ),
         cwd=BASE_DIR,

@@ -20,7 +20,7 @@ def die_with(parent: int, signal_number: int = signal.SIGKILL) -> None:
     """Ask Linux to send this process a signal when its parent, or the parent's spawning thread, ends.
 
     Elsewhere it does nothing. ``parent`` is the process id that the parent had when it made this process:
-    if it has ended already, nobody would send the signal any more, so the process ends at once.
+    if it has ended already, the signal would never come, so the process ends at once.
     """
     if _LIBC is None:
         return
@@ -62,6 +62,17 @@ def spawn(
         start_new_session=True,
         preexec_fn=leash(death_signal),
     )
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process of this machine has this id."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def signal_group(process: subprocess.Popen[bytes], signal_number: int) -> None:

@@ -1,4 +1,4 @@
-"""A port that several processes listen on, held so that nobody else takes it while one of them is not there."""
+"""A port that several processes listen on, held so that no other program takes it while one of them is down."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ def _next_steps(how_to_sign_in: str) -> list[str]:
         "  the rest       ./run serve renders the other bills, too; or ./run manage formatbills",
         "  why a price    ./run manage rate --explain < usage.jsonl, or any CDR in the admin: “Explain this price”",
         "  what is wrong  ./run manage recyclecdrs --help; the admin lists suspense by reason",
-        "  begin anew     delete var/",
+        "  start over     delete var/",
     ]
     return steps
 

@@ -6,7 +6,7 @@ from bss_project.settings import environment as env
 BILLING_CHUNK_ACCOUNTS = env.integer("BSS_BILLING_CHUNK_ACCOUNTS", 2000)
 # Chunks of a run that are on their queue at a time; the next is sent when one is done.
 BILLING_CHUNKS_IN_FLIGHT = env.integer("BSS_BILLING_CHUNKS_IN_FLIGHT", 8)
-# A task that nobody has finished after so many seconds is sent again (its worker may have died); then twice as long, …
+# A task that is not finished after so many seconds is sent again (its worker may have died); then twice as long, …
 BILLING_RESEND_AFTER_S = env.integer("BSS_BILLING_RESEND_AFTER_S", 60)
 # How often a chunk is begun before the run gives up on it.
 BILLING_CHUNK_ATTEMPTS = env.integer("BSS_BILLING_CHUNK_ATTEMPTS", 3)

@@ -37,7 +37,7 @@ DIAMETER_MAX_MESSAGE_OCTETS = env.integer("BSS_DIAMETER_MAX_MESSAGE_OCTETS", 65_
 
 # Tw of RFC 3539, seconds; each is varied by up to two.
 DIAMETER_WATCHDOG_S = env.integer("BSS_DIAMETER_WATCHDOG_S", 30)
-# How many open sessions a second are told to ask anew (RAR) after a tariff was published; 0 = they ask when their quota
+# How many open sessions a second are re-authorised (RAR) after a tariff was published; 0 = they ask when their quota
 # is no longer valid.
 DIAMETER_TARIFF_REAUTHORISATIONS_PER_S = env.integer("BSS_DIAMETER_TARIFF_REAUTHORISATIONS_PER_S", 50)
 # How long requests in flight may take to be answered when the server stops.

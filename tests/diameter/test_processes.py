@@ -110,3 +110,17 @@ def test_processes_share_a_port_one_that_falls_is_replaced_and_all_stop_together
         asyncio.run(scenario(server, cores))
 
     assert not ServerProcess.objects.exists()
+
+
+@pytest.mark.any_database
+def test_processes_whose_keeper_is_killed_drain_and_end(database_url):
+    async def scenario(server: RunningServer) -> None:
+        await eventually(lambda: len(pids_of(server)) == 2)
+        server.process.kill()
+        # One that is killed leaves its row behind.
+        await eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids_of(server)))
+
+    with diameter_server(database_url, "--processes", "2") as server:
+        asyncio.run(scenario(server))
+
+    assert not ServerProcess.objects.exists()

@@ -39,7 +39,7 @@ def problems_of(request: dict[str, Any], answer: Message) -> list[str]:
     answered = avps.get("Multiple-Services-Credit-Control", [])
     if groups is None:
         if answered:
-            problems.append("groups were answered that nobody asked for")
+            problems.append("groups were answered that were not asked for")
         if code == ResultCode.SUCCESS:
             problems += _grant_problems(request, avps, request["CC-Request-Type"], "the command")
         return problems
@@ -60,7 +60,7 @@ def problems_of(request: dict[str, Any], answer: Message) -> list[str]:
 def _grant_problems(asked: dict[str, Any], answer: dict[str, Any], request_type: int, name: str) -> list[str]:
     grant = answer.get("Granted-Service-Unit")
     if "Requested-Service-Unit" not in asked or request_type == CcRequestType.TERMINATION_REQUEST:
-        return [f"{name} was granted what nobody asked for"] if grant is not None else []
+        return [f"{name} was granted what was not asked for"] if grant is not None else []
     if grant is None:
         # To redirect or restrict at once is success without units (RFC 8506 sections 5.6.2 and 5.6.3).
         action = answer.get("Final-Unit-Indication", {}).get("Final-Unit-Action")

@@ -132,7 +132,7 @@ class _Session:
 
 
 class _Peer:
-    """One gateway: its connection, and whether it is being made anew."""
+    """One gateway: its connection, and whether it is reconnecting."""
 
     def __init__(self, gateway: Gateway, client: GatewayClient) -> None:
         self.gateway = gateway

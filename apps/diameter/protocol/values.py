@@ -14,7 +14,7 @@ MICROS_DECIMALS = 6
 
 
 def unix_seconds_of_time(seconds: int) -> int:
-    """Seconds since 1970 of a Time value. From 2036 on its 32 bits begin anew (RFC 5905: top bit clear)."""
+    """Seconds since 1970 of a Time value. In 2036 its 32 bits overflow (RFC 5905: top bit clear)."""
     return seconds - _NTP_TO_UNIX_S + (0 if seconds & _TOP_BIT else _ERA_S)
 
 

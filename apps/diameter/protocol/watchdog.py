@@ -1,7 +1,7 @@
 """The watchdog of RFC 3539 section 3.4.1: whether a silent peer is still there.
 
 Of the RFC's states those about falling back after a failure (REOPEN, and DOWN as a lasting state) belong to a node
-that chooses between peers; this side answers, so a connection that is DOWN ends and a new one begins anew.
+that chooses between peers; this side answers, so a connection that is DOWN ends.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ MIN_INTERVAL_S = 6.0
 class Watchdog:
     """One connection's watchdog. Times are seconds of a clock that never goes back.
 
-    ``jitter`` gives −2 to +2 seconds, anew for each interval, so that many peers do not ask at once.
+    ``jitter`` gives −2 to +2 seconds, drawn for each interval, so that many peers do not ask at once.
     """
 
     __slots__ = ("_interval_s", "_jitter", "_probing", "_tw_s", "deadline", "state")

@@ -13,6 +13,7 @@ from functools import partial
 
 import structlog
 
+from apps.diameter.worker.configuration import TlsFiles
 from apps.diameter.worker.transport import DiameterTransport
 
 log = structlog.get_logger(__name__)
@@ -81,11 +82,22 @@ def listening_socket(bind: str, port: int, reuse_port: bool) -> socket.socket:
     return opened
 
 
+def server_tls_context(files: TlsFiles) -> ssl.SSLContext:
+    """TLS 1.2 or newer; with a CA, a peer needs a certificate that it signed."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(files.certificate, files.key)
+    if files.ca:
+        context.load_verify_locations(files.ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
 class Listener:
     """One listening socket.
 
-    It accepts by hand: ``create_server`` tells nobody of connections whose TLS handshake is not over, so neither their
-    number nor their time could be limited.
+    It accepts by hand: ``create_server`` does not report connections whose TLS handshake is not over, so neither
+    their number nor their time could be limited.
     """
 
     def __init__(

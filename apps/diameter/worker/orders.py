@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 
 ForgetLines = Callable[[Collection[int]], None]
-"""Has charging in this process read the plans of these subscribers anew."""
+"""Invalidates what charging in this process has cached of these subscribers."""
 
 
 class OrderSender:

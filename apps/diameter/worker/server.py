@@ -9,7 +9,7 @@ import secrets
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -42,13 +42,20 @@ from apps.diameter.services.counts import CountKey, add_counts
 from apps.diameter.services.gateway_events import deliver_to_gateways
 from apps.diameter.worker.admission import PeerAdmission
 from apps.diameter.worker.charging_link import ChargingLink, ChargingService
-from apps.diameter.worker.configuration import ServerConfiguration, TlsFiles
+from apps.diameter.worker.configuration import ServerConfiguration
 from apps.diameter.worker.database_thread import DatabaseThread
-from apps.diameter.worker.listening import Listener, UnintroducedConnections, listening_socket
+from apps.diameter.worker.jobs import Jobs
+from apps.diameter.worker.listening import (
+    Listener,
+    UnintroducedConnections,
+    listening_socket,
+    server_tls_context,
+)
 from apps.diameter.worker.orders import ForgetLines, OrderSender
 from apps.diameter.worker.refusals import RefusalLog
 from apps.diameter.worker.transport import DiameterTransport
 from apps.kernel.clock import utc_now
+from apps.runtime.children import is_running
 
 log = structlog.get_logger(__name__)
 
@@ -57,33 +64,11 @@ LAST_ROWS_S = 3.0
 """For what gateways answered to orders to be written when the server stops."""
 
 
-def server_tls_context(files: TlsFiles) -> ssl.SSLContext:
-    """TLS 1.2 or newer; with a CA, a peer needs a certificate that it signed."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(files.certificate, files.key)
-    if files.ca:
-        context.load_verify_locations(files.ca)
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context
-
-
-def process_runs(pid: int) -> bool:
-    """Whether a process of this machine has this id."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
 class DiameterServer:
     """The owner of all connections of this process.
 
     ``charging`` charges; ``supervise(now)`` ends sessions whose supervision timer has run out, and ``keep_fresh(now)``
-    reads anew what charging remembers, each in a thread of its own for rows.
+    revalidates what charging caches; each runs in a database thread.
     """
 
     def __init__(
@@ -96,7 +81,7 @@ class DiameterServer:
     ) -> None:
         self.configuration = configuration
         self.key = secrets.token_hex(16)
-        self._here = peers.Here(self.key, socket.gethostname(), os.getpid(), process_runs)
+        self._here = peers.Here(self.key, socket.gethostname(), os.getpid(), is_running)
         self.ports: list[int] = []
         self._refusals = RefusalLog()
         self.counts: Counter[CountKey] = Counter()
@@ -112,8 +97,7 @@ class DiameterServer:
         self._unintroduced = UnintroducedConnections(configuration.max_unintroduced)
         self._admission = PeerAdmission(self._here, configuration, self._rows, self._transports)
         self._dirty: set[DiameterTransport] = set()
-        self._jobs: set[asyncio.Task[None]] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._jobs = Jobs()
         self._listeners: list[Listener] = []
         self._stopping = False
         self._empty = asyncio.Event()
@@ -129,16 +113,16 @@ class DiameterServer:
         self._services = await self._rows.run(service_map)
         await self._listen()
         await self._register()
-        self._every(configuration.heartbeat_s, self._beat)
-        self._every(configuration.orders_s, self._send_orders)
-        self._every(configuration.probes_s, self._admission.probe)
-        self._every(configuration.counts_s, self._write_counts)
-        self._every(configuration.events_s, self._deliver_events)
-        self._every(configuration.refresh_s, self._refresh)
+        self._jobs.every(configuration.heartbeat_s, self._beat)
+        self._jobs.every(configuration.orders_s, self._send_orders)
+        self._jobs.every(configuration.probes_s, self._admission.probe)
+        self._jobs.every(configuration.counts_s, self._write_counts)
+        self._jobs.every(configuration.events_s, self._deliver_events)
+        self._jobs.every(configuration.refresh_s, self._refresh)
         if self._supervise is not None:
-            self._every(configuration.supervision_s, self._look_for_expired)
+            self._jobs.every(configuration.supervision_s, self._look_for_expired)
         if self._keep_fresh is not None:
-            self._every(configuration.freshness_s, self._read_ahead)
+            self._jobs.every(configuration.freshness_s, self._read_ahead)
 
     async def stop(self) -> None:
         """Drain: no new connections, requests in flight are answered, peers are told, rows are written."""
@@ -153,13 +137,8 @@ class DiameterServer:
             await asyncio.wait_for(
                 self._empty.wait(), limits.drain_timeout_s + limits.disconnect_timeout_s + 3.0
             )
-        # Answers of gateways to orders are written down before the end; the jobs would go on for ever.
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=LAST_ROWS_S)
-        unfinished = self._jobs | self._tasks
-        for task in unfinished:
-            task.cancel()
-        await asyncio.gather(*unfinished, return_exceptions=True)
+        # Answers of gateways to orders are written down before the end.
+        await self._jobs.finish(LAST_ROWS_S)
         # Without a database the process ends all the same: what it owned is free once it does not run any more.
         for job, last in ((self._write_counts, "counts"), (self._forget_process, "process")):
             try:
@@ -205,25 +184,6 @@ class DiameterServer:
         )
 
     # --- jobs -------------------------------------------------------------------------------------------------------
-
-    def _every(self, seconds: float, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        async def repeat() -> None:
-            while True:
-                await asyncio.sleep(seconds)
-                try:
-                    await job()
-                except asyncio.CancelledError:
-                    raise
-                except Exception as error:
-                    # The next round tries again; the server charges on meanwhile.
-                    log.warning("diameter.job_failed", job=job.__name__.strip("_"), error=str(error))
-
-        self._jobs.add(asyncio.get_running_loop().create_task(repeat()))
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _beat(self) -> None:
         if not await self._rows.run(peers.beat, self._here, utc_now()):
@@ -275,7 +235,7 @@ class DiameterServer:
         if not self._transports:
             self._empty.set()
         if transport.is_admitted:
-            self._start(self._admission.leave(transport))
+            self._jobs.once(self._admission.leave(transport))
 
     def happened(self, transport: DiameterTransport, events: list[Event]) -> None:
         for event in events:
@@ -349,7 +309,7 @@ class DiameterServer:
         self.counts[transport.peer_key, request, result_code] += 1
 
     def _introduced(self, transport: DiameterTransport, event: CapabilitiesReceived) -> None:
-        self._start(self._admit(transport, event))
+        self._jobs.once(self._admit(transport, event))
 
     async def _admit(self, transport: DiameterTransport, event: CapabilitiesReceived) -> None:
         outcome = await self._admission.decide(transport, event)
@@ -389,12 +349,12 @@ class DiameterServer:
 
     def _order_answered(self, transport: DiameterTransport, event: AnswerReceived) -> None:
         avps = event.message.avps
-        self._start(
+        self._jobs.once(
             self._orders.answered(event.token, avps.get("Result-Code"), avps.get("Error-Message", ""))
         )
 
     def _order_failed(self, transport: DiameterTransport, event: RequestFailed) -> None:
-        self._start(self._orders.answered(event.token, None, event.reason))
+        self._jobs.once(self._orders.answered(event.token, None, event.reason))
 
     def _ended(self, transport: DiameterTransport, event: ConnectionEnded) -> None:
         log.info(

@@ -11,7 +11,7 @@ from pathlib import Path
 SWITCH = "BSS_NATIVE"
 """This variable set to 0 runs everything from source."""
 
-# Part of every digest: a change of how modules are compiled makes all of them anew.
+# Part of every digest: changing how modules are compiled invalidates all of them.
 RECIPE = "1"
 
 # The environment's own folder: who may write there may change every other library as well.
