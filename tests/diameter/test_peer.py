@@ -58,7 +58,7 @@ def test_two_ends_introduce_themselves_ask_and_part():
     server.accept(PeerPolicy(), 0.0)
     assert client.receive(server.take_octets(), 0.0) == [PeerOpened("ocs.test", "operator.test")]
 
-    client.send_request(Command.CREDIT_CONTROL, read(ccr()).avps, 1.0, "question")
+    client.send_request(Command.CREDIT_CONTROL, read(ccr()).avps, 1.0, 7)
     (request,) = requests_of(server.receive(client.take_octets(), 1.0))
     server.answer(
         request,
@@ -76,7 +76,7 @@ def test_two_ends_introduce_themselves_ask_and_part():
         1.0,
     )
     (answer,) = client.receive(server.take_octets(), 1.0)
-    assert (answer.token, answer.message.avps["Result-Code"]) == ("question", 2001)
+    assert (answer.token, answer.message.avps["Result-Code"]) == (7, 2001)
 
     client.stop(DisconnectCause.REBOOTING, 2.0)
     assert server.receive(client.take_octets(), 2.0) == []
@@ -265,7 +265,7 @@ def test_a_request_of_this_side_meets_its_answer():
     connection = open_connection()
     avps = {"Session-Id": SESSION_ID, "Origin-Host": "ocs.test", "Origin-Realm": "operator.test"}
     target = {"Destination-Realm": "visited.test", "Destination-Host": "pgw.test", "Auth-Application-Id": 4}
-    connection.send_request(Command.ABORT_SESSION, avps | target, 1.0, "asr")
+    connection.send_request(Command.ABORT_SESSION, avps | target, 1.0, 8)
     (asr,) = answers_of(connection)
     assert (asr.header.is_request, asr.header.application) == (True, 4)
 
@@ -283,7 +283,7 @@ def test_a_request_of_this_side_meets_its_answer():
     (event,) = connection.receive(answer, 1.5)
 
     assert isinstance(event, AnswerReceived)
-    assert event.token == "asr"
+    assert event.token == 8
     assert [type(e) for e in connection.receive(answer, 1.5)] == [AnswerUnmatched]
 
 
@@ -298,17 +298,17 @@ def test_a_request_of_this_side_fails_when_its_time_is_over_or_the_connection_en
         "Auth-Application-Id": 4,
         "Re-Auth-Request-Type": 0,
     }
-    connection.send_request(Command.RE_AUTH, avps, 1.0, "first")
+    connection.send_request(Command.RE_AUTH, avps, 1.0, 1)
     assert connection.next_deadline() == 11.0
-    assert connection.tick(11.0) == [RequestFailed("first", "no answer in time")]
+    assert connection.tick(11.0) == [RequestFailed(1, "no answer in time")]
 
-    connection.send_request(Command.RE_AUTH, avps, 20.0, "second")
-    assert RequestFailed("second", "the connection ended: reset") in connection.lost("reset", 21.0)
+    connection.send_request(Command.RE_AUTH, avps, 20.0, 2)
+    assert RequestFailed(2, "the connection ended: reset") in connection.lost("reset", 21.0)
 
 
 def test_an_unreadable_answer_fails_its_request():
     connection = open_connection()
-    connection.send_request(Command.ABORT_SESSION, {"Session-Id": SESSION_ID}, 1.0, "asr")
+    connection.send_request(Command.ABORT_SESSION, {"Session-Id": SESSION_ID}, 1.0, 8)
     hop_by_hop = int.from_bytes(connection.take_octets()[12:16], "big")
 
     (event,) = connection.receive(message(274, b"", flags=0, hop_by_hop=hop_by_hop), 1.0)
@@ -438,7 +438,7 @@ def test_an_error_answer_of_a_peer_is_an_answer():
         "Auth-Application-Id": [4],
     }
     client.receive(message(257, cea, flags=0, application=0, hop_by_hop=5), 0.0)
-    client.send_request(Command.CREDIT_CONTROL, read(ccr()).avps, 1.0, "question")
+    client.send_request(Command.CREDIT_CONTROL, read(ccr()).avps, 1.0, 7)
     hop_by_hop = int.from_bytes(client.take_octets()[12:16], "big")
     busy = {
         "Session-Id": SESSION_ID,
@@ -451,4 +451,4 @@ def test_an_error_answer_of_a_peer_is_an_answer():
         message(272, busy, flags=FLAG_PROXIABLE | FLAG_ERROR, hop_by_hop=hop_by_hop), 1.0
     )
 
-    assert (event.token, event.message.avps["Result-Code"]) == ("question", 3004)
+    assert (event.token, event.message.avps["Result-Code"]) == (7, 3004)

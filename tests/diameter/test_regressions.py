@@ -47,7 +47,7 @@ def test_answers_go_to_the_connection_that_asked_though_hop_by_hop_ids_coincide(
 
 def test_an_answer_on_another_connection_does_not_count_though_its_id_is_right():
     first, second = open_connection(first_id=500), open_connection(first_id=500)
-    first.send_request(Command.ABORT_SESSION, ASR, 1.0, "first's")
+    first.send_request(Command.ABORT_SESSION, ASR, 1.0, 3)
     hop_by_hop = answers_of(first)[0].header.hop_by_hop
 
     assert [type(event) for event in second.receive(asa(hop_by_hop), 1.0)] == [AnswerUnmatched]

@@ -27,6 +27,10 @@ OnServerRequest = Callable[[Request], int]
 """Told of a RAR or ASR; returns the Result-Code to answer with."""
 
 
+Answered = Callable[[Message | None, str], None]
+"""Given the answer, or None and why there is none."""
+
+
 class ConnectionRefused(Exception):
     """The server did not open the connection; says why."""
 
@@ -53,6 +57,8 @@ class GatewayClient:
         self._gone: asyncio.Future[None]
         self._transport: DiameterTransport | None = None
         self._dirty = False
+        self._asked: dict[int, Answered] = {}
+        self._last_token = 0
 
     @property
     def is_open(self) -> bool:
@@ -85,7 +91,7 @@ class GatewayClient:
     def ask(
         self,
         avps: dict[str, Any],
-        answered: Callable[[Message | None, str], None],
+        answered: Answered,
         retransmitted: bool = False,
     ) -> None:
         """Send a CCR, with the T flag if it was sent before; ``answered`` gets the answer, or None and the reason."""
@@ -93,7 +99,11 @@ class GatewayClient:
         if transport is None or self.ended:
             answered(None, self.ended or "not connected")
             return
-        transport.peer.send_request(Command.CREDIT_CONTROL, avps, transport.now(), answered, retransmitted)
+        self._last_token += 1
+        self._asked[self._last_token] = answered
+        transport.peer.send_request(
+            Command.CREDIT_CONTROL, avps, transport.now(), self._last_token, retransmitted
+        )
         if not self._dirty:
             self._dirty = True
             asyncio.get_running_loop().call_soon(self._flush)
@@ -141,9 +151,9 @@ class GatewayClient:
     def happened(self, transport: DiameterTransport, events: list[Event]) -> None:
         for event in events:
             if isinstance(event, AnswerReceived):
-                event.token(event.message, "")
+                self._asked.pop(event.token)(event.message, "")
             elif isinstance(event, RequestFailed):
-                event.token(None, event.reason)
+                self._asked.pop(event.token)(None, event.reason)
             elif isinstance(event, RequestReceived):
                 self._answer(transport, event.request)
             elif isinstance(event, PeerOpened):

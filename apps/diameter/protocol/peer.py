@@ -52,7 +52,7 @@ _ANSWER_INPUTS = {
 }
 _TOO_LATE = {PeerState.WAIT_CER: "no CER came in time", PeerState.WAIT_CEA: "no CEA came in time"}
 _OPEN = PeerState.OPEN
-_OWN = object()
+_OWN = -1
 """Token of requests that the connection itself sends."""
 
 
@@ -130,7 +130,7 @@ class PeerConnection:
     def tick(self, now: float) -> list[Event]:
         """What time alone brings: the watchdog, and states or requests that lasted too long."""
         for token in self._outstanding.expired(now):
-            if token is not _OWN:
+            if token != _OWN:
                 self._events.append(report.RequestFailed(token, "no answer in time"))
         if self._state_deadline is not None and now >= self._state_deadline:
             self._state_deadline = None
@@ -204,9 +204,12 @@ class PeerConnection:
         return self._watchdog.state in (WatchdogState.SUSPECT, WatchdogState.DOWN)
 
     def send_request(
-        self, command: int, avps: Avps, now: float, token: Any, retransmitted: bool = False
+        self, command: int, avps: Avps, now: float, token: int, retransmitted: bool = False
     ) -> None:
-        """Send a request of this side; ``AnswerReceived`` or ``RequestFailed`` with ``token`` follows, once."""
+        """Send a request of this side; ``AnswerReceived`` or ``RequestFailed`` with ``token`` follows, once.
+
+        Tokens are the owner's, from 0 on.
+        """
         if self.state is not PeerState.OPEN:
             self._events.append(report.RequestFailed(token, f"the connection is {self.state.value}"))
             return
@@ -292,7 +295,7 @@ class PeerConnection:
             )
         except DiameterFault as fault:
             token = self._outstanding.settle(header.hop_by_hop, header.command)
-            if token is not None and token is not _OWN:
+            if token is not None and token != _OWN:
                 self._events.append(
                     report.RequestFailed(token, f"the answer cannot be read: {fault.message}")
                 )
@@ -409,7 +412,7 @@ class PeerConnection:
             self._events.append(
                 report.AnswerUnmatched(message.header.command, "nothing was asked with its hop-by-hop id")
             )
-        elif token is not _OWN:
+        elif token != _OWN:
             self._events.append(report.AnswerReceived(token, message))
 
     def _drain(self, now: float, what: Any, data: bytes) -> None:
@@ -443,7 +446,7 @@ class PeerConnection:
         self.state = PeerState.CLOSED
         self._state_deadline = None
         for token in self._outstanding.abandon():
-            if token is not _OWN:
+            if token != _OWN:
                 self._events.append(report.RequestFailed(token, f"the connection ended: {reason}"))
         self._events.append(report.ConnectionEnded(reason))
 
@@ -483,7 +486,7 @@ class PeerConnection:
         self._send_own(Command.DEVICE_WATCHDOG, {"Origin-State-Id": self.node.origin_state_id or None}, now)
 
     def _send_request(
-        self, command: int, application: int, flags: int, avps: bytes, now: float, token: Any
+        self, command: int, application: int, flags: int, avps: bytes, now: float, token: int
     ) -> None:
         hop_by_hop, end_to_end = self._outstanding.add(command, now + self.limits.request_timeout_s, token)
         self._out.append(

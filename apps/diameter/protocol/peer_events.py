@@ -53,14 +53,14 @@ class RequestRefused(NamedTuple):
 class AnswerReceived(NamedTuple):
     """The answer to the request that was sent with ``token``."""
 
-    token: Any
+    token: int
     message: Message
 
 
 class RequestFailed(NamedTuple):
     """The request that was sent with ``token`` will not be answered: it timed out, or the connection ended."""
 
-    token: Any
+    token: int
     reason: str
 
 
