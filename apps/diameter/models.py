@@ -1,4 +1,4 @@
-"""Rows of the Diameter room: who may connect, who is connected where, what gateways are to be told, and counts."""
+"""Rows of the Diameter room: who may connect, who is connected where, and counts of answers."""
 
 from __future__ import annotations
 
