@@ -94,6 +94,7 @@ def test_processes_share_a_port_one_that_falls_is_replaced_and_all_stop_together
 
     async def scenario(server: RunningServer, cores: list[int]) -> None:
         await eventually(lambda: len(pids_of(server)) == 2)
+        assert sum("role=diameter" in line for line in server.log) == 2
         first, second = pids_of(server)
         assert cores_kept_to([first, second]) == sorted(cores)
         os.kill(first, signal.SIGKILL)

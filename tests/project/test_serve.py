@@ -85,6 +85,11 @@ def serve(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Serve]]:
         one.process.wait()
 
 
+def started_roles(log: str) -> set[str]:
+    """In which roles processes have begun (``apps.runtime.start``)."""
+    return {line.split("role=")[1].split()[0] for line in log.splitlines() if "process.started" in line}
+
+
 def cycle(number: int) -> BillCycle:
     tenant, _ = Tenant.objects.get_or_create(name="default")
     return BillCycle.objects.create(number=number, tenant=tenant)
@@ -105,6 +110,7 @@ def test_the_admin_answers_while_the_first_password_stays_out_of_the_log(
 def test_a_new_bill_cycle_gets_its_worker_and_a_retired_one_loses_it(serve: Callable[..., Serve]) -> None:
     first = cycle(1)
     running = serve("--only", "cycles", "--look-again", "0.2")
+    assert started_roles(running.log) == {"supervisor", "worker"}
     assert "bc_1@" in running.log
     assert "bc_2" not in running.log
     cycle(2)
@@ -130,6 +136,8 @@ def test_ctrl_c_stops_everything(serve: Callable[..., Serve]) -> None:
 @pytest.mark.any_database
 def test_nothing_is_left_when_the_supervisor_is_killed(serve: Callable[..., Serve]) -> None:
     running = serve("--only", "web,beat,maintenance", "--concurrency", "2")
+    # The web listens, and beat ticks, a little before.
+    eventually(lambda: started_roles(running.log) == {"supervisor", "web", "beat", "worker"})
     # Web and its two processes, beat, the worker and its two.
     eventually(lambda: len(descendants(running.process.pid)) >= 7, "all processes")
     pids = descendants(running.process.pid)
