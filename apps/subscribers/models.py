@@ -75,6 +75,7 @@ class NumberSeries(models.Model):
     last = models.PositiveBigIntegerField(default=0)
 
     class Meta:
+        verbose_name_plural = "number series"
         constraints = [models.UniqueConstraint(fields=["tenant", "kind"], name="number_series_once")]
 
     def __str__(self) -> str:

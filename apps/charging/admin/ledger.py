@@ -31,7 +31,7 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     list_select_related = ("balance__account",)
     search_fields = ("cause__startswith",)
     search_help_text = "The first letters of the cause, such as cdr-file:12"
-    ordering = ("-pk",)
+    ordering = ("-at", "-pk")
     paginator = InfinitePaginator
     currency_path = "balance__account__currency"
     fields = ("effective", "account", "balance", "kind_label", "amount", "book", "cause_label", "note")

@@ -17,7 +17,7 @@ from unfold.decorators import display
 
 from apps.backoffice.actions import PageAction, add_action
 from apps.backoffice.admins import HistoryAdmin, KeptMixin, ReadOnlyAdmin
-from apps.backoffice.display import badge, instant, link_to, plain_money
+from apps.backoffice.display import badge, cause_link, instant, link_to, plain_money
 from apps.backoffice.filters import DaysFilter
 from apps.backoffice.forms import ActionForm
 from apps.backoffice.paging import InfinitePaginator
@@ -115,12 +115,16 @@ class TriggerFiringAdmin(ReadOnlyAdmin):
         ("account_link", "trigger_link"),
         ("what", "action_label"),
         ("threshold", "value"),
-        "cause",
+        "cause_label",
     )
 
     @display(description="When", ordering="at")
     def when(self, firing: TriggerFiring):
         return instant(firing.at, seconds=True)
+
+    @display(description="Cause")
+    def cause_label(self, firing: TriggerFiring):
+        return cause_link(firing.cause)
 
     @display(description="Notified")
     def announced(self, firing: TriggerFiring):

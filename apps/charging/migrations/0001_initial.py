@@ -93,6 +93,9 @@ class Migration(InitialMigration):
                 ('session_id', models.BigIntegerField(blank=True, null=True)),
                 ('counter', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='charging.allowancecounter')),
             ],
+            options={
+                'verbose_name_plural': 'allowance entries',
+            },
         ),
         migrations.CreateModel(
             name='Balance',
@@ -405,6 +408,9 @@ class Migration(InitialMigration):
                 ('account', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='charging.account')),
                 ('group', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='terms', to='charging.sharedgroup')),
             ],
+            options={
+                'verbose_name_plural': 'terms of shared groups',
+            },
         ),
         migrations.CreateModel(
             name='SpendingWindow',
@@ -469,6 +475,10 @@ class Migration(InitialMigration):
         migrations.AddIndex(
             model_name='ledgerentry',
             index=models.Index(fields=['balance', 'at'], name='ledger_by_balance'),
+        ),
+        migrations.AddIndex(
+            model_name='ledgerentry',
+            index=models.Index(fields=['at'], name='ledger_by_date'),
         ),
         migrations.AddConstraint(
             model_name='quotapolicy',

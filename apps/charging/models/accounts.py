@@ -87,6 +87,7 @@ class SharedGroupTerms(models.Model):
     )
 
     class Meta:
+        verbose_name_plural = "terms of shared groups"
         constraints = [models.UniqueConstraint(fields=["group", "account"], name="shared_group_terms_once")]
 
     def __str__(self) -> str:

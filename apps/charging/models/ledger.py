@@ -51,7 +51,10 @@ class LedgerEntry(models.Model):
 
     class Meta:
         verbose_name_plural = "ledger entries"
-        indexes = [models.Index(fields=["balance", "at"], name="ledger_by_balance")]
+        indexes = [
+            models.Index(fields=["balance", "at"], name="ledger_by_balance"),
+            models.Index(fields=["at"], name="ledger_by_date"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.amount_micros} ({self.cause})"
@@ -65,6 +68,9 @@ class AllowanceEntry(models.Model):
     units = models.BigIntegerField(help_text="Seconds, octets or events.")
     cause = models.CharField(max_length=100, unique=True)
     session_id = models.BigIntegerField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "allowance entries"
 
     def __str__(self) -> str:
         return f"{self.units} ({self.cause})"

@@ -235,7 +235,7 @@ class Migration(InitialMigration):
             ],
             options={
                 'verbose_name': 'historical destination rate entry',
-                'verbose_name_plural': 'historical destination rate entrys',
+                'verbose_name_plural': 'historical destination rate entries',
                 'ordering': ('-history_date', '-history_id'),
                 'get_latest_by': ('history_date', 'history_id'),
             },
@@ -544,6 +544,7 @@ class Migration(InitialMigration):
                 ('timing', models.ForeignKey(blank=True, help_text='Empty = any time (*any).', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='rating.timing')),
             ],
             options={
+                'verbose_name_plural': 'rating plan entries',
                 'ordering': ['id'],
             },
         ),
@@ -563,7 +564,7 @@ class Migration(InitialMigration):
             ],
             options={
                 'verbose_name': 'historical rating plan entry',
-                'verbose_name_plural': 'historical rating plan entrys',
+                'verbose_name_plural': 'historical rating plan entries',
                 'ordering': ('-history_date', '-history_id'),
                 'get_latest_by': ('history_date', 'history_id'),
             },
@@ -577,6 +578,7 @@ class Migration(InitialMigration):
                 ('destination', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='prefixes', to='rating.destination')),
             ],
             options={
+                'verbose_name_plural': 'destination prefixes',
                 'ordering': ['prefix'],
                 'constraints': [models.UniqueConstraint(fields=('prefix', 'destination'), name='prefix_once_a_destination')],
             },
@@ -594,6 +596,7 @@ class Migration(InitialMigration):
                 ('rate', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='rating.rate')),
             ],
             options={
+                'verbose_name_plural': 'destination rate entries',
                 'ordering': ['id'],
                 'constraints': [models.UniqueConstraint(fields=('destination_rate', 'destination'), name='destination_once_a_destination_rate')],
             },

@@ -145,6 +145,7 @@ class DestinationPrefix(models.Model):
     prefix = models.CharField(max_length=32, validators=[validate_prefix])
 
     class Meta:
+        verbose_name_plural = "destination prefixes"
         ordering = ["prefix"]
         constraints = [
             # Beginning with the prefix, so that a number's destinations are found by it.
@@ -240,6 +241,7 @@ class DestinationRateEntry(models.Model):
     history = HistoricalRecords()
 
     class Meta:
+        verbose_name_plural = "destination rate entries"
         ordering = ["id"]
         constraints = [
             models.UniqueConstraint(
@@ -280,6 +282,7 @@ class RatingPlanEntry(models.Model):
     history = HistoricalRecords()
 
     class Meta:
+        verbose_name_plural = "rating plan entries"
         ordering = ["id"]
 
     def __str__(self) -> str:

@@ -165,6 +165,9 @@ class Migration(InitialMigration):
                 ('last', models.PositiveBigIntegerField(default=0)),
                 ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='rating.tenant')),
             ],
+            options={
+                'verbose_name_plural': 'number series',
+            },
         ),
         migrations.CreateModel(
             name='Resource',
