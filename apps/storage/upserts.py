@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from functools import lru_cache
-from typing import Any
+from itertools import chain
+from typing import Any, cast
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -265,7 +266,20 @@ def select(connection: BaseDatabaseWrapper, sql: str, values: Iterable[int | str
 
 
 def _with_literals(connection: BaseDatabaseWrapper, sql: str, values: list[int | str]) -> bytes:
-    return literal_rows(connection, [values])[1:-1].join(sql.encode().split(b"{values}"))
+    return _literal_list(connection, values).join(sql.encode().split(b"{values}"))
+
+
+def _literal_list(connection: BaseDatabaseWrapper, values: list[int | str]) -> bytes:
+    kinds = set(map(type, values))
+    if kinds == {int}:
+        return ",".join(map(str, values)).encode()
+    if kinds == {str}:
+        listed = cast("list[str]", values)
+        together = "".join(listed)
+        # Nothing in letters and digits ends a literal, whatever the mode of the server.
+        if together.isascii() and together.isalnum():
+            return b"'%b'" % "','".join(listed).encode()
+    return literal_rows(connection, [values])[1:-1]
 
 
 def run(
@@ -318,30 +332,41 @@ def formed_rows(connection: BaseDatabaseWrapper, rows: Sequence[Sequence[Any]], 
     ``i``: int; ``n``: int or None; ``p``: text of our own making without quotes and backslashes (digits, digests,
     instants, codes of ours); ``o``: such text or None; ``t``: any text.
     """
-    template, texts, optional = _template(forms)
-    if not texts and not optional:
-        return ",".join([template % tuple(row) for row in rows])
-    literal = connection.connection.string_literal
-    written = []
-    for row in rows:
-        values = list(row)
-        for index in texts:
-            text = values[index]
-            # Nothing else can end a literal, whatever the mode of the server.
-            values[index] = literal(text.encode()).decode() if "'" in text or "\\" in text else f"'{text}'"
-        for index in optional:
-            value = values[index]
-            values[index] = "NULL" if value is None else value if type(value) is int else f"'{value}'"
-        written.append(template % tuple(values))
-    return ",".join(written)
+    plain, quoted, texts, optional = _template(forms)
+    if optional:
+        rows = [_with_nulls(row, optional) for row in rows]
+    if texts:
+        together = "".join([row[index] for row in rows for index in texts])
+        # Nothing else can end a literal, whatever the mode of the server.
+        if "'" in together or "\\" in together:
+            return ",".join([quoted % _with_literal_texts(connection, row, texts) for row in rows])
+    return ",".join([plain] * len(rows)) % tuple(chain.from_iterable(rows))
+
+
+def _with_nulls(row: Sequence[Any], optional: tuple[int, ...]) -> list[Any]:
+    values = list(row)
+    for index in optional:
+        value = values[index]
+        values[index] = "NULL" if value is None else value if type(value) is int else f"'{value}'"
+    return values
+
+
+def _with_literal_texts(
+    connection: BaseDatabaseWrapper, row: Sequence[Any], texts: tuple[int, ...]
+) -> tuple[Any, ...]:
+    values = list(row)
+    for index in texts:
+        values[index] = connection.connection.string_literal(values[index].encode()).decode()
+    return tuple(values)
 
 
 @lru_cache(maxsize=100)
-def _template(forms: str) -> tuple[str, tuple[int, ...], tuple[int, ...]]:
-    """How a row is written, which of its values are any text, and which may be None."""
-    parts = {"i": "%d", "n": "%s", "p": "'%s'", "o": "%s", "t": "%s"}
+def _template(forms: str) -> tuple[str, str, tuple[int, ...], tuple[int, ...]]:
+    """How a row is written, and one whose texts are literals already; which values are any text, which may be None."""
+    parts = {"i": "%d", "n": "%s", "p": "'%s'", "o": "%s", "t": "'%s'"}
     return (
-        f"({','.join(parts[form] for form in forms)})",
+        f"({','.join([parts[form] for form in forms])})",
+        f"({','.join(['%s' if form == 't' else parts[form] for form in forms])})",
         tuple(index for index, form in enumerate(forms) if form == "t"),
         tuple(index for index, form in enumerate(forms) if form in "no"),
     )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from apps.charging.domain.balances import DEFAULT_TAG, Balance, Group
 from apps.charging.domain.charge import charge, charge_generally
+from apps.charging.domain.lines import NO_END, BundlePeriod, CounterKey, Grant, Line, PlanPeriod, ServiceInfo
+from apps.charging.domain.policies import QuotaPolicy
 from apps.charging.domain.requests import (
     BalanceOrder,
     ChargingAnswer,
@@ -19,24 +22,7 @@ from apps.charging.domain.requests import (
     UsedUnits,
 )
 from apps.charging.domain.sessions import Session
-from apps.charging.domain.state import (
-    FIRST_NEW_ID,
-    Account,
-    Counter,
-    Entry,
-    QuotaPolicy,
-    State,
-    World,
-)
-from apps.charging.domain.usage_book import (
-    NO_END,
-    BundlePeriod,
-    CounterKey,
-    Grant,
-    Line,
-    PlanPeriod,
-    ServiceInfo,
-)
+from apps.charging.domain.state import FIRST_NEW_ID, Account, Counter, Entry, State, World
 from apps.rating.domain import Rater, compile_tariff
 from apps.rating.domain.source import (
     Destination,
@@ -158,12 +144,19 @@ def make_line(
 
 def money(value: int, **terms: object) -> Balance:
     """The default balance with ``value`` micro-units, or another one with ``tag``."""
-    return Balance(1, ACCOUNT_ID, DEFAULT_TAG, "monetary", value)._replace(**terms)  # type: ignore[arg-type]
+    return _with(Balance(1, ACCOUNT_ID, DEFAULT_TAG, "monetary", value), terms)
 
 
 def units(balance_id: int, kind: str, value: int, **terms: object) -> Balance:
     balance = Balance(balance_id, ACCOUNT_ID, f"{kind}-{balance_id}", kind, value)
-    return balance._replace(**terms)  # type: ignore[arg-type]
+    return _with(balance, terms)
+
+
+def _with(balance: Balance, fields: Mapping[str, Any]) -> Balance:
+    """The balance with other fields of its own and of its terms."""
+    own = {name: value for name, value in fields.items() if name in Balance._fields}
+    terms = balance.terms._replace(**{name: fields[name] for name in fields.keys() - own.keys()})
+    return balance._replace(**own, terms=terms)
 
 
 class Desk:
@@ -213,12 +206,14 @@ class Desk:
         )
         outcome = charge(state, request, self.rater, now or self.now)
         # The express way, where it is taken, says what the rules say.
-        assert outcome == charge_generally(state, request, self.rater, now or self.now)
-        after = outcome.state
-        self.balances, self.counters = dict(after.balances), dict(after.counters)
-        self.fresh_id = after.fresh_id
-        if after.session is not None:
-            self.sessions[key] = after.session
+        by_rules = charge_generally(state, request, self.rater, now or self.now)
+        assert outcome._replace(entries=list(outcome.entries)) == by_rules._replace(
+            entries=list(by_rules.entries)
+        )
+        self.balances, self.counters = dict(outcome.balances), dict(outcome.counters)
+        self.fresh_id = outcome.fresh_id
+        if outcome.session is not None:
+            self.sessions[key] = outcome.session
         self.entries.extend(outcome.entries)
         return outcome.answer
 

@@ -266,17 +266,17 @@ def test_the_terms_of_a_balance_are_read_from_its_row() -> None:
 
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {BALANCE_COLUMNS} FROM charging_balance WHERE id = %s", [row.pk])
-        balance = balance_of(cursor.fetchone())
-    assert balance.included == {"DE"}
-    assert balance.excluded == {"DE_BERLIN"}
-    assert balance.categories == {"call", "data"}
-    assert (balance.timings[0].weekdays, balance.timings[0].start_s, balance.timings[0].end_s) == (
+        terms = balance_of(cursor.fetchone()).terms
+    assert terms.included == {"DE"}
+    assert terms.excluded == {"DE_BERLIN"}
+    assert terms.categories == {"call", "data"}
+    assert (terms.timings[0].weekdays, terms.timings[0].start_s, terms.timings[0].end_s) == (
         (3,),
         28_800,
         64_800,
     )
-    assert balance.factors == (("voice", 60), ("sms", 1))
-    assert (balance.blocker, balance.active_from) == (True, NOW - timedelta(days=1))
+    assert terms.factors == (("voice", 60), ("sms", 1))
+    assert (terms.blocker, terms.active_from) == (True, NOW - timedelta(days=1))
 
 
 def test_accounts_of_a_shared_group_spend_together() -> None:

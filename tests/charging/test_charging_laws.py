@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.charging.domain.balances import Balance, Group, Strategy
+from apps.charging.domain.lines import Grant
 from apps.charging.domain.requests import BalanceOrder, Operation, RequestItem, Result
 from apps.charging.domain.sessions import SessionStatus
-from apps.charging.domain.usage_book import Grant
 from apps.rating.domain import Rater
 from apps.rating.domain.source import RateSlot, Timing
 from tests.charging.online import (

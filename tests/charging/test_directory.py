@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 import pytest
 from django.db import connection
 
-from apps.charging.models import Payer
+from apps.charging.models import Payer, QuotaPolicy
 from apps.charging.services import line_rows, lines
 from apps.charging.services.line_rows import lines_of_rows, read_line_rows
 from apps.charging.services.lines import Directory, Number
 from apps.charging.services.remembered import ASKED_LATELY_S
 from apps.charging.services.terms import Terms
 from apps.charging.services.usage import lines_of
-from apps.rating.models import PricePlanService
+from apps.rating.models import PricePlanService, Service
 from apps.subscribers.models import BundleAssignment, PlanAssignment, ResourceAssignment
 from tests.charging.stored import NOW, make_prepaid, msisdn
 from tests.factories import make_bundle
@@ -189,6 +189,22 @@ def test_what_a_plan_grants_is_read_again_although_the_lines_are_as_they_were(
     clock.now += REMEMBERED_S * 0.8
     directory.refresh(NOW)
     assert [grant.units for grant in directory.lines([line.pk], NOW)[line.pk].plans[0].grants["sms"]] == [30]
+
+
+@pytest.mark.parametrize("ahead", [True, False])
+def test_the_world_is_the_same_value_until_something_in_it_changes(
+    directory: Directory, clock: Clock, ahead: bool
+) -> None:
+    make_prepaid()
+    before = directory.world()[0]
+    for changes in (False, True):
+        if changes:
+            QuotaPolicy.objects.create(service=Service.objects.get(code="sms"), default_units=7)
+        clock.now += REMEMBERED_S * (0.8 if ahead else 1.1)
+        if ahead:
+            directory.refresh(NOW)
+        assert (directory.world()[0] is before) is not changes
+    assert directory.world()[0].policy("sms", 1).default_units == 7
 
 
 def test_a_subscriber_who_gets_an_account_later_has_a_line_then(directory: Directory, clock: Clock) -> None:

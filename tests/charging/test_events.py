@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from apps.charging.domain.balances import DEFAULT_TAG
+from apps.charging.domain.lines import Grant
 from apps.charging.domain.requests import BalanceOrder, Operation, RequestItem, Result
 from apps.charging.domain.state import Account
-from apps.charging.domain.usage_book import Grant
 from tests.charging.online import ACCOUNT_ID, MIB, NOON, Desk, item, make_line, money, units
 
 
@@ -113,7 +113,7 @@ def test_a_top_up_adds_and_makes_the_balance_where_there_is_none() -> None:
     )
     first, second = desk.balances.values()
     assert (first.tag, first.kind, first.value) == (DEFAULT_TAG, "monetary", 5_000)
-    assert (second.tag, second.kind, second.value, second.weight, second.expires_at) == (
+    assert (second.tag, second.kind, second.value, second.terms.weight, second.terms.expires_at) == (
         "bonus",
         "voice",
         600,
@@ -133,7 +133,7 @@ def test_a_top_up_prolongs_a_balance_and_never_shortens_it() -> None:
         desk.send(
             Operation.TOP_UP, number=number, order=order(1, tag="bonus", kind="voice", expires_at=expires)
         )
-    assert desk.balances[2].expires_at == NOON + timedelta(days=9)
+    assert desk.balances[2].terms.expires_at == NOON + timedelta(days=9)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.charging.domain.policies import QuotaPolicy
 from apps.charging.domain.requests import (
     SERVER_DECIDES,
     ChargingAnswer,
@@ -17,7 +18,6 @@ from apps.charging.domain.requests import (
     RequestItem,
     Result,
 )
-from apps.charging.domain.state import QuotaPolicy
 from tests.charging.online import NOON, Desk, item, make_line, money, units_of
 
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from apps.charging.domain.balances import Group, Strategy, free_increment
+from apps.charging.domain.lines import BundlePeriod, Grant
 from apps.charging.domain.requests import Operation, Result
 from apps.charging.domain.state import Account
-from apps.charging.domain.usage_book import BundlePeriod, Grant
 from apps.kernel.errors import InvalidInput
 from apps.rating.domain.source import RateSlot, Timing
 from tests.charging.online import (

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from apps.charging.domain.answers import answer_from_text, answer_to_text
+from apps.charging.domain.policies import QuotaPolicy
 from apps.charging.domain.requests import (
     SERVER_DECIDES,
     FinalUnit,
@@ -20,7 +21,6 @@ from apps.charging.domain.requests import (
     UsedUnits,
 )
 from apps.charging.domain.sessions import SessionStatus
-from apps.charging.domain.state import QuotaPolicy
 from apps.rating.domain.source import RateSlot, Timing
 from tests.charging.online import GERMANY, MIB, NOON, Desk, call, item, make_line, make_rater, money, units
 

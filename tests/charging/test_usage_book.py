@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from apps.charging.domain.usage_book import (
+from apps.charging.domain.lines import (
     NO_END,
     UNLIMITED,
     BundlePeriod,
@@ -17,10 +17,10 @@ from apps.charging.domain.usage_book import (
     Line,
     PlanPeriod,
     ServiceInfo,
-    UsageBook,
     UsageRefused,
     in_order_of_use,
 )
+from apps.charging.domain.usage_book import UsageBook
 from apps.rating.domain import Allowance, RatingError, Usage
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)

@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.db import IntegrityError, transaction
 
-from apps.charging.domain.usage_book import CounterKey, Debit
+from apps.charging.domain.lines import CounterKey
+from apps.charging.domain.usage_book import Debit
 from apps.charging.models import Account, AllowanceCounter, Balance, LedgerEntry, Payer
 from apps.charging.selectors import balance_history, balances_at
 from apps.charging.services.ledger import post

@@ -7,7 +7,7 @@ balances too (:func:`balance_of_grant`), so one order of use holds for everythin
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -15,7 +15,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from apps.charging.domain.usage_book import CounterKey, Grant
+from apps.charging.domain.lines import CounterKey, Grant, Use
 from apps.kernel.errors import InvalidInput
 from apps.kernel.periods import local_instant
 from apps.kernel.units import SECONDS_PER_DAY, parse_usage_units
@@ -49,23 +49,16 @@ class Strategy(StrEnum):
     MINE_RANDOM = "*mine_random"
 
 
-class Balance(NamedTuple):
-    """One balance. ``value`` and ``reserved`` count micro-units (monetary), seconds, octets or events.
+class BalanceTerms(NamedTuple):
+    """Which usage a balance pays for, when, and in which order (CGRateS: a balance's filters and weight).
 
-    ``included`` and ``excluded`` are destination ids; ``categories`` empty = all. It may be used from
-    ``active_from`` and before ``expires_at``, and then at the instants that ``timings`` name (empty = all).
-    A ``blocker`` ends the chain. ``rating_subject`` empty or ``*zeroN`` makes units free in increments of N; another
-    one prices the usage, and units and money are both debited. ``factors`` says for a generic balance how many
-    units of each type of record one unit of it buys. ``groups`` share it between accounts. A monetary balance may
-    not fall below ``-overdraft``. ``counter`` marks free units of a plan, whose use is counted and not booked.
+    The highest ``weight`` is used first. ``included`` and ``excluded`` are destination ids; ``categories`` empty = all.
+    It may be used from ``active_from`` and before ``expires_at``, and then at the instants that ``timings`` name
+    (empty = all). A ``blocker`` ends the chain. ``rating_subject`` empty or ``*zeroN`` makes units free in increments
+    of N; another one prices the usage, and units and money are both debited. ``factors`` says for a generic balance how
+    many units of each type of record one unit of it buys. ``groups`` share it between accounts.
     """
 
-    balance_id: int
-    account_id: int
-    tag: str = DEFAULT_TAG
-    kind: str = BalanceKind.MONETARY
-    value: int = 0
-    reserved: int = 0
     weight: int = 0
     included: frozenset[str] = frozenset()
     excluded: frozenset[str] = frozenset()
@@ -78,12 +71,32 @@ class Balance(NamedTuple):
     rating_subject: str = ""
     factors: tuple[tuple[str, int], ...] = ()
     groups: tuple[int, ...] = ()
+
+
+ANY_USE = BalanceTerms()
+
+
+class Balance(NamedTuple):
+    """One balance. ``value`` and ``reserved`` count micro-units (monetary), seconds, octets or events.
+
+    A monetary balance may not fall below ``-overdraft``. ``counter`` marks free units of a plan, whose use is counted
+    and not booked.
+    """
+
+    balance_id: int
+    account_id: int
+    tag: str = DEFAULT_TAG
+    kind: str = BalanceKind.MONETARY
+    value: int = 0
+    reserved: int = 0
     overdraft: int = 0
+    terms: BalanceTerms = ANY_USE
     counter: CounterKey | None = None
 
     def holding(self, value: int, reserved: int) -> Balance:
         """The same balance with other figures."""
-        return _new_balance(Balance, (*self[:4], value, reserved, *self[6:]))
+        balance_id, account_id, tag, kind, _, _, overdraft, terms, counter = self
+        return Balance(balance_id, account_id, tag, kind, value, reserved, overdraft, terms, counter)
 
     @property
     def available(self) -> int:
@@ -91,8 +104,14 @@ class Balance(NamedTuple):
         return max(self.value - self.reserved, 0)
 
 
-# Several times as fast as _replace, which is what a busy server would spend its time on.
-_new_balance: Callable[[type[Balance], tuple[object, ...]], Balance] = tuple.__new__
+def plain_balance(balances: Mapping[int, Balance], account_id: int) -> int | None:
+    """The balance that is all there is, if it is one of the account's money without any terms."""
+    if len(balances) != 1:
+        return None
+    (balance,) = balances.values()
+    if balance.terms != ANY_USE or balance.kind != _MONETARY or balance.account_id != account_id:
+        return None
+    return balance.balance_id
 
 
 class Group(NamedTuple):
@@ -105,16 +124,6 @@ class Group(NamedTuple):
         return self.terms.get(account_id) or self.terms.get(0) or (Strategy.MINE_RANDOM, "")
 
 
-class Use(NamedTuple):
-    """For what balances are wanted: where to, under which category, when, on whose clock."""
-
-    tenant: str
-    category: str
-    type_of_record: str
-    stem: str
-    zone: ZoneInfo
-
-
 class Candidate(NamedTuple):
     """A balance that may be used, with the rating subject that holds for this account."""
 
@@ -122,21 +131,21 @@ class Candidate(NamedTuple):
     rating_subject: str
 
 
-def precision(tariff: Tariff, tenant: str, balance: Balance, stem: str) -> int | None:
-    """How closely the balance's destinations match a number whose longest known prefix is ``stem``.
+def precision(tariff: Tariff, tenant: str, balance: Balance, prefix: str) -> int | None:
+    """How closely the balance's destinations match a number whose longest known prefix is ``prefix``.
 
     The length of the longest prefix that one of them has, 0 for a balance that serves all numbers, None for
     a number that it does not serve.
     """
-    included, excluded = balance.included, balance.excluded
+    included, excluded = balance.terms.included, balance.terms.excluded
     if not included and not excluded:
         return 0
-    for prefix, keys in tariff.prefixes_of(stem):
+    for known, keys in tariff.prefixes_of(prefix):
         ids = [key.id for key in keys if tariff.visible(key, tenant)]
         if any(destination in excluded for destination in ids):
             return None
         if any(destination in included for destination in ids):
-            return len(prefix)
+            return len(known)
     if ANY in excluded or (included and ANY not in included):
         return None
     return 0
@@ -144,15 +153,17 @@ def precision(tariff: Tariff, tenant: str, balance: Balance, stem: str) -> int |
 
 def is_usable(balance: Balance, category: str, instant: datetime, zone: ZoneInfo) -> bool:
     """Whether the balance is enabled and active at ``instant``, for the category."""
-    if balance.disabled:
+    if balance.terms.disabled:
         return False
-    if balance.expires_at is not None and instant >= balance.expires_at:
+    if balance.terms.expires_at is not None and instant >= balance.terms.expires_at:
         return False
-    if balance.active_from is not None and instant < balance.active_from:
+    if balance.terms.active_from is not None and instant < balance.terms.active_from:
         return False
-    if balance.categories and category not in balance.categories:
+    if balance.terms.categories and category not in balance.terms.categories:
         return False
-    return not balance.timings or any(_covers(timing, instant, zone) for timing in balance.timings)
+    return not balance.terms.timings or any(
+        _covers(timing, instant, zone) for timing in balance.terms.timings
+    )
 
 
 def candidates(
@@ -161,35 +172,37 @@ def candidates(
     groups: Mapping[int, Group],
     use: Use,
     kinds: frozenset[str],
+    prefix: str,
     instant: datetime,
     tariff: Tariff,
     seed: str,
 ) -> list[Candidate]:
-    """The account's balances of these kinds that may be used at ``instant``, in order of use.
+    """The account's balances of these kinds that may be used at ``instant`` for a number, in order of use.
 
     The most precise destination first, then the highest weight, then the oldest. One that is shared stands
-    for all of its group, in the order of the group's strategy. ``balances`` are those of all accounts concerned.
+    for all of its group, in the order of the group's strategy. ``balances`` are those of all accounts concerned,
+    ``prefix`` is the longest known one of the number.
     """
     if len(balances) == 1:
         (only,) = balances
-        if not only.groups and only.account_id == account_id:
-            return _alone(only, use, kinds, instant, tariff)
+        if not only.terms.groups and only.account_id == account_id:
+            return _alone(only, use, kinds, prefix, instant, tariff)
     fitting: list[tuple[int, int, int, Balance]] = []
     for balance in balances:
         if balance.kind not in kinds or not is_usable(balance, use.category, instant, use.zone):
             continue
-        if balance.factors and _factor(balance, use.type_of_record) is None:
+        if balance.terms.factors and _factor(balance, use.type_of_record) is None:
             continue
-        exact = precision(tariff, use.tenant, balance, use.stem)
+        exact = precision(tariff, use.tenant, balance, prefix)
         if exact is not None:
             # Unlimited free units come first of all, so that nothing is used up in vain.
             if balance.counter is not None and balance.value == UNLIMITED_UNITS:
                 exact = _UNLIMITED_FIRST
-            fitting.append((-exact, -balance.weight, balance.balance_id, balance))
+            fitting.append((-exact, -balance.terms.weight, balance.balance_id, balance))
     fitting.sort()
     if not groups:
         return [
-            Candidate(entry[3], entry[3].rating_subject)
+            Candidate(entry[3], entry[3].terms.rating_subject)
             for entry in fitting
             if entry[3].account_id == account_id
         ]
@@ -198,31 +211,33 @@ def candidates(
     for balance in usable:
         if balance.account_id != account_id:
             continue
-        shared = [groups[group_id] for group_id in balance.groups if group_id in groups]
+        shared = [groups[group_id] for group_id in balance.terms.groups if group_id in groups]
         if not shared:
-            found.setdefault(balance.balance_id, Candidate(balance, balance.rating_subject))
+            found.setdefault(balance.balance_id, Candidate(balance, balance.terms.rating_subject))
         for group in shared:
             strategy, subject = group.terms_of(account_id)
             members = [
-                other for other in usable if group.group_id in other.groups and other.kind == balance.kind
+                other
+                for other in usable
+                if group.group_id in other.terms.groups and other.kind == balance.kind
             ]
             for member in in_order_of_strategy(members, strategy, balance, seed):
-                found.setdefault(member.balance_id, Candidate(member, subject or member.rating_subject))
+                found.setdefault(member.balance_id, Candidate(member, subject or member.terms.rating_subject))
     return list(found.values())
 
 
 def _alone(
-    balance: Balance, use: Use, kinds: frozenset[str], instant: datetime, tariff: Tariff
+    balance: Balance, use: Use, kinds: frozenset[str], prefix: str, instant: datetime, tariff: Tariff
 ) -> list[Candidate]:
     """:func:`candidates` where there is one balance, which is the rule."""
     if (
         balance.kind not in kinds
         or not is_usable(balance, use.category, instant, use.zone)
-        or (balance.factors and _factor(balance, use.type_of_record) is None)
-        or precision(tariff, use.tenant, balance, use.stem) is None
+        or (balance.terms.factors and _factor(balance, use.type_of_record) is None)
+        or precision(tariff, use.tenant, balance, prefix) is None
     ):
         return []
-    return [Candidate(balance, balance.rating_subject)]
+    return [Candidate(balance, balance.terms.rating_subject)]
 
 
 def in_order_of_strategy(members: list[Balance], strategy: str, mine: Balance, seed: str) -> list[Balance]:
@@ -242,11 +257,11 @@ def next_change(balances: Iterable[Balance], after: datetime, until: datetime, z
     """The first instant in ``(after, until)`` at which one of the balances begins or ceases to be usable."""
     first = until
     for balance in balances:
-        for instant in (balance.active_from, balance.expires_at):
+        for instant in (balance.terms.active_from, balance.terms.expires_at):
             if instant is not None and after < instant < first:
                 first = instant
-        if balance.timings:
-            first = _next_edge(balance.timings, after, first, zone)
+        if balance.terms.timings:
+            first = _next_edge(balance.terms.timings, after, first, zone)
     return first
 
 
@@ -298,8 +313,7 @@ def balance_of_grant(
         kind=kind,
         value=UNLIMITED_UNITS if unlimited else max(grant.units - used, 0),
         reserved=0 if unlimited else reserved,
-        included=frozenset(grant.included),
-        excluded=frozenset(grant.excluded),
+        terms=BalanceTerms(included=frozenset(grant.included), excluded=frozenset(grant.excluded)),
         counter=key,
     )
 
@@ -312,10 +326,11 @@ def kinds_for(type_of_record: str) -> frozenset[str]:
 
 _UNLIMITED_FIRST = 1_000
 MONEY = frozenset({BalanceKind.MONETARY.value})
+_MONETARY = BalanceKind.MONETARY.value
 
 
 def _factor(balance: Balance, type_of_record: str) -> int | None:
-    for name, factor in balance.factors:
+    for name, factor in balance.terms.factors:
         if name == type_of_record:
             return factor
     return None

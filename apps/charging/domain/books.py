@@ -10,15 +10,18 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from apps.charging.domain.balances import (
+    ANY_USE,
     DEFAULT_TAG,
     Balance,
     BalanceKind,
     balance_of_grant,
 )
+from apps.charging.domain.lines import CounterKey, Grant
+from apps.charging.domain.requests import ChargingAnswer
 from apps.charging.domain.sessions import Hold, Session
-from apps.charging.domain.state import Account, Counter, Entry, State
-from apps.charging.domain.usage_book import CounterKey, Grant
+from apps.charging.domain.state import Account, Counter, Entry, Outcome, State
 
+_MONETARY = BalanceKind.MONETARY.value
 USAGE = "usage"
 REVENUE = "revenue"
 
@@ -78,19 +81,15 @@ class Books:
 
     def hold(self, takes: Mapping[int, int], overdrawn: int | None = None) -> tuple[Hold, ...]:
         """Reserve the amounts; only the balance ``overdrawn`` may go below zero by it."""
-        holds = []
-        for balance_id, amount in takes.items():
-            if amount > 0:
-                self._reserve(balance_id, amount)
-                if balance_id == overdrawn:
-                    self._allow_what_is(balance_id)
-                holds.append(Hold(balance_id, amount))
-        return tuple(holds)
+        holds = tuple([Hold(balance_id, amount) for balance_id, amount in takes.items() if amount > 0])
+        self._reserve(holds, 1)
+        if overdrawn is not None and takes.get(overdrawn, 0) > 0:
+            self._allow_what_is(overdrawn)
+        return holds
 
     def void(self, holds: tuple[Hold, ...]) -> None:
         """Give back what was reserved."""
-        for hold in holds:
-            self._reserve(hold.balance_id, -hold.amount)
+        self._reserve(holds, -1)
 
     def debit(
         self, takes: Mapping[int, int], at: datetime, piece: str, note: str, overdrawn: int | None = None
@@ -102,9 +101,7 @@ class Books:
         for number, (balance_id, amount) in enumerate(takes.items()):
             if amount:
                 cause = f"{self.cause}:{piece}:{number}"
-                self.post(
-                    balance_id, -amount, at, USAGE, REVENUE, cause, note, overdraw=balance_id == overdrawn
-                )
+                self.post(balance_id, -amount, at, USAGE, REVENUE, cause, note, balance_id == overdrawn)
 
     def post(
         self,
@@ -115,7 +112,6 @@ class Books:
         book: str,
         cause: str,
         note: str,
-        *,
         overdraw: bool = False,
     ) -> None:
         """Add ``amount`` to the balance (or count it as used of a counter), with its entry.
@@ -151,23 +147,24 @@ class Books:
 
     def money_left(self, account: Account, now: datetime) -> int:
         """What the account's own money could still buy, whatever its filters; debts count as what they are."""
-        total = 0
+        total, account_id = 0, account.account_id
         for balance in self.balances.values():
-            if balance.account_id != account.account_id or balance.kind != BalanceKind.MONETARY:
+            if balance.account_id != account_id or balance.kind != _MONETARY:
                 continue
-            if balance.disabled or (balance.expires_at is not None and balance.expires_at <= now):
+            terms = balance.terms
+            if terms is not ANY_USE and (
+                terms.disabled
+                or (terms.expires_at is not None and terms.expires_at <= now)
+                or (terms.active_from is not None and terms.active_from > now)
+            ):
                 continue
-            if balance.active_from is None or balance.active_from <= now:
-                total += balance.value - balance.reserved
+            total += balance.value - balance.reserved
         return total
 
-    def state_after(self, session: Session | None) -> State:
-        return self.state._replace(
-            balances=self.balances,
-            counters=self.counters,
-            session=session,
-            fresh_id=self.fresh_id,
-            money_bounds=self.money_bounds,
+    def outcome(self, answer: ChargingAnswer, session: Session | None) -> Outcome:
+        """What was done, with the session as it is now."""
+        return Outcome(
+            answer, self.balances, self.counters, session, self.fresh_id, self.money_bounds, self.entries
         )
 
     def _allow_what_is(self, balance_id: int) -> None:
@@ -184,11 +181,12 @@ class Books:
                 return key
         raise LookupError(f"allowance counter {-counter_id} is not in the state")
 
-    def _reserve(self, balance_id: int, amount: int) -> None:
-        if balance_id < 0:
-            key = self._key_of(balance_id)
-            counter = self.counters[key]
-            self.counters[key] = counter._replace(reserved=counter.reserved + amount)
-        else:
-            balance = self.balances[balance_id]
-            self.balances[balance_id] = balance.holding(balance.value, balance.reserved + amount)
+    def _reserve(self, holds: tuple[Hold, ...], sign: int) -> None:
+        for balance_id, amount in holds:
+            if balance_id < 0:
+                key = self._key_of(balance_id)
+                counter = self.counters[key]
+                self.counters[key] = counter._replace(reserved=counter.reserved + sign * amount)
+            else:
+                balance = self.balances[balance_id]
+                self.balances[balance_id] = balance.holding(balance.value, balance.reserved + sign * amount)

@@ -13,23 +13,30 @@ from hashlib import blake2b
 from apps.charging.domain.answers import answer_of, refuse
 from apps.charging.domain.books import Books
 from apps.charging.domain.events import charge_event, enquire
-from apps.charging.domain.express import (
-    LONGEST_SESSION_ID,
-    charge_quickly,
-    end_of_supervision,
-)
+from apps.charging.domain.express import charge_quickly
 from apps.charging.domain.items import Refusal, moment_of
 from apps.charging.domain.orders import carry_out
 from apps.charging.domain.quotas import serve_items
 from apps.charging.domain.requests import (
-    ChargingAnswer,
     OnlineRequest,
     Operation,
     Result,
 )
-from apps.charging.domain.sessions import Session, SessionStatus
+from apps.charging.domain.sessions import (
+    LONGEST_SESSION_ID,
+    Meter,
+    Session,
+    SessionStatus,
+    end_of_supervision,
+)
 from apps.charging.domain.state import Outcome, State
 from apps.rating.domain import Rater
+
+# Constants, because looking a member of an enumeration up costs several times as much.
+INITIATE, TERMINATE = Operation.INITIATE, Operation.TERMINATE
+RELEASE, EXPIRE = Operation.RELEASE, Operation.EXPIRE
+OPEN, CLOSED = SessionStatus.OPEN, SessionStatus.CLOSED
+SUCCESS = Result.SUCCESS
 
 
 def charge(state: State, request: OnlineRequest, rater: Rater, now: datetime) -> Outcome:
@@ -56,17 +63,17 @@ def charge_generally(state: State, request: OnlineRequest, rater: Rater, now: da
     ):
         refusal = None
     if refusal is not None:
-        return Outcome(state, refuse(state, request, refusal), ())
-    if request.operation is Operation.INITIATE:
+        return Outcome.unchanged(state, refuse(state, request, refusal))
+    if request.operation is INITIATE:
         return _open(state, books, request, rater, now)
     if request.operation in _ENQUIRIES:
-        return Outcome(state, enquire(state, books, request, rater, now), ())
+        return Outcome.unchanged(state, enquire(state, books, request, rater, now))
     return charge_event(state, books, request, rater, now)
 
 
 NOT_ITS_SESSION = "not_its_session"
 _ORDERS = frozenset({Operation.TOP_UP, Operation.ADJUST, Operation.TRANSFER})
-_IN_SESSION = frozenset({Operation.UPDATE, Operation.TERMINATE, Operation.RELEASE, Operation.EXPIRE})
+_IN_SESSION = frozenset({Operation.UPDATE, TERMINATE, RELEASE, EXPIRE})
 _ENQUIRIES = frozenset({Operation.CHECK_BALANCE, Operation.PRICE_ENQUIRY, Operation.MAX_USAGE})
 
 
@@ -74,7 +81,7 @@ def _cause_of(state: State, request: OnlineRequest) -> str:
     """What the request's entries are caused by: its session's row and number, or the request's digest."""
     if state.session is not None:
         return f"session:{state.session.row_id}:{request.number}"
-    if request.operation is Operation.INITIATE:
+    if request.operation is INITIATE:
         return f"session:{state.new_session_row}:{request.number}"
     return f"event:{digest_of(request)}"
 
@@ -125,14 +132,14 @@ def _open(state: State, books: Books, request: OnlineRequest, rater: Rater, now:
             "session_exists",
             f"session {request.session_id} was opened before, by request {state.session.last_number}",
         )
-        return Outcome(state, refuse(state, request, refusal), ())
+        return Outcome.unchanged(state, refuse(state, request, refusal))
     if len(request.session_id) > LONGEST_SESSION_ID:
         refusal = Refusal(
             Result.UNABLE_TO_COMPLY,
             "session_id_too_long",
             f"the session id has {len(request.session_id)} characters; {LONGEST_SESSION_ID} are allowed",
         )
-        return Outcome(state, refuse(state, request, refusal), ())
+        return Outcome.unchanged(state, refuse(state, request, refusal))
     moment = moment_of(request, now)
     session = Session(
         state.new_session_row,
@@ -147,12 +154,12 @@ def _open(state: State, books: Books, request: OnlineRequest, rater: Rater, now:
         owner=request.owner,
     )
     books.session_row = session.row_id
-    session, items = serve_items(state, books, session, request, rater, moment, None)
+    meters, items = serve_items(state, books, session, request, rater, moment, None)
     answer = answer_of(state, books, items, now)
-    if answer.result is not Result.SUCCESS:
-        return Outcome(state, answer, ())
-    session = _touched(session, request, answer, now)
-    return Outcome(books.state_after(session), answer, tuple(books.entries))
+    if answer.result is not SUCCESS:
+        return Outcome.unchanged(state, answer)
+    session = _after(session, request, meters, now, end_of_supervision(now, answer.validity_s))
+    return books.outcome(answer, session)
 
 
 def _in_session(state: State, books: Books, request: OnlineRequest, rater: Rater, now: datetime) -> Outcome:
@@ -161,33 +168,32 @@ def _in_session(state: State, books: Books, request: OnlineRequest, rater: Rater
         refusal = Refusal(
             Result.UNKNOWN_SESSION, "unknown_session", f"session {request.session_id} is not known here"
         )
-        return Outcome(state, refuse(state, request, refusal), ())
+        return Outcome.unchanged(state, refuse(state, request, refusal))
     if request.owner and session.owner and request.owner != session.owner:
         refusal = Refusal(
             Result.UNKNOWN_SESSION,
             NOT_ITS_SESSION,
             f"session {request.session_id} is not known for this peer",
         )
-        return Outcome(state, refuse(state, request, refusal), ())
+        return Outcome.unchanged(state, refuse(state, request, refusal))
     books.session_row = session.row_id
-    if session.status != SessionStatus.OPEN:
+    if session.status != OPEN:
         return _after_the_end(state, books, session, request, rater, now)
-    if request.operation in (Operation.RELEASE, Operation.EXPIRE):
-        if request.operation is Operation.EXPIRE and now < session.expires_at:
-            return Outcome(state, answer_of(state, books, (), now), ())
+    if request.operation in (RELEASE, EXPIRE):
+        if request.operation is EXPIRE and now < session.expires_at:
+            return Outcome.unchanged(state, answer_of(state, books, (), now))
         status = SessionStatus.EXPIRED if session.expires_at <= now else SessionStatus.RELEASED
         ended = _ended(books, session, status, request, now)
         answer = answer_of(state, books, (), now)
-        return Outcome(books.state_after(ended), answer, tuple(books.entries))
+        return books.outcome(answer, ended)
     moment = moment_of(request, now)
-    session, items = serve_items(state, books, session, request, rater, moment, _who(state))
-    if request.operation is Operation.TERMINATE:
-        session = _ended(books, session, SessionStatus.CLOSED, request, now)
-        answer = answer_of(state, books, items, now)
+    meters, items = serve_items(state, books, session, request, rater, moment, _who(state))
+    answer = answer_of(state, books, items, now)
+    if request.operation is TERMINATE:
+        session = _after(session, request, meters, now, session.expires_at, CLOSED)
     else:
-        answer = answer_of(state, books, items, now)
-        session = _touched(session, request, answer, now)
-    return Outcome(books.state_after(session), answer, tuple(books.entries))
+        session = _after(session, request, meters, now, end_of_supervision(now, answer.validity_s))
+    return books.outcome(answer, session)
 
 
 def _after_the_end(
@@ -205,17 +211,34 @@ def _after_the_end(
         )
     )
     if session.status == SessionStatus.EXPIRED and reported.items:
-        session, _ = serve_items(state, books, session, reported, rater, moment_of(request, now), None)
-        session = session._replace(last_number=max(session.last_number, request.number), updated_at=now)
-    return Outcome(books.state_after(session), refuse(state, request, refusal), tuple(books.entries))
+        meters, _ = serve_items(state, books, session, reported, rater, moment_of(request, now), None)
+        session = _after(session, request, meters, now, session.expires_at, session.status)
+    return books.outcome(refuse(state, request, refusal), session)
 
 
-def _touched(session: Session, request: OnlineRequest, answer: ChargingAnswer, now: datetime) -> Session:
-    return session._replace(
-        updated_at=now,
-        expires_at=end_of_supervision(now, answer.validity_s),
-        last_number=max(session.last_number, request.number),
-        peer=request.peer or session.peer,
+def _after(
+    session: Session,
+    request: OnlineRequest,
+    meters: tuple[Meter, ...],
+    now: datetime,
+    expires_at: datetime,
+    status: str = OPEN,
+) -> Session:
+    """The session after a request; its connection is where that came from, while it is open."""
+    return Session(
+        session.row_id,
+        session.session_id,
+        session.sub_session,
+        session.account_id,
+        session.subscriber_id,
+        session.opened_at,
+        now,
+        expires_at,
+        status,
+        max(session.last_number, request.number),
+        (request.peer if status == OPEN else "") or session.peer,
+        session.owner,
+        meters,
     )
 
 

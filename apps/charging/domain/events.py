@@ -8,13 +8,13 @@ from apps.charging.domain.answers import answer_of
 from apps.charging.domain.books import REVENUE, Books
 from apps.charging.domain.items import (
     InvalidUnits,
-    Payment,
     check_amount,
     find_payment,
     moment_of,
     result_of,
 )
 from apps.charging.domain.money_items import check_currency, debtor_of, money_takes
+from apps.charging.domain.policies import LARGEST_GRANTS
 from apps.charging.domain.requests import (
     SERVER_DECIDES,
     AnswerItem,
@@ -25,8 +25,8 @@ from apps.charging.domain.requests import (
     Result,
 )
 from apps.charging.domain.sessions import Meter
-from apps.charging.domain.spending import Draw
-from apps.charging.domain.state import LARGEST_GRANTS, Outcome, State
+from apps.charging.domain.spending import Draw, Payment
+from apps.charging.domain.state import Outcome, State
 from apps.kernel.errors import BssError
 from apps.rating.domain import Rater
 
@@ -50,7 +50,7 @@ def charge_event(state: State, books: Books, request: OnlineRequest, rater: Rate
             outcome = outcome._replace(result=result_of(error), reason=error.code)
         answered.append(outcome)
     answer = answer_of(state, books, tuple(answered), now)
-    return Outcome(books.state_after(state.session), answer, tuple(books.entries))
+    return books.outcome(answer, state.session)
 
 
 def enquire(
@@ -76,14 +76,14 @@ def enquire(
             else:
                 payment, meter, amount = _piece(state, books, item, rater, moment, is_question=True)
                 if request.operation is Operation.PRICE_ENQUIRY:
-                    rated = payment.spender.price(payment.subject, meter, 0, amount, 0)
+                    rated = payment.price(payment.terms.plan.subject, meter, 0, amount, 0)
                     outcome = outcome._replace(cost_micros=rated.cost_micros, granted=amount)
                 else:
                     draw = _draw(payment, meter, amount)
                     enough = enough and draw.reached >= amount
                     books.hold(draw.takes)
                     outcome = outcome._replace(cost_micros=draw.cost_micros, granted=draw.reached)
-                outcome = outcome._replace(type_of_record=payment.type_of_record)
+                outcome = outcome._replace(type_of_record=payment.terms.use.type_of_record)
         except BssError as error:
             outcome = outcome._replace(result=result_of(error), reason=error.code)
             enough = False
@@ -112,14 +112,14 @@ def _piece(
     units = item.requested
     if item.used and (units is None or units == SERVER_DECIDES):
         units = item.used[0].units
-    type_of_record = payment.type_of_record
+    type_of_record = payment.terms.use.type_of_record
     amount = units.amount(type_of_record) if units is not None else None
     if amount is None:
         if units is not None and units.in_other_units(type_of_record):
             raise InvalidUnits(f"{type_of_record} is not charged by such units", code="unit_differs")
         if type_of_record in LARGEST_GRANTS and not is_question:
             raise InvalidUnits(f"an event of {type_of_record} says how much", code="no_units")
-        return payment, meter, payment.policy.default_units
+        return payment, meter, payment.terms.policy.default_units
     if amount <= 0:
         raise InvalidUnits("nothing to charge for", code="zero_units")
     check_amount(amount, type_of_record)
@@ -128,9 +128,9 @@ def _piece(
 
 def _draw(payment: Payment, meter: Meter, amount: int) -> Draw:
     if payment.postpaid:
-        rated = payment.spender.price(payment.subject, meter, 0, amount, 0)
+        rated = payment.price(payment.terms.plan.subject, meter, 0, amount, 0)
         return Draw(amount, {}, rated.cost_micros, 0, 0, amount, "", 0)
-    return payment.spender.draw(meter, amount)
+    return payment.draw(meter, amount)
 
 
 def _debit_units(
@@ -144,14 +144,14 @@ def _debit_units(
 ) -> AnswerItem:
     payment, meter, amount = _piece(state, books, item, rater, moment)
     draw = _draw(payment, meter, amount)
-    outcome = outcome._replace(type_of_record=payment.type_of_record)
+    outcome = outcome._replace(type_of_record=payment.terms.use.type_of_record)
     if draw.reached < amount:
         return outcome._replace(
             result=Result.CREDIT_LIMIT_REACHED,
             reason="credit_limit_reached",
             granted=0,
         )
-    books.debit(draw.takes, moment, str(index), payment.service, payment.spender.overdrawn)
+    books.debit(draw.takes, moment, str(index), payment.terms.service, payment.overdrawn)
     return outcome._replace(granted=amount, cost_micros=0 if payment.postpaid else draw.cost_micros)
 
 
@@ -167,14 +167,16 @@ def _refund_units(
     """The price of the units goes back onto the default balance; units of bundles are not given back."""
     assert state.account is not None
     payment, meter, amount = _piece(state, books, item, rater, moment)
-    price = payment.spender.price(payment.subject, meter, 0, amount, 0).cost_micros
+    price = payment.price(payment.terms.plan.subject, meter, 0, amount, 0).cost_micros
     if price and not payment.postpaid:
         if refusal := _refusal_to_move(books, price, is_refund=True):
             return outcome._replace(result=Result.UNABLE_TO_COMPLY, reason=refusal)
         balance = books.default_balance(state.account)
         cause = f"{books.cause}:{index}"
-        books.post(balance.balance_id, price, moment, REFUND, REVENUE, cause, payment.service)
-    return outcome._replace(type_of_record=payment.type_of_record, granted=amount, cost_micros=-price)
+        books.post(balance.balance_id, price, moment, REFUND, REVENUE, cause, payment.terms.service)
+    return outcome._replace(
+        type_of_record=payment.terms.use.type_of_record, granted=amount, cost_micros=-price
+    )
 
 
 def _move_money(

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
+from apps.charging.domain.balances import ANY_USE
 from apps.charging.domain.books import REVENUE, USAGE
-from apps.charging.domain.items import CLOCK_TOLERANCE, NO_TERMS, TERMS, InvalidUnits, used_amount
+from apps.charging.domain.items import CLOCK_TOLERANCE, InvalidUnits, used_amount
 from apps.charging.domain.money_items import MONEY_RUN
+from apps.charging.domain.policies import QuotaPolicy
 from apps.charging.domain.requests import (
     AnswerItem,
     ChargingAnswer,
@@ -23,16 +24,19 @@ from apps.charging.domain.requests import (
     Result,
     TariffChange,
 )
-from apps.charging.domain.sessions import NO_RUN, Hold, Meter, Session, SessionStatus
-from apps.charging.domain.state import Entry, Outcome, QuotaPolicy, State
+from apps.charging.domain.sessions import (
+    LONGEST_SESSION_ID,
+    NO_RUN,
+    Hold,
+    Meter,
+    Session,
+    SessionStatus,
+    end_of_supervision,
+)
+from apps.charging.domain.state import Entry, Outcome, State
 from apps.charging.domain.tariff_change import next_tariff_change
 from apps.kernel.units import TypeOfRecord
 from apps.rating.domain import Rater, RatingError, Usage
-
-SUPERVISION_FACTOR = 2
-"""A session that is silent for this many validity times is ended (RFC 8506: Tcc)."""
-DEFAULT_VALIDITY_S = 600
-LONGEST_SESSION_ID = 1_000
 
 _VOICE = TypeOfRecord.VOICE.value
 _MONEY = "monetary"
@@ -43,15 +47,9 @@ _SUCCESS, _NO_CHANGE = Result.SUCCESS, TariffChange.NONE
 _new: Callable[[type[Any], tuple[object, ...]], Any] = tuple.__new__
 
 
-@lru_cache(maxsize=100)
-def end_of_supervision(now: datetime, validity_s: int) -> datetime:
-    """When a session ends that is silent from ``now`` on; the requests of a batch have it in common."""
-    return now + timedelta(seconds=SUPERVISION_FACTOR * (validity_s or DEFAULT_VALIDITY_S))
-
-
 def charge_quickly(state: State, request: OnlineRequest, rater: Rater, now: datetime) -> Outcome | None:
     """The outcome of a usual request of a session; None for any other."""
-    world, line, account, balances, counters, session, barred, other, new_row, fresh_id, bounds = state
+    world, line, account, balances, counters, session, barred, _, new_row, fresh_id, bounds = state
     if len(request.items) != 1 or len(balances) != 1 or account is None or line is None:
         return None
     if barred or account.barred or account.allow_negative or not account.prepaid or line.bundles:
@@ -61,7 +59,7 @@ def charge_quickly(state: State, request: OnlineRequest, rater: Rater, now: date
     service = world.services.get(item.service)
     if (
         service is None
-        or balance[TERMS] != NO_TERMS
+        or balance.terms != ANY_USE
         or balance.kind != _MONEY
         or balance.account_id != account.account_id
         or item.money_micros is not None
@@ -273,8 +271,4 @@ def charge_quickly(state: State, request: OnlineRequest, rater: Rater, now: date
         entry = (balance_id, moment, USAGE, REVENUE, -debited, cause, item.service, row_id)
         entries = (_new(Entry, entry),)
     changed = {balance_id: balance.holding(value, reserved)}
-    state_after = _new(
-        State, (world, line, account, changed, counters, after, barred, other, new_row, fresh_id, bounds)
-    )
-    outcome: Outcome = _new(Outcome, (state_after, answer, entries))
-    return outcome
+    return Outcome(answer, changed, counters, after, fresh_id, bounds, entries)

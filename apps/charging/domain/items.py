@@ -6,21 +6,13 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from apps.charging.domain.balances import Balance, BalanceKind, Use
+from apps.charging.domain.balances import plain_balance
 from apps.charging.domain.books import Books
+from apps.charging.domain.lines import CounterKey, Grant, Line, PayingTerms, UsageRefused, Use
 from apps.charging.domain.requests import OnlineRequest, Result, Units
 from apps.charging.domain.sessions import Reading
-from apps.charging.domain.spending import Spender
-from apps.charging.domain.state import QuotaPolicy, State
-from apps.charging.domain.usage_book import (
-    CounterKey,
-    Grant,
-    Line,
-    PlanPeriod,
-    ServiceInfo,
-    UsageRefused,
-    in_order_of_use,
-)
+from apps.charging.domain.spending import Payment
+from apps.charging.domain.state import State, World
 from apps.kernel.errors import BssError
 from apps.kernel.periods import month_of
 from apps.rating.domain import Rater
@@ -74,25 +66,6 @@ def result_of(error: BssError) -> Result:
     return Result.INVALID_VALUE if isinstance(error, InvalidUnits) else Result.RATING_FAILED
 
 
-class Payment(NamedTuple):
-    """How one item is paid for. ``postpaid`` usage is authorised without limit and billed from its records.
-
-    It holds for usage that begins in ``[since, until)``; with free units in it, for one instant only.
-    """
-
-    service: str
-    type_of_record: str
-    subject: str
-    policy: QuotaPolicy
-    spender: Spender
-    postpaid: bool
-    since: datetime
-    until: datetime
-
-    def holds_at(self, start: datetime) -> bool:
-        return self.since <= start < self.until
-
-
 def moment_of(request: OnlineRequest, now: datetime) -> datetime:
     """When the request happened: its own time, unless the client's clock is out of its mind."""
     return request.at if abs(request.at - now) <= CLOCK_TOLERANCE else now
@@ -104,87 +77,65 @@ def find_payment(state: State, books: Books, rater: Rater, meter: Reading, servi
     Usage counts as of its start: a call's is the call's, other usage's is the last report. Price plan and month
     follow from that. Raises UsageRefused (``unknown_service``, ``no_price_plan``).
     """
-    line, account, world = state.line, state.account, state.world
+    line, account = state.line, state.account
     assert line is not None
     assert account is not None
+    terms = _terms_of(line, state.world, service_code, meter)
+    account_id, balances = account.account_id, books.balances
+    overdrawn = books.default_balance(account).balance_id if account.allow_negative else None
+    grants = _grants_of(line, terms, meter) if terms.has_free_units and account.prepaid else ()
+    return Payment(
+        rater,
+        terms,
+        meter.destination,
+        account_id,
+        books.with_grants(grants, account_id, terms.use.type_of_record) if grants else balances,
+        state.world.groups,
+        books.seed,
+        overdrawn,
+        None if grants else plain_balance(balances, account_id),
+        not account.prepaid,
+    )
+
+
+def _terms_of(line: Line, world: World, service_code: str, meter: Reading) -> PayingTerms:
+    """The line's terms for the service: those that it keeps, if they are still in force."""
+    known = line.terms.get(service_code)
+    if known is not None and known.source is world:
+        plan = known.plan
+        if plan.start <= known.begins_at(meter.started_at, meter.reported_at) < plan.end:
+            return known
+    terms = line.terms[service_code] = _new_terms(line, world, service_code, meter)
+    return terms
+
+
+def _new_terms(line: Line, world: World, service_code: str, meter: Reading) -> PayingTerms:
     service = world.services.get(service_code)
     if service is None:
         raise UsageRefused(f"there is no service “{service_code}”", code="unknown_service")
     start = meter.started_at if service.type_of_record == VOICE else meter.reported_at
-    plan = _plan_at(line, start)
-    grants = grants_at(line, plan, service_code, service, start) if account.prepaid else ()
-    account_id = account.account_id
-    overdrawn = books.default_balance(account).balance_id if account.allow_negative else None
-    balances = books.with_grants(grants, account_id, service.type_of_record) if grants else books.balances
-    spender = Spender(
-        rater,
-        Use(
-            line.tenant,
-            service.category,
-            service.type_of_record,
-            rater.matched_prefix(meter.destination),
-            line.zone,
-        ),
-        meter.destination,
-        plan.subject,
-        account_id,
-        balances,
-        world.groups,
-        books.seed,
-        overdrawn,
-        _only_balance(balances, account_id),
-    )
-    return Payment(
+    plan = line.plan_at(start)
+    if plan is None:
+        raise UsageRefused(f"no price plan was valid at {start:%Y-%m-%d %H:%M:%S} UTC", code="no_price_plan")
+    return PayingTerms(
+        world,
         service_code,
-        service.type_of_record,
-        plan.subject,
+        service.service_id,
+        plan,
         world.policy(service_code, plan.price_plan_id),
-        spender,
-        not account.prepaid,
-        plan.start,
-        # Free units are seen as they were: after a debit they have to be looked at again.
-        plan.start if grants or line.bundles else plan.end,
+        Use(line.tenant, service.category, service.type_of_record, line.zone),
+        service_code in plan.grants or any(service_code in bundle.grants for bundle in line.bundles),
     )
 
 
-def _only_balance(balances: Mapping[int, Balance], account_id: int) -> int | None:
-    """The balance that is all there is, if it is one of the account's money without any terms."""
-    if len(balances) != 1:
-        return None
-    for balance in balances.values():
-        if balance.account_id == account_id and balance[TERMS] == NO_TERMS and balance.kind == _MONEY:
-            return balance.balance_id
-    return None
-
-
-# included … factors, groups: everything that limits what a balance pays for.
-TERMS = slice(Balance._fields.index("included"), Balance._fields.index("overdraft"))
-NO_TERMS = Balance(0, 0)[TERMS]
-_MONEY = str(BalanceKind.MONETARY)
-
-
-def grants_at(
-    line: Line, plan: PlanPeriod, service_code: str, service: ServiceInfo, start: datetime
-) -> tuple[tuple[CounterKey, Grant], ...]:
-    """Free units of the plan and the bundles for a service in the month of ``start``, in order of use."""
-    grants = plan.grants.get(service_code, ())
-    extra: list[Grant] = []
-    for bundle in line.bundles:
-        if bundle.start <= start < bundle.end:
-            extra.extend(bundle.grants.get(service_code, ()))
-    if extra:
-        grants = in_order_of_use((*grants, *extra))
+def _grants_of(line: Line, terms: PayingTerms, meter: Reading) -> tuple[tuple[CounterKey, Grant], ...]:
+    """Free units of the service in the month in which the usage begins, in order of use."""
+    start = terms.begins_at(meter.started_at, meter.reported_at)
+    grants = line.grants_at(terms.plan, terms.service, start)
     if not grants:
         return ()
     year, month = month_of(start, line.zone)
     return tuple(
-        (CounterKey(line.subscriber_id, year, month, service.service_id, grant.origin), grant)
+        (CounterKey(line.subscriber_id, year, month, terms.service_id, grant.origin), grant)
         for grant in grants
     )
-
-
-def _plan_at(line: Line, start: datetime) -> PlanPeriod:
-    for plan in line.plans:
-        if plan.start <= start < plan.end:
-            return plan
-    raise UsageRefused(f"no price plan was valid at {start:%Y-%m-%d %H:%M:%S} UTC", code="no_price_plan")

@@ -6,8 +6,9 @@ from datetime import datetime
 
 from apps.charging.domain.balances import BalanceKind, is_usable
 from apps.charging.domain.books import Books
+from apps.charging.domain.policies import QuotaPolicy
 from apps.charging.domain.requests import RequestItem
-from apps.charging.domain.state import Account, QuotaPolicy, State
+from apps.charging.domain.state import Account, State
 from apps.kernel.errors import InvalidInput
 
 MONEY_RUN = "*money"
@@ -62,10 +63,10 @@ def money_takes(
             for balance in books.balances.values()
             if balance.account_id == account.account_id
             and balance.kind == BalanceKind.MONETARY
-            and not balance.included
+            and not balance.terms.included
             and is_usable(balance, category, moment, account.zone)
         ),
-        key=lambda balance: (-balance.weight, balance.balance_id),
+        key=lambda balance: (-balance.terms.weight, balance.balance_id),
     )
     rest = amount_micros
     takes: dict[int, int] = {}
@@ -74,7 +75,7 @@ def money_takes(
         if part > 0:
             takes[balance.balance_id] = part
             rest -= part
-        if balance.blocker:
+        if balance.terms.blocker:
             break
     if rest and may_owe(account):
         balance = books.default_balance(account)
@@ -86,7 +87,7 @@ def money_takes(
 def money_policy(state: State, service_code: str, moment: datetime) -> QuotaPolicy:
     """Validity and final action of a grant in money: the service's under the plan, where there are such."""
     if service_code in state.world.services and state.line is not None:
-        for plan in state.line.plans:
-            if plan.start <= moment < plan.end:
-                return state.world.policy(service_code, plan.price_plan_id)
+        plan = state.line.plan_at(moment)
+        if plan is not None:
+            return state.world.policy(service_code, plan.price_plan_id)
     return _ANY_POLICY

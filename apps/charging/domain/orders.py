@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from apps.charging.domain.answers import answer_of, refuse
-from apps.charging.domain.balances import Balance, BalanceKind
+from apps.charging.domain.balances import Balance, BalanceKind, BalanceTerms
 from apps.charging.domain.books import Books
 from apps.charging.domain.items import Refusal, moment_of
 from apps.charging.domain.requests import BalanceOrder, OnlineRequest, Operation, Result
@@ -29,8 +29,8 @@ def carry_out(state: State, books: Books, request: OnlineRequest, now: datetime)
         else:
             refusal = _move(state.account, books, order, _KINDS[request.operation], moment)
     if refusal is not None:
-        return Outcome(state, refuse(state, request, refusal), ())
-    return Outcome(books.state_after(state.session), answer_of(state, books, (), now), tuple(books.entries))
+        return Outcome.unchanged(state, refuse(state, request, refusal))
+    return books.outcome(answer_of(state, books, (), now), state.session)
 
 
 def _refusal(state: State, request: OnlineRequest, order: BalanceOrder | None) -> Refusal | None:
@@ -76,14 +76,13 @@ def _move(account: Account, books: Books, order: BalanceOrder, kind: str, moment
                 order.account_id,
                 order.tag,
                 order.kind,
-                weight=order.weight,
-                expires_at=order.expires_at,
+                terms=BalanceTerms(weight=order.weight, expires_at=order.expires_at),
             )
         )
     elif order.expires_at is not None and (
-        balance.expires_at is None or order.expires_at > balance.expires_at
+        balance.terms.expires_at is None or order.expires_at > balance.terms.expires_at
     ):
-        balance = books.add(balance._replace(expires_at=order.expires_at))
+        balance = books.add(balance._replace(terms=balance.terms._replace(expires_at=order.expires_at)))
     books.post(
         balance.balance_id,
         order.amount,
@@ -128,8 +127,7 @@ def _transfer(state: State, books: Books, order: BalanceOrder, moment: datetime)
                 other.account_id,
                 order.to_tag,
                 order.kind,
-                weight=order.weight,
-                expires_at=order.expires_at,
+                terms=BalanceTerms(weight=order.weight, expires_at=order.expires_at),
             )
         )
     if target.balance_id == source.balance_id:

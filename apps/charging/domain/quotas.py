@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from apps.charging.domain.books import Books
-from apps.charging.domain.items import Payment, Refusal, find_payment, result_of, used_amount
+from apps.charging.domain.items import Refusal, find_payment, result_of, used_amount
 from apps.charging.domain.money_bounds import PEER_LIMIT
 from apps.charging.domain.money_items import (
     MONEY_RUN,
@@ -18,6 +18,7 @@ from apps.charging.domain.money_items import (
     money_takes,
     money_type,
 )
+from apps.charging.domain.policies import QuotaPolicy
 from apps.charging.domain.requests import (
     AnswerItem,
     FinalUnitAction,
@@ -29,12 +30,17 @@ from apps.charging.domain.requests import (
     UsedUnits,
 )
 from apps.charging.domain.sessions import NO_RUN, Hold, Meter, Session, WorkingMeter
-from apps.charging.domain.spending import NO_LIMIT, Draw
-from apps.charging.domain.state import QuotaPolicy, State
+from apps.charging.domain.spending import NO_LIMIT, Draw, Payment
+from apps.charging.domain.state import State
 from apps.charging.domain.tariff_change import next_tariff_change
 from apps.kernel.errors import BssError
 from apps.rating.domain import Rater
 from apps.rating.domain.usage import VOICE
+
+# Constants, because looking a member of an enumeration up costs several times as much.
+SUCCESS = Result.SUCCESS
+TERMINATE = Operation.TERMINATE
+AFTER = TariffChange.AFTER
 
 MAX_QUOTAS = 1_000
 """Of one session: what a client may have the server keep."""
@@ -48,19 +54,20 @@ def serve_items(
     rater: Rater,
     moment: datetime,
     refusal: Refusal | None,
-) -> tuple[Session, tuple[AnswerItem, ...]]:
-    """Debit what each item used, then hold what each asks for, in the order of the request.
+) -> tuple[tuple[Meter, ...], tuple[AnswerItem, ...]]:
+    """Debit what each item used, then hold what each asks for, in the order of the request; the meters afterwards.
 
     With a ``refusal`` (the subscriber is barred by now) usage is debited all the same and nothing is granted. A rating
     group that comes several times in a request is granted one quota, with the last that asks.
     """
-    meters = {meter.key: WorkingMeter(meter) for meter in session.meters}
-    if request.operation is Operation.TERMINATE:
+    meters = {meter[:_KEY_FIELDS]: WorkingMeter(meter) for meter in session.meters}
+    if request.operation is TERMINATE:
         # Nothing is asked for any more, so whatever the session held may pay for what it used.
         for meter in meters.values():
             books.void(meter.holds)
             meter.holds, meter.granted = (), 0
     served = []
+    asking: dict[tuple[object, ...], _Quota] = {}
     for index, item in enumerate(request.items):
         key = (item.service, item.rating_group, item.service_identifier)
         found = meters.get(key)
@@ -75,16 +82,21 @@ def serve_items(
         else:
             quota.refuse(Result.UNABLE_TO_COMPLY, "too_many_quotas")
         served.append(quota)
-    if request.operation is not Operation.TERMINATE:
-        asking = [quota for quota in served if quota.item.requested is not None or quota.item.money_micros]
-        last = {id(quota.meter): quota for quota in asking}
-        for quota in asking:
-            if refusal is not None:
+        if item.requested is not None or item.money_micros:
+            if refusal is not None and request.operation is not TERMINATE:
                 quota.refuse(refusal.result, refusal.reason)
-            elif quota.result is Result.SUCCESS and last[id(quota.meter)] is quota:
+            else:
+                asking[key] = quota
+    if request.operation is not TERMINATE:
+        for quota in asking.values():
+            if quota.result is SUCCESS:
                 quota.grant()
     answers = tuple([quota.answer() for quota in served])
-    return session._replace(meters=tuple([meter.meter() for meter in meters.values()])), answers
+    return tuple([meter.meter() for meter in meters.values()]), answers
+
+
+# A meter's key (service, rating group, service identifier) is what it begins with.
+_KEY_FIELDS = 3
 
 
 class _Quota:
@@ -120,7 +132,7 @@ class _Quota:
     ) -> None:
         self.state, self.books, self.rater = state, books, rater
         self.item, self.meter, self.moment = item, meter, moment
-        self.result, self.reason = Result.SUCCESS, ""
+        self.result, self.reason = SUCCESS, ""
         self.type_of_record = ""
         self.granted: int | None = None
         self.is_final = False
@@ -143,16 +155,16 @@ class _Quota:
             self._debit_money(item.used_money_micros, f"{index}.money")
             return
         for part, used in enumerate(item.used):
-            if used.tariff_change is TariffChange.AFTER and meter.tariff_change_at is not None:
-                meter.reported_at = max(meter.reported_at, min(meter.tariff_change_at, self.moment))
+            if used.tariff_change is AFTER and meter.tariff_change_at is not None:
+                meter.report(min(meter.tariff_change_at, self.moment))
             self._debit(used, f"{index}.{part}")
         if item.used:
-            meter.reported_at = max(meter.reported_at, self.moment)
+            meter.report(self.moment)
 
     def grant(self) -> None:
         """Hold as much of what the item asks for as the balances buy."""
         meter, item = self.meter, self.item
-        meter.reported_at = max(meter.reported_at, self.moment)
+        meter.report(self.moment)
         if item.money_micros:
             self._grant_money(item.money_micros)
             return
@@ -161,16 +173,15 @@ class _Quota:
             meter.run = NO_RUN
         try:
             payment = self._payment()
-            self.type_of_record = payment.type_of_record
-            asked = item.requested.amount(payment.type_of_record)
-            policy = payment.policy
-            wanted = policy.units_to_grant(asked, payment.type_of_record)
+            policy = payment.terms.policy
+            self.type_of_record = payment.terms.use.type_of_record
+            wanted = policy.units_to_grant(item.requested.amount(self.type_of_record), self.type_of_record)
             granted = wanted
             holds: tuple[Hold, ...] = ()
             if not payment.postpaid:
                 draw = self._largest(payment, wanted)
                 granted = draw.reached - meter.position
-                holds = self.books.hold(draw.takes, payment.spender.overdrawn)
+                holds = self.books.hold(draw.takes, payment.overdrawn)
         except BssError as error:
             self.refuse(result_of(error), error.code)
             return
@@ -190,7 +201,7 @@ class _Quota:
 
     def answer(self) -> AnswerItem:
         item, payment = self.item, self.payment
-        policy = self.money_policy or (payment.policy if payment is not None else None)
+        policy = self.money_policy or (payment.terms.policy if payment is not None else None)
         if self.granted is None or policy is None or self.type_of_record == "":
             return AnswerItem(
                 item.service,
@@ -226,44 +237,47 @@ class _Quota:
 
     def _payment(self) -> Payment:
         """How the quota is paid for now; found once unless time or free units have moved on."""
-        payment, meter = self.payment, self.meter
-        if payment is None or not payment.holds_at(
-            meter.started_at if payment.type_of_record == VOICE else meter.reported_at
-        ):
-            payment = self.payment = find_payment(
-                self.state, self.books, self.rater, meter, self.item.service
-            )
+        payment = self.payment
+        if payment is None or not payment.holds_for(self.meter):
+            payment = find_payment(self.state, self.books, self.rater, self.meter, self.item.service)
+            self.payment = payment
         return payment
 
     def _debit(self, used: UsedUnits, piece: str) -> None:
         meter = self.meter
         try:
             payment = self._payment()
-            self.type_of_record = payment.type_of_record
-            amount = used_amount(used.units, payment.type_of_record, meter.position)
+            self.type_of_record = payment.terms.use.type_of_record
+            amount = used_amount(used.units, self.type_of_record, meter.position)
             if amount <= 0:
                 return
             if payment.postpaid:
                 # Postpaid usage is billed from its records; online it is authorised and followed, not debited.
                 meter.position += amount
                 return
-            draw = payment.spender.draw(meter, amount, forced=True)
+            draw = payment.draw(meter, amount, forced=True)
         except BssError as error:
             service = self.state.world.services.get(self.item.service)
             units = used.units.amount(service.type_of_record) if service is not None else None
             meter.unrated_units = min(meter.unrated_units + (units or 0), NO_LIMIT)
             self.result, self.reason = result_of(error), error.code
             return
-        self.books.debit(draw.takes, self.moment, piece, payment.service, payment.spender.overdrawn)
+        self.books.debit(draw.takes, self.moment, piece, payment.terms.service, payment.overdrawn)
         meter.position += amount
         meter.covered, meter.run, meter.run_from = draw.covered, draw.run, draw.run_from
         meter.passed = draw.passed
-        meter.cost_micros += draw.cost_micros
-        # A report of absurd size is kept within what a row can hold.
-        meter.unpaid_micros = min(meter.unpaid_micros + draw.unpaid_micros, NO_LIMIT)
         meter.free_units += draw.free_units
-        self.cost_micros += draw.cost_micros
-        self.unpaid_micros = min(self.unpaid_micros + draw.unpaid_micros, NO_LIMIT)
+        self._count(draw.cost_micros, draw.unpaid_micros)
+
+    def _count(self, cost_micros: int, unpaid_micros: int) -> None:
+        """Add to what the session and this request cost."""
+        meter = self.meter
+        meter.cost_micros += cost_micros
+        self.cost_micros += cost_micros
+        if unpaid_micros:
+            # A report of absurd size is kept within what a row can hold.
+            meter.unpaid_micros = min(meter.unpaid_micros + unpaid_micros, NO_LIMIT)
+            self.unpaid_micros = min(self.unpaid_micros + unpaid_micros, NO_LIMIT)
 
     def _debit_money(self, amount_micros: int, piece: str) -> None:
         """Debit an amount that was used; what no balance has is unpaid."""
@@ -280,11 +294,8 @@ class _Quota:
         takes, paid = money_takes(self.state, self.books, item.service, used, self.moment)
         self.books.debit(takes, self.moment, piece, item.service, debtor_of(self.books, account))
         meter.run = MONEY_RUN
-        meter.reported_at = max(meter.reported_at, self.moment)
-        meter.cost_micros += paid
-        meter.unpaid_micros = min(meter.unpaid_micros + used - paid, NO_LIMIT)
-        self.cost_micros += paid
-        self.unpaid_micros = min(self.unpaid_micros + used - paid, NO_LIMIT)
+        meter.report(self.moment)
+        self._count(paid, used - paid)
 
     def _grant_money(self, amount_micros: int) -> None:
         """Hold as much of an amount as there is."""
@@ -315,16 +326,18 @@ class _Quota:
         return False
 
     def _largest(self, payment: Payment, wanted: int) -> Draw:
-        meter, spender = self.meter, payment.spender
-        draw = spender.draw(meter, wanted)
-        self.change_at = next_tariff_change(
-            self.rater, spender.usage(payment.subject, meter, meter.position, 1), payment.policy.validity_s
-        )
+        meter = self.meter
+        draw = payment.draw(meter, wanted)
+        if self.type_of_record == VOICE:
+            # A call needs no change of rates announced: it is priced second by second across it.
+            return draw
+        usage = payment.usage(payment.terms.plan.subject, meter, meter.position, 1)
+        self.change_at = next_tariff_change(self.rater, usage, payment.terms.policy.validity_s)
         if self.change_at is None:
             return draw
         # The dearer side of the change decides, so that neither can overrun the balance.
         after = WorkingMeter(meter.meter())
         after.reported_at = self.change_at
         return min(
-            draw, spender.draw(after, wanted), key=lambda other: (other.reached, -sum(other.takes.values()))
+            draw, payment.draw(after, wanted), key=lambda other: (other.reached, -sum(other.takes.values()))
         )

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple, Protocol
+
+SUPERVISION_FACTOR = 2
+"""A session that is silent for this many validity times is ended (Tcc: RFC 8506 section 13)."""
+DEFAULT_VALIDITY_S = 600
+LONGEST_SESSION_ID = 1_000
+
+
+@lru_cache(maxsize=100)
+def end_of_supervision(now: datetime, validity_s: int) -> datetime:
+    """When a session ends that is silent from ``now`` on; the requests of a batch have it in common."""
+    return now + timedelta(seconds=SUPERVISION_FACTOR * (validity_s or DEFAULT_VALIDITY_S))
 
 
 class SessionStatus(StrEnum):
@@ -116,6 +128,11 @@ class WorkingMeter:
             self.unrated_units,
             self.passed,
         ) = meter
+
+    def report(self, at: datetime) -> None:
+        """The next piece of usage begins at ``at``, if that is not before the last report."""
+        if at > self.reported_at:
+            self.reported_at = at
 
     def meter(self) -> Meter:
         return Meter(

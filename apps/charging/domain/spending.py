@@ -1,6 +1,6 @@
 """How a piece of usage is paid: unit balances first, then money, each in its order of use.
 
-:class:`Spender` answers what a number of units takes from which balance, without changing anything; the caller
+:class:`Payment` answers what a number of units takes from which balance, without changing anything; the caller
 then holds or debits it. Where a session was split does not matter: a meter knows what its last increments
 cover and who was paying, so the pieces take together what the whole would have taken.
 """
@@ -18,13 +18,13 @@ from apps.charging.domain.balances import (
     Candidate,
     FreeTerms,
     Group,
-    Use,
     candidates,
     free_increment,
     free_terms,
     kinds_for,
     next_change,
 )
+from apps.charging.domain.lines import PayingTerms
 from apps.charging.domain.sessions import FREE_RUN, Passed, Reading
 from apps.charging.domain.tariff_change import change_of_rates, same_rates
 from apps.rating.domain import RatedUsage, Rater, Usage
@@ -53,25 +53,35 @@ class Draw(NamedTuple):
     passed: tuple[Passed, ...] = ()
 
 
-class Spender(NamedTuple):
-    """Who spends, on what: an account's balances in view of one service and number.
+class Payment(NamedTuple):
+    """How usage of one service to one number is paid for: on which terms, and from which balances.
 
     ``balances`` are all that may matter: the account's own, those shared with it and the subscriber's free
-    units. ``money_of`` is the rating subject that prices what is paid with money. ``overdrawn`` is the balance
-    that may fall below zero without limit, where the account allows it. ``only`` is the balance that is all there
-    is, if it is one of money that pays for everything at any time.
+    units. ``overdrawn`` is the balance that may fall below zero without limit, where the account allows it. ``only``
+    is the balance that is all there is, if it is one of money that pays for everything at any time. ``postpaid`` usage
+    is authorised without limit and billed from its records.
     """
 
     rater: Rater
-    use: Use
+    terms: PayingTerms
     destination: str
-    money_of: str
     account_id: int
     balances: Mapping[int, Balance]
     groups: Mapping[int, Group]
     seed: str
-    overdrawn: int | None = None
-    only: int | None = None
+    overdrawn: int | None
+    only: int | None
+    postpaid: bool
+
+    def holds_for(self, meter: Reading) -> bool:
+        """Whether the next piece of the meter's usage is paid for like this too.
+
+        Not with free units: they are among the balances as they were, and have to be looked at again after a debit.
+        """
+        terms = self.terms
+        return not terms.has_free_units and (
+            terms.use.type_of_record == VOICE or meter.reported_at < terms.plan.end
+        )
 
     def draw(self, meter: Reading, amount: int, *, forced: bool = False) -> Draw:
         """Pay for the ``amount`` units that follow ``meter.position``, as far as the balances reach.
@@ -79,80 +89,54 @@ class Spender(NamedTuple):
         With ``forced`` the usage has happened: what nothing can pay is unpaid, and a maximum cost stops nothing.
         Raises RatingError where a price is needed and there is none.
         """
-        if self.only is not None and not meter.run.startswith(FREE_RUN):
-            draw = self._draw_from_one(self.only, meter, amount, forced)
+        if self.only is not None and (meter.covered <= meter.position or not meter.run.startswith(FREE_RUN)):
+            draw = self._draw_from_one(self.balances[self.only], meter, amount, forced)
             if draw is not None:
                 return draw
         drawing = _Drawing(self, meter, amount, forced)
         drawing.run_out()
         return drawing.result()
 
-    def _draw_from_one(self, balance_id: int, meter: Reading, amount: int, forced: bool) -> Draw | None:
-        """:meth:`draw` where one balance of money without terms is all there is; None if it is not enough.
-
-        That is most accounts at most times, and a quarter of the work.
-        """
-        position, covered = meter.position, meter.covered
+    def _draw_from_one(self, balance: Balance, meter: Reading, amount: int, forced: bool) -> Draw | None:
+        """:meth:`draw` where one plain balance of money is all there is, as for most accounts; None if it is short."""
+        position, covered, run, run_from = meter.position, meter.covered, meter.run, meter.run_from
         end = position + amount
         start = covered if covered > position else position
         if start >= end:
-            return Draw(end, _NOTHING, 0, 0, 0, covered, meter.run, meter.run_from, meter.passed)
-        subject = self.money_of
-        run_from = meter.run_from if meter.run == subject else start
-        use = self.use
-        usage = Usage(
-            use.tenant,
-            use.category,
-            subject,
-            use.type_of_record,
-            self.destination,
-            self.instant(meter, start),
-            end - start,
-        )
-        balance = self.balances[balance_id]
-        budget = balance.value - balance.reserved
-        if self.overdrawn is not None:
-            budget = NO_LIMIT
+            return Draw(end, _NOTHING, 0, 0, 0, covered, run, run_from, meter.passed)
+        subject = self.terms.plan.subject
+        if run != subject:
+            run_from = start
+        part = end - start
+        usage = self.usage(subject, meter, start, part)
+        budget = balance.value - balance.reserved if self.overdrawn is None else NO_LIMIT
         if forced:
-            part = end - start
             rated = self.rater.rate(usage, start, run_from)
         else:
             part, rated = self.rater.rate_within(usage, budget, start, run_from)
-        cost = rated.cost_micros
-        if part <= 0 or cost > budget or cost < 0:
+        cost, billed = rated.cost_micros, rated.billed_usage
+        if part <= 0 or not 0 <= cost <= budget:
             return None
-        paid_to = start + (rated.billed_usage if rated.billed_usage > part else part)
-        return Draw(
-            paid_to if paid_to < end else end,
-            {balance_id: cost} if cost else _NOTHING,
-            cost,
-            0,
-            0,
-            paid_to,
-            subject,
-            run_from,
-            meter.passed,
-        )
+        paid_to = start + (billed if billed > part else part)
+        reached = paid_to if paid_to < end else end
+        takes = {balance.balance_id: cost} if cost else _NOTHING
+        return Draw(reached, takes, cost, 0, 0, paid_to, subject, run_from, meter.passed)
 
     def price(self, subject: str, meter: Reading, position: int, amount: int, run_from: int) -> RatedUsage:
         """The price of ``amount`` units from ``position`` under ``subject``."""
         return self.rater.rate(self.usage(subject, meter, position, amount), position, run_from)
 
     def usage(self, subject: str, meter: Reading, position: int, amount: int) -> Usage:
-        use = self.use
-        return Usage(
-            use.tenant,
-            use.category,
-            subject,
-            use.type_of_record,
-            self.destination,
-            self.instant(meter, position),
-            amount,
-        )
+        tenant, category, type_of_record, _ = self.terms.use
+        if type_of_record == VOICE:
+            at = meter.started_at + timedelta(seconds=position)
+        else:
+            at = meter.reported_at
+        return Usage(tenant, category, subject, type_of_record, self.destination, at, amount)
 
     def instant(self, meter: Reading, position: int) -> datetime:
         """When the unit at ``position`` is used: voice moves with the clock, other usage stays at its report."""
-        if self.use.type_of_record == VOICE:
+        if self.terms.use.type_of_record == VOICE:
             return meter.started_at + timedelta(seconds=position)
         return meter.reported_at
 
@@ -171,16 +155,18 @@ class _Drawing:
         "meter",
         "money",
         "passed",
+        "payment",
         "position",
+        "prefix",
         "run",
         "run_from",
-        "spender",
         "takes",
         "unpaid",
     )
 
-    def __init__(self, spender: Spender, meter: Reading, amount: int, forced: bool) -> None:
-        self.spender, self.meter, self.forced = spender, meter, forced
+    def __init__(self, payment: Payment, meter: Reading, amount: int, forced: bool) -> None:
+        self.payment, self.meter, self.forced = payment, meter, forced
+        self.prefix = payment.rater.matched_prefix(payment.destination)
         self.position = meter.position
         self.amount_end = meter.position + amount
         self.covered, self.run, self.run_from = meter.covered, meter.run, meter.run_from
@@ -228,47 +214,49 @@ class _Drawing:
 
     def _what_may_change(self) -> tuple[list[Balance], set[str]]:
         """What begins or ceases while a call goes on: the use of balances, and the rates of units at a price."""
-        spender = self.spender
-        if spender.use.type_of_record != VOICE:
+        payment = self.payment
+        if payment.terms.use.type_of_record != VOICE:
             return [], set()
-        balances = spender.balances.values()
-        subjects = {balance.rating_subject for balance in balances if balance.kind != "monetary"}
-        subjects.update(subject for group in spender.groups.values() for _, subject in group.terms.values())
+        balances = payment.balances.values()
+        subjects = {balance.terms.rating_subject for balance in balances if balance.kind != "monetary"}
+        subjects.update(subject for group in payment.groups.values() for _, subject in group.terms.values())
         return (
             [
                 balance
                 for balance in balances
-                if balance.timings or balance.expires_at is not None or balance.active_from is not None
+                if balance.terms.timings
+                or balance.terms.expires_at is not None
+                or balance.terms.active_from is not None
             ],
             {subject for subject in subjects if free_increment(subject) is None},
         )
 
     def _next_rates(self, subjects: set[str], end: int) -> int:
         """A call is cut where the rates of units at a price change as well: one that was passed over may pay then."""
-        spender, position = self.spender, self.position
+        payment, position = self.payment, self.position
         for subject in subjects:
-            usage = spender.usage(subject, self.meter, position, 1)
-            change = change_of_rates(spender.rater, usage, end - position)
+            usage = payment.usage(subject, self.meter, position, 1)
+            change = change_of_rates(payment.rater, usage, end - position)
             if change is not None:
                 end = min(end, position + max(math.ceil(change - usage.start.timestamp()), 1))
         return end
 
     def _next_cut(self, changeable: list[Balance], end: int) -> int:
         """A call is cut where a balance begins or ceases to be usable, so that splits elsewhere do not matter."""
-        now = self.spender.instant(self.meter, self.position)
-        then = self.spender.instant(self.meter, end)
-        cut = next_change(changeable, now, then, self.spender.use.zone)
+        now = self.payment.instant(self.meter, self.position)
+        then = self.payment.instant(self.meter, end)
+        cut = next_change(changeable, now, then, self.payment.terms.use.zone)
         seconds = -((now - cut) // timedelta(seconds=1))
         return min(self.position + max(seconds, 1), end)
 
     def _pay(self, end: int) -> None:
         """The chain at the current position: unit balances, then money, until ``end`` or a blocker."""
-        spender, use = self.spender, self.spender.use
-        instant = spender.instant(self.meter, self.position)
+        payment, use = self.payment, self.payment.terms.use
+        instant = payment.instant(self.meter, self.position)
         self.money = self._candidates(MONEY, instant)
         self.blocked = False
         # Where all balances are money there is nothing to look through.
-        if len(self.money) < len(spender.balances):
+        if len(self.money) < len(payment.balances):
             for candidate in self._candidates(kinds_for(use.type_of_record), instant):
                 terms = free_terms(candidate.balance, candidate.rating_subject, use.type_of_record)
                 if terms is not None:
@@ -277,22 +265,23 @@ class _Drawing:
                     self._pay_with_priced_units_or_pass(candidate, end)
                 if self.position >= end:
                     return
-                if candidate.balance.blocker:
+                if candidate.balance.terms.blocker:
                     self.blocked = True
                     return
         self._pay_with_money(end)
 
     def _candidates(self, kinds: frozenset[str], instant: datetime) -> list[Candidate]:
-        spender = self.spender
+        payment = self.payment
         return candidates(
-            spender.balances.values(),
-            spender.account_id,
-            spender.groups,
-            spender.use,
+            payment.balances.values(),
+            payment.account_id,
+            payment.groups,
+            payment.terms.use,
             kinds,
+            self.prefix,
             instant,
-            spender.rater.tariff,
-            spender.seed,
+            payment.rater.tariff,
+            payment.seed,
         )
 
     def _available(self, balance: Balance) -> int:
@@ -314,7 +303,7 @@ class _Drawing:
             return
         if balance.counter is not None:
             # A hole in the tariff shows instead of being free, as it does for records from files.
-            self.spender.price(self.spender.money_of, self.meter, start, end - start, end)
+            self.payment.price(self.payment.terms.plan.subject, self.meter, start, end - start, end)
         self._take(balance, increments * terms.price)
         run = f"{FREE_RUN}{balance.balance_id}"
         run_from = self.run_from if self.run == run else start
@@ -330,17 +319,17 @@ class _Drawing:
             passed is not None
             and self._available(balance) <= passed[1]
             and self._budget() <= passed[2]
-            and same_rates(self.spender.rater, self._next_unit(candidate.rating_subject), passed[3])
+            and same_rates(self.payment.rater, self._next_unit(candidate.rating_subject), passed[3])
         ):
             return
         self._pay_with_priced_units(candidate, end)
         if self.position < end:
-            at = int(self.spender.instant(self.meter, self.position).timestamp())
+            at = int(self.payment.instant(self.meter, self.position).timestamp())
             left = self._available(balance), self._budget()
             self.passed[balance.balance_id] = (balance.balance_id, *left, at)
 
     def _next_unit(self, subject: str) -> Usage:
-        return self.spender.usage(subject, self.meter, self.position, 1)
+        return self.payment.usage(subject, self.meter, self.position, 1)
 
     def _pay_with_priced_units(self, candidate: Candidate, end: int) -> None:
         """Units of the balance and money at the rate of its subject, both for whole increments of that rate."""
@@ -357,8 +346,8 @@ class _Drawing:
             amount = self._largest_within(available, amount, subject, run_from)
             rated = self._price(subject, amount, run_from)
         if rated.cost_micros > budget:
-            usage = self.spender.usage(subject, self.meter, start, amount)
-            amount, rated = self.spender.rater.rate_within(usage, budget, start, run_from)
+            usage = self.payment.usage(subject, self.meter, start, amount)
+            amount, rated = self.payment.rater.rate_within(usage, budget, start, run_from)
         if amount <= 0:
             return
         self._take(balance, rated.billed_usage)
@@ -377,18 +366,18 @@ class _Drawing:
         return low
 
     def _pay_with_money(self, end: int) -> None:
-        spender, start = self.spender, self.position
-        subject = spender.money_of
+        payment, start = self.payment, self.position
+        subject = payment.terms.plan.subject
         run_from = self.run_from if self.run == subject else start
         budget = self._budget()
-        usage = spender.usage(subject, self.meter, start, end - start)
+        usage = payment.usage(subject, self.meter, start, end - start)
         amount = end - start
         if self.forced:
-            rated = spender.rater.rate(usage, start, run_from)
+            rated = payment.rater.rate(usage, start, run_from)
             if rated.cost_micros > budget:
-                amount, rated = spender.rater.rate_within(usage, budget, start, run_from)
+                amount, rated = payment.rater.rate_within(usage, budget, start, run_from)
         else:
-            amount, rated = spender.rater.rate_within(usage, budget, start, run_from)
+            amount, rated = payment.rater.rate_within(usage, budget, start, run_from)
         if amount <= 0:
             return
         self._spread(rated.cost_micros)
@@ -396,7 +385,7 @@ class _Drawing:
 
     def _owe(self, end: int) -> None:
         """Usage that has happened and cannot be paid in full: take what money there is, and note the rest."""
-        subject, start = self.spender.money_of, self.position
+        subject, start = self.payment.terms.plan.subject, self.position
         run_from = self.run_from if self.run == subject else start
         rated = self._price(subject, end - start, run_from)
         paid = 0 if self.blocked else min(rated.cost_micros, self._budget())
@@ -405,7 +394,7 @@ class _Drawing:
         self._reach(end, max(start + rated.billed_usage, end), subject, run_from)
 
     def _price(self, subject: str, amount: int, run_from: int) -> RatedUsage:
-        return self.spender.price(subject, self.meter, self.position, amount, run_from)
+        return self.payment.price(subject, self.meter, self.position, amount, run_from)
 
     def _budget(self) -> int:
         """How much money the chain has from here: all balances up to a blocker, or no limit at all.
@@ -415,9 +404,9 @@ class _Drawing:
         total = 0
         for candidate in self.money:
             total += max(self._available(candidate.balance), 0)
-            if candidate.balance.blocker:
+            if candidate.balance.terms.blocker:
                 return total
-        return total if self.spender.overdrawn is None else NO_LIMIT
+        return total if self.payment.overdrawn is None else NO_LIMIT
 
     def _spread(self, cost: int) -> None:
         """Take ``cost`` from the money balances in their order, and a shortfall from the default one."""
@@ -427,12 +416,12 @@ class _Drawing:
             if part:
                 self._take(candidate.balance, part)
                 cost -= part
-            if candidate.balance.blocker:
+            if candidate.balance.terms.blocker:
                 break
         if not cost:
             return
         # Only an account that may go below zero, or a rounding that turned back, leaves something here.
-        if self.spender.overdrawn is not None:
-            self._take(self.spender.balances[self.spender.overdrawn], cost)
+        if self.payment.overdrawn is not None:
+            self._take(self.payment.balances[self.payment.overdrawn], cost)
         elif self.money:
             self._take(self.money[0].balance, cost)

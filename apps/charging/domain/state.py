@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from apps.charging.domain.balances import Balance, Group
+from apps.charging.domain.lines import CounterKey, Line, ServiceInfo
 from apps.charging.domain.money_bounds import MoneyBounds
-from apps.charging.domain.requests import ChargingAnswer, FinalUnit
+from apps.charging.domain.policies import DEFAULT_POLICIES, ONE_EVENT, QuotaPolicy
+from apps.charging.domain.requests import ChargingAnswer
 from apps.charging.domain.sessions import Session
 from apps.charging.domain.triggers import TriggerBook
-from apps.charging.domain.usage_book import CounterKey, Line, ServiceInfo
 
 FIRST_NEW_ID = 1 << 61
 """Ids from here on (below minus this, for counters) are of rows that are not stored yet."""
@@ -45,49 +46,6 @@ class Counter(NamedTuple):
     counter_id: int
     used: int
     reserved: int
-
-
-class QuotaPolicy(NamedTuple):
-    """How quotas are given out for a service under a price plan.
-
-    ``default_units`` is granted if the client lets the server decide, ``max_units`` bounds any grant (0: the bound of
-    :data:`LARGEST_GRANTS`). Intervals are seconds; a grant is valid for ``validity_s``, and a session that is silent
-    for twice that is ended. ``threshold_percent`` of the grant is left when the client should report early (0: it need
-    not).
-    """
-
-    default_units: int
-    max_units: int = 0
-    validity_s: int = 600
-    quota_holding_s: int | None = None
-    threshold_percent: int = 0
-    final: FinalUnit = FinalUnit()
-
-    def units_to_grant(self, asked: int | None, type_of_record: str) -> int:
-        """What is granted at most to a client that asks for so many units.
-
-        None and 0 leave it to the server. Clients ask for the largest number that there is (2^32 - 1 seconds, 2^63
-        octets) to get as much as possible.
-        """
-        if not asked:
-            asked = self.default_units
-        largest = self.max_units or max(self.default_units, LARGEST_GRANTS.get(type_of_record, MOST_EVENTS))
-        return min(asked, largest)
-
-
-LARGEST_GRANTS: Mapping[str, int] = {"voice": 86_400, "data": 10 * 1024 * 1024 * 1024}
-"""Seconds and octets that one grant has at most under a policy without a bound of its own."""
-MOST_EVENTS = 1_000
-"""As :data:`LARGEST_GRANTS`, for everything that is counted."""
-
-
-DEFAULT_POLICIES: Mapping[str, QuotaPolicy] = {
-    "voice": QuotaPolicy(default_units=300),
-    "data": QuotaPolicy(default_units=10 * 1024 * 1024),
-}
-"""By type of record, for a price plan without a policy of its own."""
-ONE_EVENT = QuotaPolicy(default_units=1)
-"""The policy of all other types: they count messages or events."""
 
 
 class World(NamedTuple):
@@ -147,8 +105,17 @@ class Entry(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a request did: the state afterwards, the answer, and the ledger entries in order."""
+    """What a request did: the answer, what there is afterwards (as in State), and the ledger entries in order."""
 
-    state: State
     answer: ChargingAnswer
-    entries: tuple[Entry, ...]
+    balances: Mapping[int, Balance]
+    counters: Mapping[CounterKey, Counter]
+    session: Session | None
+    fresh_id: int
+    money_bounds: MoneyBounds | None
+    entries: Sequence[Entry] = ()
+
+    @classmethod
+    def unchanged(cls, state: State, answer: ChargingAnswer) -> Outcome:
+        """A request that changed nothing."""
+        return cls(answer, state.balances, state.counters, state.session, state.fresh_id, state.money_bounds)

@@ -6,91 +6,28 @@ are given, and is written back with the batch. Nothing here knows a database.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from apps.kernel.errors import BssError
+from apps.charging.domain.lines import (
+    NO_END,
+    UNLIMITED,
+    CounterKey,
+    Holding,
+    Line,
+    PlanPeriod,
+    ServiceInfo,
+    UsageRefused,
+)
 from apps.kernel.periods import Period, local_midnight, month_of, month_period
 from apps.rating.domain import Allowance, RatedUsage, Rater, Usage
 
-UNLIMITED = -1
 # Thrice as fast as calling a NamedTuple's class; the fields are given in their order.
 _new_usage: Callable[[type[Usage], tuple[object, ...]], Usage] = tuple.__new__
 _new_allowance: Callable[[type[Allowance], tuple[object, ...]], Allowance] = tuple.__new__
-NO_END = datetime.max.replace(tzinfo=UTC)
-
-
-class UsageRefused(BssError):
-    """A record that cannot be charged to anybody; ``code`` says why and goes into suspense as the reason."""
-
-
-class ServiceInfo(NamedTuple):
-    """What the book must know of a service."""
-
-    service_id: int
-    category: str
-    type_of_record: str
-
-
-class Grant(NamedTuple):
-    """Free units of a service a month: ``units`` in seconds, octets or events, or UNLIMITED."""
-
-    origin: str
-    units: int
-    included: frozenset[str]
-    excluded: frozenset[str]
-
-
-class PlanPeriod(NamedTuple):
-    """A price plan valid for usage that starts in ``[start, end)``, with its free units by service code."""
-
-    start: datetime
-    end: datetime
-    price_plan_id: int
-    subject: str
-    grants: Mapping[str, tuple[Grant, ...]]
-
-
-class BundlePeriod(NamedTuple):
-    """A bundle valid for usage that starts in ``[start, end)``."""
-
-    start: datetime
-    end: datetime
-    grants: Mapping[str, tuple[Grant, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A subscriber as the book sees one: who pays, in which tenant, on which plans."""
-
-    subscriber_id: int
-    account_id: int
-    prepaid: bool
-    tenant: str
-    zone: ZoneInfo
-    plans: tuple[PlanPeriod, ...]
-    bundles: tuple[BundlePeriod, ...] = ()
-
-
-class Holding(NamedTuple):
-    """An MSISDN in a line's hands for ``[start, end)``."""
-
-    start: datetime
-    end: datetime
-    line: Line
-
-
-class CounterKey(NamedTuple):
-    """Names a monthly counter of free units used."""
-
-    subscriber_id: int
-    year: int
-    month: int
-    service_id: int
-    origin: str
 
 
 # Ids of subscriber, account, service and price plan.
@@ -108,16 +45,6 @@ class ChargedUsage(NamedTuple):
     cost_micros: int
     free_usage: int
     billed_usage: int
-
-
-def in_order_of_use(grants: Iterable[Grant]) -> tuple[Grant, ...]:
-    """Unlimited ones first (so that nothing is used up in vain), then those for few destinations, then all others.
-
-    Grants that tie keep the order given: the plan's own before those of bundles.
-    """
-    return tuple(
-        sorted(grants, key=lambda grant: (grant.units != UNLIMITED, not (grant.included or grant.excluded)))
-    )
 
 
 @dataclass(slots=True)
@@ -292,7 +219,7 @@ class UsageBook:
                             since = instant
                     elif instant < until:
                         until = instant
-        plan = _valid_at(line.plans, start)
+        plan = line.plan_at(start)
         number = _Number(since, until, line, plan, year, month, line.prepaid, {})
         self._numbers[msisdn] = number
         return number
@@ -312,7 +239,7 @@ class UsageBook:
                 code="no_price_plan",
             )
         granted = []
-        for origin, units, included, excluded in self._grants(line, plan, service_code, start):
+        for origin, units, included, excluded in line.grants_at(plan, service_code, start):
             key = CounterKey(line.subscriber_id, number.year, number.month, service.service_id, origin)
             counter = self._counters.get(key)
             if counter is None:
@@ -336,18 +263,3 @@ class UsageBook:
         else:
             debit.amount_micros += amount_micros
             debit.last_start = max(debit.last_start, start)
-
-    def _grants(self, line: Line, plan: PlanPeriod, service_code: str, start: datetime) -> tuple[Grant, ...]:
-        grants = plan.grants.get(service_code, ())
-        extra: list[Grant] = []
-        for bundle in line.bundles:
-            if bundle.start <= start < bundle.end:
-                extra.extend(bundle.grants.get(service_code, ()))
-        return in_order_of_use((*grants, *extra)) if extra else grants
-
-
-def _valid_at(plans: tuple[PlanPeriod, ...], start: datetime) -> PlanPeriod | None:
-    for plan in plans:
-        if plan.start <= start < plan.end:
-            return plan
-    return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import NamedTuple
@@ -14,10 +14,11 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from apps.charging.domain.answers import answer_from_text, answer_to_text
 from apps.charging.domain.balances import Balance, BalanceKind
 from apps.charging.domain.charge import charge
+from apps.charging.domain.lines import CounterKey
 from apps.charging.domain.published import CREDITS, account_credited
-from apps.charging.domain.requests import ChargingAnswer, OnlineRequest, Result
+from apps.charging.domain.requests import BalanceOrder, ChargingAnswer, OnlineRequest, Result
 from apps.charging.domain.sessions import SessionStatus
-from apps.charging.domain.state import FIRST_NEW_ID, Entry, State
+from apps.charging.domain.state import FIRST_NEW_ID, Counter, Entry, Outcome, State
 from apps.charging.services.batch_reading import WITHOUT_A_KEPT_ANSWER, BatchReading, Owner
 from apps.charging.services.batch_writing import Writing, store_new_rows, write
 from apps.charging.services.failures import Failure
@@ -27,10 +28,6 @@ from apps.charging.services.triggers import watch_batch
 from apps.events.domain.kinds import NewEvent
 from apps.rating.domain import Rater
 from apps.storage.dialect import commits_in_script
-
-# Thrice as fast as calling the class; the fields are given in their order.
-_new_state: Callable[[type[State], tuple[object, ...]], State] = tuple.__new__
-
 
 _CONTRADICTORY = ChargingAnswer(
     Result.UNKNOWN_USER,
@@ -199,73 +196,73 @@ class _Batch:
         session = read.sessions.get(key) if key is not None else None
         if session is not None:
             account_id, subscriber_id = session.account_id, session.subscriber_id
-        account = read.accounts.get(account_id) if account_id is not None else None
-        line = read.lines.get(subscriber_id) if subscriber_id is not None else None
-        other_id = request.order.to_account_id if request.order is not None else None
-        together = self._together(account_id, other_id)
-        balances = self._balances_of(together)
-        counters = read.counters.get(subscriber_id, {}) if subscriber_id is not None else {}
-        other = read.accounts.get(other_id) if other_id is not None else None
-        barred = subscriber_id in read.barred
-        world, row, fresh_id = read.world, self.next_session_row, self.fresh_id
-        limit, bounds = request.money_limit, None
-        if limit is not None and account is not None:
-            bounds = read.money.bounds(request.operation, limit, account)
-        state = _new_state(
-            State, (world, line, account, balances, counters, session, barred, other, row, fresh_id, bounds)
+        account, line, counters, order = None, None, _NO_COUNTERS, request.order
+        if account_id is not None:
+            account = read.accounts.get(account_id)
+        if subscriber_id is not None:
+            line, counters = read.lines.get(subscriber_id), read.counters.get(subscriber_id, counters)
+        limit = request.money_limit
+        state = State(
+            read.world,
+            line,
+            account,
+            _NO_BALANCES if account_id is None else self._balances_of(account_id, order),
+            counters,
+            session,
+            subscriber_id in read.barred,
+            None if order is None or order.to_account_id is None else read.accounts.get(order.to_account_id),
+            self.next_session_row,
+            self.fresh_id,
+            None
+            if limit is None or account is None
+            else read.money.bounds(request.operation, limit, account),
         )
         outcome = charge(state, request, self.rater, self.now)
-        self.fresh_id = outcome.state.fresh_id
-        self._take_over(state, outcome.state, outcome.entries, key, subscriber_id)
-        after = outcome.state.money_bounds
-        if limit is not None and account is not None and after is not None and after is not bounds:
+        self._keep(state, outcome, key, subscriber_id)
+        after = outcome.money_bounds
+        if (
+            limit is not None
+            and account is not None
+            and after is not None
+            and after is not state.money_bounds
+        ):
             read.money.note(limit, account, after, request.session_id)
         if account is not None and request.operation not in WITHOUT_A_KEPT_ANSWER:
             self.writing.answers.append((digest, answer_to_text(outcome.answer)))
         return outcome.answer
 
-    def _together(self, account_id: int | None, other_id: int | None) -> list[int]:
-        """The accounts whose balances the request may touch."""
+    def _balances_of(self, account_id: int, order: BalanceOrder | None) -> Mapping[int, Balance]:
+        """The balances that the request may touch: of its accounts, and of those that share with it."""
         read = self.read
-        ids = [] if account_id is None else [account_id]
-        if other_id is not None:
-            ids.append(other_id)
-        if read.sharing.groups_of and account_id in read.sharing.groups_of:
-            ids = sorted(read.sharing.together(ids))
-        return [found for found in ids if found in read.balances]
-
-    def _balances_of(self, account_ids: list[int]) -> dict[int, Balance]:
-        read = self.read
-        if len(account_ids) == 1:
-            return read.balances[account_ids[0]]
+        if order is None and account_id not in read.sharing.groups_of:
+            return read.balances.get(account_id, _NO_BALANCES)
+        ids = {account_id}
+        if order is not None and order.to_account_id is not None:
+            ids.add(order.to_account_id)
+        if account_id in read.sharing.groups_of:
+            ids = read.sharing.together(ids)
         return {
-            pk: balance for account_id in account_ids for pk, balance in read.balances[account_id].items()
+            pk: balance
+            for found in sorted(ids)
+            if found in read.balances
+            for pk, balance in read.balances[found].items()
         }
 
-    def _take_over(
-        self,
-        before: State,
-        after: State,
-        entries: Iterable[Entry],
-        key: str | None,
-        subscriber_id: int | None,
-    ) -> None:
-        """Remember what the request changed, for the requests behind it and for the end of the batch."""
+    def _keep(self, before: State, after: Outcome, key: str | None, subscriber_id: int | None) -> None:
+        """Keep what the request changed, for the requests behind it and for the end of the batch."""
         read, writing = self.read, self.writing
-        if after is before:
-            return
-        if after.balances is not before.balances:
-            known = before.balances
+        self.fresh_id = after.fresh_id
+        known = before.balances
+        if after.balances is not known:
             for balance_id, balance in after.balances.items():
                 former = known.get(balance_id)
                 if former is not balance:
                     writing.balances[balance_id] = balance
                     if former is not None:
                         writing.balances_before.setdefault(balance_id, former)
-                    own = read.balances[balance.account_id]
-                    read.balances[balance.account_id] = {**own, balance_id: balance}
-        if after.counters is not before.counters and subscriber_id is not None:
-            read.counters[subscriber_id] = dict(after.counters)
+                    read.balances[balance.account_id][balance_id] = balance
+        if after.counters and after.counters is not before.counters and subscriber_id is not None:
+            read.counters[subscriber_id] = after.counters
             for counter_key, counter in after.counters.items():
                 if before.counters.get(counter_key) != counter:
                     writing.counters[counter_key] = counter
@@ -277,7 +274,11 @@ class _Batch:
                 writing.new_sessions.add(session.row_id)
             writing.sessions[key] = session
             read.sessions[key] = session
-        writing.entries.extend(entries)
+        writing.entries.extend(after.entries)
+
+
+_NO_BALANCES: Mapping[int, Balance] = {}
+_NO_COUNTERS: Mapping[CounterKey, Counter] = {}
 
 
 def _first_session_row(now: datetime) -> int:

@@ -16,10 +16,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from apps.charging.domain.balances import DEFAULT_TAG
 from apps.charging.domain.balances import Balance as BalanceValue
 from apps.charging.domain.charge import digest_of, session_key
+from apps.charging.domain.lines import CounterKey, Line
 from apps.charging.domain.requests import OnlineRequest, Operation
 from apps.charging.domain.sessions import Hold, Session
 from apps.charging.domain.state import Account, Counter
-from apps.charging.domain.usage_book import CounterKey, Line
 from apps.charging.models import Balance
 from apps.charging.services.lines import Directory, Number
 from apps.charging.services.money_bounds import MoneyBook
@@ -90,7 +90,7 @@ class BatchReading:
         self.lines: dict[int, Line] = {}
         self.accounts: dict[int, Account] = {}
         self.balances: dict[int, dict[int, BalanceValue]] = {}
-        self.counters: dict[int, dict[CounterKey, Counter]] = {}
+        self.counters: dict[int, Mapping[CounterKey, Counter]] = {}
         self.sessions: dict[str, Session] = {}
         self.versions: dict[str, int] = {}
         self.barred: set[int] = set()
@@ -344,9 +344,10 @@ class BatchReading:
         known = {row[0] for row in rows}
         if held - known:
             rows += self._select(columns + " WHERE id IN ({values})", held - known)
+        counters: dict[int, dict[CounterKey, Counter]] = {}
         for row in rows:
-            counters = self.counters.setdefault(row[1], {})
-            counters[CounterKey(*row[1:6])] = Counter(-row[0], row[6], row[7])
+            counters.setdefault(row[1], {})[CounterKey(*row[1:6])] = Counter(-row[0], row[6], row[7])
+        self.counters.update(counters)
 
     def _select(self, sql: str, values: Iterable[int | str]) -> list[tuple[Any, ...]]:
         return select(self.connection, sql, values)

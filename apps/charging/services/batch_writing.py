@@ -9,9 +9,9 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from apps.charging.domain.balances import Balance
+from apps.charging.domain.lines import CounterKey
 from apps.charging.domain.sessions import Session, with_stored_ids
 from apps.charging.domain.state import FIRST_NEW_ID, Counter, Entry
-from apps.charging.domain.usage_book import CounterKey
 from apps.charging.services.failures import Failure, write_failures
 from apps.charging.services.rows import balance_figures, instant_text, meters_to_text
 from apps.charging.services.session_memory import Mark
@@ -109,14 +109,14 @@ _BALANCE_COLUMNS = (
 
 
 def _balance_row(balance: Balance) -> tuple[Any, ...]:
-    expires_at = None if balance.expires_at is None else instant_text(balance.expires_at)
+    expires_at = balance.terms.expires_at
     return (
         balance.account_id,
         balance.tag,
         balance.kind,
         *balance_figures(balance),
-        balance.weight,
-        expires_at,
+        balance.terms.weight,
+        None if expires_at is None else instant_text(expires_at),
     )
 
 
@@ -172,7 +172,7 @@ def _changed_figures(known: list[tuple[int, Balance]], before: dict[int, Balance
     value = units = reserved = reserved_units = overdraft = False
     for balance_id, balance in known:
         former = before[balance_id]
-        if balance.expires_at != former.expires_at:
+        if balance.terms is not former.terms:
             return None
         if balance.kind == "monetary":
             value = value or balance.value != former.value

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from apps.charging.domain.usage_book import Line
+from apps.charging.domain.lines import Line
 from apps.charging.models import Account
 from apps.charging.services.terms import Terms
 from apps.charging.services.usage import in_order

@@ -12,8 +12,8 @@ from typing import NamedTuple, TypeVar
 
 from django.conf import settings
 
+from apps.charging.domain.lines import Line
 from apps.charging.domain.state import World
-from apps.charging.domain.usage_book import Line
 from apps.charging.services.line_rows import LineRow, lines_of_rows, read_line_rows
 from apps.charging.services.remembered import Remembered
 from apps.charging.services.terms import Terms
@@ -35,6 +35,9 @@ HeldLine = tuple[float, Line | None, LineRow | None, Terms]
 """When it was read, the line, and the row and the terms that it was made of."""
 
 
+HeldWorld = tuple[float, World, Sharing, Tenants]
+
+
 class Number(NamedTuple):
     """An MSISDN or an IMSI."""
 
@@ -53,7 +56,7 @@ class Directory:
         self._clock = clock
         self._numbers: Remembered[Number, HeldNumber] = Remembered()
         self._lines: Remembered[int, HeldLine] = Remembered()
-        self._world: tuple[float, World, Sharing, Tenants] | None = None
+        self._world: HeldWorld | None = None
         self._terms: tuple[float, Terms] | None = None
 
     def forget(self) -> None:
@@ -115,15 +118,20 @@ class Directory:
         """Services, policies, shared groups and triggers; who shares what; code and time zone of tenants by id."""
         known = self._world
         if known is None or known[0] < self._oldest():
-            known = self._world = (self._clock(), *read_world())
+            known = self._world = self._read_world(known)
         return known[1:]
 
     def _refresh_world(self, soon: float) -> None:
-        known, stamp = self._world, self._clock()
+        known = self._world
         if known is not None and known[0] < soon:
-            fresh = (stamp, *read_world())
+            fresh = self._read_world(known)
             if self._world is known:
                 self._world = fresh
+
+    def _read_world(self, known: HeldWorld | None) -> HeldWorld:
+        """The world as it is now, the same objects if nothing has changed: lines keep what follows from it."""
+        stamp, fresh = self._clock(), read_world()
+        return (stamp, *(known[1:] if known is not None and known[1:] == fresh else fresh))
 
     def _terms_since(self, oldest: float) -> Terms:
         """The terms as they were at ``oldest`` or later, the same object for as long as nothing in them has changed."""

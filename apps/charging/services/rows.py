@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 from apps.charging.domain.answers import json_text
-from apps.charging.domain.balances import Balance
+from apps.charging.domain.balances import ANY_USE, Balance, BalanceTerms
 from apps.charging.domain.sessions import Hold, Meter, Session
 from apps.kernel.errors import InvalidInput
 from apps.rating.domain.source import Timing
@@ -24,7 +23,6 @@ SESSION_COLUMNS = (
 )
 SESSION_MARK_COLUMNS = "id, version"
 """What tells a session’s row from what it was: whoever writes it, under its account’s lock, raises the version."""
-_NONE: frozenset[str] = frozenset()
 # weight … factors of a balance without terms of its own, between its tag and figures and its overdraft.
 _NO_TERMS = (0, "", "", "", None, None, 0, 0, "", "")
 
@@ -47,37 +45,41 @@ def instant(value: Any) -> datetime | None:
 
 def balance_of(row: tuple[Any, ...], groups: tuple[int, ...] = ()) -> Balance:
     """The balance of a row of BALANCE_COLUMNS. Raises InvalidInput where its terms cannot be read."""
-    money = row[3] == "monetary"
-    if row[8:18] == _NO_TERMS:
-        # Nearly all are such; reading the terms of one that has none would cost more than all the rest.
-        value, reserved = (row[4], row[6]) if money else (row[5], row[7])
-        return _new_balance(Balance, (*row[:4], value, reserved, *_PLAIN, groups, row[18], None))
-    included, excluded = destinations_of(row[9]) if row[9] else (_NONE, _NONE)
-    return Balance(
-        row[0],
-        row[1],
-        row[2],
-        row[3],
-        row[4] if money else row[5],
-        row[6] if money else row[7],
-        row[8],
+    is_money = row[3] == "monetary"
+    value, reserved = (row[4], row[6]) if is_money else (row[5], row[7])
+    # Nearly all balances have no terms.
+    terms = ANY_USE if row[8:18] == _NO_TERMS and not groups else _terms_of(row[8:18], groups)
+    return Balance(row[0], row[1], row[2], row[3], value, reserved, row[18], terms)
+
+
+def _terms_of(row: tuple[Any, ...], groups: tuple[int, ...]) -> BalanceTerms:
+    (
+        weight,
+        destinations,
+        categories,
+        timings,
+        active_from,
+        expires_at,
+        disabled,
+        blocker,
+        rating_subject,
+        factors,
+    ) = row
+    included, excluded = destinations_of(destinations)
+    return BalanceTerms(
+        weight,
         included,
         excluded,
-        frozenset(words(row[10])) if row[10] else _NONE,
-        timings_of(row[11]) if row[11] else (),
-        instant(row[12]),
-        instant(row[13]),
-        bool(row[14]),
-        bool(row[15]),
-        row[16],
-        factors_of(row[17]) if row[17] else (),
+        frozenset(words(categories)),
+        timings_of(timings) if timings else (),
+        instant(active_from),
+        instant(expires_at),
+        bool(disabled),
+        bool(blocker),
+        rating_subject,
+        factors_of(factors),
         groups,
-        row[18],
     )
-
-
-_new_balance: Callable[[type[Balance], tuple[object, ...]], Balance] = tuple.__new__
-_PLAIN = Balance(0, 0)[Balance._fields.index("weight") : Balance._fields.index("groups")]
 
 
 def balance_figures(balance: Balance) -> tuple[int, int, int, int, int]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from apps.charging.domain.usage_book import NO_END, BundlePeriod, Grant, PlanPeriod, in_order_of_use
+from apps.charging.domain.lines import NO_END, BundlePeriod, Grant, PlanPeriod, in_order_of_use
 from apps.kernel.periods import local_midnight
 from apps.rating.models import BundleService, PricePlan, PricePlanService, Tenant
 

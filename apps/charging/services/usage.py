@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 
 from django.db import connection
 
-from apps.charging.domain.usage_book import (
+from apps.charging.domain.lines import (
     NO_END,
     BundlePeriod,
     CounterKey,
@@ -17,8 +17,8 @@ from apps.charging.domain.usage_book import (
     Line,
     PlanPeriod,
     ServiceInfo,
-    UsageBook,
 )
+from apps.charging.domain.usage_book import UsageBook
 from apps.charging.models import Account, AllowanceCounter, LedgerEntry
 from apps.charging.services.ledger import Movement, post_movements
 from apps.charging.services.terms import Terms

@@ -7,10 +7,10 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from apps.charging.domain.balances import Group
+from apps.charging.domain.lines import ServiceInfo
+from apps.charging.domain.policies import QuotaPolicy as Policy
 from apps.charging.domain.requests import FinalUnit, FinalUnitAction
-from apps.charging.domain.state import QuotaPolicy as Policy
 from apps.charging.domain.state import World
-from apps.charging.domain.usage_book import ServiceInfo
 from apps.charging.models import Balance, QuotaPolicy, SharedGroup, SharedGroupTerms
 from apps.charging.services.triggers import read_trigger_book
 from apps.rating.models import Service, Tenant
