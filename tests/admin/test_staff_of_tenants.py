@@ -17,10 +17,12 @@ from apps.backoffice.actions import PageActionsMixin
 from apps.backoffice.admins import HistoryMixin
 from apps.backoffice.panels import _panels
 from apps.backoffice.tenancy import is_shared, way_to_tenant
+from apps.billing.models import Activity
+from apps.billing.selectors.lookups import account_of_msisdn
 from apps.crm.models import ApiCall, ApiClient, ApiToken, StaffTenant
 from apps.kernel.clock import utc_now
 from apps.rating.models import Tenant
-from apps.subscribers.models import Subscriber
+from apps.subscribers.models import Resource, Subscriber
 from tests.admin.world import make_world
 from tests.factories import make_bundle, make_cycle, make_plan, make_subscriber, make_tenant
 
@@ -224,6 +226,19 @@ def test_a_foreign_row_cannot_be_chosen_by_whoever_knows_its_id(client):
     answer = client.post(reverse("admin:crm_apitoken_do_list", args=("make",)), form, follow=True)
     assert "not one of the available choices" in answer.content.decode()
     assert not ApiToken.objects.filter(name="shop").exists()
+
+
+def test_an_account_of_another_tenant_is_not_billed_by_whoever_knows_its_number(client):
+    queue = reverse("admin:billing_activity_do_list", args=("queue",))
+    foreign, own = "4915550000001", "4915550000801"
+    assert account_of_msisdn(own, utc_now()).tenant.code == "own"
+    Resource.objects.filter(pk=Resource.objects.earliest("pk").pk).update(value=foreign)
+    assert account_of_msisdn(foreign, utc_now()).tenant.code != "own"
+    before = Activity.objects.count()
+    form = {"type": Activity.Type.SINGLE_BILLING.value, "month": ""}
+    answer = client.post(queue, {**form, "msisdn": foreign})
+    assert "no subscriber has or had" in answer.content.decode()
+    assert Activity.objects.count() == before
 
 
 def test_nobody_of_the_operators_staff_is_kept_from_anything(client):

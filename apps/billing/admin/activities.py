@@ -15,10 +15,14 @@ from unfold.decorators import display
 from apps.backoffice.actions import PageAction
 from apps.backoffice.admins import ReadOnlyAdmin, get_or_404, require
 from apps.backoffice.display import badge, instant, link_to
+from apps.backoffice.tenancy import tenants_of
 from apps.billing.admin.cycles import RunForm
+from apps.billing.domain.activities import parse_msisdn
 from apps.billing.models import Activity, BillCycle
+from apps.billing.selectors.lookups import account_of_msisdn
 from apps.billing.services.activities import queue_activity
 from apps.kernel.clock import utc_now
+from apps.kernel.errors import NotFound
 
 STATUS_COLOURS = {0: "", 1: "success", 2: "danger", 99: "info"}
 
@@ -59,6 +63,8 @@ def queue(request: HttpRequest, obj: None, form: QueueForm) -> HttpResponse:
     data = form.cleaned_data
     month, year = data["month"]
     by_cycle = data["type"] == Activity.Type.FULL_BILLRUN or not data["msisdn"]
+    if not by_cycle:
+        _demand_own(request, data["msisdn"])
     activity = queue_activity(
         data["type"],
         str(data["cycle"].number) if by_cycle else data["msisdn"],
@@ -69,6 +75,14 @@ def queue(request: HttpRequest, obj: None, form: QueueForm) -> HttpResponse:
     )
     messages.success(request, f"Activity {activity.pk} is queued.")
     return HttpResponseRedirect(reverse("admin:billing_activity_watch", args=(activity.pk,)))
+
+
+def _demand_own(request: HttpRequest, msisdn: str) -> None:
+    """Staff of some tenants bill nobody else's account; another tenant's number is as one that nobody has."""
+    tenants = tenants_of(request)
+    number = parse_msisdn(msisdn)
+    if tenants is not None and account_of_msisdn(number, utc_now()).tenant_id not in tenants:
+        raise NotFound(f"no subscriber has or had the MSISDN {number}", where="msisdn")
 
 
 @admin.register(Activity)
