@@ -30,6 +30,9 @@ class Role(StrEnum):
     """Renders bills beside others."""
 
 
+_HELPERS = frozenset((Role.LOADER, Role.READER, Role.FORMATTER))
+
+
 def start(role: Role) -> None:
     """To be called once in each process, as soon as Django is set up and before it serves.
 
@@ -39,7 +42,9 @@ def start(role: Role) -> None:
     if sys.__stderr__ is not None:
         faulthandler.enable(sys.__stderr__)
     raise_open_files_limit()
-    log.info("process.started", role=role.value, pid=os.getpid())
+    # Helpers write where their owner does, such as a command with a progress bar: they do not announce themselves.
+    if role not in _HELPERS:
+        log.info("process.started", role=role.value, pid=os.getpid())
 
 
 def raise_open_files_limit() -> None:

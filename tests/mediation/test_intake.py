@@ -88,6 +88,7 @@ def test_several_processes_share_the_files(database_url: str, folders: Path):
     assert process.returncode == 0, output
     assert (Cdr.objects.count(), CdrFile.objects.count()) == (4, 4)
     assert output.count("loaded, 1 records") == 4
+    assert "process.started" not in output
 
 
 @pytest.mark.django_db(transaction=True)

@@ -30,8 +30,9 @@ def fail_at_three(number: int) -> int:
     return number
 
 
-def test_every_item_has_a_result() -> None:
+def test_every_item_has_a_result_and_nothing_is_said(capfd: pytest.CaptureFixture[str]) -> None:
     assert dict(results_of(square_or_die, range(6), 2, new_pool)) == {n: n * n for n in range(6)}
+    assert capfd.readouterr() == ("", "")
 
 
 def test_an_item_that_kills_its_process_has_none_and_all_others_have_theirs() -> None:
