@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -285,3 +286,41 @@ def test_a_lost_commit_is_found_by_its_key_and_recorded_once(monkeypatch):
     assert written == [0]
     assert default_balance(1).amount_micros == 1_000_000 + TEN
     assert_books_are_right()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_redemption_is_recorded_when_a_lost_commit_had_not_gone_through(monkeypatch):
+    make_prepaid(1)
+    (pin,) = make_pins(1)
+    atomic, lost, written = transaction.atomic, [], []
+
+    @contextmanager
+    def lose(durable=False):
+        with atomic(durable=durable):
+            yield
+            if durable and not lost:
+                lost.append(True)
+                raise OperationalError(2013, "Lost connection to MySQL server during query")
+
+    monkeypatch.setattr(redeeming.transaction, "atomic", lose)
+    (done,) = together(RedeemOrder(account_of(1).pk, pin), also=lambda redeemed: written.append(list(redeemed)))
+    assert (done.value, done.replayed, lost) == (TEN, False, [True])
+    assert written == [[0], [0]], "the first went with its transaction"
+    assert default_balance(1).amount_micros == 1_000_000 + TEN
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_a_database_many_wait_no_longer_than_one(monkeypatch, settings):
+    settings.CHARGING_PATIENCE_S = 0
+    runs = []
+
+    def lose(self):
+        runs.append(len(self.attempts))
+        raise OperationalError(2006, "Server has gone away")
+
+    for number in range(1, 9):
+        make_prepaid(number)
+    monkeypatch.setattr(redeeming.Transaction, "run", lose)
+    done = together(*(RedeemOrder(account_of(number).pk, f"{number:016d}") for number in range(1, 9)))
+    assert [type(outcome) for outcome in done] == [OperationalError] * 8
+    assert runs == [8]

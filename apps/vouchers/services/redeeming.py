@@ -110,11 +110,13 @@ class Transaction:
                 self.tenant_id,
                 [subject for subject in subjects if self.guards.get(subject, NO_FAILURES).failures],
             )
+            # What an earlier run committed was written down with it; what is taken now was not.
             self.also(
                 {
                     place: outcome
                     for place, outcome in self.outcomes.items()
-                    if isinstance(outcome, Redemption) and place not in self._perhaps_committed
+                    if isinstance(outcome, Redemption)
+                    and (place in wanted or place not in self._perhaps_committed)
                 }
             )
             self._perhaps_committed |= frozenset(wanted)

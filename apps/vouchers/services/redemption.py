@@ -19,7 +19,7 @@ from django.db import transaction
 from apps.charging.models import Account, Payer
 from apps.kernel.errors import BssError, InvalidInput, NotFound
 from apps.rating.models import Tenant
-from apps.storage.retry import retrying
+from apps.storage.retry import may_have_committed, retrying
 from apps.vouchers.domain.redemption import Attempt, Redemption
 from apps.vouchers.domain.vouchers import parse_pin, pin_digests
 from apps.vouchers.services.batches import LONGEST_KEY
@@ -81,7 +81,8 @@ def redeem_many(
     Orders share transactions; two of one account, of one key or with one PIN do not, they go one after the other.
     ``also`` is called in each transaction with its redemptions by their place in ``orders``, to write audit records
     with them. A transaction that breaks is undone and halved until the order that breaks it is alone; that one's
-    outcome is the exception. Must not be called within a transaction, because a wrong PIN must be counted.
+    outcome is the exception; if the connection is lost for good, that of all. Must not be called within a transaction,
+    because a wrong PIN must be counted.
     """
     outcomes: dict[int, Outcome] = {}
     waiting = []
@@ -140,10 +141,11 @@ def _carry_out(
     except Exception as error:
         if transaction.get_connection().in_atomic_block:
             raise
-        if len(attempts) == 1:
+        # Without a database each half would only wait as long again.
+        if len(attempts) == 1 or may_have_committed(error):
             if not isinstance(error, BssError):
-                log.exception("redemption_failed", account_id=attempts[0].account_id)
-            outcomes[attempts[0].place] = error
+                log.exception("redemption_failed", account_ids=[attempt.account_id for attempt in attempts])
+            outcomes.update({attempt.place: error for attempt in attempts})
             return
         middle = len(attempts) // 2
         for half in (attempts[:middle], attempts[middle:]):
