@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.conf import settings as django_settings
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.transaction import TransactionManagementError
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -129,6 +130,22 @@ def test_a_consumer_that_fails_does_not_hold_up_the_others():
     happen(1, "x")
     deliver(NOW, [broken.consumer, other])
     assert book.seen == [("thing:1", "x")]
+
+
+@pytest.mark.parametrize("number", [1054, 1205])
+def test_a_consumer_whose_database_errors_never_end_does_not_hold_up_the_others(number: int) -> None:
+    """1054: a column that is not there (Django: OperationalError). 1205: a lock that somebody never gives back."""
+
+    def fail(events: Sequence[Event], now: datetime) -> None:
+        raise OperationalError(number, "as the database says")
+
+    book = Notebook()
+    broken = type(book.consumer)("broken", (HAPPENED,), fail)
+    happen(1, "x")
+    deliver(NOW, [broken, book.consumer])
+    assert book.seen == [("thing:1", "x")]
+    stuck = list(StuckEvent.objects.values_list("consumer", flat=True))
+    assert stuck == (["broken"] if number == 1054 else []), "what passes is tried again whole"
 
 
 def test_any_pattern_of_failures_loses_nothing_doubles_nothing_and_keeps_each_subjects_order():

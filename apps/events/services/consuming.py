@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 
 from apps.events.domain.kinds import EventKind
 from apps.events.models import Event, Mark, StuckEvent
 from apps.events.services.relay import newest_number, relay
-from apps.storage.retry import retrying
+from apps.storage.retry import is_rolled_back, may_have_committed, retrying
 
 log = logging.getLogger(__name__)
 
@@ -56,9 +56,9 @@ def deliver(now: datetime, consumers: Iterable[Consumer] | None = None) -> int:
     for consumer in consumers:
         try:
             done += _consume(consumer, now)
-        except (OperationalError, InterfaceError):
-            raise
-        except Exception:
+        except Exception as error:
+            if may_have_committed(error):
+                raise
             # Others are not to wait for it.
             log.exception("the consumer %s failed", consumer.name)
     return done
@@ -82,9 +82,9 @@ def _consume(consumer: Consumer, now: datetime) -> int:
         hand_over = partial(_hand_over, consumer, events, reached, upto, now)
         try:
             done += retrying(partial(hand_over, all_together=True), repeatable=True)
-        except (OperationalError, InterfaceError):
-            raise
-        except Exception:
+        except Exception as error:
+            if _is_passing(error):
+                raise
             log.exception("the consumer %s failed; its events are handed over one by one", consumer.name)
             done += retrying(partial(hand_over, all_together=False), repeatable=True)
 
@@ -127,16 +127,21 @@ def _handle_or_set_aside(consumer: Consumer, event: Event, blocked: set[str], no
 
 
 def _error_of(consumer: Consumer, event: Event, now: datetime) -> str:
-    """Handle one event; empty, or what was wrong with it. The database's own troubles are raised."""
+    """Handle one event; empty, or what was wrong with it. Locks and lost connections are raised."""
     try:
         with transaction.atomic():
             consumer.handle([event], now)
-    except (OperationalError, InterfaceError):
-        raise
     except Exception as error:
+        if _is_passing(error):
+            raise
         log.exception("the consumer %s could not handle event %s", consumer.name, event.pk)
         return f"{type(error).__name__}: {error}"[:300]
     return ""
+
+
+def _is_passing(error: Exception) -> bool:
+    """Whether the database's state is to blame rather than the event: another attempt at all of it may succeed."""
+    return is_rolled_back(error) or may_have_committed(error)
 
 
 def _retry_stuck(consumer: Consumer, now: datetime) -> int:
