@@ -303,7 +303,9 @@ def test_a_redemption_is_recorded_when_a_lost_commit_had_not_gone_through(monkey
                 raise OperationalError(2013, "Lost connection to MySQL server during query")
 
     monkeypatch.setattr(redeeming.transaction, "atomic", lose)
-    (done,) = together(RedeemOrder(account_of(1).pk, pin), also=lambda redeemed: written.append(list(redeemed)))
+    (done,) = together(
+        RedeemOrder(account_of(1).pk, pin), also=lambda redeemed: written.append(list(redeemed))
+    )
     assert (done.value, done.replayed, lost) == (TEN, False, [True])
     assert written == [[0], [0]], "the first went with its transaction"
     assert default_balance(1).amount_micros == 1_000_000 + TEN
