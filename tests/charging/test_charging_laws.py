@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -121,6 +122,61 @@ def test_a_session_costs_the_same_however_it_is_split(
     meters = desk.sessions["s", 0].meters, whole.sessions["s", 0].meters
     assert meters[0][0].unpaid_micros == meters[1][0].unpaid_micros
     assert meters[0][0].free_units == meters[1][0].free_units
+
+
+@st.composite
+def desks_of_priced_units(draw: st.DrawFn, service: str) -> Desk:
+    """Accounts with little money and few units, most of them at a price, which run out in mid-session."""
+    balances = [money(draw(st.integers(0, 300)) * 1_000)]
+    for balance_id in range(2, draw(st.integers(3, 5))):
+        kind = draw(st.sampled_from([service, "generic"]))
+        balances.append(
+            units(
+                balance_id,
+                kind,
+                draw(st.integers(0, 120)),
+                weight=draw(st.integers(0, 3)),
+                rating_subject=draw(st.sampled_from(["cheap", "cheap", "", "*zero10"])),
+                blocker=draw(st.sampled_from([False, False, False, True])),
+                factors=((service, draw(st.sampled_from([1, 7]))),) if kind == "generic" else (),
+            )
+        )
+    # The tariff, not the plan, prices data of the plan “timed”: by slots, as it does calls.
+    line = make_line(plan="timed" if service == "data" else "basic")
+    return Desk(*balances, rater=draw(raters()), line=line, allow_negative=draw(st.booleans()))
+
+
+@pytest.mark.parametrize("service", ["voice", "data"])
+@given(st.data(), st.lists(AMOUNTS, min_size=2, max_size=5))
+def test_units_at_a_price_that_run_out_are_shared_out_alike_however_a_session_is_split(
+    service: str, data: st.DataObject, pieces: list[int]
+) -> None:
+    desk = data.draw(desks_of_priced_units(service))
+    whole = twin(desk)
+    costs = call(desk, *pieces, service=service), call(whole, sum(pieces), service=service)
+    assert costs[0] == costs[1]
+    assert losses(desk) == losses(whole)
+    (meter,), (meter_of_the_whole,) = desk.sessions["s", 0].meters, whole.sessions["s", 0].meters
+    assert meter.unpaid_micros == meter_of_the_whole.unpaid_micros
+    assert meter.free_units == meter_of_the_whole.free_units
+
+
+@pytest.mark.parametrize("increment", [1, 10])
+@pytest.mark.parametrize("fee", ["0", "0.02"])
+@pytest.mark.parametrize("rounding", [("*middle", 0), ("*up", 4), ("*down", 3)])
+@pytest.mark.parametrize("pieces", [[10, 1], [1, 10], [30, 30, 30]])
+def test_the_smallest_sessions_whose_units_at_a_price_run_out_cost_the_same_when_split(
+    increment: int, fee: str, rounding: tuple[str, int], pieces: list[int]
+) -> None:
+    cheap = [RateSlot(0, fee, "0.006", 60, increment)]
+    desk = Desk(
+        money(0),
+        units(2, "voice", 1, rating_subject="cheap"),
+        rater=make_rater(subjects={"cheap": cheap}, rounding=rounding),
+    )
+    whole = twin(desk)
+    assert call(desk, *pieces) == call(whole, sum(pieces))
+    assert losses(desk) == losses(whole)
 
 
 @given(desks(), st.integers(1, 400), DESTINATIONS)
