@@ -293,3 +293,14 @@ def test_warnings_are_shown_beside_errors(tmp_path: Path) -> None:
     said = refused(write_folder(tmp_path / "tp", Rates="RT_FIX,0,x,60,60,30\nRT_MOB,0,1,0,60,0\n"))
     assert "Rates.csv, line 1, column Rate" in said
     assert "warning: " in said
+
+
+def test_a_load_names_every_file_that_has_no_effect(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "tp", Actions="LOG,*log,,,,,,,,,,,,,,,,oops\n")
+    (folder / "Chargers.csv").write_text("one\n")
+    for options in (("--dry-run",), ()):
+        said = load(folder, *options)
+        assert f"warning: {folder}/Chargers.csv: this is no file of a tariff folder" in said
+        assert f"warning: {folder}/Actions.csv: the product does not act on this file yet: 1 row" in said
+        assert f"warning: {folder}/Actions.csv, line 1, column Weight: “oops” is not a weight" in said
+    assert price() == 700_000

@@ -1,7 +1,7 @@
-"""CGRateS tariff-plan files: six CSV tables in, values, faults and warnings out. Pure; the caller brings the bytes."""
+"""CGRateS tariff-plan files: CSV tables in, values, faults and warnings out. Pure; the caller brings the bytes."""
 
 from apps.rating.domain.tariff_files import fields, times
-from apps.rating.domain.tariff_files.reading import FILES, TariffFiles, read_tariff_files
+from apps.rating.domain.tariff_files.reading import FILES, TariffFiles, read_tariff_files, sorted_out
 from apps.rating.domain.tariff_files.references import KnownIds, check_references
 from apps.rating.domain.tariff_files.review import review
 
@@ -13,5 +13,6 @@ __all__ = [
     "fields",
     "read_tariff_files",
     "review",
+    "sorted_out",
     "times",
 ]

@@ -1,4 +1,4 @@
-"""The six tables read into the values of a tariff, each with its line."""
+"""The six tables of prices read into the values of a tariff, each with its line."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from apps.rating.domain import source as src
 from apps.rating.domain.source import ANY
 from apps.rating.domain.tariff_files import fields, times
 from apps.rating.domain.tariff_files.table import Fault, Layout, Row, TableReader
+from apps.rating.domain.tariff_files.unused_tables import UNUSED_TABLES, UnusedRows, read_unused_tables
 
 TIMINGS, DESTINATIONS, RATES = "Timings", "Destinations", "Rates"
 DESTINATION_RATES, RATING_PLANS, RATING_PROFILES = "DestinationRates", "RatingPlans", "RatingProfiles"
@@ -79,6 +80,7 @@ class TariffFiles:
     rows: dict[str, int] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
+    unused: UnusedRows = field(default_factory=UnusedRows)
 
     @property
     def problems(self) -> list[Problem]:
@@ -118,9 +120,11 @@ def read_tariff_files(
     plan_code: str,
     tenant: str | None = None,
     zones: Mapping[str, ZoneInfo] | None = None,
+    unknown: tuple[str, ...] = (),
 ) -> TariffFiles:
     """Read the files given (by name without ``.csv``); those absent count as empty.
 
+    Files that the product does not act on, and the ``unknown`` ones, are named in the warnings.
     ``tenant`` takes the place of the tenants in the profiles. ``zones`` are the tenants' time zones, for
     activation times without one; UTC if a tenant is new.
     """
@@ -145,7 +149,22 @@ def read_tariff_files(
         result.faults += reader.faults
         result.warnings += reader.warnings
     result.plan = src.TariffPlan(plan_code, *values)  # type: ignore[arg-type]
+    result.unused = read_unused_tables(files, unknown)
+    # Whole files first: a long list of warnings is cut at its end.
+    result.warnings = [*result.unused.files, *result.warnings, *result.unused.warnings]
     return result
+
+
+def sorted_out(names: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Of the names of a folder's files: those of tariff tables (without ``.csv``), and the others."""
+    known, others = [], []
+    for name in sorted(names):
+        table = name.removesuffix(".csv")
+        if table != name and (table in FILES or table in UNUSED_TABLES):
+            known.append(table)
+        elif not name.startswith("."):
+            others.append(name)
+    return known, others
 
 
 class _Counter:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
@@ -40,6 +40,7 @@ def check_references(files: TariffFiles, known: KnownIds) -> TariffFiles:
     leads to, and that is not stored already (the stored rows would go on being used). In a folder
     without profiles all rating plans count as used, without rating plans all destination rates, and so on.
     """
+    files = replace(files, warnings=[*files.warnings, *_named_by_unused_tables(files, known)])
     used = _used_ids(files)
     stored = _by_file(known)
     while True:
@@ -129,6 +130,26 @@ def _dangling(files: TariffFiles, known: KnownIds) -> list[Fault]:
             named = (RATING_PLANS, "rating plan", profile.rating_plan_id)
             missing(RATING_PROFILES, index, "", "RatingPlanId", named)
     return faults
+
+
+def _named_by_unused_tables(files: TariffFiles, known: KnownIds) -> list[Problem]:
+    """Warnings: ids that the tables without effect name, and that are defined nowhere."""
+    unused = files.unused
+    defined: dict[str, Container[str]] = {
+        **unused.ids,
+        TIMINGS: known.timings.union(timing.id for timing in files.plan.timings),
+        DESTINATIONS: known.destinations.union(row.id for row in files.plan.destinations),
+    }
+    # Each unknown id is told once, where it is named first.
+    first: dict[tuple[str, str], str] = {}
+    for mention in unused.mentions:
+        if mention.id not in defined.get(mention.file, ()):
+            first.setdefault((mention.file, mention.id), mention.where)
+    problems = []
+    for (file, name), where in first.items():
+        elsewhere = f" or in tariff plan {files.plan.code}" if file in (TIMINGS, DESTINATIONS) else ""
+        problems.append(Problem(where, f"“{name}” is not in {file}.csv{elsewhere}", "unknown_reference"))
+    return problems
 
 
 def _left_out(files: TariffFiles, unused: Mapping[str, set[str]]) -> TariffFiles:

@@ -13,7 +13,14 @@ from django.core.management.base import CommandError
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import InvalidInput, InvalidInputs, Problem
 from apps.rating.domain.source import SHARED_TARIFF_PLAN
-from apps.rating.domain.tariff_files import FILES, TariffFiles, fields, read_tariff_files, review
+from apps.rating.domain.tariff_files import (
+    FILES,
+    TariffFiles,
+    fields,
+    read_tariff_files,
+    review,
+    sorted_out,
+)
 from apps.rating.models import Tenant
 from apps.rating.services.tariff_loading import check_tariff_files, load_tariff_plan
 from apps.runtime.commands import RoomCommand
@@ -63,11 +70,13 @@ class Command(RoomCommand):
                 fields.tenant(tenant)
             except InvalidInput as error:
                 raise CommandError(f"--tenant: {error}") from error
+        contents, unknown = self._read(folder)
         files = read_tariff_files(
-            self._read(folder),
+            contents,
             plan_code=tenant or SHARED_TARIFF_PLAN,
             tenant=tenant,
             zones={code: ZoneInfo(zone) for code, zone in Tenant.objects.values_list("code", "time_zone")},
+            unknown=tuple(unknown),
         )
         self._print_rows(files)
         checked = check_tariff_files(files, flush=flush)
@@ -93,16 +102,15 @@ class Command(RoomCommand):
             )
         )
 
-    def _read(self, folder: Path) -> dict[str, bytes]:
-        """The files that are there, by name; a folder without any is an error."""
+    def _read(self, folder: Path) -> tuple[dict[str, bytes], list[str]]:
+        """The tables that are there, by name, and the names of other files; a folder without tables is an error."""
         if not folder.is_dir():
             raise CommandError(f"{folder} is not a folder")
+        names, unknown = sorted_out(entry.name for entry in folder.iterdir())
         files = {}
-        for name in FILES:
+        for name in names:
             try:
                 files[name] = (folder / f"{name}.csv").read_bytes()
-            except FileNotFoundError:
-                continue
             except OSError as error:
                 raise CommandError(f"{folder / name}.csv cannot be read: {error}") from error
         if not files:
@@ -112,10 +120,10 @@ class Command(RoomCommand):
         missing = [f"{name}.csv" for name in FILES if name not in files]
         if missing:
             self.stdout.write(f"Not in {folder}: {', '.join(missing)}; what was loaded before is kept.")
-        return files
+        return files, unknown
 
     def _print_rows(self, files: TariffFiles) -> None:
-        for name, rows in files.rows.items():
+        for name, rows in (files.rows | files.unused.rows).items():
             self.stdout.write(f"{name + '.csv':22} {rows:>9,} rows")
 
     def _warn(self, warnings: list[Problem], folder: Path) -> None:
