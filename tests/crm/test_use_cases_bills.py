@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from apps.billing.models import Activity, Bill
-from apps.billing.services.cancelling import cancel_bill
 from apps.billing.services.execution import run_activity
 from apps.billing.services.notifications import notify
 from apps.billing.services.payments import issue_bill
@@ -31,6 +30,7 @@ from apps.crm.selectors.reference import (
 from apps.crm.selectors.tenants import forget_tenants
 from apps.crm.services.billing import (
     acknowledge_notification,
+    cancel_bill,
     execute_bill_cycle,
     execute_billing,
     record_payment,
@@ -96,11 +96,16 @@ def test_billing_on_demand_goes_through_the_queue_and_its_bill_adds_up(person, b
 
 
 def test_the_bill_of_a_month_is_the_one_that_was_issued_again(person, bill):
-    successor = cancel_bill(bill.id, "wrong price", NOW, again=True).successor
-    assert successor is not None
-    assert subscriber_bill("default", person.pk, year=2026, month=3).id == successor.pk
-    kinds = [(one.kind, one.status) for one in list_bills("default", subscriber_id=person.pk)]
-    assert kinds == [("postpaid", "new"), ("credit", "new"), ("postpaid", "cancelled")]
+    done = cancel_bill("default", bill.id, "wrong price", now=NOW, again=True, by="crm/ada")
+    assert done.successor is not None
+    assert subscriber_bill("default", person.pk, year=2026, month=3) == done.successor
+    listed = list_bills("default", subscriber_id=person.pk)
+    assert [(one.kind, one.status, one.corrects_id, one.credit_note_id, one.reason) for one in listed] == [
+        ("postpaid", "new", 0, 0, ""),
+        ("credit", "new", bill.id, 0, "wrong price"),
+        ("postpaid", "cancelled", 0, done.credit_note.id, ""),
+    ]
+    assert "(crm/ada)" in list_notifications("default")[-1].text
 
 
 def test_what_cannot_be_billed_says_why(person):
@@ -180,6 +185,7 @@ def test_news_is_seen_by_its_tenant_and_acknowledged_once(person):
         lambda bill, person: list_bills("mvno", account_id=bill.account_id),
         lambda bill, person: bill_file("mvno", bill.id),
         lambda bill, person: reformat_bill("mvno", bill.id, now=NOW),
+        lambda bill, person: cancel_bill("mvno", bill.id, "wrong price", now=NOW),
         lambda bill, person: record_payment("mvno", bill.id, 1, "TX", now=NOW),
         lambda bill, person: execute_billing("mvno", msisdn="4915550000001", now=NOW),
         lambda bill, person: execute_billing("mvno", subscriber_id=person.pk, now=NOW),

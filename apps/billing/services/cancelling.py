@@ -79,9 +79,11 @@ def cancel_bill(bill_id: int, reason: str, at: datetime, *, by: str = "", again:
 
 def _require_cancellable(bill: Bill) -> None:
     if bill.kind == Bill.Kind.PREPAID:
-        raise InvalidInput("a prepaid statement demands nothing; correct the balance instead", where="bill")
+        raise InvalidInput(
+            "a prepaid statement demands nothing; correct the balance instead", where="bill_id"
+        )
     if bill.kind == Bill.Kind.CREDIT:
-        raise InvalidInput("a credit note is not cancelled; issue the bill again", where="bill")
+        raise InvalidInput("a credit note is not cancelled; issue the bill again", where="bill_id")
     if bill.status == Bill.Status.CANCELLED:
         raise Conflict(f"{bill} was cancelled by {bill.credit_note} already", code="cancelled")
     later = (

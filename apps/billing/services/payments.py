@@ -26,7 +26,7 @@ def record_payment(
     reference = reference.strip()
     if bill.kind == Bill.Kind.PREPAID:
         raise InvalidInput(
-            "a prepaid statement is paid from the balance; top the account up instead", where="bill"
+            "a prepaid statement is paid from the balance; top the account up instead", where="bill_id"
         )
     if bill.status == Bill.Status.CANCELLED:
         raise Conflict(

@@ -37,6 +37,7 @@ balances.topup             yes        yes      -        -          yes
 balances.adjust            -          yes      -        -          yes
 bills.read                 yes        yes      yes      yes        yes
 bills.reformat             -          yes      -        -          yes
+bills.cancel               -          yes      -        -          yes
 billing.execute            yes        yes      -        -          yes
 billing.execute_cycle      -          yes      -        -          yes
 payments.write             -          yes      -        -          yes

@@ -150,6 +150,14 @@ class ReissueAsked(BillRef):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CancelAsked(BillRef):
+    """``again``: issue it again at once, for the same period."""
+
+    reason: str = ""
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentAsked(BillRef):
     """``at`` None is now."""
 

@@ -26,13 +26,17 @@ class BillLineView:
 
 @dataclass(frozen=True, slots=True)
 class BillView:
-    """A bill (postpaid) or statement (prepaid) for ``[period_start, period_end)``; ``lines`` where asked for."""
+    """A bill (postpaid), statement (prepaid) or credit note for ``[period_start, period_end)``.
+
+    ``lines`` where asked for. A credit note has the id of the bill that it corrects, and why; a cancelled bill that of
+    its credit note.
+    """
 
     id: int
     number: str
     kind: str
     status: str
-    """``new`` (no document yet), ``unpaid`` or ``paid``."""
+    """``new`` (no document yet), ``unpaid``, ``paid`` or ``cancelled``."""
     account_id: int
     account_number: str
     cycle: int
@@ -56,7 +60,20 @@ class BillView:
     closing_balance_micros: int | None
     has_document: bool
     created_at: datetime
+    corrects_id: int
+    credit_note_id: int
+    """0 = none, as above."""
+    reason: str
     lines: tuple[BillLineView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CancelledBill:
+    """A bill that was cancelled, its credit note, and the bill that was issued instead, if any."""
+
+    bill: BillView
+    credit_note: BillView
+    successor: BillView | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,18 @@ from apps.crm.domain.asked import (
     BillRef,
     BillRunAsked,
     BillsAsked,
+    CancelAsked,
     PaymentAsked,
     ReissueAsked,
 )
-from apps.crm.domain.bills import ActivityView, ActivityWithRuns, BillFile, BillView, FoundBill
+from apps.crm.domain.bills import (
+    ActivityView,
+    ActivityWithRuns,
+    BillFile,
+    BillView,
+    CancelledBill,
+    FoundBill,
+)
 from apps.crm.domain.operations import Call
 from apps.crm.operations.subscribers import find_id
 from apps.crm.selectors import bills as reads
@@ -56,6 +64,12 @@ def find_all(call: Call, asked: BillsAsked) -> Iterator[BillView]:
 
 def reissue(call: Call, asked: ReissueAsked) -> BillView:
     return changes.reformat_bill(call.tenant, asked.bill_id, now=call.now, reason=asked.reason, by=call.by)
+
+
+def cancel(call: Call, asked: CancelAsked) -> CancelledBill:
+    return changes.cancel_bill(
+        call.tenant, asked.bill_id, asked.reason, now=call.now, again=asked.again, by=call.by
+    )
 
 
 def pay(call: Call, asked: PaymentAsked) -> BillView:

@@ -95,6 +95,7 @@ BILL_DOCUMENT = operation("bills.document", READ, "bills.read", OWN, bills.docum
 REISSUE_BILL = operation(
     "bills.reissue", CHANGE, "bills.reformat", STAFF, bills.reissue, "bill {asked.bill_id}"
 )
+CANCEL_BILL = operation("bills.cancel", CHANGE, "bills.cancel", STAFF, bills.cancel, "bill {asked.bill_id}")
 PAY_BILL = operation("bills.pay", CHANGE, "payments.write", STAFF, bills.pay, "bill {asked.bill_id}")
 BILL_NOW = operation(
     "billing.account", CHANGE, "billing.execute", STAFF, bills.bill_now, "activity {found.id}"

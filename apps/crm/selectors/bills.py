@@ -124,14 +124,24 @@ def _views(rows: QuerySet[Bill], *, lines: bool = False) -> list[BillView]:
     paid = dict(
         Payment.objects.filter(bill_id__in=ids).values_list("bill_id").annotate(paid=Sum("amount_micros"))
     )
+    notes = dict(Bill.objects.filter(corrects_id__in=ids).values_list("corrects_id", "pk"))
     documents = set(BillDocument.objects.filter(bill_id__in=ids).values_list("bill_id", flat=True))
     itemised = _lines(ids) if lines else {}
     return [
-        _view(bill, paid.get(bill.pk, 0), bill.pk in documents, itemised.get(bill.pk, ())) for bill in bills
+        _view(
+            bill,
+            paid.get(bill.pk, 0),
+            bill.pk in documents,
+            notes.get(bill.pk, 0),
+            itemised.get(bill.pk, ()),
+        )
+        for bill in bills
     ]
 
 
-def _view(bill: Bill, paid: int, has_document: bool, lines: tuple[BillLineView, ...]) -> BillView:
+def _view(
+    bill: Bill, paid: int, has_document: bool, credit_note_id: int, lines: tuple[BillLineView, ...]
+) -> BillView:
     begins = bill.period_start.astimezone(ZoneInfo(bill.cycle.time_zone))
     return BillView(
         bill.pk,
@@ -160,6 +170,9 @@ def _view(bill: Bill, paid: int, has_document: bool, lines: tuple[BillLineView, 
         bill.closing_balance_micros,
         has_document,
         bill.created_at,
+        bill.corrects_id or 0,
+        credit_note_id,
+        bill.reason,
         lines,
     )
 

@@ -8,9 +8,10 @@ from apps.billing.domain.activities import parse_msisdn
 from apps.billing.models import Activity, BillCycle
 from apps.billing.selectors.lookups import account_of_msisdn
 from apps.billing.services.activities import queue_activity
+from apps.billing.services.cancelling import cancel_bill as cancel
 from apps.billing.services.notifications import acknowledge
 from apps.billing.services.payments import record_payment as record
-from apps.crm.domain.bills import ActivityView, BillView, NotificationView
+from apps.crm.domain.bills import ActivityView, BillView, CancelledBill, NotificationView
 from apps.crm.selectors.bills import get_bill
 from apps.crm.selectors.news import get_activity, get_notification
 from apps.crm.selectors.subscribers import own_subscriber, plain_msisdn
@@ -69,6 +70,24 @@ def reformat_bill(tenant: str, bill_id: int, *, now: datetime, reason: str = "",
     bill = get_bill(tenant, bill_id)
     request_reissue([bill_id], reason[:200], by[:_MOST_NAME], now)
     return bill
+
+
+@one_transaction
+def cancel_bill(
+    tenant: str, bill_id: int, reason: str, *, now: datetime, again: bool = False, by: str = ""
+) -> CancelledBill:
+    """Take a bill back by a credit note and, with ``again``, issue it again for the same period.
+
+    Raises NotFound, InvalidInput (reason, a statement or credit note), Conflict (cancelled, not_the_last,
+    nothing_to_bill).
+    """
+    get_bill(tenant, bill_id)
+    done = cancel(bill_id, reason, now, by=by[:_MOST_NAME], again=again)
+    return CancelledBill(
+        get_bill(tenant, bill_id),
+        get_bill(tenant, done.credit_note.pk),
+        get_bill(tenant, done.successor.pk) if done.successor else None,
+    )
 
 
 @one_transaction

@@ -391,7 +391,7 @@ class BillLine(_message.Message):
     def __init__(self, number: _Optional[int] = ..., kind: _Optional[str] = ..., description: _Optional[str] = ..., subscriber_id: _Optional[int] = ..., service: _Optional[str] = ..., destination: _Optional[str] = ..., records: _Optional[int] = ..., usage: _Optional[int] = ..., free_usage: _Optional[int] = ..., amount: _Optional[float] = ..., amount_micros: _Optional[int] = ...) -> None: ...
 
 class Bill(_message.Message):
-    __slots__ = ("id", "number", "kind", "status", "account_id", "account_number", "bill_cycle", "period_start", "period_end", "year", "month", "issued_on", "due_on", "currency", "total", "total_micros", "recurring_micros", "usage_micros", "one_off_micros", "discount_micros", "tax_micros", "rounding_micros", "paid_micros", "opening_balance_micros", "closing_balance_micros", "has_document", "created_at", "lines")
+    __slots__ = ("id", "number", "kind", "status", "account_id", "account_number", "bill_cycle", "period_start", "period_end", "year", "month", "issued_on", "due_on", "currency", "total", "total_micros", "recurring_micros", "usage_micros", "one_off_micros", "discount_micros", "tax_micros", "rounding_micros", "paid_micros", "opening_balance_micros", "closing_balance_micros", "has_document", "created_at", "lines", "corrects_id", "credit_note_id", "reason")
     ID_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -420,6 +420,9 @@ class Bill(_message.Message):
     HAS_DOCUMENT_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
     LINES_FIELD_NUMBER: _ClassVar[int]
+    CORRECTS_ID_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_NOTE_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
     id: int
     number: str
     kind: str
@@ -448,7 +451,10 @@ class Bill(_message.Message):
     has_document: bool
     created_at: int
     lines: _containers.RepeatedCompositeFieldContainer[BillLine]
-    def __init__(self, id: _Optional[int] = ..., number: _Optional[str] = ..., kind: _Optional[str] = ..., status: _Optional[_Union[BillStatus, str]] = ..., account_id: _Optional[int] = ..., account_number: _Optional[str] = ..., bill_cycle: _Optional[int] = ..., period_start: _Optional[int] = ..., period_end: _Optional[int] = ..., year: _Optional[int] = ..., month: _Optional[int] = ..., issued_on: _Optional[str] = ..., due_on: _Optional[str] = ..., currency: _Optional[str] = ..., total: _Optional[float] = ..., total_micros: _Optional[int] = ..., recurring_micros: _Optional[int] = ..., usage_micros: _Optional[int] = ..., one_off_micros: _Optional[int] = ..., discount_micros: _Optional[int] = ..., tax_micros: _Optional[int] = ..., rounding_micros: _Optional[int] = ..., paid_micros: _Optional[int] = ..., opening_balance_micros: _Optional[int] = ..., closing_balance_micros: _Optional[int] = ..., has_document: _Optional[bool] = ..., created_at: _Optional[int] = ..., lines: _Optional[_Iterable[_Union[BillLine, _Mapping]]] = ...) -> None: ...
+    corrects_id: int
+    credit_note_id: int
+    reason: str
+    def __init__(self, id: _Optional[int] = ..., number: _Optional[str] = ..., kind: _Optional[str] = ..., status: _Optional[_Union[BillStatus, str]] = ..., account_id: _Optional[int] = ..., account_number: _Optional[str] = ..., bill_cycle: _Optional[int] = ..., period_start: _Optional[int] = ..., period_end: _Optional[int] = ..., year: _Optional[int] = ..., month: _Optional[int] = ..., issued_on: _Optional[str] = ..., due_on: _Optional[str] = ..., currency: _Optional[str] = ..., total: _Optional[float] = ..., total_micros: _Optional[int] = ..., recurring_micros: _Optional[int] = ..., usage_micros: _Optional[int] = ..., one_off_micros: _Optional[int] = ..., discount_micros: _Optional[int] = ..., tax_micros: _Optional[int] = ..., rounding_micros: _Optional[int] = ..., paid_micros: _Optional[int] = ..., opening_balance_micros: _Optional[int] = ..., closing_balance_micros: _Optional[int] = ..., has_document: _Optional[bool] = ..., created_at: _Optional[int] = ..., lines: _Optional[_Iterable[_Union[BillLine, _Mapping]]] = ..., corrects_id: _Optional[int] = ..., credit_note_id: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class Activity(_message.Message):
     __slots__ = ("id", "type", "param", "param2", "param3", "param4", "param5", "param6", "status", "error", "result", "bill_cycle", "queued_by", "queued_at", "started_at", "finished_at")

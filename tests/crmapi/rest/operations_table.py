@@ -65,6 +65,7 @@ TABLE = (
         "POST", "activities/single-billings", "CB", 202, {"subscriber_id": "{postpaid}", **PERIOD_NOT_BILLED}
     ),
     Ask("POST", "activities/bill-runs", "B", 202, {"cycle": "{cycle}", **PERIOD_NOT_BILLED}),
+    Ask("POST", "bills/{postpaid_bill}/cancel", "B", 200, {"reason": "wrong price"}),
     Ask("GET", "voucher-batches", "CBA"),
     Ask(
         "POST",

@@ -230,3 +230,44 @@ def test_money_may_be_given_as_text_or_as_micro_units_but_not_as_a_number(world)
         for number, (body, _) in enumerate(cases)
     ]
     assert got == cases
+
+
+def test_a_bill_is_cancelled_once_and_shows_its_credit_note_and_what_was_issued_instead(world):
+    billing, bill = world.api("billing"), world.names["postpaid_bill"]
+    path, body = f"bills/{bill}/cancel", {"reason": "wrong price", "again": True}
+    first, repeated = billing.post(path, body, "cancel-1"), billing.post(path, body, "cancel-1")
+    assert (first.status_code, repeated.content) == (200, first.content)
+    done = first.json()
+    note, instead = done["credit_note"], done["successor"]
+    assert (done["bill"]["id"], done["bill"]["status"], done["bill"]["credit_note_id"]) == (
+        bill,
+        "cancelled",
+        note["id"],
+    )
+    assert (note["kind"], note["corrects_id"], note["credit_note_id"], note["reason"]) == (
+        "credit",
+        bill,
+        None,
+        "wrong price",
+    )
+    assert [line["amount_micros"] for line in note["lines"]] == [
+        -line["amount_micros"] for line in done["bill"]["lines"]
+    ]
+    assert (instead["kind"], instead["period_start"]) == ("postpaid", done["bill"]["period_start"])
+    assert billing.get(f"bills/{bill}").json() == done["bill"]
+    listed = billing.get(f"bills?account_id={done['bill']['account_id']}&kind=credit").json()["items"]
+    assert [(one["id"], one["corrects_id"]) for one in listed] == [(note["id"], bill)]
+    call = ApiCall.objects.exclude(target="").get()
+    assert (call.operation, call.target) == ("POST /bills/<int:bill_id>/cancel", f"bill {bill}")
+
+
+def test_a_bill_that_cannot_be_cancelled_says_why(world):
+    billing, bill = world.api("billing"), world.names["postpaid_bill"]
+    statement, path = world.names["bill"], f"bills/{bill}/cancel"
+    refused = billing.post(f"bills/{statement}/cancel", {"reason": "wrong"})
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "bill_id")
+    assert billing.post(path, {}).json()["errors"][0]["field"] == "reason"
+    note = billing.post(path, {"reason": "wrong"}).json()["credit_note"]["id"]
+    twice = billing.post(path, {"reason": "wrong"})
+    assert (twice.status_code, twice.json()["code"]) == (409, "cancelled")
+    assert billing.post(f"bills/{note}/cancel", {"reason": "wrong"}).status_code == 422

@@ -212,6 +212,22 @@ CASES = (
         "bill_id",
     ),
     Case(
+        "CancelBill",
+        lambda names: crm.CancelBillRequest(bill_id=names["postpaid_bill"], reason="the price was wrong"),
+        lambda names, found: (
+            found.bill.status == billing.BILL_STATUS_CANCELLED
+            and found.bill.credit_note_id == found.credit_note.id
+            and (found.credit_note.kind, found.credit_note.reason) == ("credit", "the price was wrong")
+            and found.credit_note.corrects_id == found.bill.id == names["postpaid_bill"]
+            and found.credit_note.total_micros == -found.bill.total_micros
+            and len(found.credit_note.lines) == len(found.bill.lines) > 0
+            and not found.HasField("successor")
+        ),
+        crm.CancelBillRequest(bill_id=NOWHERE, reason="the price was wrong"),
+        crm.CancelBillRequest(bill_id=-1, reason="the price was wrong"),
+        "bill_id",
+    ),
+    Case(
         "GetStatistics",
         lambda names: crm.GetStatisticsRequest(),
         lambda names, found: bool(found.first) and found.first <= found.last,

@@ -227,6 +227,26 @@ class ReformatBillRequest(_message.Message):
     reason: str
     def __init__(self, bill_id: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
 
+class CancelBillRequest(_message.Message):
+    __slots__ = ("bill_id", "reason", "again")
+    BILL_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    AGAIN_FIELD_NUMBER: _ClassVar[int]
+    bill_id: int
+    reason: str
+    again: bool
+    def __init__(self, bill_id: _Optional[int] = ..., reason: _Optional[str] = ..., again: _Optional[bool] = ...) -> None: ...
+
+class CancelBillResponse(_message.Message):
+    __slots__ = ("bill", "credit_note", "successor")
+    BILL_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_NOTE_FIELD_NUMBER: _ClassVar[int]
+    SUCCESSOR_FIELD_NUMBER: _ClassVar[int]
+    bill: _billing_pb2.Bill
+    credit_note: _billing_pb2.Bill
+    successor: _billing_pb2.Bill
+    def __init__(self, bill: _Optional[_Union[_billing_pb2.Bill, _Mapping]] = ..., credit_note: _Optional[_Union[_billing_pb2.Bill, _Mapping]] = ..., successor: _Optional[_Union[_billing_pb2.Bill, _Mapping]] = ...) -> None: ...
+
 class GetStatisticsRequest(_message.Message):
     __slots__ = ("first", "last", "service", "price_plan")
     FIRST_FIELD_NUMBER: _ClassVar[int]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.conf import settings
 
-from apps.crm.domain.asked import BillAsked, BillingAsked, BillRunAsked, BillsAsked, ReissueAsked
-from apps.crm.domain.bills import ActivityView, BillView, FoundBill
+from apps.crm.domain.asked import BillAsked, BillingAsked, BillRunAsked, BillsAsked, CancelAsked, ReissueAsked
+from apps.crm.domain.bills import ActivityView, BillView, CancelledBill, FoundBill
 from apps.crmapi.grpc.pb import crm_pb2
 from apps.crmapi.grpc.servicers.subscriber_messages import enum_name
 from apps.crmapi.grpc.servicers.values import acknowledged, not_negative, one_of, seconds, units
@@ -85,6 +85,20 @@ def reissue_asked(request: crm_pb2.ReformatBillRequest) -> ReissueAsked:
     return ReissueAsked(bill_id=not_negative(request.bill_id, "bill_id"), reason=request.reason)
 
 
+def cancel_asked(request: crm_pb2.CancelBillRequest) -> CancelAsked:
+    return CancelAsked(
+        bill_id=not_negative(request.bill_id, "bill_id"), reason=request.reason, again=request.again
+    )
+
+
+def cancelled_message(done: CancelledBill) -> crm_pb2.CancelBillResponse:
+    return crm_pb2.CancelBillResponse(
+        bill=bill_message(done.bill),
+        credit_note=bill_message(done.credit_note),
+        successor=bill_message(done.successor) if done.successor else None,
+    )
+
+
 def queued_message(activity: ActivityView) -> crm_pb2.CRMResponse:
     return acknowledged(f"the bill is queued as activity {activity.id}", activity.id)
 
@@ -118,6 +132,9 @@ def bill_message(bill: BillView) -> billing_pb2.Bill:
         closing_balance_micros=bill.closing_balance_micros or 0,
         has_document=bill.has_document,
         created_at=seconds(bill.created_at),
+        corrects_id=bill.corrects_id,
+        credit_note_id=bill.credit_note_id,
+        reason=bill.reason,
         lines=[
             billing_pb2.BillLine(
                 number=line.number,

@@ -45,6 +45,7 @@ RPCS: tuple[Rpc, ...] = (
     _rpc("ExecuteBilling", does.BILL_NOW, bills.billing_asked, bills.activity_message),
     _rpc("ExecuteBillCycle", does.BILL_CYCLE_NOW, bills.run_asked, bills.activity_message),
     _rpc("ReformatBill", does.REISSUE_BILL, bills.reissue_asked, bills.bill_message),
+    _rpc("CancelBill", does.CANCEL_BILL, bills.cancel_asked, bills.cancelled_message),
     _rpc("GetStatistics", does.STATISTICS, reference.statistics_asked, reference.statistics_message),
     _rpc("GetRefData", does.REFERENCE_DATA, reference.nothing_asked, reference.data_message),
     _rpc("GetAvailableResources", does.FREE_RESOURCES, subscribers.resources_asked, subscribers.resources),

@@ -16,6 +16,8 @@ from apps.crmapi.rest.shapes.bills import (
     BillRunBody,
     BillShape,
     BillWithLinesShape,
+    CancelBody,
+    CancelledBillShape,
     PaymentBody,
     ReformatBody,
     SingleBillingBody,
@@ -73,6 +75,16 @@ ENDPOINTS = (
         body=ReformatBody,
         answer=BillWithLinesShape,
         request_example={"reason": "New address"},
+    ),
+    endpoint(
+        at=f"POST {ONE}/cancel",
+        operation=does.CANCEL_BILL,
+        summary="Cancel a bill by a credit note",
+        text="What was paid for it becomes a credit that pays the next bill. An account's bills are cancelled from the "
+        "last one backwards: 409 (`not_the_last`) where another follows, `cancelled` where it is cancelled already.",
+        body=CancelBody,
+        answer=CancelledBillShape,
+        request_example={"reason": "Wrong price", "again": True},
     ),
     endpoint(
         at=f"POST {ONE}/payments",

@@ -14,6 +14,7 @@ from apps.crmapi.rest.fields import (
     PageQuery,
     RequestBody,
     Shape,
+    StrictBoolean,
     StrictInteger,
     StrictText,
 )
@@ -91,6 +92,9 @@ class BillShape(Shape):
     closing_balance_micros = serializers.IntegerField(allow_null=True)
     has_document = serializers.BooleanField(help_text="Whether its PDF is there.")
     created_at = InstantField()
+    corrects_id = NumberOrNull(help_text="Of a credit note: the bill that it cancels.")
+    credit_note_id = NumberOrNull(help_text="Of a cancelled bill: the credit note that took it back.")
+    reason = serializers.CharField(help_text="Of a credit note: why the bill was cancelled.")
 
     class Meta:
         ref_name = "Bill"
@@ -101,6 +105,17 @@ class BillWithLinesShape(BillShape):
 
     class Meta:
         ref_name = "BillWithLines"
+
+
+class CancelledBillShape(Shape):
+    """A bill that was cancelled, the credit note that took it back, and the bill that was issued instead, if any."""
+
+    bill = BillWithLinesShape()
+    credit_note = BillWithLinesShape()
+    successor = BillWithLinesShape(allow_null=True)
+
+    class Meta:
+        ref_name = "CancelledBill"
 
 
 class _NumberedWord(serializers.ChoiceField):
@@ -176,6 +191,17 @@ class ReformatBody(RequestBody):
 
     class Meta:
         ref_name = "Reformat"
+
+
+class CancelBody(RequestBody):
+    reason = StrictText(max_length=200, help_text="The credit note keeps it.")
+    again = StrictBoolean(
+        required=False,
+        help_text="Issue it again at once, with what is known now; otherwise the next run bills it.",
+    )
+
+    class Meta:
+        ref_name = "Cancellation"
 
 
 class PaymentBody(RequestBody):
