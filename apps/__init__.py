@@ -1,4 +1,4 @@
-"""The rooms of the house. Hot modules are imported in compiled form where there is one (apps/runtime/native)."""
+"""The rooms of the house. Hot modules are imported in compiled form if there is one (apps/runtime/native)."""
 
 from apps.runtime.native.finder import install
 

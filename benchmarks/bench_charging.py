@@ -83,7 +83,7 @@ def main(setup: Setup) -> list[Measurement]:
 
 
 class _Client:
-    """One client and where it is in its session."""
+    """One client and its progress in its session."""
 
     __slots__ = ("msisdn", "number", "sent_at", "session", "step")
 
@@ -94,7 +94,7 @@ class _Client:
 
 
 class ClosedLoop:
-    """Keeps so many clients busy with one request each; counts what was charged."""
+    """Keeps so many clients busy with one request each; counts the charges."""
 
     def __init__(self, accounts: int, seed: int = 1) -> None:
         from apps.charging.domain.requests import Operation, RequestItem, Result, Units, UsedUnits
@@ -200,7 +200,7 @@ def _subscribers(count: int) -> None:
 
 
 def _check_the_books(loop: ClosedLoop) -> None:
-    """What was debited is what was answered, and every balance is the sum of its entries."""
+    """The debits equal the answers, and every balance is the sum of its entries."""
     from django.db.models import Sum
 
     from apps.charging.models import Balance, LedgerEntry

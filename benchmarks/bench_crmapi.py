@@ -126,7 +126,7 @@ def main(setup: Setup) -> list[Measurement]:
 
 
 class Server:
-    """A server process that says where it listens."""
+    """A server process that announces its address."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process

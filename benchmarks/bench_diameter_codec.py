@@ -221,7 +221,7 @@ def _check(data: bytes) -> None:
 
 
 def _python_diameter(requests: list[bytes]) -> float | None:
-    """Messages a second of the best other codec in Python, where it is installed; its answer has no grants."""
+    """Messages a second of the best other codec in Python, if it is installed; its answer has no grants."""
     try:
         from diameter.message import Message
     except ImportError:

@@ -66,7 +66,7 @@ def main(setup: Setup) -> list[Measurement]:
         assert outcome.outcome is Outcome.LOADED, outcome
         rated += outcome.totals.rated
         loading.add(timing)
-        # Both take turns, so that whatever else the machine does falls on both.
+        # Both take turns, so that other load of the machine falls on both.
         rows, last = stored_rows(last)
         with setup.measure() as timing:
             insert_bare(rows)

@@ -1,6 +1,6 @@
 """Bills as PDF through the real formatter, against the engine alone on the same HTML, and with four workers.
 
-Each bill has three pages and 60 itemised records. Bare and formatter take turns, batch by batch, so that whatever else
+Each bill has three pages and 60 itemised records. Bare and formatter take turns, batch by batch, so that other load of
 the machine does falls on both. The bare engine has its fonts and its parsed style sheet kept, as the formatter has.
 """
 

@@ -161,7 +161,7 @@ def _rate_all(rater: Rater, usages: list[Usage]) -> Measured:
 def main(setup: Setup) -> list[Measurement]:
     """Events a second of a Rater that has met its numbers and subjects, and of one that has not; with the memory.
 
-    What is promised is the first: a process keeps its Rater for as long as the tariff lasts.
+    The promise is the first: a process keeps its Rater for as long as the tariff lasts.
     """
     found = []
     for name, measure, target in (

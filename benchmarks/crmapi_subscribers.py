@@ -1,4 +1,4 @@
-"""Prepaid subscribers by the hundred thousand, written as rows: what is measured is asking for them."""
+"""Prepaid subscribers by the hundred thousand, written as rows: the benchmark measures reads."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Measurement:
-    """One figure, beside what it is compared with and what was promised.
+    """One figure, its baseline and its promise.
 
     ``value`` and ``baseline`` are in ``unit``; the ratio is value / baseline. For a rate, promise ``ratio_at_least``
     or ``at_least``; for a duration, ``ratio_at_most`` or ``at_most``. ``peak_mb`` is the peak resident memory, in
@@ -38,7 +38,7 @@ class Measurement:
 
     @property
     def promise(self) -> str:
-        """What was promised, in words for the table; empty if nothing was."""
+        """The promise in words for the table; empty if there is none."""
         parts = []
         if self.ratio_at_least is not None:
             parts.append(f"ratio ≥ {self.ratio_at_least:g}")
@@ -94,7 +94,7 @@ class Setup:
         return max(at_least, round(count * self.scale))
 
     def progress(self, text: str) -> None:
-        """A line about what is being done, on standard error."""
+        """A line about progress, on standard error."""
         print(f"  {text}", file=sys.stderr, flush=True)
 
     @contextlib.contextmanager

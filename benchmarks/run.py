@@ -3,7 +3,7 @@
 Writing a benchmark: a file ``benchmarks/bench_NAME.py`` with
 
     TITLE = "Loading CDR files"                # heads its rows in the table
-    DATABASES = ("mariadb", "sqlite")          # where it runs; ("",) if it touches no database
+    DATABASES = ("mariadb", "sqlite")          # which it runs on; ("",) if it touches no database
 
     def main(setup: Setup) -> list[Measurement]:
         rows = setup.scaled(1_000_000)         # amounts follow --scale

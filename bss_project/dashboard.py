@@ -28,7 +28,7 @@ MOST_REASONS = 8
 
 
 def dashboard_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """What ``templates/admin/index.html`` shows; each part for whoever may view its lists."""
+    """What ``templates/admin/index.html`` shows; each part for users who may view its lists."""
     found = figures(utc_now(), operator_zone() or ZoneInfo("UTC"), tenants_of(request))
 
     def can(permission: str) -> bool:

@@ -85,7 +85,7 @@ def _of(tenants: frozenset[int] | None, way: str) -> Q:
 def read_figures(now: datetime, zone: ZoneInfo, tenants: frozenset[int] | None = None) -> Figures:
     """The figures at ``now``, read from the database with a constant number of queries.
 
-    Files and suspense belong to no tenant: whoever works for some of them is shown neither.
+    Files and suspense belong to no tenant: staff of some tenants are shown neither.
     """
     today = now.astimezone(zone).date()
     days = _days_to(today)

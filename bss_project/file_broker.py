@@ -2,7 +2,7 @@
 
 Kombu opens a message's file and writes it afterwards, so a worker that looks in between takes an empty message, loses
 it and ends with a JSON error (kombu issue 1551); its tables of exchanges have the same gap when several workers start
-at once. Here a file gets its name when it is complete, and a message belongs to whoever renames it first.
+at once. Here a file gets its name when it is complete, and a message belongs to the first process that renames it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 class Channel(filesystem.Channel):
     """Messages are ``<time>_<unique>.<queue>.msg``; a name with anything after that is being written or read."""
 
-    # kombu itself disagrees about the name of what is put.
+    # kombu itself disagrees about the name of this argument.
     def _put(self, queue: str, payload: dict[str, Any], **_: Any) -> None:  # type: ignore[override]
         name = f"{monotonic_ns() // 1_000_000:013d}_{uuid.uuid4()}.{queue}.msg"
         path = Path(self.data_folder_out, name)
@@ -56,7 +56,7 @@ class Channel(filesystem.Channel):
             try:
                 return dict(loads(text))
             except ValueError:
-                # Left by a machine that lost power; what is due is in the database and is sent again.
+                # Left by a machine that lost power; due work is in the database and is sent again.
                 log.warning("the message %s is damaged and is left out", name)
         raise Empty
 

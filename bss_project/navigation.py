@@ -1,4 +1,4 @@
-"""The admin's navigation: lists grouped by task, each shown to whoever may view it."""
+"""The admin's navigation: lists grouped by task, each shown to users who may view it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Item:
     query: tuple[tuple[str, str], ...] = ()
 
     def entry(self, request: HttpRequest) -> dict[str, Any] | None:
-        """The entry for unfold, or None for whoever may not go there."""
+        """The entry for unfold, or None for users who may not go there."""
         if self.model:
             app, model = self.model.split(".")
             url, needed = reverse(f"admin:{app}_{model}_changelist"), f"{app}.view_{model}"

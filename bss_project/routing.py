@@ -17,7 +17,7 @@ def route(
 ) -> dict[str, str] | None:
     """Celery's router: the room's queue, or None for the default one (maintenance).
 
-    A task of a bill cycle is sent with its queue by whoever sends it (``apps.billing.domain.queues``).
+    A task of a bill cycle is sent with its queue by its sender (``apps.billing.domain.queues``).
     """
     for prefix, queue in QUEUE_OF_ROOM.items():
         if name.startswith(prefix):

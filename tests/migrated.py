@@ -58,7 +58,7 @@ def template(url: str) -> Iterator[Path]:
     folder = Path(os.environ.get("BSS_TEST_TEMPLATES") or ROOT / "var" / "test-templates")
     folder.mkdir(parents=True, exist_ok=True)
     kind = "sqlite3" if is_sqlite(url) else f"mariadb-{_version(url)}"
-    # Whoever comes first makes the template, and everybody else waits for it.
+    # The first process makes the template, and the others wait for it.
     with (folder / f"{kind}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         path = folder / f"{kind}-{fingerprint()}"
@@ -118,7 +118,7 @@ def new_database(url: str, name: str) -> Iterator[str]:
 
 @functools.cache
 def fingerprint() -> str:
-    """Changes with whatever the migrations, and what is made after them, could depend on."""
+    """Changes with everything that the migrations, and data made after them, could depend on."""
     found = hashlib.sha256(sys.version.encode())
     for path in sorted(path for pattern in SOURCES for path in ROOT.glob(pattern)):
         found.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes() + b"\0")

@@ -1,7 +1,7 @@
 """``start(["manage.py", "loadcdrs"], env=…)``: Python processes that start at once.
 
 Most of what a short test process costs is imports. The standard library's fork server makes them once
-(``tests/preloaded.py``); a copy of it reads the settings anew from its environment and does what Python would do. What
+(``tests/preloaded.py``); a copy of it re-reads the settings from its environment and does what Python would do. What
 is special about a real start is shown by the tests of ``./run serve`` and of its supervisor, and by all processes that
 start others: those start theirs by the command line, as in production.
 """
@@ -133,7 +133,7 @@ def _become(arguments: list[str], env: Mapping[str, str], folder: str, output: i
 
 
 def _read_settings(env: Mapping[str, str]) -> None:
-    """What the settings say under this environment, wherever Django has kept what they said before."""
+    """What the settings say under this environment, in every place where Django has cached them."""
     from asgiref.local import Local
     from django import conf
     from django.core.cache import caches

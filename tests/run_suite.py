@@ -68,7 +68,7 @@ def run_pytest(arguments: list[str], *, sqlite: bool, counts: Path | None = None
             }
             env = {**os.environ, **choice, **own}
             env.pop("PYTEST_XDIST_WORKER", None)
-            # Hundreds of processes start; each would compile what it imports anew.
+            # Hundreds of processes start; each would compile its imports again.
             env.pop("PYTHONDONTWRITEBYTECODE", None)
             if counts is not None:
                 env |= {
@@ -113,7 +113,7 @@ def sqlite_migrated_meanwhile(folder: str) -> Iterator[None]:
 
 
 def summary(totals: Mapping[str, int]) -> str:
-    """``994 passed, 0 failed``, and whatever else there was."""
+    """``994 passed, 0 failed``, and the other outcomes."""
     others = sorted(set(totals) - {"passed", "failed"})
     counts = [(name, totals.get(name, 0)) for name in ("passed", "failed")]
     counts += [(name, totals[name]) for name in others if totals[name]]

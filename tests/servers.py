@@ -1,7 +1,7 @@
 """MariaDB and Redis of our own, on free loopback ports and in temporary folders; for tests and benchmarks.
 
 ``with mariadb() as server: server.url("bss")`` and ``with redis() as server: server.url(0)``. A server is stopped
-by its process id and its folder removed when the block is left, whatever happened in it; should the whole process
+by its process id and its folder removed when the block is left, also by an exception; should the whole process
 be killed, Linux takes the servers down with it. ``kill()`` and ``start()`` are for tests of what survives a crash.
 """
 
@@ -75,7 +75,7 @@ class Server(ABC):
     def start(self) -> None:
         """Start and wait until it answers. A second start uses the same data and, where possible, the same port."""
         for _ in range(3):
-            # Between finding a port and listening on it somebody else may take it; then another one is tried.
+            # Between finding a port and listening on it another program may take it; then another one is tried.
             self.port = self.port or free_port()
             with self.log_path.open("ab") as log:
                 self.process = children.spawn(self.command(), output=log)
@@ -239,7 +239,7 @@ class Redis(Server):
         from redis.backoff import NoBackoff
         from redis.retry import Retry
 
-        # Whoever asks whether it answers wants to know now.
+        # A health check wants its answer now.
         never = Retry(NoBackoff(), 0)
         return redis_client.Redis(
             host="127.0.0.1", port=self.port, db=database, socket_timeout=5, retry=never

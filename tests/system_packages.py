@@ -50,7 +50,7 @@ def library(name: str) -> Check:
 
 
 def output(*arguments: str) -> str:
-    """What a command says; nothing where there is none or it fails."""
+    """The output of a command; empty if there is none or it fails."""
     path = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
     found = shutil.which(arguments[0], path=path)
     if found is None:

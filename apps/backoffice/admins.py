@@ -150,7 +150,7 @@ class BssAdmin(TenancyMixin, PageActionsMixin, MoneyColumnsMixin, ModelAdmin):
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except BssError as error:
-            # A service refused what was saved; nothing of it was kept.
+            # A service refused the change; nothing was saved.
             tell(request, error)
             return HttpResponseRedirect(request.get_full_path())
 
@@ -174,7 +174,7 @@ class BssAdmin(TenancyMixin, PageActionsMixin, MoneyColumnsMixin, ModelAdmin):
 
 
 class ReadOnlyMixin(AdminBase):
-    """Rows that nobody changes by hand, not even a superuser: money, usage, documents, runs."""
+    """Rows that are never changed by hand, not even by a superuser: money, usage, documents, runs."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -187,7 +187,7 @@ class ReadOnlyMixin(AdminBase):
 
 
 class ReadOnlyAdmin(ReadOnlyMixin, BssAdmin):
-    """A list and pages to look at, with actions where there are any."""
+    """A list and read-only pages, with actions if there are any."""
 
     def render_change_form(
         self,
@@ -198,7 +198,7 @@ class ReadOnlyAdmin(ReadOnlyMixin, BssAdmin):
         form_url: str = "",
         obj: Any = None,
     ) -> HttpResponse:
-        # Nobody changes these rows, so Django's own log of changes by hand is empty.
+        # These rows are never changed by hand, so Django's own log of changes by hand is empty.
         context["show_history"] = isinstance(self, HistoryMixin)
         return super().render_change_form(request, context, add, change, form_url, obj)
 

@@ -26,7 +26,7 @@ def grouped(number: int) -> str:
 
 
 def plain_money(micros: int | None, currency: str = "") -> str:
-    """``1 234.50 EUR`` as plain text, with the currency's decimals; more only where the amount has them."""
+    """``1 234.50 EUR`` as plain text, with the currency's decimals; more only if the amount has them."""
     if micros is None:
         return NOTHING
     whole, _, fraction = format_micros(abs(micros), decimals_of(currency)).partition(".")
@@ -109,7 +109,7 @@ def duration(seconds: float | None) -> str:
 
 
 def change_url(obj: Model) -> str:
-    """The address of a row's page, or nothing where it has none."""
+    """The address of a row's page, or nothing if it has none."""
     try:
         return reverse(f"admin:{obj._meta.app_label}_{obj._meta.model_name}_change", args=(obj.pk,))
     except NoReverseMatch:

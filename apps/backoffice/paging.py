@@ -1,4 +1,4 @@
-"""Lists of many rows: counted once, or not at all where the table has many millions."""
+"""Lists of many rows: counted once, or not at all if the table has many millions."""
 
 from __future__ import annotations
 

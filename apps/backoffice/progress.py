@@ -10,7 +10,7 @@ from typing import IO, Any
 
 SECONDS_BETWEEN_LINES = 5.0
 
-# Told how much is done so far; and, where it became known only later, of how much.
+# Told how much is done so far; and, if that became known only later, of how much.
 Report = Callable[..., None]
 
 

@@ -30,7 +30,7 @@ _KEPT = "_backoffice_tenants"
 
 
 def ask(read: Callable[[Any], Tenants | None]) -> None:
-    """Have ``read(user)`` say which tenants somebody works for; None: for all of them."""
+    """Have ``read(user)`` say which tenants a user works for; None: for all of them."""
     global _read
     _read = read
 
@@ -45,7 +45,7 @@ def tenants_of(request: HttpRequest) -> Tenants | None:
 
 @cache
 def way_to_tenant(model: type[Model]) -> str | None:
-    """The look-up from a model to its tenant, such as ``account__tenant``; None where there is none."""
+    """The look-up from a model to its tenant, such as ``account__tenant``; None if there is none."""
     if model._meta.label_lower == TENANT:
         return "pk"
     seen, ways = {model}, deque([(model, "")])

@@ -34,7 +34,7 @@ def queue_due_cycles() -> None:
 
 @shared_task(name="apps.billing.tasks.dispatch_activities")
 def dispatch_activities() -> None:
-    """Beat: give what is pending to the cycles' queues, and again what stands still."""
+    """Beat: send pending activities to the cycles' queues, and stalled ones again."""
     now = utc_now()
     for activity in activities.activities_to_send(now):
         log.info("sent", activity=activity.pk, queue=activity.cycle.queue, times=activity.sends)

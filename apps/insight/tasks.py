@@ -1,4 +1,4 @@
-"""What beat has the room do: count what is new."""
+"""Beat's task: count new rows."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class BillDocument(models.Model):
 class BillRendering(models.Model):
     """Work on one bill's document: who has it in hand, what went wrong, or that it is to be issued again.
 
-    A NEW bill without a row is due. The row ends with the document's commit, so only what is under way, has failed or
+    A NEW bill without a row is due. The row ends with the document's commit, so only documents in progress, failed or
     waits has one. A claim is no lock: it keeps two formatters from doing the same work; the bill's own row, locked
     while the document takes its place, keeps them from both doing it.
     """

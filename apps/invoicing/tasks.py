@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 @shared_task(name="apps.invoicing.tasks.render_new_bills")
 def render_new_bills() -> None:
-    """Beat: send as many tasks as there are batches due, so that every worker has one; tell what is finished."""
+    """Beat: send as many tasks as there are batches due, so that every worker has one; report the finished ones."""
     now = utc_now()
     claims.release_of_dead(now)
     batch, most = settings.INVOICE_BATCH, settings.INVOICE_BATCH * settings.INVOICE_FAN_OUT

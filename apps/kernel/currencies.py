@@ -49,5 +49,5 @@ def payable_micros(amount_micros: int, currency: str) -> int:
 
 
 def format_money(micros: int, currency: str) -> str:
-    """Plain text with the currency's decimals and code, ``2.39 EUR``; more decimals only where the amount has them."""
+    """Plain text with the currency's decimals and code, ``2.39 EUR``; more decimals only if the amount has them."""
     return f"{format_micros(micros, decimals_of(currency))} {currency}"

@@ -1,4 +1,4 @@
-"""Errors that say what is wrong, where it is and what to do about it."""
+"""Errors that say what is wrong, in which field or line, and what to do about it."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class BssError(Exception):
 
 
 class InvalidInput(BssError):
-    """What was given cannot be read or breaks a rule; giving it again unchanged will fail again."""
+    """Input cannot be read or breaks a rule; a retry without a change fails again."""
 
     code = "invalid_input"
 
 
 class NotFound(BssError):
-    """What was named does not exist, or not for this tenant."""
+    """The named object does not exist, or not for this tenant."""
 
     code = "not_found"
 

@@ -49,7 +49,7 @@ Fields = Mapping[str, str]
 
 
 class Condition(NamedTuple):
-    """One condition on a value. It ``must`` hold whatever the others say, or it is one of several alternatives."""
+    """One condition on a value. It ``must`` hold in every case, or it is one of several alternatives."""
 
     holds: Callable[[str], bool]
     must: bool

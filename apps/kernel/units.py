@@ -39,7 +39,7 @@ _UNITS: dict[str, str] = {
 def type_of_record(text: str) -> str:
     """The name of a type of record as the platform writes it: ``*VOICE`` of CGRateS is ``voice``.
 
-    Raises InvalidInput for what is no name.
+    Raises InvalidInput if it is no name.
     """
     name = text.strip().lower().removeprefix("*")
     if not is_type_of_record(name):
@@ -79,7 +79,7 @@ def parse_usage_units(text: str) -> int:
     """A usage figure of a tariff file in seconds, octets or events: ``60``, ``60s``, ``1m``, ``1h30m``, ``1.5m``.
 
     A plain number is taken as it is; with units it is a duration of Go (``time.ParseDuration``), as in CGRateS.
-    Raises InvalidInput for anything else, and for what is no whole number of units.
+    Raises InvalidInput for anything else, and for fractions of a unit.
     """
     written = text.strip().lower()
     if written.isascii() and written.isdigit() and len(written) <= _MAX_TEXT:

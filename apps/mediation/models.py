@@ -82,7 +82,7 @@ class CdrFile(models.Model):
     load_sequence = models.BigIntegerField(
         null=True,
         unique=True,
-        help_text="Order of the commits: whoever reads up to a number has every record of the files up to it.",
+        help_text="Order of the commits: a reader up to a number has every record of the files up to it.",
     )
     taken_at = models.DateTimeField()
     loaded_at = models.DateTimeField(null=True, blank=True)
@@ -142,7 +142,7 @@ class Cdr(models.Model):
     source = models.ForeignKey(
         Source, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="+"
     )
-    record_id = models.CharField(max_length=64, help_text="The source's own id, or a hash where it has none.")
+    record_id = models.CharField(max_length=64, help_text="The source's own id, or a hash if it has none.")
     run = models.CharField(
         max_length=LONGEST_RUN,
         default=DEFAULT_RUN,
@@ -170,7 +170,7 @@ class Cdr(models.Model):
     free_usage = models.BigIntegerField(help_text="Of it, taken from free units.")
     billed_usage = models.BigIntegerField(help_text="Charged for, rounded up to increments.")
     cost_micros = models.BigIntegerField()
-    raw = models.BinaryField(help_text="The CDR message (proto/billing.proto), whatever the file's format.")
+    raw = models.BinaryField(help_text="The CDR message (proto/billing.proto), for files of any format.")
 
     class Meta:
         verbose_name = "CDR"
@@ -207,7 +207,7 @@ class SuspendedRecord(models.Model):
     start = models.DateTimeField(null=True, blank=True)
     usage = models.BigIntegerField(null=True, blank=True)
     corrections = models.JSONField(
-        default=dict, blank=True, help_text="Fields to put in place of what was read."
+        default=dict, blank=True, help_text="Fields that replace those that were read."
     )
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN, db_index=True)
     attempts = models.PositiveIntegerField(default=0)

@@ -22,7 +22,7 @@ FILES = "(SELECT id, load_sequence FROM mediation_cdrfile)"
 
 @dataclass(frozen=True, slots=True)
 class CdrExplanation:
-    """How a rated record came to its price. ``agrees``: pricing it again gives what is stored."""
+    """How a rated record came to its price. ``agrees``: pricing it again gives the stored price."""
 
     explanation: Explanation
     agrees: bool

@@ -93,6 +93,6 @@ def stop(process: subprocess.Popen[bytes], grace_s: float = 10) -> int:
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(grace_s)
-    # What it has left behind in its session goes too, also where it ended by itself.
+    # Processes left in its session go too, also if it ended by itself.
     kill(process)
     return process.returncode

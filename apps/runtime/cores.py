@@ -9,7 +9,7 @@ from apps.kernel.errors import InvalidInput
 
 
 def cores_from_text(text: str) -> tuple[int, ...]:
-    """Numbers of cores, split by commas; none where the text is empty. Raises InvalidInput for what there is not."""
+    """Numbers of cores, split by commas; none if the text is empty. Raises InvalidInput for cores that do not exist."""
     if not text.strip():
         return ()
     try:

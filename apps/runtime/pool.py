@@ -36,7 +36,7 @@ def process_pool(
 class Workers:
     """So many processes, each a pool of its own: one that dies takes with it only what it had in hand.
 
-    (A pool of several kills them all where one dies, and what they had just committed would go unreported.)
+    (A pool of several kills them all if one dies, and their last commits would go unreported.)
     """
 
     def __init__(self, count: int, new_pool: Callable[[], ProcessPoolExecutor]) -> None:
@@ -48,7 +48,7 @@ class Workers:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """What is in hand is finished."""
+        """Tasks in progress are finished."""
         for pool in (*self._idle, *self._busy.values()):
             pool.shutdown()
 
@@ -59,7 +59,7 @@ class Workers:
         return bool(self._busy)
 
     def submit(self, function: Callable[..., Result], *arguments: object) -> Future[Result]:
-        """Have an idle process call ``function``; only where there is one."""
+        """Have an idle process call ``function``; only if there is one."""
         pool = self._idle.pop()
         future = pool.submit(function, *arguments)
         self._busy[future] = pool
@@ -85,7 +85,7 @@ def results_of(
 ) -> Iterator[tuple[Item, Result | None]]:
     """What ``function`` returns for each item, by ``count`` processes, as it comes; None for one whose process died.
 
-    Raises what ``function`` raises, once what is in hand is done.
+    Raises the exceptions of ``function``, once tasks in progress are done.
     """
     left = deque(items)
     asked: dict[Future[Result], Item] = {}

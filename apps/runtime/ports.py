@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def held_port(bind: str, port: int) -> Iterator[int]:
-    """Hold the port (0 = a free one) without listening; gives its number. Raises OSError where it is taken."""
+    """Hold the port (0 = a free one) without listening; gives its number. Raises OSError if it is taken."""
     family = socket.AF_INET6 if ":" in bind else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as held:
         # Another server that listens there without sharing is found by this.

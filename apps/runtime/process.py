@@ -6,7 +6,7 @@ import asyncio
 import gc
 import signal
 
-# Messages and answers die young, and what is there after the start stays: collecting less often costs next to nothing.
+# Messages and answers die young, and objects of the start stay: collecting less often costs next to nothing.
 _GC_THRESHOLDS = (50_000, 20, 50)
 
 
@@ -24,7 +24,7 @@ class EndOfService:
 
 
 def settle_memory() -> None:
-    """Take what is there after the start out of every later collection; for a process that serves from now on."""
+    """Take the objects of the start out of every later collection; for a process that serves from now on."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLDS)

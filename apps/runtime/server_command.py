@@ -28,7 +28,7 @@ class ServerCommand(RoomCommand, Generic[Configuration]):
 
     role: ClassVar[Role]
     title: ClassVar[str]
-    """Heads what is announced."""
+    """The prefix of announcements."""
     repeated: ClassVar[tuple[str, ...]] = ()
     """Names of options that each of several processes is given too."""
 
@@ -47,7 +47,7 @@ class ServerCommand(RoomCommand, Generic[Configuration]):
 
     @abstractmethod
     def serve(self, configuration: Configuration) -> None:
-        """Serve in this process until SIGTERM or SIGINT, and drain. Raises OSError where a port is taken."""
+        """Serve in this process until SIGTERM or SIGINT, and drain. Raises OSError if a port is taken."""
 
     @abstractmethod
     def grace_s(self, configuration: Configuration) -> float:

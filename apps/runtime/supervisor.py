@@ -77,7 +77,7 @@ class PrefixedLines:
             if self._colour:
                 number = self._colours.setdefault(name, COLOURS[len(self._colours) % len(COLOURS)])
                 prefix = f"\x1b[{number}m{prefix}\x1b[0m"
-            # Whoever read the log has gone: the processes run on.
+            # The reader of the log has gone: the processes run on.
             with contextlib.suppress(BrokenPipeError, ValueError):
                 self._stream.write(f"{prefix} {line}\n")
                 self._stream.flush()
@@ -148,7 +148,7 @@ class _Child:
         self.restart_at = now + restart_delay_s(self.failures)
 
     def end_of_process(self) -> None:
-        """Take away what is left of a process that has ended, and its last lines."""
+        """Clean up after a process that has ended, and log its last lines."""
         assert self.process is not None
         self.ready.clear()
         children.kill(self.process)
@@ -209,7 +209,7 @@ class Supervisor:
         return {c.spec.name: p.pid for c in self._snapshot() if (p := c.process) is not None}
 
     def stop(self) -> None:
-        """SIGTERM to all at once, SIGKILL to whoever outstays its grace; returns when all are gone."""
+        """SIGTERM to all at once, SIGKILL to those that outstay their grace; returns when all are gone."""
         self._stopping.set()
         if self._keeper.ident is not None:
             self._keeper.join()

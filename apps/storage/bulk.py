@@ -39,7 +39,7 @@ def insert_rows(
     """Insert all ``rows`` (values in the order of ``columns``) or raise; returns how many.
 
     Values are str, int, bytes, bool, None, or datetimes that are already text in UTC (see
-    :func:`database_instant`). Raises IntegrityError (RowsNotStored on MySQL) where a constraint is broken;
+    :func:`database_instant`). Raises IntegrityError (RowsNotStored on MySQL) if a constraint is broken;
     the caller's transaction is then beyond repair and has to be rolled back.
     """
     if not rows:

@@ -31,7 +31,7 @@ def commits_in_script(connection: BaseDatabaseWrapper) -> bool:
 
 
 def has_one_writer() -> bool:
-    """Whether a second writing transaction waits until the first has ended, whatever they write."""
+    """Whether a second writing transaction waits until the first has ended, even on other tables."""
     return not is_mysql()
 
 

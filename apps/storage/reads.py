@@ -42,7 +42,7 @@ def wait_until_committed(table: str, after: int, upto: int) -> None:
     """Wait for other transactions that have inserted rows with ids in ``(after, upto]`` and have not ended yet.
 
     Ids are given before commits: without this, a reader that goes by ids passes over what commits late. Raises
-    OperationalError where one takes too long. SQLite has one writer at a time: its ids are in the order of commits.
+    OperationalError if one takes too long. SQLite has one writer at a time: its ids are in the order of commits.
     """
     connection = connections[DEFAULT_DB_ALIAS]
     if waiting := shared_lock(connection):

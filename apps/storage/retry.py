@@ -19,7 +19,7 @@ _LOST = frozenset({1040, 1053, 1152, 1927, 2002, 2003, 2006, 2013, 2055, 4031})
 
 PATIENCE_S = 5.0
 DEADLOCKS = 5
-"""So many attempts a transaction has at least that loses deadlocks: those are found at once, whatever came before."""
+"""So many attempts a transaction has at least that loses deadlocks: those are found at once."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.005, 0.5
 
 T = TypeVar("T")
@@ -55,7 +55,7 @@ class Attempts:
         self._failed = 0
 
     def wait_after(self, error: BaseException, last_moment: float = float("inf")) -> bool:
-        """Pause before the next attempt; False where there is none, none after ``last_moment`` (time.monotonic)."""
+        """Pause before the next attempt; False if none is left, or none before ``last_moment`` (time.monotonic)."""
         self._failed += 1
         at_once = isinstance(error, IntegrityError) or _code(error) == DEADLOCK
         if time.monotonic() > min(self._deadline, last_moment) and not (at_once and self._failed < DEADLOCKS):
@@ -72,10 +72,10 @@ def retrying(
     repeatable: bool = False,
     conflicts: bool = False,
 ) -> T:
-    """What ``transaction`` returns; begun again where the database rolled it back for a lock.
+    """The result of ``transaction``; retried if the database rolled it back for a lock.
 
-    ``repeatable``: also where the connection was lost, for work that only reads, or that finds what an earlier attempt
-    committed. ``conflicts``: also where a row that another has just made was in its way (IntegrityError). Inside a
+    ``repeatable``: also if the connection was lost, for work that only reads, or that finds what an earlier attempt
+    committed. ``conflicts``: also if a row that another has just made was in its way (IntegrityError). Inside a
     caller's transaction, which is lost with it, there is no other attempt but after a conflict. Raises the last
     attempt's error.
     """

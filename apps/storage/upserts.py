@@ -1,6 +1,6 @@
 """A few hundred rows in one statement, read, inserted or overwritten, on MySQL and SQLite alike.
 
-For use inside a transaction, where there is a connection; ``connection`` is the wrapper itself
+For use inside a transaction, which has a connection; ``connection`` is the wrapper itself
 (``connections[alias]``) and not the proxy, which looks it up again for every attribute.
 """
 
@@ -38,7 +38,7 @@ class Script:
         self._statements.append("COMMIT")
 
     def run(self) -> None:
-        """Carry out what was added. Raises as the statement that failed."""
+        """Execute the added statements. Raises as the statement that failed."""
         if self._statements:
             _run_together(self._connection, ";".join(self._statements).encode())
             self._statements.clear()
@@ -77,7 +77,7 @@ def _run_together(connection: BaseDatabaseWrapper, statements: bytes) -> list[li
 
 
 def _fetched(driver: Any) -> list[tuple[Any, ...]]:
-    # Where there are no columns there is nothing to fetch, and asking for it gives the interpreter to other threads.
+    # Without columns there is nothing to fetch, and a fetch would release the GIL to other threads.
     return list(driver.store_result().fetch_row(0)) if driver.field_count() else []
 
 
@@ -89,7 +89,7 @@ def insert_few(
     forms: str = "",
     script: Script | None = None,
 ) -> None:
-    """Insert the rows with one statement. Raises IntegrityError where a constraint is broken.
+    """Insert the rows with one statement. Raises IntegrityError if a constraint is broken.
 
     Values are str, int or None; instants are text in UTC (:func:`apps.storage.bulk.database_instant`). ``forms``
     says what each column holds, as :func:`formed_rows` reads it, which halves the work; without it, each value
@@ -255,7 +255,7 @@ def _execute(
 
 
 def select(connection: BaseDatabaseWrapper, sql: str, values: Iterable[int | str]) -> list[tuple[Any, ...]]:
-    """The rows of ``sql``, each of whose ``{values}`` becomes the list of these values; none where there are none."""
+    """The rows of ``sql``, each of whose ``{values}`` becomes the list of these values; none for none."""
     listed = list(values)
     if not listed:
         return []
@@ -276,7 +276,7 @@ def _literal_list(connection: BaseDatabaseWrapper, values: list[int | str]) -> b
     if kinds == {str}:
         listed = cast("list[str]", values)
         together = "".join(listed)
-        # Nothing in letters and digits ends a literal, whatever the mode of the server.
+        # Nothing in letters and digits ends a literal, in any mode of the server.
         if together.isascii() and together.isalnum():
             return b"'%b'" % "','".join(listed).encode()
     return literal_rows(connection, [values])[1:-1]
@@ -304,7 +304,7 @@ def literal_rows(connection: BaseDatabaseWrapper, rows: Sequence[Sequence[Any]])
     literal = connection.connection.string_literal
 
     def quote(text: bytes) -> bytes:
-        # Nothing in letters and digits ends a literal, whatever the mode of the server.
+        # Nothing in letters and digits ends a literal, in any mode of the server.
         quoted: bytes = b"'%b'" % text if text.isalnum() else literal(text)
         return quoted
 
@@ -337,7 +337,7 @@ def formed_rows(connection: BaseDatabaseWrapper, rows: Sequence[Sequence[Any]], 
         rows = [_with_nulls(row, optional) for row in rows]
     if texts:
         together = "".join([row[index] for row in rows for index in texts])
-        # Nothing else can end a literal, whatever the mode of the server.
+        # Nothing else can end a literal, in any mode of the server.
         if "'" in together or "\\" in together:
             return ",".join([quoted % _with_literal_texts(connection, row, texts) for row in rows])
     return ",".join([plain] * len(rows)) % tuple(chain.from_iterable(rows))

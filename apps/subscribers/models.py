@@ -83,7 +83,7 @@ class NumberSeries(models.Model):
 
 
 class Subscriber(models.Model):
-    """One line: whoever holds the SIM. Usage is theirs; an account pays for it (charging room)."""
+    """One line: the holder of a SIM. Usage is theirs; an account pays for it (charging room)."""
 
     class Status(models.TextChoices):
         ACTIVE = "active", "Active"

@@ -76,7 +76,7 @@ def holders_at(kind: str, values: Collection[str], at: datetime) -> dict[tuple[i
 def listed_assignments(subscriber_id: str, first: datetime, last: datetime) -> tuple[str, str]:
     """Two expressions: the plans and the bundles that hold an instant of ``[first, last]``, as text.
 
-    Each is ``plan;start;end``, split by ``|``; NULL where there is none. ``subscriber_id`` is the outer row's column.
+    Each is ``plan;start;end``, split by ``|``; NULL if there is none. ``subscriber_id`` is the outer row's column.
     """
     within = (
         f"held.subscriber_id = {subscriber_id} AND held.start <= '{database_instant(last)}'"
@@ -120,7 +120,7 @@ def bundle_periods(
 def _periods(
     sql: str, values: Collection[str] | Collection[int], first: datetime, last: datetime
 ) -> list[tuple[Any, int, datetime, datetime | None]]:
-    """What ``sql`` finds for ``values``, of that what is ``held`` at some instant of ``[first, last]``."""
+    """The rows of ``sql`` for ``values`` that are ``held`` at some instant of ``[first, last]``."""
     within = (
         f" AND held.start <= '{database_instant(last)}'"
         f" AND (held.`end` IS NULL OR held.`end` > '{database_instant(first)}')"

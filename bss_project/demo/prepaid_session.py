@@ -23,7 +23,7 @@ NUMBER = 999_999
 PURSE_MICROS = 500_000
 ASKED_OCTETS = 20_000_000
 REQUESTS = {1: "initial", 2: "update", 3: "terminate"}
-# Each update uses up what was granted; this is only so that a mistake ends.
+# Each update uses up its grant; this is only so that a mistake ends.
 MOST_UPDATES = 100
 
 

@@ -22,7 +22,7 @@ from bss_project import serving
 from bss_project.demo import prepaid_session, stages, summary
 from bss_project.demo.stages import Size
 
-# What is rendered is chosen by the demonstration, and so is what is loaded.
+# The demonstration chooses which bills are rendered and which files are loaded.
 WORKER_ENVIRONMENT = {
     "BSS_RENDER_TICK_S": "0",
     "BSS_CDR_SCAN_INTERVAL_S": "0",
@@ -48,7 +48,7 @@ class Stopwatch:
 
 
 def run(size: Size, console: Console) -> None:
-    """Do the whole main job; raises BssError where a stage fails. What an earlier start did is not done again."""
+    """Do the whole main job; raises BssError if a stage fails. The stages are idempotent."""
     watch = Stopwatch()
     now = utc_now()
     with watch.stage("Setting up: tables, operator, price plans, the tariff of the world", console):

@@ -1,4 +1,4 @@
-"""The stages of the demonstration, each of which finds out by itself what is there already."""
+"""The stages of the demonstration, each of which is idempotent: it finds out by itself what exists."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def make_files(tenant: Tenant, size: Size, billed: BilledMonth, now: datetime, r
 
 
 def load_new_files(clock: Callable[[], datetime], report: Report) -> int:
-    """Load whatever waits in the folder of new files; returns how many records were in it."""
+    """Load all files in the folder of new files; returns how many records were in it."""
     records = 0
     for outcome in load_files(ready_files(settings.CDR_NEW_DIR), clock):
         if outcome.outcome not in (Outcome.LOADED, Outcome.REPEATED):

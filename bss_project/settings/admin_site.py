@@ -23,7 +23,7 @@ _COLOURS = {
 
 
 def environment_label(_request: object) -> list[str] | None:
-    """The environment's name and its colour; nothing where it has no name."""
+    """The environment's name and its colour; nothing if it has no name."""
     return [ENVIRONMENT_NAME, _COLOURS.get(ENVIRONMENT_NAME.lower(), "info")] if ENVIRONMENT_NAME else None
 
 

@@ -52,7 +52,7 @@ else:
         else {}
     )
 
-# What is due is a row; these ticks find it. Doing one twice changes nothing.
+# Due work is a row; these ticks find it. They are idempotent.
 _TICKS: dict[str, dict[str, Any]] = {
     "load-cdr-files": {
         "task": "apps.mediation.tasks.load_new_files",

@@ -4,7 +4,7 @@ from bss_project.settings import environment as env
 
 # Seconds for which a process trusts what it has read of numbers, price plans, policies and shared groups.
 CHARGING_DIRECTORY_REFRESH_S = env.integer("BSS_CHARGING_DIRECTORY_REFRESH_S", 20)
-# Threads that commit batches; SQLite has one writer whatever is set here.
+# Threads that commit batches; SQLite has one writer with any value.
 CHARGING_WRITERS = env.integer("BSS_CHARGING_WRITERS", 4)
 # Requests in one transaction at most.
 CHARGING_BATCH_SIZE = env.integer("BSS_CHARGING_BATCH_SIZE", 256)

@@ -58,7 +58,7 @@ API_CLIENTS_REFRESH_S = env.integer("BSS_API_CLIENTS_REFRESH_S", 2)
 
 # The Redis in which all processes count a client's calls together; without one, each process counts by itself.
 API_RATES_URL = env.text("BSS_API_RATES_URL", BROKER_URL if BROKER_URL.startswith("redis") else "")
-# Calls a second that a client may send, and how many at once, where the client's row says nothing.
+# Calls a second that a client may send, and how many at once, unless the client's row says otherwise.
 API_CALLS_A_SECOND = env.integer("BSS_API_CALLS_A_SECOND", 2_000)
 API_BURST = env.integer("BSS_API_BURST", 4_000)
 
@@ -88,7 +88,7 @@ GRPC_REFLECTION = env.boolean("BSS_GRPC_REFLECTION")
 GRPC_MAX_MESSAGE_OCTETS = env.integer("BSS_GRPC_MAX_MESSAGE_OCTETS", 4 * 1024 * 1024)
 # Calls of a process that may run or wait at once; more are answered RESOURCE_EXHAUSTED.
 GRPC_MAX_CALLS = env.integer("BSS_GRPC_MAX_CALLS", 1_000)
-# The longest that a unary call may take where the client sets no deadline, and a stream, seconds.
+# The longest that a unary call may take if the client sets no deadline, and a stream, seconds.
 GRPC_MAX_CALL_S = env.integer("BSS_GRPC_MAX_CALL_S", 60)
 GRPC_MAX_STREAM_S = env.integer("BSS_GRPC_MAX_STREAM_S", 3600)
 # How long calls in flight may take to end when the server stops.

@@ -9,7 +9,7 @@ from bss_project.settings.files import VAR_DIR
 
 
 def database_from_url(url: str) -> dict[str, object]:
-    """Django's DATABASES entry for a URL; raises ImproperlyConfigured with what is wrong in it."""
+    """Django's DATABASES entry for a URL; raises ImproperlyConfigured with its fault."""
     parts = urlsplit(url)
     if parts.scheme == "sqlite":
         path = unquote(parts.path[1:]) if parts.path else ""

@@ -1,4 +1,4 @@
-"""The Diameter server (``manage.py rundiameter``): who it is, where it listens, and its limits."""
+"""The Diameter server (``manage.py rundiameter``): its identity, addresses and limits."""
 
 import socket
 

@@ -4,5 +4,5 @@ from bss_project.settings import environment as env
 
 # How old reference data (services, plans, bundles, cycles) may be that a process answers with, seconds.
 CRM_REFERENCE_TTL_S = env.integer("BSS_CRM_REFERENCE_TTL_S", 60)
-# How often the timer adds up what was loaded since, seconds; 0 = never.
+# How often the timer adds up new records, seconds; 0 = never.
 STATISTICS_TICK_S = env.integer("BSS_STATISTICS_TICK_S", 30)

@@ -8,7 +8,7 @@ REST_REFUSALS_A_MINUTE = env.integer("BSS_REST_REFUSALS_A_MINUTE", 60)
 # limit of their row, or BSS_API_CALLS_A_SECOND. Each web process counts for itself.
 REST_SELF_CARE_CALLS_A_SECOND = env.integer("BSS_REST_SELF_CARE_CALLS_A_SECOND", 5)
 REST_SELF_CARE_BURST = env.integer("BSS_REST_SELF_CARE_BURST", 30)
-# How long a customer's own token counts where its issuer does not say, hours.
+# How long a customer's own token is valid by default, hours.
 REST_SELF_CARE_TOKEN_H = env.integer("BSS_REST_SELF_CARE_TOKEN_H", 24 * 30)
 
 # The largest body of a request that is read.

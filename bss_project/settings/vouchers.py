@@ -4,7 +4,7 @@ from bss_project.settings import environment as env
 from bss_project.settings.files import VAR_DIR
 
 # Keys of PIN hashes as “ID:BASE64,ID:BASE64”, the first one for new vouchers; each 32 octets or more. Unset, they are
-# in the file, which is made at the first use. Whoever loses them makes every unredeemed voucher worthless.
+# in the file, which is made at the first use. If they are lost, every unredeemed voucher is worthless.
 VOUCHER_KEYS = env.text("BSS_VOUCHER_KEYS")
 VOUCHER_KEY_FILE = env.folder("BSS_VOUCHER_KEY_FILE", str(VAR_DIR / "voucher_keys"))
 # The wrong PIN that locks an account, and the one that locks a caller (a CRM, an IVR) that serves many customers.

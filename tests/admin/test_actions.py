@@ -167,7 +167,7 @@ def test_ranges_of_numbers_go_into_the_pool(client):
     assert Resource.objects.filter(status="free").count() == 11
 
 
-def test_a_plan_that_somebody_has_is_not_retired_and_it_is_said_who(client):
+def test_a_plan_in_use_is_not_retired_and_the_message_names_its_holders(client):
     plan = make_plan()
     make_subscriber(plan=plan)
     assert act(client, plan, "retire") == ["Plan is in use by 1 subscriber (S1)"]
@@ -251,7 +251,7 @@ def test_prefixes_are_added_and_removed_many_at_a_time(client):
     assert [row.code for row in found.context["cl"].result_list] == ["DE_MOBILE"]
 
 
-def test_a_cycle_is_run_and_what_is_queued_already_is_refused(client):
+def test_a_cycle_is_run_and_a_second_run_of_the_period_is_refused(client):
     make_subscriber(plan=make_plan())
     cycle = BillCycle.objects.get()
     assert act(client, cycle, "run")[0].startswith("Activity ")

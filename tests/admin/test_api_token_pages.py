@@ -120,7 +120,7 @@ def test_a_token_that_is_revoked_is_refused_and_told_apart_in_the_list(admin_cli
         ([], "auditor", False),
     ],
 )
-def test_nobody_gives_a_role_that_they_have_not_themselves(client, groups, roles, given):
+def test_staff_cannot_grant_a_role_that_they_lack(client, groups, roles, given):
     create_groups()
     person = User.objects.create_user("vera", password="only-for-tests", is_staff=True)
     person.groups.set(Group.objects.filter(name__in=groups))
@@ -136,7 +136,7 @@ def test_nobody_gives_a_role_that_they_have_not_themselves(client, groups, roles
         assert "yourself" in page.content.decode()
 
 
-def test_whoever_works_for_a_tenant_gives_nothing_of_another(client):
+def test_staff_of_a_tenant_grant_nothing_of_another(client):
     create_groups()
     own, other = make_tenant(), make_tenant("other")
     person = User.objects.create_user("vera", password="only-for-tests", is_staff=True)

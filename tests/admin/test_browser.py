@@ -39,7 +39,7 @@ def make_operator(subscribers: int = 3) -> list[Any]:
 
 
 def make_suspense() -> SuspendedRecord:
-    """A call whose number belongs to nobody; the right one ends with 1."""
+    """A call of an unassigned number; the right one ends with 1."""
     now = utc_now()
     source = Source.objects.create(code="MSC01", format="protobuf")
     file = CdrFile.objects.create(
@@ -132,7 +132,7 @@ def test_a_cycle_is_run_and_watched_to_its_end_and_a_bill_opened(signed_in, sett
     assert "1 of 3" in text_of(signed_in, "#progress")
     for chunk in chunks[1:]:
         bill_chunk(chunk.pk, utc_now())
-    # At the end the page loads anew: its buttons are others now.
+    # At the end the page is reloaded: its buttons are others now.
     signed_in.wait_for_selector("#main a:has-text('Repeat')")
     assert "Completed 100 %" in text_of(signed_in, "#progress")
 

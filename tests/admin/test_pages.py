@@ -19,7 +19,7 @@ admin.autodiscover()
 ADMINS = {model._meta.label_lower: model_admin for model, model_admin in admin.site._registry.items()}
 LABELS = sorted(ADMINS)
 STAFF = ("operator", "billing", "auditor")
-# Money, usage, documents and runs: what happened is never edited, whoever asks.
+# Money, usage, documents and runs: records of the past are never edited, not even by a superuser.
 NEVER_EDITED = {
     "billing.activity",
     "billing.bill",
@@ -78,7 +78,7 @@ def first_row(label: str) -> models.Model | None:
 
 
 def pages_of(label: str) -> dict[str, str]:
-    """A model's list, form for a new row, and a row's page, history and form to delete it (where there is a row)."""
+    """A model's list, form for a new row, and a row's page, history and form to delete it (if there is a row)."""
     pages = {"changelist": url(label, "changelist"), "add": url(label, "add")}
     row = first_row(label)
     if row is not None:
@@ -140,7 +140,7 @@ def test_each_group_sees_every_list_and_page(world, group):
         if label.split(".")[0] not in ROOMS:
             continue
         for page, address in pages_of(label).items():
-            # Whoever may change a row gets the superuser's forms; only a pure viewer's pages are others.
+            # Users who may change a row get the superuser's forms; only a pure viewer's pages are others.
             if page == "changelist" or (group == "auditor" and page in ("change", "history")):
                 status = client.get(address).status_code
                 if status != 200:
@@ -208,7 +208,7 @@ def test_an_operator_does_not_touch_billing_and_billing_does_not_touch_subscribe
 
 
 @pytest.mark.any_database
-def test_whoever_is_not_signed_in_is_asked_to():
+def test_anonymous_visitors_are_redirected_to_the_sign_in_page():
     answer = Client().get(url("billing.bill", "changelist"))
     assert answer.status_code == 302
     assert answer["Location"].startswith(reverse("admin:login"))
@@ -226,7 +226,7 @@ def test_pages_that_cannot_be_shown_say_so_in_words(world):
 
 
 @pytest.mark.any_database
-def test_the_navigation_shows_each_group_only_where_it_may_go(world):
+def test_the_navigation_shows_each_group_only_permitted_pages(world):
     home = reverse("admin:index")
     for group, hidden in ((None, ()), ("auditor", ("Users", "Groups")), ("operator", ("Users", "Groups"))):
         answer = signed_in(group).get(home)
@@ -244,7 +244,7 @@ def test_history_can_be_read_but_not_posted(world):
     assert client.post(address, {"name": "Old"}).status_code == 405
 
 
-def test_groups_can_be_created_again_and_keep_what_was_added_to_them(db):
+def test_groups_can_be_created_again_and_keep_added_permissions(db):
     from django.contrib.auth.models import Permission
 
     create_groups()

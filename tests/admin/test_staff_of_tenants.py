@@ -36,7 +36,7 @@ NAMES = frozenset(
 
 @pytest.fixture
 def client() -> Client:
-    """Somebody of the tenant “own” who may do everything, beside another tenant whose every name has the mark."""
+    """A user of the tenant “own” who may do everything, beside another tenant whose every name has the mark."""
     cache.clear()
     make_world(subscribers=2, records=4, days=2)
     foreign = Tenant.objects.get()
@@ -181,7 +181,7 @@ def test_no_page_history_action_or_document_of_a_foreign_row_opens(client):
                 except NoReverseMatch:
                     continue
                 answer = client.get(address)
-                # The admin sends whoever looks for what is not there back to its first page.
+                # The admin redirects requests for a missing row to its first page.
                 away = answer.status_code == 302 and answer.headers["Location"] == reverse("admin:index")
                 if not away and answer.status_code not in (403, 404):
                     opened.append(f"{address}: {answer.status_code}")
@@ -220,7 +220,7 @@ def test_they_see_and_change_their_own(client):
     assert client.get(reverse("admin:rating_rate_changelist")).status_code == 403
 
 
-def test_a_foreign_row_cannot_be_chosen_by_whoever_knows_its_id(client):
+def test_a_foreign_row_cannot_be_chosen_by_its_id(client):
     foreign = Tenant.objects.exclude(code="own").get()
     form = {"tenant": foreign.pk, "name": "shop", "roles": "", "days": "30"}
     answer = client.post(reverse("admin:crm_apitoken_do_list", args=("make",)), form, follow=True)
@@ -241,7 +241,7 @@ def test_an_account_of_another_tenant_is_not_billed_by_whoever_knows_its_number(
     assert Activity.objects.count() == before
 
 
-def test_nobody_of_the_operators_staff_is_kept_from_anything(client):
+def test_staff_of_the_operator_see_every_tenant(client):
     User.objects.filter(username="vera").get().tenants.all().delete()
     listed = client.get(_address(Subscriber, "changelist"))
     assert len(listed.context["cl"].result_list) == 3

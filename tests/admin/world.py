@@ -90,7 +90,7 @@ def _make_world(subscribers: int, records: int, days: int) -> None:
 
 
 def make_vouchers(people: list[Subscriber], now: datetime) -> None:
-    """A batch of which one is redeemed, one blocked and one has expired, and somebody who guessed."""
+    """A batch of which one is redeemed, one blocked and one has expired, and an account that guessed."""
     tenant, account = people[0].tenant, Account.objects.filter(mode=Account.Mode.PREPAID).earliest("pk")
     order = NewBatch("Kiosk Holtenau", 12, 10_000_000, now + 90 * DAY)
     made = generate_batch(tenant, order, now, key="world", by="admin")

@@ -59,11 +59,11 @@ def main(step: str, now: datetime) -> None:
     cycle = BillCycle.objects.get(number=1)
     period = last_closed_period(now, cycle.day, cycle.zone)
     if BillRun.objects.filter(cycle=cycle, period_end=period.end, state=BillRun.State.COMPLETED).exists():
-        return  # Somebody else was quicker; to begin it once more would be a repeated run.
+        return  # Another process was quicker; to begin it once more would be a repeated run.
     try:
         run = runs.begin_run(cycle, period, None, now)
     except Conflict:
-        # Somebody else has begun it; help.
+        # Another process has begun it; help.
         run = BillRun.objects.get(cycle=cycle, period_end=period.end)
     for chunk_id in run.chunks.order_by("number").values_list("pk", flat=True):
         runs.bill_chunk(chunk_id, now)

@@ -126,7 +126,7 @@ def test_full_runs_of_a_cycle_wait_for_each_other_and_others_do_not(cycle, sent)
     assert february in activities_to_send(at(3, 2))
 
 
-def test_what_nobody_takes_is_sent_again_ever_more_rarely(cycle, sent, settings):
+def test_activities_that_no_worker_takes_are_sent_again_with_a_growing_delay(cycle, sent, settings):
     settings.BILLING_RESEND_AFTER_S = 60
     people(1)
     full()
@@ -137,7 +137,7 @@ def test_what_nobody_takes_is_sent_again_ever_more_rarely(cycle, sent, settings)
     assert sent == [("run_activity", "billing.bc_1", Activity.objects.get().pk)] * 5
 
 
-def test_one_whose_worker_died_is_begun_anew(cycle, settings):
+def test_an_activity_whose_worker_died_is_restarted(cycle, settings):
     settings.BILLING_RESEND_AFTER_S = 60
     people(1)
     activity = single()
@@ -225,7 +225,7 @@ def test_a_cycle_in_use_cannot_be_retired_and_says_what_uses_it(cycle):
     assert cycles.retire_cycle(other.pk, at(2, 1)).retired_at == at(2, 1)
 
 
-def test_an_account_cannot_move_where_it_does_not_fit(cycle):
+def test_an_account_cannot_move_to_a_cycle_that_does_not_fit_it(cycle):
     (one,) = people(1)
     account = one.payer.account
     with pytest.raises(InvalidInput, match="is kept in EUR, Cycle 2 bills in USD"):

@@ -1,4 +1,4 @@
-"""Bill runs: every account once a period, whatever happens meanwhile."""
+"""Bill runs: every account once a period, with any events meanwhile."""
 
 from __future__ import annotations
 
@@ -110,11 +110,11 @@ def test_a_stopped_run_bills_nothing_further_until_it_is_resumed(cycle):
     assert (begun.state, Bill.objects.count()) == (BillRun.State.COMPLETED, 5)
 
 
-def test_an_account_that_cannot_be_billed_keeps_nobody_else_from_a_bill(cycle):
+def test_an_account_that_cannot_be_billed_does_not_stop_the_others(cycle):
     people(2)
     other = make_plan("ROUBLES", fee_micros=EURO)
     people(1, first=3, plan=other)
-    # Onboarding refuses such a plan; whoever changes its currency afterwards is not stopped.
+    # Onboarding refuses such a plan; a later change of its currency is not stopped.
     other.currency = "RUB"
     other.save()
     failed = run(cycle, month(1, cycle))

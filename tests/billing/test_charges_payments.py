@@ -163,7 +163,7 @@ def test_the_preview_of_a_cycle_prints_every_bill_and_writes_none(cycle):
     assert "total EUR" in command("executebilling", "4915550000002", "--preview")
 
 
-def test_commands_queue_and_list_and_say_what_is_wrong(cycle):
+def test_commands_queue_and_list_and_explain_errors(cycle):
     people(2)
     assert "queued activity" in command("executebilling", "4915550000002")
     with pytest.raises(CommandError, match="not everything was billed"):

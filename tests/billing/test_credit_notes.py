@@ -212,7 +212,7 @@ def test_a_statement_and_a_credit_note_are_not_cancelled_and_a_reason_is_needed(
         cancel_bill(note.pk, "wrong", at(2, 3))
 
 
-def test_the_command_cancels_by_number_and_says_what_was_made(cycle, one, capsys):
+def test_the_command_cancels_by_number_and_names_the_credit_note(cycle, one, capsys):
     run(cycle, month(1, cycle))
     call_command("cancelbill", bills()[0].number, "--reason", "wrong price", "--again")
     told = capsys.readouterr().out.splitlines()

@@ -141,7 +141,7 @@ def test_a_refund_lowers_the_bill_and_one_after_it_stays_on_the_balance_for_the_
     assert balance() == 0
 
 
-def test_a_refund_that_was_paid_out_does_not_lower_what_is_debited_afterwards(cycle, one):
+def test_a_refund_that_was_paid_out_does_not_lower_later_debits(cycle, one):
     account = one.payer.account
     pay(300, at(1, 10))
     run(cycle, month(1, cycle))
@@ -182,7 +182,7 @@ def test_what_the_balance_held_is_not_charged_again(cycle, one):
     assert balance() == 0
 
 
-def test_money_on_a_balance_that_nobody_charged_stays_there(cycle, one):
+def test_money_on_a_balance_without_charges_stays_there(cycle, one):
     post(one.payer.account, 2 * EURO, kind="top_up", book="cash", cause="counter:1", at=at(1, 2))
     run(cycle, month(1, cycle))
     assert Bill.objects.get().total_micros == 0

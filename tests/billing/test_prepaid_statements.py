@@ -46,7 +46,7 @@ def balances() -> list[tuple[int, int, int]]:
     )
 
 
-def test_a_statement_goes_from_the_opening_balance_over_what_was_spent_to_the_closing_one(cycle):
+def test_a_statement_goes_from_the_opening_balance_over_the_usage_to_the_closing_one(cycle):
     one, account = prepaid(fee=5)
     store([Usage(one, at(1, 10), 3 * EURO)])
     top_up(account, 10, at(1, 20))
@@ -60,7 +60,7 @@ def test_a_statement_goes_from_the_opening_balance_over_what_was_spent_to_the_cl
     assert (bill.tax_micros, bill.due_on, bill.number) == (0, None, "S2026-00000001")
 
 
-def test_statements_follow_each_other_without_a_gap_whatever_is_booked_late(cycle):
+def test_statements_follow_each_other_without_a_gap_despite_late_bookings(cycle):
     one, account = prepaid()
     store([Usage(one, at(1, 10), 3 * EURO)])
     run(cycle, month(1, cycle))

@@ -234,7 +234,7 @@ def test_each_tax_is_its_rate_of_the_sum_of_the_lines_that_bear_it(made):
 
 
 @given(whole_bills())
-def test_what_was_charged_online_costs_what_was_agreed_and_shows_its_taxes(made):
+def test_online_charges_cost_the_agreed_price_and_show_their_taxes(made):
     bill, taxes, _ = made
     online = of_kind(bill, "online")
     contained = [line for line in of_kind(bill, "tax") if line.origin == "online"]
@@ -279,7 +279,7 @@ def test_a_discount_is_given_on_what_it_is_for():
     assert fees_only.discount_micros == -15 * EURO
 
 
-def test_a_discount_on_what_is_taxed_differently_is_a_line_for_each_rate():
+def test_a_discount_on_items_of_several_tax_rates_is_a_line_for_each_rate():
     taxes = Taxes(treatment((TaxRate("VAT", 190_000),)), {2: treatment((TaxRate("Reduced", 70_000),))})
     bill = bill_for(
         [used(10 * EURO, 1), used(20 * EURO, 2)], [fee(30 * EURO)], discounts=[discount(100_000)], taxes=taxes

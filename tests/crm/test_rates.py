@@ -1,4 +1,4 @@
-"""Rates hold across processes where there is a Redis, and by each process where there is none."""
+"""Rates hold across processes if there is a Redis, and in each process if there is none."""
 
 from __future__ import annotations
 

@@ -236,7 +236,7 @@ def test_suspense_belongs_to_whose_pool_the_number_is_in_and_else_to_the_operato
         recycle_suspended("default", [], now=NOW)
 
 
-def test_reference_data_is_of_one_tenant_and_reads_itself_anew(settings, monkeypatch):
+def test_reference_data_is_of_one_tenant_and_is_refreshed(settings, monkeypatch):
     clock = [1_000.0]
     monkeypatch.setattr("apps.crm.selectors.reference._cache.clock", lambda: clock[0])
     plan = make_plan("PLAN", fee_micros=5, voice=(60_000, 10))

@@ -148,7 +148,7 @@ def test_a_currency_that_cycle_or_plan_do_not_have_is_refused():
     assert fields_of(refused) == {"currency"}
 
 
-def test_a_change_changes_what_is_given_and_nothing_else():
+def test_a_change_changes_the_given_fields_and_nothing_else():
     made = create_subscriber("default", new(), now=NOW)
     changed = modify_subscriber("default", made.id, SubscriberChange(city="Lübeck", email=""), now=LATER)
     assert changed == made._replace(

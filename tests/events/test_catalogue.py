@@ -40,5 +40,5 @@ def test_no_kind_is_documented_that_is_not_declared():
     assert set(re.findall(r"^### (\S+), version", DOCUMENT, re.M)) == set(KINDS)
 
 
-def test_every_kind_has_somebody_who_wants_to_know():
+def test_every_kind_of_event_has_a_consumer():
     assert {kind.name for consumer in CONSUMERS.values() for kind in consumer.kinds} == set(KINDS)

@@ -1,4 +1,4 @@
-"""Events reach every consumer after their commit: at least once, in order a subject, whatever fails on the way."""
+"""Events reach every consumer after their commit: at least once, in order a subject, with failures at any step."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.events.samples import HAPPENED, NOW, Notebook, happen
 pytestmark = pytest.mark.django_db
 
 
-def test_an_event_is_handed_over_once_with_what_was_published():
+def test_an_event_is_delivered_once_with_its_published_content():
     book = Notebook()
     happen(7, 'it\'s a \\ "test" of 100%')
     for _ in range(3):
@@ -278,7 +278,7 @@ def test_events_are_kept_until_all_have_handled_them_and_then_for_some_days(monk
     happen(1, "old")
     later = NOW + timedelta(days=django_settings.EVENTS_KEPT_DAYS, seconds=1)
     relay()
-    assert forget_events(later) == 0, "nobody has handled it"
+    assert forget_events(later) == 0, "no consumer has handled it"
     book.fails = lambda event: event.body["what"] == "stuck"
     happen(2, "stuck")
     deliver(NOW, [book.consumer])
@@ -290,7 +290,7 @@ def test_events_are_kept_until_all_have_handled_them_and_then_for_some_days(monk
     assert set(Mark.objects.values_list("name", flat=True)) == {RELAY, "notebook"}
     happen(1, "next")
     deliver(later, [book.consumer])
-    assert newest_number() == 4, "numbers go on, whatever was forgotten"
+    assert newest_number() == 4, "numbers go on after a purge"
     assert book.seen[-1] == ("thing:1", "next")
 
 

@@ -230,7 +230,7 @@ def test_subscribers_are_counted_by_plan_as_they_come_change_and_go():
     assert figures(NOW.date() + timedelta(days=1)) == {"PLAN": (1, 1, 0, 0), "OTHER": (2, 0, 0, 0)}
 
 
-def test_today_is_not_counted_anew_at_every_tick():
+def test_today_is_not_recounted_at_every_tick():
     make_subscriber(1, plan=make_plan())
     assert collect_subscribers(NOW) == 31
     assert collect_subscribers(NOW + timedelta(minutes=1)) == 0

@@ -30,7 +30,7 @@ def run(*arguments: str) -> tuple[str, str, int]:
     return out.getvalue(), err.getvalue(), status
 
 
-def test_formatbills_writes_what_is_due_and_sums_up(invoices: Path, capsys):
+def test_formatbills_writes_due_bills_and_a_summary(invoices: Path, capsys):
     new_bills(postpaid=3)
     out, _, status = run("formatbills", "--workers", "1")
     assert status == 0
@@ -96,7 +96,7 @@ def test_formatbills_refuses_what_means_nothing(arguments: list[str], message: s
     assert caught.value.returncode == 2
 
 
-def test_formatbills_says_what_is_missing_on_the_machine(invoices: Path, settings):
+def test_formatbills_names_missing_system_packages(invoices: Path, settings):
     new_bills(postpaid=1)
     settings.PDF_ENGINE = "typewriter"
     with pytest.raises(CommandError, match="no PDF engine"):

@@ -87,7 +87,7 @@ def test_every_key_of_the_schema_is_read_by_a_template():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_what_is_printed_adds_up_to_what_is_printed(seed: int):
+def test_printed_amounts_add_up_to_the_printed_totals(seed: int):
     found = records(60, subscribers=2, seed=seed)
     context = context_of(postpaid_bill(found), found)
     summary = context["summary"]
@@ -177,7 +177,7 @@ def test_every_line_of_fixed_text_is_as_wide_as_the_page(locale: str):
 
 
 @given(st.text(max_size=60), st.text(max_size=60))
-def test_whatever_a_record_says_stays_on_its_line(other_party: str, destination: str):
+def test_any_text_in_a_record_stays_on_its_line(other_party: str, destination: str):
     found = [record._replace(other_party=other_party, destination=destination) for record in records(3)]
     group = context_of(postpaid_bill(found), found)["history"]["groups"][0]
     assert sum(len(block.split("\n")) for block in group["text_blocks"]) == len(group["rows"])
@@ -219,7 +219,7 @@ def test_amounts_have_the_decimals_of_their_currency(currency: str, amounts: lis
     assert [row["amount"] for row in context["summary"]["rows"] if row["kind"] != "net"] == amounts
 
 
-def test_credits_of_former_bills_are_taken_off_what_is_due():
+def test_credits_of_former_bills_are_subtracted_from_the_amount_due():
     bill = replace(postpaid_bill([]), credit_micros=5_000_000)
     summary = context_of(bill, [])["summary"]
     assert number(summary["total"]) + number(summary["credit"]) == number(summary["due"])
@@ -250,7 +250,7 @@ def test_a_credit_is_no_demand():
 @pytest.mark.parametrize("locale", ["en_GB", "de_DE", "fr_FR"])
 @pytest.mark.parametrize("make", [postpaid_bill, prepaid_bill])
 def test_each_language_is_as_it_was_approved(locale: str, make):
-    """The golden files are the contexts; after a wanted change, look at the difference and write them anew."""
+    """The golden files are the contexts; after a wanted change, look at the difference and rewrite them."""
     found = records(14, subscribers=2, seed=3)
     context = context_of(make(found, locale=locale), found, 12)
     golden = GOLDEN / f"{context['account']['kind']}-{locale}.json"
@@ -297,7 +297,7 @@ def test_a_services_own_name_stays_and_a_shipped_one_is_translated():
         (
             "en_GB",
             ["Voice (3.00 with taxes)", "Paid from the balance", "Other debits of the balance"],
-            "VAT, contained in what was charged online",
+            "VAT, included in online charges",
         ),
     ],
 )

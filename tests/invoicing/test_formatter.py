@@ -1,4 +1,4 @@
-"""The formatter: NEW bills become documents and PAID or UNPAID, whoever else is at it and whatever fails."""
+"""The formatter: NEW bills become documents and PAID or UNPAID, with concurrent formatters and failures."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def test_what_was_begun_before_is_taken_alone(invoices: Path):
     assert [claim.bill_id for claim in claims.claim("c", 10, later)] == [second.pk]
 
 
-def test_whoever_comes_second_throws_its_own_document_away(invoices: Path):
+def test_the_second_formatter_of_a_bill_deletes_its_own_document(invoices: Path):
     bill = new_bills(postpaid=1)[0]
     engine = pdf_engine()
     quicker: list[int] = []
@@ -273,7 +273,7 @@ def test_a_credit_note_gets_a_document_that_names_the_bill_and_takes_back_its_li
     assert (note.status, bill.status) == ("paid", "cancelled")
 
 
-def test_a_bill_that_former_credits_pay_in_part_says_what_is_due(invoices: Path):
+def test_a_bill_that_former_credits_pay_in_part_shows_the_amount_due(invoices: Path):
     (bill,) = new_bills(postpaid=1)
     OneOffCharge.objects.create(
         account=bill.account, at=at(2, 3), description="Returned", amount_micros=-12_000_000

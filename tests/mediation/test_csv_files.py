@@ -324,7 +324,7 @@ def test_a_line_that_the_filter_cannot_judge_is_a_reject_and_not_left_out():
     assert "filter: “soon” is not a number" in reject.message
 
 
-def test_a_line_that_is_recycled_is_read_whatever_the_filter_says():
+def test_a_recycled_line_is_read_regardless_of_the_filter():
     options = CSV.options({"filter": "service(^sms$)"})
     assert list(CSV.read(io.BytesIO(HEAD + LINE), options)) == []
     again = CSV.read_record(LINE.rstrip(b"\n"), HEAD.decode().strip(), options)

@@ -69,7 +69,7 @@ def test_an_internal_error_in_one_file_does_not_stop_the_others(monkeypatch):
 
 
 @pytest.mark.django_db
-def test_beats_task_loads_what_is_there_and_finds_nothing_the_next_time(settings):
+def test_beats_task_loads_waiting_files_and_finds_none_the_next_time(settings):
     settings.CDR_MAX_AGE_DAYS = 36_500
     make_operator(1)
     new_file(stream([cdr(1)]))

@@ -184,7 +184,7 @@ def test_odd_characters_in_texts_arrive_as_they_were():
     assert set(Cdr.objects.values_list("other_party", flat=True)) == {"x\ty"}
 
 
-def test_free_units_go_to_the_earliest_calls_wherever_they_stand_in_the_file(monkeypatch):
+def test_free_units_go_to_the_earliest_calls_in_any_order_of_the_file(monkeypatch):
     make_operator(free_minutes=3)
     monkeypatch.setattr(sorted_records, "RUN_RECORDS", 3)
     order = [7, 2, 9, 1, 8, 3, 6, 5, 4, 10]
@@ -237,7 +237,7 @@ def test_a_file_in_which_nothing_can_be_read_is_refused_with_the_reason(content:
     assert not SuspendedRecord.objects.exists()
 
 
-def test_a_truncated_file_loads_what_is_whole_and_suspends_the_rest():
+def test_a_truncated_file_loads_whole_records_and_suspends_the_rest():
     make_operator()
     content = header(3) + stream([cdr(1), cdr(2), cdr(3)])
     outcome = load(content[:-10])
@@ -304,7 +304,7 @@ def test_a_file_that_is_written_to_while_it_is_read_is_left_for_the_next_time():
     assert load_file(path, now=NOW).totals.rated == 2
 
 
-def test_every_price_can_be_explained_and_agrees_with_what_is_stored():
+def test_every_price_can_be_explained_and_agrees_with_the_stored_one():
     make_operator(free_minutes=2)
     load(
         stream(

@@ -48,7 +48,7 @@ def send_many(folder: Path, sender: int) -> None:
 
 
 def read_many(folder: Path, results: Any) -> None:
-    """Take messages until all have been taken by somebody; an error here is what this transport is for."""
+    """Take messages until all have been taken; this transport must make no error here."""
     source, taken = channel(folder), []
     deadline = time.monotonic() + 60
     try:

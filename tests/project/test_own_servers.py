@@ -15,7 +15,7 @@ def _runs(pid: int) -> bool:
 
 
 @pytest.mark.mariadb_only
-def test_mariadb_keeps_what_was_committed_when_it_is_killed(own_mariadb: servers.MariaDb) -> None:
+def test_mariadb_keeps_committed_rows_when_it_is_killed(own_mariadb: servers.MariaDb) -> None:
     own_mariadb.create_database("bss")
     own_mariadb.execute("CREATE TABLE bss.kept (id INT PRIMARY KEY) ENGINE=InnoDB")
     own_mariadb.execute("INSERT INTO bss.kept VALUES (7)")

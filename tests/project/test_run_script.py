@@ -96,7 +96,7 @@ def test_where_there_is_no_apt_the_packages_are_named_all_the_same(machine: Mach
     assert "poppler-utils" in done.stderr
 
 
-def test_root_installs_what_is_missing_without_questions_or_started_servers(
+def test_root_installs_missing_packages_without_questions_or_started_servers(
     machine: Machine, tmp_path: Path
 ) -> None:
     policy, log = tmp_path / "policy-rc.d", tmp_path / "apt.log"

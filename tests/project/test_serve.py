@@ -178,7 +178,7 @@ def test_the_first_admin_is_made_once_and_only_its_owner_can_read_the_password(
 
 
 @pytest.mark.django_db
-def test_no_admin_is_made_where_somebody_is_one_already(tmp_path: Path, django_user_model: type) -> None:
+def test_no_admin_is_made_if_there_is_one_already(tmp_path: Path, django_user_model: type) -> None:
     django_user_model.objects.create_superuser("somebody", "", "their own")
     assert "a superuser of yours" in ensure_admin(tmp_path)
     assert not (tmp_path / "admin_password").exists()

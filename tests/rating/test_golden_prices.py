@@ -251,7 +251,7 @@ GOLDEN = [
         {"max_cost": ("1", "*disconnect")},
     ),
     Golden(
-        "maximum cost 0 is none, whatever its strategy",
+        "maximum cost 0 is none, with any strategy",
         6_000_000,
         600,
         600,

@@ -95,7 +95,7 @@ def test_an_error_loads_nothing_and_names_its_place(tmp_path: Path) -> None:
     assert not TariffVersion.objects.exists()
 
 
-def test_an_error_leaves_what_was_loaded_before(tmp_path: Path) -> None:
+def test_a_failed_load_leaves_the_former_rows(tmp_path: Path) -> None:
     load(write_folder(tmp_path / "tp"))
     refused(write_folder(tmp_path / "bad", RatingPlans="RP,DR,NEVER,10\n"), "--flush")
     look_again()
@@ -132,7 +132,7 @@ def test_ids_of_the_folder_replace_their_like_and_leave_the_rest(tmp_path: Path)
     only = dict.fromkeys(("Timings", "Destinations", "DestinationRates", "RatingPlans", "RatingProfiles"), "")
     said = load(write_folder(tmp_path / "update", **only | {"Rates": "RT_FIX,0,0.3,60,60,0\n"}))
     assert "Not in" in said
-    assert "what was loaded before is kept" in said
+    assert "rows of former loads are kept" in said
     assert price() == 300_000
     assert price(destination="49151") == 1_200_000
     assert RateSlot.objects.filter(rate__code="RT_FIX").count() == 1
@@ -268,7 +268,7 @@ def test_a_price_plan_of_the_rows_is_priced_with_its_expiration_date() -> None:
     assert caught.value.code == "plan_expired"
 
 
-def test_a_real_folder_loads_with_warnings_of_what_is_odd_in_it(tmp_path: Path) -> None:
+def test_a_real_folder_loads_with_warnings_for_its_odd_rows(tmp_path: Path) -> None:
     """A rate without a slot at 0, a unit of 0 and a list of subjects keep nothing else from being loaded."""
     folder = write_folder(
         tmp_path / "tp",

@@ -75,7 +75,7 @@ def test_every_destination_of_the_shipped_tariff_has_a_price_for_calls_and_messa
     assert all(priced[number_range.destination] == {"call", "sms"} for number_range in ranges)
 
 
-def test_the_home_country_has_a_zone_of_its_own_even_where_it_is_in_the_european_union():
+def test_the_home_country_has_a_zone_of_its_own_even_in_the_european_union():
     assert (zone_of("DE", "DE").name, zone_of("FR", "DE").name, zone_of("DE", "CH").name) == (
         "HOME",
         "EU",

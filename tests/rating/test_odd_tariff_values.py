@@ -254,7 +254,7 @@ UNUSED = {
 
 
 @pytest.mark.parametrize("name", UNUSED)
-def test_what_nobody_uses_is_left_out_with_a_warning(name: str) -> None:
+def test_unused_rows_are_left_out_with_a_warning(name: str) -> None:
     checked = check(**{name: UNUSED[name]})
     assert checked.problems == []
     assert all(str(warning).startswith(f"{name}.csv") for warning in checked.warnings)
@@ -264,7 +264,7 @@ def test_what_nobody_uses_is_left_out_with_a_warning(name: str) -> None:
     compile_tariff(TariffSource((("default", "UTC"),), (checked.plan,)))
 
 
-def test_what_leads_only_to_what_was_left_out_is_left_out_too() -> None:
+def test_rows_that_lead_only_to_left_out_rows_are_left_out_too() -> None:
     checked = check(
         Rates=UNUSED["Rates"],
         DestinationRates="DR,*any,RT_FIX,*up,4,0,\nOLD_DR,*any,OLD,*up,4,0,\n",

@@ -253,7 +253,7 @@ def test_allowances_give_the_same_units_however_a_session_is_split(
     assert cost == whole.cost_micros
 
 
-def test_a_subject_that_nobody_knows_is_rated_as_any() -> None:
+def test_an_unknown_subject_is_rated_as_any() -> None:
     rater = Rater(compile_tariff(tariff_source([RateSlot(0, "0", "0.6", 60, 60)])))
     session = Usage("default", "call", "nobody", "voice", "1", DAYS[0], 60)
     assert rater.rate(session).subject == ANY

@@ -225,7 +225,7 @@ def warnings(**files: str) -> list[str]:
     return [str(warning) for warning in review(read(**files), date(2026, 1, 1))]
 
 
-def test_validation_warns_of_what_is_not_used() -> None:
+def test_validation_warns_of_unused_rows() -> None:
     assert warnings() == ["Timings.csv, line 2, column Tag: timing PEAK is not used in this folder"]
 
 

@@ -66,7 +66,7 @@ print(module.priced(2**62, 2**62))
 """
 
 
-def test_a_source_that_was_changed_is_not_answered_by_what_was_compiled_from_the_former_one(
+def test_a_changed_source_is_not_run_from_its_former_compiled_form(
     room: Path,
 ) -> None:
     former = _compile(room)
@@ -76,7 +76,7 @@ def test_a_source_that_was_changed_is_not_answered_by_what_was_compiled_from_the
     assert not former.exists(), "the former one is taken away, or they would pile up"
 
 
-def test_what_was_not_compiled_and_what_is_not_hot_is_left_to_the_source(room: Path) -> None:
+def test_modules_that_are_not_compiled_or_not_hot_run_from_source(room: Path) -> None:
     finder = NativeFinder(["shop.prices"])
     assert finder.find_spec("shop.prices", [str(room)]) is None
     assert finder.find_spec("shop.others", [str(room)]) is None

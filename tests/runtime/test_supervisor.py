@@ -149,7 +149,7 @@ def test_a_process_that_is_wanted_later_starts_and_one_no_longer_wanted_stops(li
         assert not lives(first)
 
 
-def test_when_what_is_wanted_cannot_be_found_out_everything_runs_on(lines: Lines) -> None:
+def test_everything_runs_on_if_the_wanted_processes_cannot_be_read(lines: Lines) -> None:
     answers: list[ProcessSpec] | None = [spec("bc_1", SLEEPER)]
 
     def wanted() -> list[ProcessSpec]:
@@ -261,7 +261,7 @@ sys.exit(Supervisor(lambda: [spec]).run())
 """
 
 
-def test_a_process_that_is_to_drain_does_so_when_its_supervisor_is_killed_and_writes_where_that_did() -> None:
+def test_a_draining_process_drains_when_its_supervisor_is_killed_and_logs_to_the_same_place() -> None:
     program = subprocess.Popen(
         [sys.executable, "-u", "-c", DRAINING_PROGRAM],
         stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""A transaction that the database rolled back begins again; one that may have committed only where that is safe."""
+"""A transaction that the database rolled back begins again; one that may have committed only if that is safe."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_deadlocks_get_their_attempts_even_after_patience_is_over(outside: Outsi
     assert waited.attempts == 1
 
 
-def test_work_that_may_have_committed_is_repeated_only_where_that_is_safe(outside: Outside):
+def test_work_that_may_have_committed_is_retried_only_if_that_is_safe(outside: Outside):
     change = Work(LOST)
     with pytest.raises(OperationalError):
         retrying(change)

@@ -32,14 +32,14 @@ def periods(assignments) -> list[tuple[str, datetime, datetime | None]]:
     return [(row.price_plan.code, row.start, row.end) for row in assignments.order_by("start")]
 
 
-def test_a_new_plan_ends_the_former_where_it_begins():
+def test_a_new_plan_ends_the_former_at_its_own_start():
     subscriber = make_subscriber(plan=make_plan("OLD"))
     assign_plan(subscriber.pk, make_plan("NEW").pk, MAY)
     (_, _, first_end), (code, second_start, second_end) = periods(subscriber.plans)
     assert (first_end, code, second_start, second_end) == (MAY, "NEW", MAY, None)
 
 
-def test_the_plan_that_a_subscriber_has_already_is_not_assigned_anew():
+def test_the_current_plan_of_a_subscriber_is_not_assigned_again():
     plan = make_plan()
     subscriber = make_subscriber(plan=plan)
     assign_plan(subscriber.pk, plan.pk, MAY)

@@ -1,4 +1,4 @@
-"""Many redemptions in one transaction: each ends as it would alone, whatever the others do."""
+"""Many redemptions in one transaction: each ends as it would alone, with any outcome of the others."""
 
 from __future__ import annotations
 
@@ -269,7 +269,7 @@ def test_a_redemption_whose_audit_record_fails_is_rolled_back():
 
 @pytest.mark.django_db(transaction=True)
 def test_a_lost_commit_is_found_by_its_key_and_recorded_once(monkeypatch):
-    """The connection breaks when the commit has gone through: nobody told us."""
+    """The connection breaks after the commit: we got no answer."""
     make_prepaid(1)
     (pin,) = make_pins(1)
     run, runs, written = redeeming.Transaction.run, [], []

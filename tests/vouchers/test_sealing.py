@@ -1,4 +1,4 @@
-"""Sealed files: open for their recipient, in this product and with age itself, and for nobody else."""
+"""Sealed files: open for their recipient, in this product and with age itself, and for no other key."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ def test_groups_and_single_calls_at_once_redeem_each_pin_once():
     won: list[Redemption] = []
 
     def in_a_group(turn: int) -> Redemption:
-        # Each group in another order: whoever locks in the order of the calls would wait in a circle.
+        # Each group in another order: locks in the order of the calls would deadlock.
         pairs = [(accounts[(turn + place * 5) % 6], pins[(turn * 3 + place * 5) % 6]) for place in range(6)]
         done = redeem_many(tenant.pk, [RedeemOrder(account.pk, pin) for account, pin in pairs], NOW)
         won.extend(one for one in done if isinstance(one, Redemption))

@@ -1,4 +1,4 @@
-"""Activities: what was asked for and its outcome."""
+"""Activities: requests to bill, and their outcome."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class CancelForm(ActionForm):
     again = forms.BooleanField(
         required=False,
         label="Issue it again at once",
-        help_text="For the same period, with what is known now. Otherwise the next run bills it.",
+        help_text="For the same period, with today's data. Otherwise the next run bills it.",
     )
 
 

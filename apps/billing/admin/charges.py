@@ -18,7 +18,7 @@ from apps.kernel.clock import utc_now
 
 
 class ChargeAdmin(KeptMixin, HistoryAdmin):
-    """What is charged to one account."""
+    """Charges to one account."""
 
     list_filter: ClassVar[tuple[Any, ...]] = (("account", AutocompleteSelectFilter),)
     list_select_related: ClassVar[tuple[str, ...]] = ("account",)

@@ -68,7 +68,7 @@ def bills(request: HttpRequest, account: Account) -> Table:
 
 def subscriber_bills(request: HttpRequest, subscriber: Subscriber) -> Table:
     payer = getattr(subscriber, "payer", None)
-    return bills(request, payer.account) if payer else Table((), (), "Nobody pays for this subscriber yet.")
+    return bills(request, payer.account) if payer else Table((), (), "No account pays for this subscriber.")
 
 
 def charges(request: HttpRequest, account: Account) -> Table:

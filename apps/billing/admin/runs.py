@@ -30,7 +30,7 @@ CHANGE = ("billing.change_billrun",)
 
 def stop(request: HttpRequest, run: BillRun, form: ActionForm) -> str:
     stop_run(run.pk, request.user.get_username(), utc_now())
-    return f"Run {run.pk} begins no further chunk; what is in hand is finished."
+    return f"Run {run.pk} begins no further chunk; chunks in progress are finished."
 
 
 def resume(request: HttpRequest, run: BillRun, form: ActionForm) -> str:

@@ -29,7 +29,7 @@ class ActivityParameters:
         return self.msisdn or (str(self.cycle) if self.cycle else f"account {self.account_id}")
 
     def as_json(self) -> dict[str, Any]:
-        """The form in which they are stored: what is not given is left out."""
+        """The form in which they are stored, without the empty ones."""
         kept = {"msisdn": self.msisdn, "cycle": self.cycle, "account_id": self.account_id}
         return {
             "year": self.month.year,

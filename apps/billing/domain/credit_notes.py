@@ -6,7 +6,7 @@ from apps.billing.domain.draft import BillLine
 
 
 def taken_back(line: BillLine, line_id: int) -> BillLine:
-    """The line that takes back a line of a bill; its quantity stays what was delivered."""
+    """The line that takes back a line of a bill; its quantity stays the delivered one."""
     return line._replace(
         amount_micros=-line.amount_micros,
         exact_micros=-line.exact_micros,

@@ -147,7 +147,7 @@ def _read_row(row: dict[str, str], where: str, default_tenant: str) -> Iterator[
 
 
 def problems_with(line: NewLine, where: str) -> list[Problem]:
-    """What is wrong with a line by itself, before anything is looked up."""
+    """The faults of a line by itself, before anything is looked up."""
     problems = []
 
     def wrong(column: str, message: str) -> None:

@@ -24,7 +24,7 @@ FINISHED = (Activity.Status.COMPLETED, Activity.Status.ERROR)
 def wait_for(activities: Sequence[Activity], out: OutputWrapper) -> bool:
     """Wait until all are finished, showing how far they are; whether all of them succeeded.
 
-    What is pending is given to its queue here too, so that no beat is needed; the workers have to run.
+    Pending activities are sent to their queue here too, so that no beat is needed; the workers have to run.
     """
     if not out.isatty():
         succeeded = [_watch(activity, _Lines(out), out) for activity in activities]
@@ -74,7 +74,7 @@ def _watch(activity: Activity, shown: _Lines | _Bar, out: OutputWrapper) -> bool
             if not hinted and time.monotonic() - started > HINT_AFTER_S:
                 hinted = True
                 out.write(
-                    f"nobody has taken it from the queue {activity.cycle.queue} yet; is a worker running? "
+                    f"no worker has taken it from the queue {activity.cycle.queue} yet; is one running? "
                     f"(./run serve, or: celery -A bss_project worker -Q {activity.cycle.queue})"
                 )
         time.sleep(TICK_S)

@@ -1,4 +1,4 @@
-"""What is charged besides usage and plan fees, what is given back, and what the state takes."""
+"""Charges besides usage and plan fees, discounts, and taxes."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class BillCycle(models.Model):
 class BillingAccount(models.Model):
     """How far an account is billed, and by which cycle.
 
-    Its next bill begins at ``billed_until``, the first one at ``billing_from``. Where that is empty too (an account
+    Its next bill begins at ``billed_until``, the first one at ``billing_from``. If that is empty too (an account
     that is older than this system's knowledge of it), the first one is for the period of the first run.
     """
 

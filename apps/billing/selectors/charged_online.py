@@ -112,7 +112,7 @@ def owed_in_cycle(cycle: BillCycle, until: datetime) -> list[OwedByAccount]:
 def _charges(
     by_service: dict[str, int], billed: int, services: dict[str, tuple[int, str]]
 ) -> list[OnlineCharge]:
-    """One for each service that was debited, and what else the balance saw; together what is owed."""
+    """One for each debited service, and one for other movements of the balance; together the debt."""
     charges = []
     for code, micros in by_service.items():
         if micros:

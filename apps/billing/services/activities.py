@@ -41,7 +41,7 @@ def queue_activity(
     PREPAID_RATING (for developers) either. ``month`` and ``year`` name the period that begins in that month; left out,
     it is the last closed one.
 
-    Raises InvalidInput (what was given cannot be read, or the period is not closed), NotFound (MSISDN, cycle), Conflict
+    Raises InvalidInput (unreadable values, or the period is not closed), NotFound (MSISDN, cycle), Conflict
     (queued or billed already, run stopped: code already_queued, already_billed, already_running, stopped, retired).
     """
     try:
@@ -108,7 +108,7 @@ def queue_due_cycles(now: datetime) -> list[Activity]:
                     queued_by="calendar",
                 )
             except Conflict:
-                continue  # Somebody else has just queued it.
+                continue  # Another process has just queued it.
             queued.append(activity)
     return queued
 

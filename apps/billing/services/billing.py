@@ -88,7 +88,7 @@ def bill_accounts(
 
 
 def _lock_balances(accounts: list[DueAccount]) -> None:
-    """Lock the accounts' balances; one that was never used is opened, since there is no locking what is not there."""
+    """Lock the accounts' balances; one that was never used is opened, since a missing row cannot be locked."""
     for portion in in_portions([account.account_id for account in accounts]):
         default = Balance.objects.filter(account_id__among=among(portion), tag=DEFAULT_BALANCE)
         missing = set(portion).difference(default.values_list("account_id", flat=True))

@@ -1,4 +1,4 @@
-"""What is the same for every bill that one transaction makes."""
+"""Values that all bills of one transaction share."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from apps.subscribers.services import lifecycle
 
 
 def queue_last_bill(subscriber: Subscriber, at: datetime) -> None:
-    """Queue the bill of what is not billed yet, if the subscriber's account has ended with it at ``at``.
+    """Queue the bill of all unbilled usage and fees, if the subscriber's account has ended with it at ``at``.
 
     Usage that is loaded later is on a bill of the next run.
     """

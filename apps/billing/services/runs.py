@@ -1,6 +1,6 @@
 """Bill runs: one cycle billed for one period, in chunks of accounts that workers of the cycle's queue take.
 
-The rows say what is done and what is due. A message that is lost, doubled or late changes nothing: a chunk is billed in
+The rows say which chunks are done and due. A lost, doubled or late message changes nothing: a chunk is billed in
 one transaction that ends with the chunk being done, and accounts that are billed already are left out of it.
 """
 
@@ -28,7 +28,7 @@ ChunkState = BillRunChunk.State
 
 @transaction.atomic
 def begin_run(cycle: BillCycle, period: Period, activity: Activity | None, now: datetime) -> BillRun:
-    """The run of ``cycle`` for ``period``, cut into chunks; a run that was there is taken up again for what is left.
+    """The run of ``cycle`` for ``period``, cut into chunks; an existing run is resumed for the rest.
 
     Nothing to bill is no error: such a run is completed at once. Raises Conflict if the run is going on already.
     """
@@ -57,7 +57,7 @@ def begin_run(cycle: BillCycle, period: Period, activity: Activity | None, now: 
 
 @transaction.atomic
 def stop_run(run_id: int, by: str, now: datetime) -> BillRun:
-    """Begin no further chunk; what is in hand is finished. Raises NotFound, or Conflict if it is not running."""
+    """Begin no further chunk; chunks in progress are finished. Raises NotFound, or Conflict if it is not running."""
     run = _locked(run_id)
     if run.state != State.RUNNING:
         raise Conflict(f"run {run.pk} is {run.get_state_display().lower()}, not running", code="not_running")
@@ -94,7 +94,7 @@ def bill_chunk(chunk_id: int, now: datetime) -> None:
         return
     try:
         _bill_in_one_transaction(chunk_id, now)
-    except Exception as error:  # Whatever it was, the run has to tell of it rather than stand still.
+    except Exception as error:  # On any error the run has to report it rather than stand still.
         _note_failure(chunk_id, error)
         if not isinstance(error, BssError) and not transaction.get_connection().in_atomic_block:
             connection.close_if_unusable_or_obsolete()
@@ -103,7 +103,7 @@ def bill_chunk(chunk_id: int, now: datetime) -> None:
 
 @transaction.atomic
 def continue_run(run_id: int, now: datetime) -> None:
-    """Send what is to be sent of a run, and finish it if nothing is left. Beat does so too, for lost messages."""
+    """Send the due chunks of a run, and finish it if none are left. Beat does so too, for lost messages."""
     run = _locked(run_id)
     if run.state == State.RUNNING:
         _send_chunks(run, now)

@@ -158,7 +158,7 @@ class ApiTokenAdmin(ReadOnlyAdmin):
             icon="block",
             danger=True,
             offered=_counts,
-            explain=lambda token: f"Whoever calls with the token of {token.name} is refused from now on.",
+            explain=lambda token: f"Calls with the token of {token.name} are refused from now on.",
         ),
     )
 

@@ -18,7 +18,7 @@ SELF_CARE = "self_care"
 ADMIN = "admin"
 ROLES = (CRM_AGENT, BILLING, AUDITOR, SELF_CARE, ADMIN)
 
-# What may be done, and by which roles. self_care is a customer's own token: whatever is marked for it is theirs for
+# Permissions and their roles. self_care is a customer's own token: a permission marked for it holds for
 # their own subscriber alone (Caller.subscriber_id), and use cases are given that restriction with the caller.
 _MATRIX = """
 permission                 crm_agent  billing  auditor  self_care  admin
@@ -79,7 +79,7 @@ class Caller:
 
     ``tenant`` is the tenant's code; every row that a call sees or makes is of that tenant. ``subject`` is the person or
     program (claim ``sub``), ``client`` the API client whose key signed, ``token_id`` the ``jti`` or the token's hash.
-    ``subscriber_id`` is set for self-care: nobody else's data is seen. Limits are calls a second, and at once.
+    ``subscriber_id`` is set for self-care: data of others is never seen. Limits are calls a second, and at once.
     """
 
     tenant_id: int
@@ -102,8 +102,8 @@ class Caller:
     def owner_of_keys(self) -> str:
         """Among whose idempotency keys one of this caller's counts; up to 60 characters.
 
-        A client's are its own, whoever it speaks for. People behind the platform's key, and customers, know nothing of
-        each other and choose the same.
+        A client's are its own, for any user it speaks for. People behind the platform's key, and customers, know
+        nothing of each other and choose the same.
         """
         if self.client != PLATFORM_CLIENT and not self.only_own:
             return self.client

@@ -1,4 +1,4 @@
-"""What operations take: plain values, 0 or empty for what is not given. Money is in micro-units, times are aware."""
+"""What operations take: plain values, 0 or empty if not given. Money is in micro-units, times are aware."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class SubscriberRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscribersAsked:
-    """``msisdn`` finds the one who holds a number now, whatever ``wanted`` says."""
+    """``msisdn`` finds the one who holds a number now, with any ``wanted``."""
 
     wanted: SubscriberFilter = field(default_factory=SubscriberFilter)
     msisdn: str = ""
@@ -124,7 +124,7 @@ class BillRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillAsked(SubscriberRef):
-    """A bill by its id, or a subscriber's for the period that begins in a month (the newest where none is given)."""
+    """A bill by its id, or a subscriber's for the period that begins in a month (the newest if none is given)."""
 
     bill_id: int = 0
     year: int = 0
@@ -296,7 +296,7 @@ class VouchersAsked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoucherChangeAsked:
-    """What is to be done (``block``, ``void``, …) to vouchers by their serial numbers, or to a whole batch."""
+    """An action (``block``, ``void``, …) on vouchers by their serial numbers, or to a whole batch."""
 
     action: str
     serials: tuple[str, ...] = ()

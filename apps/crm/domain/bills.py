@@ -88,13 +88,13 @@ class BillFile:
     revision: int
 
     def read(self) -> bytes:
-        """The PDF's bytes. Raises OSError where it is no longer there."""
+        """The PDF's bytes. Raises OSError if the file is gone."""
         return self.path.read_bytes()
 
 
 @dataclass(frozen=True, slots=True)
 class FoundBill:
-    """A bill with its lines, and its document where that was asked for."""
+    """A bill with its lines, and its document if that was asked for."""
 
     bill: BillView
     file: BillFile | None = None
@@ -148,7 +148,7 @@ class ActivityWithRuns(ActivityView):
 
 @dataclass(frozen=True, slots=True)
 class NotificationView:
-    """News for operators; ``level`` is ``info``, ``warning`` or ``error``; 0 where it is about no activity or bill."""
+    """News for operators; ``level`` is ``info``, ``warning`` or ``error``; 0 if it is about no activity or bill."""
 
     id: int
     at: datetime

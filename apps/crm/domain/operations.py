@@ -30,7 +30,7 @@ class Audience(StrEnum):
     """Which tokens an operation is for, beside their roles."""
 
     STAFF = "staff"
-    """Not for customers' own tokens, whatever roles they have."""
+    """Not for customers' own tokens, with any roles."""
     OWN = "own"
     """A customer's own token sees its own subscriber and account alone, and need not name them."""
     EVERYBODY = "everybody"
@@ -40,7 +40,7 @@ class Audience(StrEnum):
 class Call(NamedTuple):
     """One call that was let in. ``operation`` is its name at the door: the RPC, or method and route.
 
-    ``key`` is the idempotency key, empty where none was sent; ``request`` tells a repeat from another call with it.
+    ``key`` is the idempotency key, empty if none was sent; ``request`` tells a repeat from another call with it.
     """
 
     caller: Caller
@@ -67,7 +67,7 @@ class Operation(Generic[I, O]):
     """A row of the table. ``do`` takes plain values and gives ``output``: a value, a list, or an iterator of values.
 
     ``about`` is a template of what a change was about, for the audit record ("subscriber {found.id}"). ``kept`` makes
-    what is kept for repeats of an answer that is shown once. ``needs_key``: without an idempotency key it is refused.
+    the part of a show-once answer that is kept for repeats. ``needs_key``: without an idempotency key it is refused.
     ``repeated`` says of what an operation of the kind ``once`` gave whether it had been done before.
     """
 

@@ -192,7 +192,7 @@ class SubscriberFilter:
 class Terminated:
     """A subscriber's end: the released resources, and the activity that makes the last bill.
 
-    ``activity_id`` is 0 where none is needed: the account pays for others too, and its next bill shows the rest.
+    ``activity_id`` is 0 if none is needed: the account pays for others too, and its next bill shows the rest.
     """
 
     subscriber: SubscriberView

@@ -53,7 +53,7 @@ class VoucherView:
 
 @dataclass(frozen=True, slots=True)
 class NewVoucher:
-    """A voucher with its PIN, which is shown once: empty where a call is repeated."""
+    """A voucher with its PIN, which is shown once: empty if a call is repeated."""
 
     serial: str
     pin: str = field(repr=False)

@@ -32,7 +32,7 @@ def month(call: Call, asked: MonthAsked) -> UsageData:
 
 
 def price(call: Call, asked: PriceEnquiry) -> Price:
-    """A customer's own token asks for its own subscriber, whatever it names."""
+    """A customer's own token asks for its own subscriber, with any name in the request."""
     if call.caller.only_own:
         own = find(call, SubscriberRef())
         plan = own.plan.code if own.plan and not own.msisdn else ""

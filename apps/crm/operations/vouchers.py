@@ -69,7 +69,7 @@ def change_one(call: Call, asked: VoucherChangeAsked) -> VoucherView:
 
 
 def redeem(call: Call, asked: RedemptionAsked) -> Redemption:
-    """Credit an account once. A PIN that is not taken is refused in one way, whatever the reason."""
+    """Credit an account once. Every refusal of a PIN looks the same."""
     if asked.account_id:
         if asked.subscriber_id or asked.msisdn:
             raise InvalidInput("give an account, a subscriber or an MSISDN, one of them", where="account_id")

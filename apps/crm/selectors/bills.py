@@ -23,7 +23,7 @@ from apps.kernel.periods import month_period
 
 
 def get_bill(tenant: str, bill_id: int, *, subscriber_id: int = 0) -> BillView:
-    """A bill with its lines. With ``subscriber_id``: only where that subscriber's account got it. Raises NotFound."""
+    """A bill with its lines. With ``subscriber_id``: only if that subscriber's account got it. Raises NotFound."""
     return _views(_own_bills(tenant, bill_id, subscriber_id), lines=True)[0]
 
 
@@ -87,7 +87,7 @@ def list_bills(
 def bill_file(tenant: str, bill_id: int, *, subscriber_id: int = 0) -> BillFile:
     """The current PDF of a bill.
 
-    Raises NotFound, Conflict (code no_document) where none is written yet or it is no longer on disk.
+    Raises NotFound, Conflict (code no_document) if none is written yet or it is no longer on disk.
     """
     bill = _own_bills(tenant, bill_id, subscriber_id).get()
     document = current_document(bill.pk)

@@ -139,7 +139,7 @@ def unacknowledged(tenant: str, *, now: datetime) -> int:
 
 
 def get_suspended(tenant: str, record_id: int) -> SuspendedView:
-    """A record in suspense. Raises NotFound, also where it is another tenant's."""
+    """A record in suspense. Raises NotFound, also if it is another tenant's."""
     row = own_suspense(tenant).filter(pk=record_id).values_list(*_SUSPENDED).first()
     if row is None:
         raise NotFound(f"there is no suspended record {record_id}", where="id")

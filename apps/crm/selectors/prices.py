@@ -24,7 +24,7 @@ from apps.subscribers.selectors import holders_at
 def price_enquiry(tenant: str, enquiry: PriceEnquiry, *, now: datetime) -> Price:
     """What usage would cost, and why. Nothing is charged; free units are left out of it.
 
-    Raises InvalidInput (service, usage, position), NotFound (msisdn, price_plan, no tariff), RatingError where there is
+    Raises InvalidInput (service, usage, position), NotFound (msisdn, price_plan, no tariff), RatingError if there is
     no price (a BssError whose code says why: unauthorised_destination, no_rating_profile, …).
     """
     owner = tenant_of(tenant)

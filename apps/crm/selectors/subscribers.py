@@ -25,7 +25,7 @@ from apps.subscribers.selectors import holders_at
 
 
 class SubscriberKey(NamedTuple):
-    """One subscriber of a tenant, by ``id`` or, where that is 0, by the ``msisdn`` it holds now (“+” allowed)."""
+    """One subscriber of a tenant, by ``id`` or, if that is 0, by the ``msisdn`` it holds now (“+” allowed)."""
 
     tenant: str
     id: int = 0

@@ -97,7 +97,7 @@ def create_api_token(
 def issue_self_care_token(
     tenant: str, subscriber_id: int, *, now: datetime, hours: int = 0, by: str = ""
 ) -> IssuedToken:
-    """A customer's own token for their own view; lives for BSS_REST_SELF_CARE_TOKEN_H hours where none are given.
+    """A customer's own token for their own view; lives for BSS_REST_SELF_CARE_TOKEN_H hours by default.
 
     Raises NotFound, InvalidInput.
     """

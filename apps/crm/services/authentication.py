@@ -197,7 +197,7 @@ def _caller(claims: Claims, known: Known) -> Caller:
 
 
 def bearer_token(authorization: str) -> str:
-    """The token in an ``authorization`` header; raises Unauthenticated where there is none."""
+    """The token in an ``authorization`` header; raises Unauthenticated if there is none."""
     scheme, _, token = authorization.strip().partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthenticated(

@@ -48,7 +48,7 @@ def do_once(
 
     Everything that ``do`` writes and the answer commit together, so a call that was cut off has either happened with
     its answer kept or not at all. An error keeps nothing: the call may be corrected and sent with the same key.
-    Two calls at once with one key: the second waits for the first. ``keep`` makes what is kept where the answer
+    Two calls at once with one key: the second waits for the first. ``keep`` makes the stored form if the answer
     itself must not be (a PIN that is shown once). Raises Conflict (``idempotency_key_reused``) if the key was used
     for something else. ``key`` empty: it is done in a transaction and nothing is kept.
     """

@@ -53,8 +53,8 @@ def adjust_balance(
 ) -> Moved:
     """Correct an account's default balance up or down; ``note`` says why.
 
-    Raises as :func:`top_up`, but a closed account can be adjusted; Conflict (code not_enough…) where it would end below
-    zero without ``may_overdraw``; InvalidInput where the note is missing or the amount is zero.
+    Raises as :func:`top_up`, but a closed account can be adjusted; Conflict (code not_enough…) if it would end below
+    zero without ``may_overdraw``; InvalidInput if the note is missing or the amount is zero.
     """
     if not amount_micros:
         raise InvalidInput("an amount of zero moves nothing", where="amount_micros")

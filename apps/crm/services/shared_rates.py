@@ -34,7 +34,7 @@ return {granted, string.format('%.6f', wait)}
 
 
 class Taken(NamedTuple):
-    """How many calls may come now, and, where none may, after how many seconds one may."""
+    """How many calls may come now, and, if none may, after how many seconds one may."""
 
     calls: int
     wait_s: float

@@ -15,7 +15,7 @@ R = TypeVar("R")
 
 
 def one_transaction(use_case: Callable[P, R]) -> Callable[P, R]:
-    """All that the use case does commits together; begun again where it lost a deadlock.
+    """All that the use case does commits together; retried if it lost a deadlock.
 
     Within a transaction of the caller's it is a part of that, and the caller begins again.
     """

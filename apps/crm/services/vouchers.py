@@ -139,7 +139,7 @@ def redeem_many(
 
 
 def lift(tenant: str, account_id: int, *, now: datetime, by: str, reason: str) -> RedemptionLock:
-    """Let an account redeem again at once. Raises NotFound where no wrong PIN of it is remembered."""
+    """Let an account redeem again at once. Raises NotFound if no wrong PIN of it is stored."""
     lift_lock(tenant_row(tenant), f"account:{account_id}", now, by=by, reason=reason)
     return redemption_lock(tenant, account_id)
 

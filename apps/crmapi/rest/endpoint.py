@@ -64,7 +64,7 @@ NEWEST_FIRST = Pages(lambda item: (item.id,), (0,), lambda at: {"before_id": at[
 class Endpoint:
     """A method of an address: ``at`` is "GET subscribers/<int:subscriber_id>" and the like.
 
-    Its ``id`` in the document is the operation's name, where nothing else is given.
+    Its ``id`` in the document is the operation's name, if nothing else is given.
 
     The values sent (path, query and body together) become the operation's input by name, or by ``read``. Its output is
     shown by the shape ``answer``, after ``show`` if there is one (``many``: as a list).

@@ -110,7 +110,7 @@ class StrictBoolean(serializers.BooleanField):
 
 @extend_schema_field({"type": ["integer", "null"]})
 class NumberOrNull(serializers.Field[int, Any, int | None, int]):
-    """A number in an answer, null where the value is 0 for “none”."""
+    """A number in an answer, null if the value is 0 for “none”."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(read_only=True, **options)
@@ -121,7 +121,7 @@ class NumberOrNull(serializers.Field[int, Any, int | None, int]):
 
 @extend_schema_field({"type": ["string", "null"]})
 class TextOrNull(serializers.Field[str, Any, str | None, str]):
-    """A text in an answer, null where it is empty."""
+    """A text in an answer, null if empty."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(read_only=True, **options)

@@ -34,7 +34,7 @@ def page_of(
     first: Position,
     shown: Callable[[list[Any]], Any],
 ) -> Response:
-    """The page after ``cursor`` (or the first one, where it is empty) of the list ``name``.
+    """The page after ``cursor`` (or the first one, if it is empty) of the list ``name``.
 
     ``fetch(position, limit)`` reads up to so many items after a position; ``position`` is that of an item, and
     ``first`` the one before all items, whose values say which types a position has.

@@ -18,7 +18,7 @@ class BoundedJSONParser(JSONParser):
         self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
         request = (parser_context or {}).get("request")
-        # No more is read than was announced, and nothing where that is no number.
+        # No more is read than was announced, and nothing if that is no number.
         if request is not None and _announced(request) > settings.REST_MAX_BODY_OCTETS:
             raise RequestDataTooBig
         try:

@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:bss:problem:"
-# How long a client should wait where nothing better is known.
+# How long a client should wait by default.
 RETRY_AFTER_S = 5
 
 # An error's own code decides before its class, and the more special class before the more general one.

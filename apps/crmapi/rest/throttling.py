@@ -19,7 +19,7 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 def count_call(caller: Caller) -> None:
-    """A call with a token that counts: TooManyRequests where it comes too early.
+    """A call with a token that counts: TooManyRequests if it comes too early.
 
     A client has the limit of its row (or BSS_API_CALLS_A_SECOND), a customer the one of self-care.
     """
@@ -33,7 +33,7 @@ def count_call(caller: Caller) -> None:
 
 
 def count_refused_token(request: Request) -> None:
-    """A request whose token did not count: TooManyRequests where an address sends too many of them."""
+    """A request whose token did not count: TooManyRequests if an address sends too many of them."""
     address = Caller(
         tenant_id=0,
         tenant="",

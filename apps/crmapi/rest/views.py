@@ -173,7 +173,7 @@ def _pdf(found: BillFile) -> HttpResponseBase:
         file = found.path.open("rb")
     except FileNotFoundError:
         raise Conflict(
-            "the bill's document is not where it was written; have it issued again", code="document_missing"
+            "the bill's document is no longer on disk; have it issued again", code="document_missing"
         ) from None
     response = FileResponse(file, content_type=PDF, filename=found.file_name)
     response.headers["ETag"] = f'"{found.sha256}"'

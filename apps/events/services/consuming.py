@@ -28,7 +28,7 @@ class Consumer:
     """Who wants to know. ``handle`` runs in the transaction that moves the mark: its rows commit with it, once.
 
     What it does elsewhere may be done twice. Its first start begins with the oldest event that is still there.
-    ``repeatable``: handing over what was handled before changes nothing, so that an operator may have it done.
+    ``repeatable``: handling an event twice changes nothing (idempotent), so that an operator may have it done.
     ``by_itself``: a process of its own delivers to it, and events wait for that one.
     """
 
@@ -45,7 +45,7 @@ def register(consumer: Consumer) -> None:
 
 
 def deliver(now: datetime, consumers: Iterable[Consumer] | None = None) -> int:
-    """Number what is new and hand it to these consumers, or to all without a process of their own; how many events.
+    """Number new events and hand them to these consumers, or to all without a process of their own; how many events.
 
     Several processes may do this at once: each event is handled by one of them.
     """
@@ -127,7 +127,7 @@ def _handle_or_set_aside(consumer: Consumer, event: Event, blocked: set[str], no
 
 
 def _error_of(consumer: Consumer, event: Event, now: datetime) -> str:
-    """Handle one event; empty, or what was wrong with it. Locks and lost connections are raised."""
+    """Handle one event; empty, or the error. Locks and lost connections are raised."""
     try:
         with transaction.atomic():
             consumer.handle([event], now)

@@ -16,8 +16,8 @@ AT_ONCE = 5_000
 def relay() -> int:
     """Number what has been committed since; how many events that were.
 
-    Anybody may call it at any time. Numbers are given under the lock of one row and appear together at the commit,
-    so no reader sees a number before all lower ones. An event that commits late gets a later number, whatever its id;
+    Any process may call it at any time. Numbers are given under the lock of one row and appear together at the commit,
+    so no reader sees a number before all lower ones. An event that commits late gets a later number, with any id;
     within a subject ids are in order, and so are numbers.
     """
     numbered = 0

@@ -11,7 +11,7 @@ from apps.insight.services.usage import collect_usage
 
 
 class Collected(NamedTuple):
-    """What was new: files of records, entries of the ledger (ids passed), days of subscribers."""
+    """Counts of new rows: files of records, entries of the ledger (ids passed), days of subscribers."""
 
     files: int
     entries: int
@@ -19,7 +19,7 @@ class Collected(NamedTuple):
 
 
 def collect_statistics(now: datetime, *, at_once: bool = False) -> Collected:
-    """Count what is new, each piece once. ``at_once`` counts money and subscribers without waiting for them to settle.
+    """Count new rows, each once. ``at_once`` counts money and subscribers without waiting for them to settle.
 
     With ``at_once`` an entry of the ledger whose transaction is still open may be missed: for tests and demonstrations.
     """

@@ -1,4 +1,4 @@
-"""How far each collector is, and sums that grow by what was counted."""
+"""How far each collector is, and sums that grow by each count."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def locked_mark(source: str) -> CollectorMark:
 def add_to_sums(
     table: str, key: Sequence[str], sums: Sequence[str], added: Mapping[tuple[object, ...], Collection[int]]
 ) -> None:
-    """Add to the columns ``sums`` of the rows with these keys; a row that is missing begins with what is added.
+    """Add to the columns ``sums`` of the rows with these keys; a missing row is inserted with them.
 
     Inside the caller's transaction, rows in the order of their keys.
     """

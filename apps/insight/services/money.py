@@ -43,7 +43,7 @@ def collect_money(now: datetime, settled_after: timedelta = SETTLED_AFTER) -> in
             if not settled_after:
                 mark.ahead = newest
             elif mark.at is None or now - mark.at < settled_after:
-                # What is newest now is counted once it has settled.
+                # The newest rows are counted once they have settled.
                 if mark.at is None:
                     _look_ahead(mark, newest, now)
                 return passed

@@ -24,7 +24,7 @@ def subscriber_text(bill: BillData, subscriber_id: int | None) -> str:
 
 
 def online_text(description: str, labels: Mapping[str, str], language: str) -> str:
-    """What was charged online: a service's name, or the product's own words, in the language of the document."""
+    """An online charge in the language of the document: a service's name, or the product's own words."""
     if description in OF_THE_BALANCE:
         return labels[OF_THE_BALANCE[description]]
     return service_name(description, language)

@@ -109,7 +109,7 @@ def _claim(owner: str, most: int, now: datetime, choice: Choice) -> list[Claim] 
         ids += bills.values_list("pk", flat=True)[: look_at - len(ids)]
     if not ids:
         return []
-    # What was read with the lock may be older than it: another's claim, just committed, is seen only now.
+    # The locking read may use an older snapshot: another's claim, just committed, is seen only now.
     renderings = BillRendering.objects.select_for_update().in_bulk(ids)
     held = set(BillRendering.objects.filter(_held(now), pk__in=ids).values_list("pk", flat=True))
     free = [pk for pk in ids if pk not in held]
@@ -163,7 +163,7 @@ def extend(owner: str, bill_ids: Sequence[int], until: datetime) -> None:
 
 @transaction.atomic
 def release(owner: str, bill_ids: Sequence[int]) -> None:
-    """Give back what was claimed and not begun, or stopped for no fault of the bill; it is due again at once."""
+    """Give back claims that were not begun, or stopped for no fault of the bill; they are due again at once."""
     mine = BillRendering.objects.filter(pk__in=bill_ids, owner=owner)
     mine.filter(attempts__lte=1, requested_at=None, error="").delete()
     mine.update(owner="", claimed_until=None, attempts=F("attempts") - 1)

@@ -92,7 +92,7 @@ def keep_under_another_name(current: Path, former: Path, sha256: str) -> bool:
     with suppress(FileExistsError):
         os.link(current, former)
     if digest_of(former) != sha256:
-        # Of an attempt that came to nothing long ago; what is kept now is the document itself.
+        # Left by a failed attempt long ago; the document itself is kept now.
         spare = former.with_name(f".{former.name}.{secrets.token_hex(6)}.tmp")
         os.link(current, spare)
         os.replace(spare, former)

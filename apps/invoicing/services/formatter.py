@@ -2,7 +2,7 @@
 
 Order of steps, so that a process may die between any two of them: the file is complete and safe on disk under a
 temporary name; the bill is locked and still due; the file gets its name; the document's row and the bill's status
-commit. Died before the commit: the bill is due and all is repeated, over the same name. Whoever comes second to the
+commit. Died before the commit: the bill is due and all is repeated, over the same name. The second process to the
 lock finds the bill no longer due and throws its own file away.
 """
 
@@ -70,10 +70,10 @@ def format_batch(
     choice: Choice = EVERYTHING,
     on_step: OnStep = no_steps,
 ) -> Outcome:
-    """Claim, render and commit one batch; an empty outcome where nothing was due.
+    """Claim, render and commit one batch; an empty outcome if nothing was due.
 
     A bill that cannot be rendered does not hold up the others. Raises EngineUnusable and FolderUnusable, which are no
-    bill's fault, after giving back what was claimed.
+    bill's fault, after giving back the claims.
     """
     owner = this_process()
     claimed = claims.claim(owner, most or settings.INVOICE_BATCH, clock(), choice)
@@ -100,7 +100,7 @@ def _format_claimed(claimed: Sequence[Claim], engine: PdfEngine, clock: Clock, o
             except (EngineUnusable, FolderUnusable, DatabaseError):
                 _throw_away(rendered)
                 raise
-            except Exception as error:  # Whatever is wrong with one bill, the others are not to wait for it.
+            except Exception as error:  # An error in one bill must not hold up the others.
                 failures.append(Failure(claim, _words_for(error)))
                 log.error("bill not rendered", bill=claim.bill_id, attempt=claim.attempts, exc_info=error)
     now = clock()

@@ -31,7 +31,7 @@ def format_bills(
     choice: Choice = EVERYTHING,
     stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Outcome]:
-    """Render what is due, batch by batch, until nothing is, ``limit`` documents were begun, or ``stop()``.
+    """Render due bills, batch by batch, until none is left, ``limit`` documents were begun, or ``stop()``.
 
     Raises EngineUnusable before anything is claimed.
     """
@@ -55,7 +55,7 @@ def format_bills(
 def format_bills_in_processes(
     clock: Clock, workers: int, *, limit: int | None = None, choice: Choice = EVERYTHING
 ) -> Iterator[Outcome]:
-    """As :func:`format_bills`, by so many processes. Where one dies, what was in hand is due again."""
+    """As :func:`format_bills`, by so many processes. If one dies, its claims are due again."""
     # Engine, fonts and templates are loaded once; on Linux the processes begin as copies of this one.
     pdf_engine()
     new_pool = partial(process_pool, Role.FORMATTER, method="fork" if sys.platform == "linux" else "spawn")

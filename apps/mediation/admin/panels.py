@@ -57,7 +57,7 @@ def _table(request: HttpRequest, cdrs: QuerySet[Cdr], account: Account, since: d
 def subscriber_usage(request: HttpRequest, subscriber: Subscriber) -> Table:
     payer = getattr(subscriber, "payer", None)
     if payer is None:
-        return Table((), (), "Nobody pays for this subscriber yet, so nothing is rated for it.")
+        return Table((), (), "No account pays for this subscriber yet, so nothing is rated for it.")
     since = _since(subscriber.tenant.zone)
     # Through the account: that is what the table has an index on.
     cdrs = Cdr.objects.filter(account=payer.account_id, start__gte=since, subscriber=subscriber)

@@ -135,7 +135,7 @@ SUSPENSE_ACTIONS = (
         primary=True,
         offered=is_open,
         explain=lambda record: (
-            f"{record.message[:1].upper()}{record.message[1:]}. What is left empty is taken as it was read."
+            f"{record.message[:1].upper()}{record.message[1:]}. Empty fields keep the value that was read."
         ),
     ),
 )

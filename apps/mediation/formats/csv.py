@@ -133,7 +133,7 @@ class CsvFormat:
     def _record(
         self, line: _Line, layout: _Layout, final_newline: bool, filtered: bool
     ) -> UsageRecord | Reject | None:
-        """The record of a line; None if the source's filter, where it counts, does not let it pass."""
+        """The record of a line; None if the source's filter applies and does not let it pass."""
         if line.too_long:
             return line.reject(FIELD_TOO_LONG, f"it is longer than {MAX_LINE_OCTETS} octets")
         if final_newline and not line.whole:

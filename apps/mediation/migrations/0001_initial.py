@@ -10,7 +10,7 @@ from apps.storage.initial_migration import InitialMigration
 
 
 def compare_record_ids_exactly(apps, schema_editor):
-    """Ids that differ in case are different records, whatever collation the database was made with."""
+    """Ids that differ in case are different records, in any collation of the database."""
     if schema_editor.connection.vendor == "mysql":
         schema_editor.execute(
             "ALTER TABLE mediation_cdr MODIFY record_id VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL"
@@ -75,7 +75,7 @@ class Migration(InitialMigration):
                 ('cost_micros', models.BigIntegerField(default=0)),
                 ('first_start', models.DateTimeField(blank=True, null=True)),
                 ('last_start', models.DateTimeField(blank=True, null=True)),
-                ('load_sequence', models.BigIntegerField(help_text='Order of the commits: whoever reads up to a number has every record of the files up to it.', null=True, unique=True)),
+                ('load_sequence', models.BigIntegerField(help_text='Order of the commits: a reader up to a number has every record of the files up to it.', null=True, unique=True)),
                 ('taken_at', models.DateTimeField()),
                 ('loaded_at', models.DateTimeField(blank=True, null=True)),
                 ('tariff_version', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='rating.tariffversion')),
@@ -122,7 +122,7 @@ class Migration(InitialMigration):
                 ('other_party', models.CharField(blank=True, max_length=64)),
                 ('start', models.DateTimeField(blank=True, null=True)),
                 ('usage', models.BigIntegerField(blank=True, null=True)),
-                ('corrections', models.JSONField(blank=True, default=dict, help_text='Fields to put in place of what was read.')),
+                ('corrections', models.JSONField(blank=True, default=dict, help_text='Fields that replace those that were read.')),
                 ('state', models.CharField(choices=[('open', 'Open'), ('recycled', 'Recycled'), ('duplicate', 'Duplicate of a rated record'), ('discarded', 'Discarded')], db_index=True, default='open', max_length=10)),
                 ('attempts', models.PositiveIntegerField(default=0)),
                 ('created_at', models.DateTimeField()),
@@ -165,7 +165,7 @@ class Migration(InitialMigration):
             name='Cdr',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('record_id', models.CharField(help_text="The source's own id, or a hash where it has none.", max_length=64)),
+                ('record_id', models.CharField(help_text="The source's own id, or a hash if it has none.", max_length=64)),
                 ('run', models.CharField(db_default='*default', default='*default', help_text="Which charge of the record: *default is the subscriber's own, the one that is billed.", max_length=32)),
                 ('start', models.DateTimeField()),
                 ('other_party', models.CharField(help_text='Number dialled, or the access point of data.', max_length=64)),
@@ -173,7 +173,7 @@ class Migration(InitialMigration):
                 ('free_usage', models.BigIntegerField(help_text='Of it, taken from free units.')),
                 ('billed_usage', models.BigIntegerField(help_text='Charged for, rounded up to increments.')),
                 ('cost_micros', models.BigIntegerField()),
-                ('raw', models.BinaryField(help_text="The CDR message (proto/billing.proto), whatever the file's format.")),
+                ('raw', models.BinaryField(help_text="The CDR message (proto/billing.proto), for files of any format.")),
                 ('account', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='charging.account')),
                 ('price_plan', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='rating.priceplan')),
                 ('service', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='rating.service')),
@@ -202,7 +202,7 @@ class Migration(InitialMigration):
                 ('other_party', models.CharField(blank=True, max_length=64)),
                 ('start', models.DateTimeField(blank=True, null=True)),
                 ('usage', models.BigIntegerField(blank=True, null=True)),
-                ('corrections', models.JSONField(blank=True, default=dict, help_text='Fields to put in place of what was read.')),
+                ('corrections', models.JSONField(blank=True, default=dict, help_text='Fields that replace those that were read.')),
                 ('state', models.CharField(choices=[('open', 'Open'), ('recycled', 'Recycled'), ('duplicate', 'Duplicate of a rated record'), ('discarded', 'Discarded')], db_index=True, default='open', max_length=10)),
                 ('attempts', models.PositiveIntegerField(default=0)),
                 ('created_at', models.DateTimeField()),

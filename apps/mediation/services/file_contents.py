@@ -31,7 +31,7 @@ class FileContents:
     """A file's contents. ``records`` are in the order in which they are charged, ``suspended`` in that of the file.
 
     ``repeats``: some record probably comes twice, so that storing them blindly would be in vain. ``holdings``: whose
-    numbers they are, where that was read ahead.
+    numbers they are, if that was prefetched.
     """
 
     def __init__(self, records: SortedRecords | None = None, suspended: SortedRecords | None = None) -> None:

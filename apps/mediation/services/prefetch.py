@@ -111,7 +111,7 @@ class Prefetch:
         try:
             numbers, answer = asked.numbers.result(), asked.answer.result()
         except BrokenProcessPool:
-            # It died, wherever it had got to.
+            # It died, at any step.
             self._stop()
             return None
         except Exception:

@@ -46,7 +46,7 @@ def explained(
                 (step.depth, step.subject, step.rating_plan or NOTHING, step.outcome)
                 for step in explanation.steps
             ],
-            "Nobody was asked.",
+            "No subject was asked.",
             (0,),
         ),
         _lines(explanation, currency, tor),

@@ -72,7 +72,7 @@ class RetiredFilter(DropdownFilter):
 
 
 class TariffAdmin(HistoryAdmin):
-    """Rows that prices are made of. Whatever is saved or deleted is published as one version when it is committed."""
+    """Rows that prices are made of. Each commit publishes its changes as one version."""
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
@@ -123,7 +123,7 @@ def retire_actions(permission: str) -> tuple[PageAction, ...]:
             icon="block",
             offered=lambda obj: obj.retired_at is None,
             explain=lambda obj: (
-                f"{obj} is sold no more. What is in use cannot be retired; you will be told what uses it."
+                f"{obj} is sold no more. Objects in use cannot be retired; you will be told what uses it."
             ),
         ),
         PageAction(

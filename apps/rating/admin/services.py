@@ -1,4 +1,4 @@
-"""Services: what is sold, as data."""
+"""Services, the things that are sold, as data."""
 
 from __future__ import annotations
 

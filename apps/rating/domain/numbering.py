@@ -1,7 +1,7 @@
 """Destinations of the world's numbering plans, fixed and mobile told apart, from the data of ``phonenumbers``.
 
 Mobile prefixes come from its carrier table (which network a number range was given to); where several countries
-share a calling code, the ranges of each come from its number patterns. What is left of a calling code is
+share a calling code, the ranges of each come from its number patterns. The rest of a calling code is
 its main country's fixed network, so that every number of the world has a destination.
 """
 

@@ -67,7 +67,7 @@ class Rater:
         """The price of a piece of usage that begins at ``position`` of its session.
 
         With C(x) the exact cost of the session's first x units, rounded once, the price is
-        C(position + amount) − C(position), so pieces add up to the whole wherever a session is split. For
+        C(position + amount) − C(position), so pieces add up to the whole at any split of a session. For
         voice the session began ``position`` seconds before ``usage.start``; other usage has its interval
         chosen at ``usage.start``. Units before ``paid_from`` came from an allowance: the paid increments
         start there, and there is no connect fee if it is above 0.
@@ -128,10 +128,10 @@ class Rater:
     def rate_with_allowances(
         self, usage: Usage, allowances: Sequence[Allowance], position: int = 0, paid_from: int = 0
     ) -> tuple[RatedUsage, tuple[Taken, ...]]:
-        """Take free units first, in the order of the allowances, and rate the rest; also what was taken.
+        """Take free units first, in the order of the allowances, and rate the rest; also returns the units taken.
 
         ``paid_from`` is that of the session's earlier pieces (0 for the first). The destination must be rated
-        even where nothing is left to pay, so that a hole in the tariff shows instead of being free.
+        even if nothing is left to pay, so that a hole in the tariff shows instead of being free.
         """
         if not allowances:
             return self.rate(usage, position, paid_from), ()

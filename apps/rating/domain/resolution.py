@@ -77,7 +77,7 @@ class Chain:
     """Who is asked for the rates of (tenant, category, subject): the subject's profile, else that of ``*any``.
 
     ``expires`` is the instant from which a price plan prices nothing any more. ``eras`` and ``known``, by the
-    matched prefix of a number, are a Rater's cache of what was resolved.
+    matched prefix of a number, are a Rater's cache of resolved rates.
     """
 
     __slots__ = ("category", "eras", "expires", "known", "profiles", "tenant")

@@ -70,7 +70,7 @@ def current_tariff() -> CurrentTariff:
 
 
 def tariff_version(version_id: int) -> CurrentTariff:
-    """An earlier tariff, to explain what was priced by it. Raises NotFound."""
+    """An earlier tariff, to explain prices made by it. Raises NotFound."""
     content_hash = TariffVersion.objects.filter(pk=version_id).values_list("content_hash", flat=True).first()
     if content_hash is None:
         raise NotFound(f"there is no tariff version {version_id}")

@@ -1,4 +1,4 @@
-"""Take products out of sale. What is in use is not retired; upper rooms say what uses it."""
+"""Take products out of sale. Products in use are not retired; upper rooms say what uses them."""
 
 from __future__ import annotations
 

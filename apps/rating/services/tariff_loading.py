@@ -42,8 +42,8 @@ class Loaded(NamedTuple):
 
 
 def check_tariff_files(files: TariffFiles, *, flush: bool) -> TariffFiles:
-    """The files as they would be loaded: ``faults`` keep them from it, ``warnings`` tell what is left out or read
-    in an unexpected way. With ``flush`` they may refer to themselves only."""
+    """The files as they would be loaded: ``faults`` keep them from it, ``warnings`` tell which rows are left out or
+    read in an unexpected way. With ``flush`` they may refer to themselves only."""
     return check_references(files, KnownIds() if flush else known_ids(files.plan.code))
 
 
@@ -51,7 +51,7 @@ def check_tariff_files(files: TariffFiles, *, flush: bool) -> TariffFiles:
 def load_tariff_plan(files: TariffFiles, now: datetime, *, flush: bool = False) -> Loaded:
     """Store the files and publish. Each id that the folder defines takes the place of its former rows.
 
-    ``flush`` removes first what was under this tariff plan (and, of one tenant's own plan, all the tenant's
+    ``flush`` first removes the rows of this tariff plan (and, of one tenant's own plan, all the tenant's
     rating profiles). Raises InvalidInputs with every problem; then nothing is changed.
     """
     plan, _ = TariffPlan.objects.get_or_create(code=files.plan.code)

@@ -1,1 +1,1 @@
-"""The hot paths compiled: the same source, as machine code where a C compiler was at hand (README.md)."""
+"""The hot paths compiled: the same source, as machine code if a C compiler was at hand (README.md)."""

@@ -38,7 +38,7 @@ class CompilationFailed(Exception):
 
 
 def missing_modules() -> dict[str, Path]:
-    """The hot modules whose source has no compiled form, with where it belongs."""
+    """The hot modules whose source has no compiled form, with its path."""
     wanted = {module: compiled_file(module, source_of(module).read_bytes()) for module in HOT_MODULES}
     return {module: target for module, target in wanted.items() if not target.is_file()}
 
@@ -67,7 +67,7 @@ def compile_module(module: str, target: Path, compiler: list[str]) -> None:
         translate = [sys.executable, "-m", "cython", "-3", "--module-name", module, "-o", str(c_file)]
         for directive in _DIRECTIVES:
             translate += ["-X", directive]
-        # A relative name, so that tracebacks show the source wherever the checkout lies.
+        # A relative name, so that tracebacks show the source in every checkout.
         _run([*translate, str(source_of(module).relative_to(ROOT))], module)
         include = sysconfig.get_paths()["include"]
         _run([*compiler, *_C_FLAGS, "-I", include, str(c_file), "-o", str(library)], module)

@@ -1,4 +1,4 @@
-"""Finds the compiled form of a hot module; the source is used where there is none of exactly this source."""
+"""Finds the compiled form of a hot module; the source is used if none matches exactly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be kept of a payment card: a vault's token, and what is printed on receipts."""
+"""The storable part of a payment card: a vault's token, and the digits printed on receipts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def looks_like_card_number(text: str) -> bool:
 def problems_with_card(
     token: str, last_four: str, expiry_month: int, expiry_year: int, holder: str, today: date
 ) -> list[Problem]:
-    """What is wrong with a card that is to be kept; places are ``token``, ``last_four``, …
+    """The faults of a card that is to be stored; places are ``token``, ``last_four``, …
 
     The refused text is not repeated in the message: it may be a card number.
     """

@@ -15,7 +15,7 @@ _SHAPES = {
 
 
 def problem_with_resource(kind: str, value: str) -> str | None:
-    """What is wrong with a resource's value, or None where it is well formed."""
+    """The fault of a resource's value, or None if it is well formed."""
     shape = _SHAPES.get(kind)
     if shape is None:
         return f"“{kind}” is not a kind of resource; choose {', '.join(_SHAPES)}"

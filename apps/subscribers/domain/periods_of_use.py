@@ -17,9 +17,9 @@ class Held(NamedTuple):
 
 
 def end_of_former(held: Sequence[Held], start: datetime) -> Held | None:
-    """The assignment that a new open-ended one from ``start`` cuts short, or None where nothing holds then.
+    """The assignment that a new open-ended one from ``start`` cuts short, or None if nothing holds then.
 
-    Raises Conflict where something begins at or after ``start``: what was decided for later must be taken
+    Raises Conflict if something begins at or after ``start``: a later assignment must be taken
     back first, or it would be lost in silence.
     """
     for period in held:

@@ -118,7 +118,7 @@ def _tell_of_bundle(assignment: BundleAssignment, at: datetime) -> None:
 
 @transaction.atomic
 def assign_resource(subscriber_id: int, resource_id: int, start: datetime) -> ResourceAssignment:
-    """Give a free number or device to a subscriber; Conflict where it is not free."""
+    """Give a free number or device to a subscriber; Conflict if it is not free."""
     subscriber = locked_subscriber(subscriber_id)
     if subscriber.status == Subscriber.Status.TERMINATED:
         raise Conflict(f"subscriber {subscriber} is terminated", code="terminated")

@@ -56,7 +56,7 @@ def terminate_subscriber(subscriber_id: int, at: datetime) -> Subscriber:
     subscriber.save(update_fields=["status", "terminated_at"])
     for assignments in (subscriber.plans, subscriber.bundles):
         for assignment in assignments.select_for_update().filter(Q(end__isnull=True) | Q(end__gt=at)):
-            # One that was to begin later never holds: it ends where it starts.
+            # One that was to begin later never holds: it ends at its start.
             assignment.end = max(at, assignment.start)
             assignment.save(update_fields=["end"])
     for held in subscriber.resources.filter(end__isnull=True):

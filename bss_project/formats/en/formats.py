@@ -1,4 +1,4 @@
-"""ISO 8601, whatever country the operator is in."""
+"""ISO 8601, in every country."""
 
 DATE_FORMAT = "Y-m-d"
 SHORT_DATE_FORMAT = "Y-m-d"

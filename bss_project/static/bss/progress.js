@@ -1,4 +1,4 @@
-// Polls bill runs while they run: every element with data-progress is one. A run's own page loads anew at its end
+// Polls bill runs while they run: every element with data-progress is one. A run's own page is reloaded at its end
 // (its buttons are others then); a row of the dashboard just stays as it is.
 (() => {
   "use strict";

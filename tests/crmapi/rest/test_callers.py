@@ -1,4 +1,4 @@
-"""Who calls: tokens that count and those that do not, customers with their own, and how often anybody may."""
+"""Who calls: tokens that count and those that do not, customers with their own, and rate limits."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_a_customer_sees_their_own_and_nothing_else(world):
     pdf = customer.get(f"me/bills/{names['bill']}/pdf", accept="application/pdf")
     assert b"".join(pdf.streaming_content) == PDF
     assert pdf.headers["Content-Type"] == "application/pdf"
-    # A bill of somebody else in the same tenant, and every address that is for staff.
+    # A bill of another customer of the tenant, and every address that is for staff.
     assert customer.get(f"me/bills/{names['postpaid_bill']}").status_code == 404
     assert customer.get(f"me/bills/{names['postpaid_bill']}/pdf").status_code == 404
     for path in (
@@ -191,7 +191,7 @@ def test_a_customer_and_an_address_that_guesses_have_limits_of_their_own(world, 
     guesses = [Api(f"bss_{number:043d}").get("me").status_code for number in range(6)]
     assert guesses[:4] == [401] * 4
     assert guesses[-1] == 429
-    # Whoever has a token that counts is not kept waiting for the guesses.
+    # Callers with a valid token do not wait because of the guesses.
     assert other.get("me").status_code == 200
 
 

@@ -1,4 +1,4 @@
-"""Changes over REST: done once for a key, recorded with who did it; and PINs and tokens that nobody keeps."""
+"""Changes over REST: done once for a key, recorded with who did it; and PINs and tokens that are not stored."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def new_subscriber(world, msisdn="491770000009"):
     }
 
 
-def test_a_top_up_that_is_sent_thrice_moves_the_money_once(world):
+def test_a_top_up_that_is_sent_three_times_moves_the_money_once(world):
     account, admin = world.names["account"], world.admin
     before = Balance.objects.get(account=account).amount_micros
     answers = [admin.post(f"accounts/{account}/top-ups", {"amount": "2.5"}, "receipt-1") for _ in range(3)]
@@ -95,7 +95,7 @@ def test_a_subscriber_is_created_once_for_a_key_and_a_refused_request_may_be_men
     assert admin.get(f"subscribers?msisdn={found['msisdn']}").json()["items"] == [found]
 
 
-def test_a_change_changes_what_is_named_and_nothing_else(world):
+def test_a_change_changes_the_named_fields_and_nothing_else(world):
     admin, path = world.admin, f"subscribers/{world.names['prepaid']}"
     before = admin.get(path).json()
     card = {"token": "tok_1", "brand": "Visa", "last_four": "4242", "expiry_month": 1, "expiry_year": 2030}

@@ -111,6 +111,6 @@ def test_a_cursor_stands_for_its_position(moment, number, text):
 
 
 @given(st.text(max_size=80) | st.binary(max_size=60).map(lambda raw: raw.decode("latin-1")))
-def test_whatever_is_no_cursor_is_refused(text):
+def test_a_malformed_cursor_is_refused(text):
     with pytest.raises(InvalidInput):
         read_cursor(text, "list", FIRST)

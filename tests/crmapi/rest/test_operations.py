@@ -114,7 +114,7 @@ def test_each_role_may_call_just_what_it_may(world):
     assert not found, "\n".join(found)
 
 
-def test_nobody_gets_in_without_a_token_that_counts(world, settings):
+def test_a_call_without_a_valid_token_is_refused(world, settings):
     settings.REST_REFUSALS_A_MINUTE = 10_000
     found = []
     for ask in TABLE:

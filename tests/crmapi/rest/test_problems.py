@@ -1,4 +1,4 @@
-"""What goes wrong becomes a problem document, and what nobody foresaw becomes one that says nothing of the inside."""
+"""Errors become problem documents, and an unforeseen one becomes one that says nothing of the inside."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_field_errors_name_their_path():
         (StrictText(), "\ud800", None),
     ],
 )
-def test_fields_read_just_what_is_meant(field, given, read):
+def test_fields_read_exactly_the_documented_forms(field, given, read):
     if read is None:
         with pytest.raises(exceptions.ValidationError):
             field.run_validation(given)

@@ -48,7 +48,7 @@ def shared_client() -> Client:
 
 @dataclass
 class Api:
-    """Asks as the bearer of a token; without one as nobody."""
+    """Asks as the bearer of a token; without one anonymously."""
 
     token: str = ""
     client: Client = field(default_factory=lambda: shared_client())
@@ -121,7 +121,7 @@ def forget_everything() -> None:
 
 
 def make_rest_world() -> World:
-    """The operator of the admin's tests, and beside it a tenant whose things nobody else may see."""
+    """The operator of the admin's tests, and beside it a tenant whose rows only its own users may see."""
     forget_everything()
     world = remembered("rest world", _make_rest_world)
     write_document(world.names["bill"])
@@ -139,7 +139,7 @@ def _make_rest_world() -> World:
     Notification.objects.create(tenant=tenant, at=now, level="info", text="a run is through")
     make_trigger(tenant, "hourly spending", "spent", 5_000_000, window_s=3600)
     waiting = generate_batch(tenant, order._replace(active=False), now, key="waiting")
-    # Whoever guessed in the admin's world is forgiven here.
+    # Guesses in the admin's world are forgiven here.
     RedemptionGuard.objects.all().delete()
     names = _names("default", now)
     RedemptionGuard.objects.create(

@@ -63,7 +63,7 @@ class Refused(Exception):
 
 @dataclass
 class RpcClient:
-    """Whoever calls: with a token of these roles, for this tenant."""
+    """The caller: with a token of these roles, for this tenant."""
 
     roles: tuple[str, ...] = ("admin",)
     tenant: str = "default"
@@ -125,7 +125,7 @@ class RpcClient:
 
 
 def rpc_client(world: Any, *roles: str, **who: Any) -> RpcClient:
-    """Somebody with these roles; a customer's own view is of the world's prepaid subscriber."""
+    """A caller with these roles; a customer's own view is of the world's prepaid subscriber."""
     if "self_care" in roles and "subscriber_id" not in who:
         who["subscriber_id"] = world.names["prepaid"]
     return RpcClient(roles=roles or ("admin",), **who)

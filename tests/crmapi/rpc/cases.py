@@ -22,7 +22,7 @@ class Case(NamedTuple):
     """``works`` makes a request of the names and ``shows`` says whether the answer is right.
 
     ``missing`` asks for what is not there; where a list has nothing of the kind, its answer is empty. ``wrong``
-    breaks a rule, in ``field``; its id 1 stands for somebody who is there.
+    breaks a rule, in ``field``; its id 1 stands for an existing subscriber.
     """
 
     rpc: str

@@ -19,7 +19,7 @@ from tests.interop.grpc_server import authority
 
 
 def start(database_url: str, *arguments: str, **environment: str) -> RunningServer:
-    """``manage.py rungrpc``; whoever starts it ends it. ``--port 0`` unless told otherwise."""
+    """``manage.py rungrpc``; the caller that starts it ends it. ``--port 0`` unless told otherwise."""
     own = {"DATABASE_URL": database_url, "DJANGO_SETTINGS_MODULE": "bss_project.settings"}
     port = () if "--port" in arguments else ("--port", "0")
     process = python_processes.start(

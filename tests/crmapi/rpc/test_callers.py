@@ -142,7 +142,7 @@ def test_a_token_that_was_taken_back_or_has_expired_counts_no_longer_though_it_i
     assert refused.value.code == "unknown_tenant"
 
 
-def test_keys_are_due_to_be_read_anew_before_a_call_has_to_wait_for_it():
+def test_keys_are_refreshed_before_a_call_has_to_wait_for_it():
     now = utc_now()
     authenticator = Authenticator(refresh_s=2)
     assert (authenticator.is_due(now), authenticator.is_fresh(now)) == (True, False)
@@ -311,7 +311,7 @@ def test_pins_are_seen_once_and_a_redemption_that_is_repeated_credits_once():
     assert waiting.value.retry_s >= 1
 
 
-def test_a_fault_of_ours_is_told_without_what_was_in_the_message(monkeypatch, caplog):
+def test_an_internal_error_is_answered_without_the_content_of_the_message(monkeypatch, caplog):
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("a secret of the message")
 

@@ -1,4 +1,4 @@
-"""Whatever octets and values come, the door answers or refuses; a fault of its own is never the answer."""
+"""The door answers or refuses any octets and values; a fault of its own is never the answer."""
 
 from __future__ import annotations
 
@@ -92,15 +92,15 @@ def test_no_message_however_odd_is_answered_by_a_fault(world):
 
     @settings(max_examples=300, suppress_health_check=list(HealthCheck), database=None)
     @given(CALLS, st.sampled_from(known))
-    def holds(call: tuple[str, Message], somebody: int) -> None:
+    def holds(call: tuple[str, Message], subscriber_id: int) -> None:
         name, request = call
         _survives(caller, name, request)
         # The rest of the message is looked at only where what it names is there.
         for field in ("id", "bill_id", "batch_id"):
             if field in request.DESCRIPTOR.fields_by_name:
-                setattr(request, field, somebody)
+                setattr(request, field, subscriber_id)
         if name in ("ModifySubscriber",):
-            request.subscriber.id = somebody  # type: ignore[attr-defined]
+            request.subscriber.id = subscriber_id  # type: ignore[attr-defined]
             request.msisdn = ""  # type: ignore[attr-defined]
         _survives(caller, name, request)
 

@@ -49,7 +49,7 @@ def test_the_first_is_read_at_once_and_those_that_came_meanwhile_together(thread
         while not reading.groups:
             await asyncio.sleep(0.001)
         others = [reader.get(number) for number in range(2, 9)]
-        # Whoever gave up is not read for.
+        # Nothing is read for a caller that gave up.
         others.pop(0).cancel()
         reading.gate.set()
         return await asyncio.gather(first, *others)

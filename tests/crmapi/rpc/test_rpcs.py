@@ -46,7 +46,7 @@ def test_every_rpc_works_on_real_data(world):
     assert wrong == []
 
 
-def test_every_rpc_says_what_is_not_there(world):
+def test_every_rpc_names_a_missing_object(world):
     admin, wrong = rpc_client(world), []
     for case in CASES:
         try:
@@ -81,7 +81,7 @@ def test_every_rpc_says_which_field_is_wrong(world):
         request = type(case.wrong)()
         request.CopyFrom(case.wrong)
         if getattr(request, "id", 0) == 1:
-            # Somebody who is there, so that the field is what is wrong.
+            # An existing subscriber, so that only the field is wrong.
             request.id = world.names["prepaid"]
         try:
             found = admin.undone(case.rpc, request, key="wrong")
@@ -93,7 +93,7 @@ def test_every_rpc_says_which_field_is_wrong(world):
     assert wrong == []
 
 
-def test_no_rpc_answers_without_a_token_or_takes_what_is_no_message(world):
+def test_every_rpc_refuses_calls_without_a_token_and_malformed_messages(world):
     nobody, admin = RpcClient(token=""), rpc_client(world)
     for case in CASES:
         with pytest.raises(Refused) as refused:
@@ -120,7 +120,7 @@ def test_each_role_may_call_just_what_the_matrix_says(world):
             if done != allowed:
                 wrong.append(f"{role} {'may' if done else 'may not'} {case.rpc}")
     assert wrong == []
-    # Not a role at all, and a role of somebody else's program.
+    # Not a role at all, and a role of another program.
     with pytest.raises(Refused) as refused:
         _without_roles().ask("GetRefData")
     assert refused.value.code is CODE.PERMISSION_DENIED
@@ -160,7 +160,7 @@ def test_no_rpc_reaches_into_another_tenant(world):
                 wrong.append(f"{case.rpc}: {refused}")
             continue
         if case.rpc in ("InsertVoucher",):
-            # A batch of the stranger's own: nothing in the request names anybody's.
+            # A batch of the stranger's own: nothing in the request names another's.
             continue
         if any(mark in str(found) for mark in ours):
             wrong.append(f"{case.rpc} showed {found}")
@@ -173,7 +173,7 @@ def test_no_rpc_reaches_into_another_tenant(world):
     assert {one.number for one in stranger.ask("GetSubscribers")} == {"S77", "S78"}
 
 
-def test_a_customer_sees_and_credits_nobody_else(world):
+def test_a_customer_sees_and_credits_no_other_subscriber(world):
     customer, wrong = rpc_client(world, "self_care"), []
     other = world.names["postpaid"]
     for case in CASES:
@@ -189,14 +189,14 @@ def test_a_customer_sees_and_credits_nobody_else(world):
         if refused.value.code is not CODE.PERMISSION_DENIED:
             wrong.append(f"{case.rpc}: {refused.value}")
     assert wrong == []
-    # Somebody else's number and a number that nobody has look the same.
+    # Another subscriber's number and an unassigned one look the same.
     refusals = []
     for msisdn in ("4915550000902", "49999999999"):
         with pytest.raises(Refused) as refused:
             customer.ask("GetSubscriber", RPC_OF["GetSubscriber"].request(msisdn=msisdn))
         refusals.append(str(refused.value))
     assert refusals[0] == refusals[1]
-    # Naming nobody is naming oneself.
+    # No name means oneself.
     assert customer.ask("GetSubscriber").id == world.names["prepaid"]
     assert list(customer.ask("GetRefData").cities) == []
 

@@ -315,7 +315,7 @@ def test_a_server_that_is_stopped_answers_what_it_has_begun(plan, database_url):
         server.process.kill()
         server.process.wait()
     assert writers.codes <= {CODE.UNAVAILABLE, CODE.CANCELLED}
-    # Everything that was done was answered: nobody is left in doubt.
+    # Every committed change was answered: no caller is left in doubt.
     assert _whole() == len(writers.acknowledged)
     assert _said(server, "draining") == 2
     assert authority().exists()

@@ -1,4 +1,4 @@
-"""Tokens: what is forged, altered, expired, too long-lived or somebody else's is refused, and says why."""
+"""Tokens: forged, altered, expired, too long-lived and stolen ones are refused, with the reason."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def test_never_more_calls_than_the_rate_and_the_burst_allow(pauses, rate, burst)
         if wait_s == 0:
             admitted.append(now)
         else:
-            # Whoever waits as told may come.
+            # A caller that waits as told may come.
             assert take(bucket, now + wait_s + 1e-6, rate, burst)[1] == 0
     for first, start in enumerate(admitted):
         for last in range(first, len(admitted)):

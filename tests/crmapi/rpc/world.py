@@ -18,7 +18,7 @@ FREE_MSISDN = "4900000000001"
 
 
 def make_rpc_world() -> World:
-    """Beside the REST world: somebody suspended, a cycle that nobody has billed, and a free number."""
+    """Beside the REST world: a suspended subscriber, a cycle that was never billed, and a free number."""
     forget_everything()
     world = remembered("rpc world", _make_rpc_world)
     write_document(world.names["bill"])

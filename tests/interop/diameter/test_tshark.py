@@ -140,7 +140,7 @@ def test_nothing_that_the_server_says_of_faulty_requests_is_malformed(tmp_path):
     assert complaints_of_tshark(tmp_path / "server.pcap") == []
 
 
-def test_tshark_would_find_what_is_malformed(tmp_path):
+def test_tshark_reports_malformed_messages(tmp_path):
     relay = RecordingRelay(0)
     relay.chunks.append(Chunk(0, True, ccr(extra=raw_avp(415, bytes(2), length=6))))
     relay.write_capture(tmp_path / "broken.pcap")

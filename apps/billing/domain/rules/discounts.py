@@ -13,7 +13,7 @@ from apps.kernel.rounding import RoundingMethod, round_ratio
 MILLION = 1_000_000
 FEES = None
 
-# What is left of the fees (None) and of each service.
+# The amounts left of the fees (None) and of each service.
 Left = dict[int | None, int]
 
 
@@ -71,7 +71,7 @@ def _is_for(discount: DiscountTerms, service_id: int | None) -> bool:
 
 
 def _take(given: int, services: Sequence[int | None], left: Left, base: int, unit_micros: int) -> None:
-    """Spread what is given over the services by their amounts, as differences of rounded sums, so that it adds up."""
+    """Spread the discount over the services by their amounts, as differences of rounded sums, so that it adds up."""
     reached = before = 0
     for service_id in services:
         reached += left[service_id]

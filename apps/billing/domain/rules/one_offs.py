@@ -1,4 +1,4 @@
-"""What is charged or credited once. Discounts leave it alone."""
+"""One-off charges and credits. Discounts do not apply to them."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from apps.kernel.rounding import RoundingMethod, round_ratio
 
 
 def apply(draft: Draft, terms: Terms) -> Draft:
-    """A net line for each service, and a line for each tax that the amounts contain: together what was agreed.
+    """A net line for each service, and a line for each tax that the amounts contain: together the agreed price.
 
     ``base_micros`` of the net line is the agreed amount. A payment or correction is no supply and bears no tax. If
     nothing payable remains, nothing is taken over: the balance keeps it for a later bill.

@@ -1,4 +1,4 @@
-"""``activities``: what is queued, being done and done."""
+"""``activities``: lists them: queued, in progress and done."""
 
 from __future__ import annotations
 

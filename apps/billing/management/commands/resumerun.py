@@ -1,4 +1,4 @@
-"""``resumerun RUN``: take a stopped, failed or completed bill run up again for what is not billed yet."""
+"""``resumerun RUN``: resume a stopped, failed or completed bill run for accounts that are not billed yet."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from apps.runtime.commands import RoomCommand
 
 
 class Command(RoomCommand):
-    help = "Stop a bill run: what is in hand is finished, nothing else is begun until it is resumed."
+    help = "Stop a bill run: chunks in progress are finished, no other begins until it is resumed."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("run", type=int, help="Its number, as activities lists it.")

@@ -72,7 +72,7 @@ class Admission:
         return Admitted(rpc, call, request)
 
     def _log_refusal(self, rpc: Rpc, remote: str, error: Unauthenticated, now_s: float) -> None:
-        """Anybody can send calls without a token: a flood of them must not become a flood of log."""
+        """Calls without a token can come from any host: a flood of them must not flood the log."""
         since, count = self._logged
         if now_s - since >= 1.0:
             since, count = now_s, 0

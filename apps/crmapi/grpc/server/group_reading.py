@@ -72,7 +72,7 @@ class GroupReader(Generic[A, F, R]):
         self._woken = False
         while len(self._waiting) >= self._most and self._being_read < GROUPS_AT_ONCE:
             self._start()
-        # Fewer are begun by themselves only where none is being read: that one wakes us when it ends.
+        # Fewer are begun by themselves only if none is being read: that one wakes us when it ends.
         if self._waiting and not self._being_read:
             self._start()
 

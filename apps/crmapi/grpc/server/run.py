@@ -76,7 +76,7 @@ class CrmServer:
         self._watch: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Listen; ``port`` is then the real one. Raises OSError where the port is taken."""
+        """Listen; ``port`` is then the real one. Raises OSError if the port is taken."""
         configuration = self.configuration
         host = f"[{configuration.bind}]" if ":" in configuration.bind else configuration.bind
         address = f"{host}:{configuration.port}"
@@ -131,7 +131,7 @@ def _database_answers() -> None:
 
 
 def run_server(configuration: ServerConfiguration, announce: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or SIGINT; then drain. Raises OSError where the port is taken."""
+    """Serve until SIGTERM or SIGINT; then drain. Raises OSError if the port is taken."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     uvloop.run(_serve(configuration, announce))
 

@@ -46,7 +46,7 @@ def found_message(found: FoundBill) -> crm_pb2.GetSubscriberBillResponse:
         answer.document = file.read()
     except OSError:
         raise Conflict(
-            f"the document of bill {found.bill.number} is no longer where it was; have it issued again (ReformatBill)",
+            f"the document of bill {found.bill.number} is no longer on disk; have it issued again (ReformatBill)",
             code="no_document",
         ) from None
     answer.file_name = file.file_name

@@ -16,7 +16,7 @@ from apps.kernel.errors import BssError, InvalidInputs, Problem
 class Rpc:
     """``read`` makes what the operation takes of a message, ``write`` a message of what it gives.
 
-    ``places`` maps fields of use cases to those of the message, where they differ: errors name the message's.
+    ``places`` maps fields of use cases to those of the message, if they differ: errors name the message's.
     """
 
     name: str

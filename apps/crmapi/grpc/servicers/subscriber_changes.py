@@ -76,7 +76,7 @@ def subscriber_change(request: crm_pb2.ModifySubscriberRequest) -> SubscriberCha
 def older_change(message: billing_pb2.Subscriber) -> SubscriberChange:
     """What an UpdateSubscriber call (the older name) changes: all that is not empty, its number being its name.
 
-    An older client sends the whole subscriber back: the MSISDN names it where there is no id.
+    An older client sends the whole subscriber back: the MSISDN names it if there is no id.
     """
     request = crm_pb2.ModifySubscriberRequest(subscriber=message)
     not_negative(message.id, "id")

@@ -138,7 +138,7 @@ def new_subscriber(message: billing_pb2.Subscriber) -> NewSubscriber:
 
 
 def card_of(message: billing_pb2.Subscriber) -> Card | None:
-    """The card of a message; None where it has none."""
+    """The card of a message; None if it has none."""
     if not message.HasField("card") or not message.card.ByteSize():
         return None
     card = message.card

@@ -11,7 +11,7 @@ from apps.crmapi.grpc.pb import crm_pb2
 from apps.kernel.errors import InvalidInput, InvalidInputs, Problem
 from apps.kernel.money import MICROS_PER_UNIT
 
-# Instants from 1970 to the end of 9998: what every database and calendar can hold, whatever the time zone.
+# Instants from 1970 to the end of 9998: what every database and calendar can hold, in any time zone.
 LATEST_S = 253_370_764_800
 MOST_MICROS = 2**63 - 1
 

@@ -93,7 +93,7 @@ ENDPOINTS = (
         at="GET statistics",
         operation=does.STATISTICS,
         summary="Usage, subscribers and top-ups by day",
-        text="As the timer has counted them, for up to 400 days; the last 31 where none are named.",
+        text="As the timer has counted them, for up to 400 days; the last 31 by default.",
         query=StatisticsQuery,
         answer=StatisticsShape,
     ),

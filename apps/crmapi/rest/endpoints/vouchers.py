@@ -115,7 +115,7 @@ ENDPOINTS = (
         at="POST vouchers/redeem",
         operation=does.REDEEM_VOUCHER,
         summary="Redeem a voucher for a customer",
-        text="Credits the account once. A PIN that does not count is refused in one way, whatever the reason.\n\n"
+        text="Credits the account once. Every refusal of a PIN looks the same.\n\n"
         "After wrong PINs the caller waits longer and longer (`redemption_wait`), and is locked in the end "
         "(`redemption_locked`).",
         body=RedeemBody,

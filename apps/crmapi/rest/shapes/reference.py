@@ -38,7 +38,7 @@ class ServiceTermsShape(Shape):
     )
     price_micros = serializers.IntegerField(allow_null=True)
     unlimited = serializers.SerializerMethodField()
-    free_units = CountOrUnlimited(help_text="A month; null where they are unlimited.")
+    free_units = CountOrUnlimited(help_text="A month; null if they are unlimited.")
 
     class Meta:
         ref_name = "ServiceTerms"

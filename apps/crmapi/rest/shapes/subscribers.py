@@ -88,8 +88,8 @@ class SubscriberShape(Shape):
     id = serializers.IntegerField()
     number = serializers.CharField()
     status = serializers.ChoiceField(SUBSCRIBER_STATUS)
-    name = serializers.CharField(help_text="Who uses the line, where that is not the customer.")
-    msisdn = serializers.CharField(help_text="Empty where it has none any more.")
+    name = serializers.CharField(help_text="Who uses the line, if not the customer.")
+    msisdn = serializers.CharField(help_text="Empty if it has none any more.")
     imsi = serializers.CharField()
     handset = serializers.CharField()
     activated_at = InstantField()
@@ -130,7 +130,7 @@ class TerminatedShape(Shape):
 
     subscriber = SubscriberShape()
     released = serializers.ListField(child=serializers.CharField())
-    activity_id = NumberOrNull(help_text="Null where the account pays for others too.")
+    activity_id = NumberOrNull(help_text="Null if the account pays for others too.")
 
     class Meta:
         ref_name = "Terminated"

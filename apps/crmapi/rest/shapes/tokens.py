@@ -8,7 +8,7 @@ from apps.crmapi.rest.fields import InstantField, RequestBody, Shape, StrictInte
 
 
 class IssuedTokenShape(Shape):
-    """A customer's own token. It is shown this once: null where the request is repeated."""
+    """A customer's own token. It is shown this once: null if the request is repeated."""
 
     id = serializers.IntegerField()
     token = TextOrNull()

@@ -58,7 +58,7 @@ class UsageRecordShape(Shape):
 
 @extend_schema_field({"type": ["integer", "null"]})
 class CountOrUnlimited(serializers.Field[Any, Any, Any, Any]):
-    """A number of units, null where there is no limit."""
+    """A number of units, null if there is no limit."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(read_only=True, **options)
@@ -68,7 +68,7 @@ class CountOrUnlimited(serializers.Field[Any, Any, Any, Any]):
 
 
 class FreeUnitsShape(Shape):
-    """Free units of one service in one month; `granted` and `left` are null where they are unlimited."""
+    """Free units of one service in one month; `granted` and `left` are null if they are unlimited."""
 
     service = serializers.CharField()
     origin = serializers.ChoiceField(ALLOWANCE_ORIGIN)

@@ -57,7 +57,7 @@ class PrintedVoucherShape(Shape):
 
 
 class GeneratedBatchShape(Shape):
-    """A batch and its PINs, which cannot be had again; null where the request is repeated."""
+    """A batch and its PINs, which cannot be had again; null if the request is repeated."""
 
     batch = BatchShape()
     vouchers = PrintedVoucherShape(many=True)

@@ -1,4 +1,4 @@
-"""Count what is new now, rather than at the timer's next tick."""
+"""Count new rows now, rather than at the timer's next tick."""
 
 from __future__ import annotations
 

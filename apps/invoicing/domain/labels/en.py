@@ -21,7 +21,7 @@ LABELS = {
     "one_off": "One-off charges",
     "online": "Charged online",
     "gross": "{name} ({amount} with taxes)",
-    "contained_tax": "{name}, contained in what was charged online",
+    "contained_tax": "{name}, included in online charges",
     "paid_from_balance": "Paid from the balance",
     "other_debits": "Other debits of the balance",
     "discount": "Discounts",

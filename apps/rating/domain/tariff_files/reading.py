@@ -73,7 +73,7 @@ _OWNER_COLUMNS = {name: "Tag" if name == TIMINGS else "Id" for name in FILES if 
 
 @dataclass
 class TariffFiles:
-    """What was read: the tariff plan, the lines of its values, the number of rows by file, faults and warnings."""
+    """What reading gives: the tariff plan, the lines of its values, rows by file, faults and warnings."""
 
     plan: src.TariffPlan
     lines: dict[str, list[int]] = field(default_factory=dict)

@@ -31,7 +31,7 @@ class Fault(NamedTuple):
 class Layout(NamedTuple):
     """Columns in their order; the last ``optional`` ones may be left out. ``aliases`` are other headings.
 
-    ``marks``: without headings, a row has this layout where its first cell is one of them.
+    ``marks``: without headings, a row has this layout if its first cell is one of them.
     """
 
     columns: tuple[str, ...]
@@ -70,7 +70,7 @@ class TableReader:
             self.faults.append(Fault(self.name, row.cells.get(self.owner_column, ""), problem))
 
     def warn(self, row: Row, column: str, message: str, code: str) -> None:
-        """Add a warning: what is odd, and what the load makes of it."""
+        """Add a warning: the odd value, and how the load reads it."""
         if len(self.warnings) < MAX_PROBLEMS:
             self.warnings.append(Problem(place(self.name, row.line, column), message, code))
 

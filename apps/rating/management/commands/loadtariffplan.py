@@ -52,7 +52,7 @@ class Command(RoomCommand):
             action="store_true",
             help="Also warn of likely mistakes: unused ids, overlaps, gaps in timings.",
         )
-        parser.add_argument("--flush", action="store_true", help="Remove what was loaded before.")
+        parser.add_argument("--flush", action="store_true", help="Remove the rows of former loads.")
 
     def handle(
         self,
@@ -119,7 +119,7 @@ class Command(RoomCommand):
             )
         missing = [f"{name}.csv" for name in FILES if name not in files]
         if missing:
-            self.stdout.write(f"Not in {folder}: {', '.join(missing)}; what was loaded before is kept.")
+            self.stdout.write(f"Not in {folder}: {', '.join(missing)}; rows of former loads are kept.")
         return files, unknown
 
     def _print_rows(self, files: TariffFiles) -> None:
