@@ -137,6 +137,11 @@ class BssAdmin(TenancyMixin, PageActionsMixin, MoneyColumnsMixin, ModelAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return CountedOnce
 
+    def get_formsets_with_inlines(self, request: HttpRequest, obj: Any = None) -> Any:
+        for formset, inline in super().get_formsets_with_inlines(request, obj):
+            tenancy.narrow(request, formset.form.base_fields.values())
+            yield formset, inline
+
     def changeform_view(
         self,
         request: HttpRequest,

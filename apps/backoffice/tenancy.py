@@ -112,6 +112,13 @@ class _OwnChoices:
         ordering = self.field_admin_ordering(field, request, model_admin)  # type: ignore[attr-defined]
         return [(row.pk, str(row)) for row in (found.order_by(*ordering) if ordering else found)]
 
+    def choices(self, changelist: Any) -> Any:
+        # One that is filled from the server shows the row that the address names.
+        for choice in super().choices(changelist):  # type: ignore[misc]
+            if "form" in choice:
+                narrow(self.request, choice["form"].fields.values())  # type: ignore[attr-defined]
+            yield choice
+
 
 @cache
 def own_choices(filter_class: type) -> type:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from django import forms
 from django.contrib import admin
-from django.contrib.admin.utils import quote
+from django.contrib.admin.utils import get_fields_from_path, quote
 from django.contrib.auth.models import Permission, User
 from django.core.cache import cache
 from django.db import models
@@ -27,6 +28,8 @@ from tests.admin.world import make_world
 from tests.factories import make_bundle, make_cycle, make_plan, make_subscriber, make_tenant
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+# Without it no page is known until a test asks for one, and nothing would be marked.
+admin.autodiscover()
 MARK = "zorro"
 # Columns in which people read whose something is.
 NAMES = frozenset(
@@ -42,7 +45,9 @@ def client() -> Client:
     foreign = Tenant.objects.get()
     ApiClient.objects.create(name="x", tenant=foreign, roles="billing", created_at=utc_now())
     ApiCall.objects.create(at=utc_now(), tenant=foreign, door="rest", operation="x", target="x", outcome="ok")
-    for model in _models_of_tenants():
+    marked = _models_of_tenants()
+    assert len(marked) > 30
+    for model in marked:
         _mark(model)
     own = make_tenant("own")
     make_plan("OWN", tenant=own, voice=(60_000, 10))
@@ -218,6 +223,49 @@ def test_they_see_and_change_their_own(client):
     assert client.get(reverse("admin:auth_user_changelist")).status_code == 403
     assert client.get(reverse("admin:rating_service_add")).status_code == 403
     assert client.get(reverse("admin:rating_rate_changelist")).status_code == 403
+
+
+def test_no_filter_names_a_foreign_row_whose_id_is_in_the_address(client):
+    found, seen = [], 0
+    for model in _models_of_tenants():
+        for one in admin.site._registry[model].list_filter:
+            name = one[0] if isinstance(one, tuple) else one
+            if not isinstance(name, str) or not get_fields_from_path(model, name)[-1].is_relation:
+                continue
+            related = get_fields_from_path(model, name)[-1].related_model
+            for row in _foreign_rows(related) if way_to_tenant(related) else []:
+                seen += 1
+                found.append(
+                    _leaks(client, _address(model, "changelist"), **{f"{name}__id__exact": str(row.pk)})
+                )
+    assert [one for one in found if one] == []
+    assert seen > 20
+
+
+def _forms_of(client: Client, address: str) -> Iterator[forms.BaseForm]:
+    answer = client.get(address)
+    if answer.status_code == 200 and "adminform" in answer.context:
+        yield answer.context["adminform"].form
+        for inline in answer.context["inline_admin_formsets"]:
+            yield inline.formset.empty_form
+
+
+def test_no_form_takes_a_foreign_row(client):
+    found, seen = [], 0
+    for model in admin.site._registry:
+        for form in _forms_of(client, _address(model, "add")):
+            for name, field in form.fields.items():
+                # An inline's row is looked for among those of the page's row.
+                if name == "id" or not isinstance(field, forms.ModelChoiceField):
+                    continue
+                way = way_to_tenant(field.queryset.model)
+                if way is not None:
+                    seen += 1
+                    own = Tenant.objects.filter(code="own").values("pk")
+                    if field.queryset.exclude(**{f"{way}__in": own}).exists():
+                        found.append(f"{model.__name__} {type(form).__name__}.{name}")
+    assert found == []
+    assert seen > 10
 
 
 def test_a_foreign_row_cannot_be_chosen_by_its_id(client):
