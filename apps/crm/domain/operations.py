@@ -62,6 +62,13 @@ class Call(NamedTuple):
         return self.caller.actor
 
 
+class Done(NamedTuple):
+    """What a change was about, and whether it had been done before under the call's key."""
+
+    target: str
+    repeated: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[I, O]):
     """A row of the table. ``do`` takes plain values and gives ``output``: a value, a list, or an iterator of values.

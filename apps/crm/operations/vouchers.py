@@ -15,7 +15,7 @@ from apps.crm.domain.asked import (
     VoucherRef,
     VouchersAsked,
 )
-from apps.crm.domain.operations import Call
+from apps.crm.domain.operations import Call, Done
 from apps.crm.domain.vouchers import BatchView, ChangedVouchers, NewVouchers, RedemptionLock, VoucherView
 from apps.crm.operations.accounts import own_account
 from apps.crm.operations.subscribers import find as find_subscriber
@@ -83,12 +83,12 @@ def redeem(call: Call, asked: RedemptionAsked) -> Redemption:
 
 def redeem_many(
     calls: Sequence[tuple[Call, RedemptionAsked]],
-    record: Callable[[Sequence[tuple[int, str]]], object],
+    record: Callable[[Sequence[tuple[int, Done]]], object],
 ) -> list[Redemption | Exception | None]:
     """Each call's redemption or the error that it ends with; None for one whose subscriber or account is not found.
 
-    ``record`` writes the audit record of those that were redeemed (their places in ``calls``, and what each was
-    about) in the same transaction. The calls name a subscriber by id or MSISDN, and are not of customers' own tokens.
+    ``record`` writes the audit record of those that were redeemed, by their places in ``calls``, in the same
+    transaction. The calls name a subscriber by id or MSISDN, and are not of customers' own tokens.
     """
     now = calls[-1][0].now
     keys = [SubscriberKey(call.tenant, asked.subscriber_id, asked.msisdn) for call, asked in calls]
@@ -105,7 +105,12 @@ def redeem_many(
                 )
 
         def recorded(done: Mapping[int, Redemption], places: list[int] = places) -> None:
-            record([(places[index], ABOUT_REDEMPTION.format(found=found)) for index, found in done.items()])
+            record(
+                [
+                    (places[index], Done(ABOUT_REDEMPTION.format(found=found), found.replayed))
+                    for index, found in done.items()
+                ]
+            )
 
         outcomes = changes.redeem_many(tenant_id, together, now=now, also=recorded)
         for place, outcome in zip(places, outcomes, strict=True):

@@ -9,7 +9,7 @@ from typing import TypeVar
 from django.conf import settings
 from django.db import DatabaseError
 
-from apps.crm.domain.operations import Call, Kind, Operation
+from apps.crm.domain.operations import Call, Done, Kind, Operation
 from apps.crm.services.audit import Recorded, record_call, record_calls
 from apps.crm.services.idempotency import Answer, do_once
 from apps.kernel.errors import BssError, InvalidInput
@@ -49,8 +49,9 @@ def change(
         asked = take()
         if operation.kind is Kind.ONCE:
             found = operation.do(call, asked)
-            _record(call, "ok", target=operation.target(asked, found))
-            return write(found), operation.repeated is not None and operation.repeated(found)
+            again = operation.repeated is not None and operation.repeated(found)
+            _record(call, "ok", target=operation.target(asked, found), repeated=again)
+            return write(found), again
         answer, repeated = retrying(lambda: _in_one_transaction(operation, call, asked, write))
     except BssError as error:
         record_refusal(call, error)
@@ -68,9 +69,9 @@ def record_refusal(call: Call, error: BssError) -> None:
         log.exception("the refusal of %s could not be recorded", call.operation)
 
 
-def record_all_done(done: Iterable[tuple[Call, str]]) -> None:
-    """Record several changes, each with what it was about, in the transaction in which they were made."""
-    record_calls(_recorded(call, "ok", target=target) for call, target in done)
+def record_all_done(done: Iterable[tuple[Call, Done]]) -> None:
+    """Record several changes in the transaction in which they were made."""
+    record_calls(_recorded(call, "ok", target=found.target, repeated=found.repeated) for call, found in done)
 
 
 def _in_one_transaction(

@@ -134,6 +134,10 @@ def test_a_voucher_is_redeemed_once_and_a_wrong_pin_says_nothing(world):
     again = agent.post("vouchers/redeem", redeem, "r-1")
     assert again.headers["Idempotency-Replayed"] == "true"
     assert again.json() == first.json()
+    assert list(ApiCall.objects.order_by("pk").values_list("outcome", "repeated")) == [
+        ("ok", False),
+        ("ok", True),
+    ]
     other = Account.objects.filter(tenant__code="default", mode="prepaid").exclude(pk=account).first()
     if other is not None:
         used = agent.post("vouchers/redeem", {**redeem, "account_id": other.pk}, "r-2")

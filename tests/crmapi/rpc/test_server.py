@@ -140,10 +140,12 @@ def _vouchers(stub: CrmStub, subscriber_ids: list[int]) -> None:
     )
     pins = [voucher.pin for voucher in stub.InsertVoucher(order, metadata=metadata("cards")).vouchers]
 
-    def redeemed(pairs: list[tuple[int, str]]) -> list[crm.RedeemVoucherResponse]:
+    def redeemed(pairs: list[tuple[int, str]], key: str = "") -> list[crm.RedeemVoucherResponse]:
         calls = [
             stub.RedeemVoucher.future(
-                crm.RedeemVoucherRequest(id=pk, pin=pin), metadata=metadata(), timeout=60
+                crm.RedeemVoucherRequest(id=pk, pin=pin),
+                metadata=metadata(key and f"{key}-{pk}"),
+                timeout=60,
             )
             for pk, pin in pairs
         ]
@@ -151,14 +153,17 @@ def _vouchers(stub: CrmStub, subscriber_ids: list[int]) -> None:
         assert wrong <= {CODE.FAILED_PRECONDITION, CODE.RESOURCE_EXHAUSTED}
         return [call.result() for call in calls if call.code() is CODE.OK]
 
-    # Each card by its owner, then one that all are after, three times each.
-    done = redeemed(list(zip(subscriber_ids, pins, strict=False)))
+    # Each card by its owner, and again under the same keys; then one that all are after, three times each.
+    own = list(zip(subscriber_ids, pins, strict=False))
+    done = redeemed(own, "own")
+    assert [answer.repeated for answer in redeemed(own, "own")] == [True] * count
+    assert ApiCall.objects.filter(operation="RedeemVoucher", repeated=True).count() == count
     assert [answer.balance_micros for answer in done] == [6_000_000] * count
     assert len({answer.serial for answer in done}) == count
     assert len(redeemed([(pk, pins[-1]) for pk in subscriber_ids] * 3)) == 1
     recorded = ApiCall.objects.filter(operation="RedeemVoucher")
-    assert recorded.count() == 4 * count
-    assert recorded.filter(outcome="ok", target__startswith="account ").count() == count + 1
+    assert recorded.count() == 5 * count
+    assert recorded.filter(outcome="ok", repeated=False, target__startswith="account ").count() == count + 1
     assert LedgerEntry.objects.filter(note__startswith="Voucher").count() == count + 1
 
 

@@ -13,7 +13,7 @@ from django.db import Error as DatabaseFault
 from django.db import InterfaceError, OperationalError, connection
 from google.protobuf.message import Message
 
-from apps.crm.domain.operations import Kind
+from apps.crm.domain.operations import Done, Kind
 from apps.crm.operations.table import REDEEM_VOUCHER, SUBSCRIBER
 from apps.crm.operations.vouchers import redeem_many
 from apps.crm.selectors.subscribers import FoundSubscribers, SubscriberKey, get_subscribers
@@ -72,8 +72,8 @@ def subscribers_answers(found: FoundSubscribers) -> list[bytes | None]:
 def redemptions(calls: list[Admitted]) -> list[bytes | BssError | None]:
     """The answers or errors of many redemptions, done and recorded together; None for one to be done by itself."""
 
-    def record(done: Sequence[tuple[int, str]]) -> None:
-        record_all_done((calls[place].call, target) for place, target in done)
+    def record(done: Sequence[tuple[int, Done]]) -> None:
+        record_all_done((calls[place].call, found) for place, found in done)
 
     asked = [(call.call, call.rpc.read(call.request)) for call in calls]
     found = _guarded(calls[0].rpc, lambda: redeem_many(asked, record))
