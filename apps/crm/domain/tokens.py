@@ -17,7 +17,8 @@ from apps.crm.domain.errors import Unauthenticated
 
 ALGORITHM = "HS256"
 MOST_ROLES = 20
-_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,120}")
+# No lone surrogates either, which JSON can name and neither a database nor an answer can hold.
+_NAME = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,120}")
 _JWS = jwt.PyJWS(algorithms=[ALGORITHM])
 
 
@@ -135,7 +136,8 @@ def _checked(token: str, said: dict[str, Any], key: SigningKey, rules: TokenRule
     expires = _instant(said, "exp")
     if expires is None:
         raise _refused("no_expiry", "the token has no expiry (claim exp)")
-    if expires + leeway <= now:
+    # Added to now, which is far from the calendar's end, as a claim may not be.
+    if expires <= now - leeway:
         raise _refused("expired", f"the token expired at {expires:%Y-%m-%d %H:%M:%S} UTC")
     if expires - now > timedelta(seconds=rules.max_lifetime_s) + leeway:
         raise _refused(

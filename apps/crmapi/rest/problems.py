@@ -93,7 +93,11 @@ def problem(
         **more,
     }
     if errors:
-        body["errors"] = errors
+        # A field is called as the request calls it: JSON can name surrogates, which no answer can hold.
+        body["errors"] = [
+            {name: text.encode(errors="backslashreplace").decode() for name, text in error.items()}
+            for error in errors
+        ]
     return Response(body, status=status_code, headers=headers, content_type=MEDIA_TYPE)
 
 

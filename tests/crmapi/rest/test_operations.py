@@ -178,6 +178,9 @@ def test_a_wrong_body_is_refused_with_its_fields(world):
             fields = {error["field"].partition(".")[0] for error in response.json().get("errors", [])}
             if response.status_code != 400 or field not in fields or wrong_in(ask, response):
                 found.append(f"{ask.path} {body}: {response.status_code} {response.content[:200]!r}")
+        odd = api.ask(ask.method, path, b'{"\\ud800": 1}', "k" if ask.key else "")
+        if odd.status_code != 400 or "\\ud800" not in {error["field"] for error in odd.json()["errors"]}:
+            found.append(f"{ask.path} with a field that is no text: {odd.status_code}")
         deep = b"[" * 100_000
         for raw in (b"{", b'{"a": NaN}', b"\xff\xfe", b'{"a": ' + b"1" * 5_000 + b"}", deep):
             response = api.ask(ask.method, path, raw, "k" if ask.key else "")

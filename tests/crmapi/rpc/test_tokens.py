@@ -21,6 +21,7 @@ NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 RULES = TokenRules("bss", "bss-api", leeway_s=30, max_lifetime_s=86_400, max_octets=2_000)
 OWN = SigningKey("own", "o" * 40)
 PARTNER = SigningKey("partner-1", "p" * 40, "partner", "mvno", frozenset({CRM_AGENT}))
+LAST_INSTANT = datetime.max.replace(tzinfo=UTC, microsecond=0).timestamp()
 KEYS = {"own": OWN, "partner-1": PARTNER}
 CLAIMS = {
     "iss": "bss",
@@ -81,6 +82,8 @@ def test_a_good_token_says_who_calls():
         (signed(exp="soon"), "malformed_token"),
         (signed(exp=True), "malformed_token"),
         (signed(exp=1e300), "malformed_token"),
+        (signed(exp=LAST_INSTANT), "lives_too_long"),
+        (signed(nbf=LAST_INSTANT), "not_yet_valid"),
         (signed(exp=NOW.timestamp() - 31), "expired"),
         (signed(exp=NOW.timestamp() + 90_000), "lives_too_long"),
         (signed(iat=NOW.timestamp() + 60), "not_yet_valid"),
@@ -93,6 +96,9 @@ def test_a_good_token_says_who_calls():
         (signed(sub=None), "malformed_token"),
         (signed(sub="a\nb"), "malformed_token"),
         (signed(sub="s" * 121), "malformed_token"),
+        (signed(sub="\ud800"), "malformed_token"),
+        (signed(jti="\udfff"), "malformed_token"),
+        (signed(tenant="\ud800"), "malformed_token"),
         (signed(roles="admin"), "malformed_token"),
         (signed(roles=[1]), "malformed_token"),
         (signed(roles=["self_care"]), "no_subscriber"),
