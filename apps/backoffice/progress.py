@@ -69,7 +69,7 @@ def _lines(title: str, total: int | None, unit: str, out: IO[str]) -> Iterator[R
         state["done"] = done
         if of is not None:
             state["of"] = of
-        if time.monotonic() - state["at"] >= SECONDS_BETWEEN_LINES:
+        if done != state["said"] and time.monotonic() - state["at"] >= SECONDS_BETWEEN_LINES:
             say()
 
     yield report

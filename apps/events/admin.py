@@ -94,9 +94,13 @@ class EventAdmin(ReadOnlyAdmin):
 
 @admin.register(Mark)
 class MarkAdmin(ReadOnlyAdmin):
-    list_display = ("name", "number", "behind", "oldest", "stuck", "moved")
+    list_display = ("consumer", "number", "behind", "oldest", "stuck", "moved")
     ordering = ("name",)
     fields = list_display
+
+    @display(description="Consumer", ordering="name")
+    def consumer(self, mark: Mark) -> str:
+        return "relay (numbers events after their commit)" if mark.name == RELAY else mark.name
 
     @display(description="Events behind")
     def behind(self, mark: Mark) -> int:

@@ -122,8 +122,8 @@ def _next_steps(how_to_sign_in: str) -> list[str]:
         f"  the admin      ./run serve, then http://127.0.0.1:8000/admin/ ({how_to_sign_in})",
         "  the rest       ./run serve renders the other bills, too; or ./run manage formatbills",
         "  why a price    ./run manage rate --explain < usage.jsonl, or any CDR in the admin: “Explain this price”",
-        "  suspense       ./run manage recyclecdrs --help; the admin lists suspense by reason",
-        "  start over     delete var/",
+        "  suspense       the admin lists suspense by reason; then ./run manage recyclecdrs",
+        f"  start over     delete {folder_of(settings.VAR_DIR)}",
     ]
     return steps
 

@@ -175,7 +175,7 @@ def test_a_plan_in_use_is_not_retired_and_the_message_names_its_holders(client):
     assert act(client, unused, "retire") == ["Unused is retired: it is sold no more."]
     unused.refresh_from_db()
     assert unused.retired_at is not None
-    assert act(client, unused, "bring-back") == ["Unused is in sale again."]
+    assert act(client, unused, "bring-back") == ["Unused is on sale again."]
 
 
 def test_a_service_that_plans_sell_is_not_retired(client):

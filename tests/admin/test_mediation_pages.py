@@ -43,6 +43,12 @@ def test_a_source_with_wrong_options_is_not_saved_and_each_of_them_is_named(clie
     assert not Source.objects.exists()
 
 
+def test_the_page_for_a_new_source_names_the_options_of_each_format(client):
+    page = client.get(reverse("admin:mediation_source_add")).content.decode()
+    assert "delimiter" in page
+    assert "numbers" in page
+
+
 def test_a_source_shows_which_options_there_are(client):
     assert save(client, {"delimiter": ";"}) == ""
     source = Source.objects.get()

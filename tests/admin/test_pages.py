@@ -10,6 +10,9 @@ from django.db import models
 from django.test import Client
 from django.urls import reverse
 
+from apps.billing.models import Bill
+from apps.billing.services.cancelling import cancel_bill
+from apps.kernel.clock import utc_now
 from bss_project.navigation import GROUPS
 from bss_project.staff_groups import ROOMS, create_groups
 from tests.admin.world import make_world
@@ -233,6 +236,17 @@ def test_the_navigation_shows_each_group_only_permitted_pages(world):
         titles = [item["title"] for part in answer.context["sidebar_navigation"] for item in part["items"]]
         everything = [item.title for part in GROUPS for item in part.items]
         assert titles == [title for title in everything if title not in hidden]
+
+
+def test_a_bill_says_what_cancels_it_only_if_something_does(world):
+    bill = Bill.objects.filter(kind=Bill.Kind.POSTPAID).exclude(status=Bill.Status.CANCELLED).first()
+    client = signed_in()
+    address = reverse("admin:billing_bill_change", args=(bill.pk,))
+    assert "Cancels, or cancelled by" not in client.get(address).content.decode()
+    note = cancel_bill(bill.pk, "wrong price", utc_now(), by="test").credit_note
+    assert "Cancels, or cancelled by" in client.get(address).content.decode()
+    other = client.get(reverse("admin:billing_bill_change", args=(note.pk,))).content.decode()
+    assert "wrong price" in other
 
 
 def test_history_can_be_read_but_not_posted(world):

@@ -29,6 +29,15 @@ def test_a_total_that_is_known_only_later_or_never_is_no_problem():
     assert out.getvalue() == "Files: 2\nFiles: 2 of 4\n"
 
 
+def test_nothing_is_said_twice_while_nothing_is_done(monkeypatch):
+    monkeypatch.setattr("apps.backoffice.progress.SECONDS_BETWEEN_LINES", 0.0)
+    out = io.StringIO()
+    with progress("Rendering", 10, "PDFs", out) as report:
+        for done in (4, 4, 4, 10, 10):
+            report(done)
+    assert out.getvalue() == "Rendering: 4 of 10 PDFs\nRendering: 10 of 10 PDFs\n"
+
+
 def test_a_terminal_gets_a_bar():
     out = Terminal()
     with progress("Rendering", 10, "PDFs", out) as report:

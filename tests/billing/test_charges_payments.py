@@ -157,7 +157,7 @@ def test_the_preview_of_a_cycle_prints_every_bill_and_writes_none(cycle):
     store([Usage(one, at(1, 5), 2 * EURO)])
     printed = command("executebillcycle", "1", "--preview")
     assert "bill of account C1, 2026-01-01 until 2026-02-01" in printed
-    assert "S1  Voice, DE  1 × 60 units" in printed
+    assert "S1  Voice, DE  1 record, 1:00" in printed
     assert printed.rstrip().endswith("2 bills, 64.00 EUR; nothing was written")
     assert not Bill.objects.exists()
     assert "total EUR" in command("executebilling", "4915550000002", "--preview")

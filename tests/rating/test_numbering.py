@@ -75,6 +75,14 @@ def test_every_destination_of_the_shipped_tariff_has_a_price_for_calls_and_messa
     assert all(priced[number_range.destination] == {"call", "sms"} for number_range in ranges)
 
 
+def test_the_shipped_tariff_has_no_rate_that_nothing_refers_to():
+    files = standard_tariff(
+        world_destinations(), tenant="default", home="DE", activation="2020-01-01T00:00:00Z"
+    )
+    rates = {line.split(",")[0] for line in files["Rates"].splitlines()[1:]}
+    assert rates == {line.split(",")[2] for line in files["DestinationRates"].splitlines()[1:]}
+
+
 def test_the_home_country_has_a_zone_of_its_own_even_in_the_european_union():
     assert (zone_of("DE", "DE").name, zone_of("FR", "DE").name, zone_of("DE", "CH").name) == (
         "HOME",

@@ -47,6 +47,14 @@ def generate(said, tmp_path, *more: str, count: int = 3) -> list[dict[str, str]]
     return list(csv.DictReader(io.StringIO(text)))
 
 
+def test_a_file_sealed_with_a_passphrase_opens_with_the_same_passphrase_file(said, tmp_path):
+    make_prepaid()
+    file, secret = str(tmp_path / "cards.csv.age"), ("--passphrase-file", str(tmp_path / "passphrase"))
+    said("generate", "Cards", "1", "10.00", file, "--expires", END, *secret)
+    (row,) = csv.DictReader(io.StringIO(said("open", file, *secret)))
+    assert redeem(make_tenant(), row["pin"], utc_now(), account=account_of()).serial == row["serial"]
+
+
 def test_the_sealed_file_has_what_a_printer_needs_and_its_pins_are_good(said, tmp_path):
     make_prepaid()
     rows = generate(said, tmp_path)

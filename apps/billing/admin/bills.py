@@ -184,6 +184,13 @@ class BillAdmin(ReadOnlyAdmin):
         ),
     )
 
+    def get_fieldsets(self, request: HttpRequest, obj: Bill | None = None) -> Any:
+        """What cancels, or is cancelled, only where something is."""
+        if obj is None or obj.kind == Bill.Kind.CREDIT or obj.status == Bill.Status.CANCELLED:
+            return self.fieldsets
+        title, options = self.fieldsets[0]
+        return ((title, {"fields": tuple(row for row in options["fields"] if row[0] != "correction")}),)
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:

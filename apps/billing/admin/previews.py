@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from apps.backoffice.display import grouped, money, percent
+from apps.backoffice.display import grouped, money, percent, usage
 from apps.backoffice.panels import Fact, Table
 from apps.billing.admin.bills import days_of
 from apps.billing.models import BillLine
@@ -49,8 +49,8 @@ def _row(line: PreviewLine, currency: str, zone: ZoneInfo) -> tuple[object, ...]
         line.description,
         period,
         grouped(line.records) if line.records else "",
-        grouped(line.quantity) if line.records else "",
-        grouped(line.free_quantity) if line.free_quantity else "",
+        usage(line.quantity, line.type_of_record) if line.records else "",
+        usage(line.free_quantity, line.type_of_record) if line.free_quantity else "",
         percent(line.rate_millionths) if line.rate_millionths is not None else "",
         money(line.amount_micros, currency),
     )

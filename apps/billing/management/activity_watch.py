@@ -18,6 +18,7 @@ from apps.kernel.currencies import format_money
 
 TICK_S = 0.5
 HINT_AFTER_S = 20
+HINT = "; a worker of ./run serve bills it, --wait shows how far it is"
 FINISHED = (Activity.Status.COMPLETED, Activity.Status.ERROR)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
+from apps.backoffice.display import usage
 from apps.billing.selectors.preview import PreviewedBill, PreviewLine
 from apps.kernel.currencies import decimals_of
 from apps.kernel.money import format_micros
@@ -35,8 +36,8 @@ def _what(line: PreviewLine, zone: ZoneInfo, currency: str) -> str:
     parts = [line.subscriber, line.description]
     if line.records:
         parts.append(
-            f"{line.records} × {line.quantity} units"
-            + (f", {line.free_quantity} free" if line.free_quantity else "")
+            f"{line.records} record{'s' if line.records != 1 else ''}, {usage(line.quantity, line.type_of_record)}"
+            + (f", {usage(line.free_quantity, line.type_of_record)} free" if line.free_quantity else "")
         )
     if line.period_start and line.period_end:
         first, after = line.period_start.astimezone(zone), line.period_end.astimezone(zone)

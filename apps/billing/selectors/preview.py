@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from apps.billing.domain import BillValue, Window, cycle_period, last_closed_period
+from apps.billing.domain.draft import UNIT_OF_RECORD
 from apps.billing.domain.periods import next_period
 from apps.billing.models import BillCycle, BillingAccount
 from apps.billing.selectors.charged_online import accounts_charged_online
@@ -16,10 +17,13 @@ from apps.billing.selectors.lookups import cycle_of_account
 from apps.charging.models import Account
 from apps.kernel.errors import BssError, Conflict
 from apps.kernel.periods import Month, Period
+from apps.kernel.units import TypeOfRecord
 from apps.subscribers.models import Subscriber
 from apps.subscribers.selectors import in_portions
 
 ACCOUNTS_AT_A_TIME = 1_000
+
+_RECORD_OF_UNIT = {unit: name for name, unit in UNIT_OF_RECORD.items()}
 
 
 class PreviewLine(NamedTuple):
@@ -31,12 +35,18 @@ class PreviewLine(NamedTuple):
     records: int
     quantity: int
     free_quantity: int
+    unit: str
     period_start: datetime | None
     period_end: datetime | None
     rate_millionths: int | None
     base_micros: int | None
     exact_micros: int
     amount_micros: int
+
+    @property
+    def type_of_record(self) -> str:
+        """What ``quantity`` counts, for showing it."""
+        return _RECORD_OF_UNIT.get(self.unit, TypeOfRecord.GENERIC)
 
 
 class PreviewedBill(NamedTuple):
@@ -121,6 +131,7 @@ def _lines(value: BillValue, names: UsageNames, subscribers: dict[int | None, st
             line.records,
             line.quantity,
             line.free_quantity,
+            line.unit,
             line.period_start,
             line.period_end,
             line.rate_millionths,

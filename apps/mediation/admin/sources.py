@@ -43,6 +43,18 @@ class SourceAdmin(KeptMixin, HistoryAdmin):
     ordering = ("code",)
     fields = (("code", "name"), ("format", "file_pattern"), "options")
 
+    def get_form(
+        self, request: HttpRequest, obj: Any | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        """The options of a saved source are listed below it; a new one's are named."""
+        form = super().get_form(request, obj, change, **kwargs)
+        if obj is None and "options" in form.base_fields:
+            form.base_fields["options"].help_text = " ".join(
+                f"{format_.title}: {', '.join(option.name for option in format_.described_options()) or 'none'}."
+                for _, format_ in sorted(formats().items())
+            )
+        return form
+
 
 def possible_options(request: HttpRequest, source: Source) -> Table:
     """What the options of the source's format may be."""

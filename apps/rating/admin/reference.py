@@ -63,7 +63,7 @@ class RetiredFilter(DropdownFilter):
     parameter_name = "retired"
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> list[tuple[str, str]]:
-        return [("no", "In sale"), ("yes", "Retired")]
+        return [("no", "On sale"), ("yes", "Retired")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() == "no":
@@ -96,7 +96,7 @@ class ReferenceAdmin(KeptMixin, TariffAdmin):
     @display(description="State")
     def retired_label(self, obj: Any) -> str:
         if getattr(obj, "retired_at", None) is None:
-            return badge("In sale", "success")
+            return badge("On sale", "success")
         return badge(f"Retired {obj.retired_at:%Y-%m-%d}")
 
 
@@ -109,7 +109,7 @@ def _retire(request: HttpRequest, obj: Any, form: ActionForm) -> str:
 def _bring_back(request: HttpRequest, obj: Any, form: ActionForm) -> str:
     bring_back(obj)
     publish_and_tell(request, f"brought back {obj}")
-    return f"{obj} is in sale again."
+    return f"{obj} is on sale again."
 
 
 def retire_actions(permission: str) -> tuple[PageAction, ...]:

@@ -101,7 +101,7 @@ POPULAR = frozenset(
 
 
 class Zone(NamedTuple):
-    """Prices of a group of countries, in decimal text: a minute to fixed and to mobile, and a message."""
+    """Prices of a group of countries, in decimal text: a minute to fixed and to mobile (empty: none), and a message."""
 
     name: str
     fixed_minute: str
@@ -116,7 +116,7 @@ ZONES = (
     Zone("NORTH_AMERICA", "0.19", "0.19", "0.19"),
     Zone("POPULAR", "0.39", "0.59", "0.19"),
     Zone("WORLD", "0.99", "1.29", "0.29"),
-    Zone("SATELLITE", "4.99", "4.99", "0.49"),
+    Zone("SATELLITE", "4.99", "", "0.49"),
 )
 
 HEADERS = {
@@ -178,6 +178,8 @@ def _rates() -> list[str]:
     rows = []
     for zone in (HOME, *ZONES):
         for network, minute in (("FIXED", zone.fixed_minute), ("MOBILE", zone.mobile_minute)):
+            if not minute:
+                continue
             # The first minute is charged whole, then every second (60/1).
             rows.append(f"RT_{zone.name}_{network},0,{minute},60s,60s,0s")
             rows.append(f"RT_{zone.name}_{network},0,{minute},60s,1s,60s")

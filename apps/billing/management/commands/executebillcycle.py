@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from apps.billing.domain.activities import parse_month
-from apps.billing.management.activity_watch import wait_for
+from apps.billing.management.activity_watch import HINT, wait_for
 from apps.billing.management.preview_output import bill_text
 from apps.billing.models import Activity
 from apps.billing.selectors.lookups import closed_period, cycle_by_number
@@ -47,7 +47,7 @@ class Command(RoomCommand):
             raise CommandError(str(error)) from error
         self.stdout.write(
             f"queued activity {activity.pk}: {activity}, period of {activity.parameters.month}, "
-            f"on {activity.cycle.queue}"
+            f"on {activity.cycle.queue}{'' if wait else HINT}"
         )
         if wait and not wait_for([activity], self.stdout):
             raise CommandError("not everything was billed")

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from apps.billing.domain.activities import parse_month, parse_msisdn
-from apps.billing.management.activity_watch import wait_for
+from apps.billing.management.activity_watch import HINT, wait_for
 from apps.billing.management.preview_output import bill_text
 from apps.billing.models import Activity
 from apps.billing.selectors.lookups import account_of_msisdn, cycle_of_account
@@ -57,7 +57,9 @@ class Command(RoomCommand):
                 refused += 1
                 continue
             queued.append(activity)
-            self.stdout.write(f"queued activity {activity.pk}: {activity}, on {activity.cycle.queue}")
+            self.stdout.write(
+                f"queued activity {activity.pk}: {activity}, on {activity.cycle.queue}{'' if wait else HINT}"
+            )
         succeeded = wait_for(queued, self.stdout) if wait and queued else True
         if refused or not succeeded:
             raise CommandError("not everything was billed" if not preview else "not everything can be shown")

@@ -86,6 +86,7 @@ class Command(RoomCommand):
             "open", help="The content of a file sealed with a passphrase, on the terminal."
         )
         opened.add_argument("file", type=Path, metavar="FILE")
+        opened.add_argument("--passphrase-file", type=Path, help="Its first line; unset: asked for.")
 
     def handle(self, *args: Any, doing: str, tenant: str, **options: Any) -> None:
         try:
@@ -202,7 +203,9 @@ class Command(RoomCommand):
         self.stdout.write(f"new vouchers are made under key {add_key()}; keep the file with your backups")
 
     def _open(self, owner: Tenant, options: dict[str, Any]) -> None:
-        content = open_with_passphrase(options["file"].read_bytes(), getpass.getpass("Passphrase: "))
+        given = options["passphrase_file"]
+        passphrase = _passphrase(given) if given else getpass.getpass("Passphrase: ")
+        content = open_with_passphrase(options["file"].read_bytes(), passphrase)
         self.stdout.write(content.decode(), ending="")
 
 
