@@ -13,6 +13,7 @@ from apps.backoffice.charts import QUIET, bars, chart, day_labels, in_lines
 from apps.backoffice.display import grouped, list_url, plain_money
 from apps.backoffice.panels import Fact
 from apps.backoffice.tenancy import tenants_of
+from apps.billing.admin.bills import days_of
 from apps.billing.admin.runs import progress_values
 from apps.billing.models import Bill
 from apps.billing.selectors.runs import RunProgress
@@ -123,7 +124,7 @@ def _run(progress: RunProgress) -> dict[str, Any]:
     return {
         "id": progress.run_id,
         "cycle": progress.cycle,
-        "period": f"{progress.period_start:%d %b} – {progress.period_end:%d %b %Y}",
+        "period": days_of(progress.period_start, progress.period_end, progress.zone),
         **progress_values(progress),
     }
 

@@ -6,11 +6,13 @@ from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.core.cache import cache
 
+from apps.billing.models import BillCycle, BillRun
 from apps.insight.models import UsageDay
 from apps.mediation.models import CdrFile, Source
 from bss_project.dashboard_figures import read_figures
-from tests.factories import make_plan, make_services
+from tests.factories import make_plan, make_services, make_tenant
 
 pytestmark = pytest.mark.django_db
 KIRITIMATI = ZoneInfo("Pacific/Kiritimati")
@@ -37,6 +39,19 @@ def test_files_count_on_the_day_that_the_operators_clock_shows() -> None:
         (date(2026, 3, 1), 5),
     ]
     assert read_figures(NOW, ZoneInfo("UTC")).loads[-1].rated == 8
+
+
+def test_a_bill_run_shows_the_days_of_its_cycles_calendar(admin_client) -> None:
+    cycle = BillCycle.objects.create(
+        tenant=make_tenant(), number=1, day=1, time_zone="Pacific/Kiritimati", currency="EUR"
+    )
+    # 1 January to 31 January there.
+    period = (datetime(2025, 12, 31, 10, tzinfo=UTC), datetime(2026, 1, 31, 10, tzinfo=UTC))
+    BillRun.objects.create(
+        cycle=cycle, period_start=period[0], period_end=period[1], usage_sequence=0, started_at=NOW
+    )
+    cache.clear()
+    assert "2026-01-01 to 2026-01-31" in admin_client.get("/admin/").content.decode()
 
 
 def test_revenue_counts_on_the_day_of_its_tenant() -> None:

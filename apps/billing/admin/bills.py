@@ -188,8 +188,8 @@ class BillAdmin(ReadOnlyAdmin):
         """What cancels, or is cancelled, only where something is."""
         if obj is None or obj.kind == Bill.Kind.CREDIT or obj.status == Bill.Status.CANCELLED:
             return self.fieldsets
-        title, options = self.fieldsets[0]
-        return ((title, {"fields": tuple(row for row in options["fields"] if row[0] != "correction")}),)
+        rows: Any = self.fieldsets[0][1]["fields"]
+        return ((None, {"fields": tuple(row for row in rows if "correction" not in row)}),)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Q, Sum
 from django.db.models.functions import Coalesce
@@ -31,6 +32,8 @@ class RunProgress(NamedTuple):
     error: str
     started_at: datetime
     finished_at: datetime | None
+    zone: ZoneInfo
+    """Whose calendar the period's days are of."""
 
     @property
     def percent(self) -> int:
@@ -80,6 +83,7 @@ def runs_progress(run_ids: list[int]) -> list[RunProgress]:
             run.error,
             run.started_at,
             run.finished_at,
+            run.cycle.zone,
         )
         for run in (runs[pk] for pk in run_ids if pk in runs)
     ]
