@@ -136,6 +136,22 @@ def test_a_top_up_prolongs_a_balance_and_never_shortens_it() -> None:
     assert desk.balances[2].terms.expires_at == NOON + timedelta(days=9)
 
 
+def test_a_credit_with_an_end_leaves_money_without_one_without_an_end() -> None:
+    desk = Desk(money(5_000))
+    desk.send(Operation.TOP_UP, order=order(1_000, expires_at=NOON + timedelta(days=30)))
+    assert (desk.value(), desk.balances[1].terms.expires_at) == (6_000, None)
+
+
+@pytest.mark.parametrize("operation", [Operation.TOP_UP, Operation.ADJUST])
+def test_a_credit_without_an_end_can_be_used_although_the_balance_had_ended(operation: Operation) -> None:
+    desk = Desk(money(5_000, expires_at=NOON - timedelta(days=1)))
+    assert desk.send(operation, order=order(100_000)).balance_micros == 105_000
+    running = NOON + timedelta(days=1)
+    desk = Desk(money(5_000, expires_at=running))
+    desk.send(operation, order=order(100_000))
+    assert desk.balances[1].terms.expires_at == running
+
+
 @pytest.mark.parametrize(
     ("given", "result", "value"),
     [

@@ -79,10 +79,8 @@ def _move(account: Account, books: Books, order: BalanceOrder, kind: str, moment
                 terms=BalanceTerms(weight=order.weight, expires_at=order.expires_at),
             )
         )
-    elif order.expires_at is not None and (
-        balance.terms.expires_at is None or order.expires_at > balance.terms.expires_at
-    ):
-        balance = books.add(balance._replace(terms=balance.terms._replace(expires_at=order.expires_at)))
+    elif (end := _end_after(balance.terms.expires_at, order, moment)) != balance.terms.expires_at:
+        balance = books.add(balance._replace(terms=balance.terms._replace(expires_at=end)))
     books.post(
         balance.balance_id,
         order.amount,
@@ -94,6 +92,18 @@ def _move(account: Account, books: Books, order: BalanceOrder, kind: str, moment
         overdraw=True,
     )
     return None
+
+
+def _end_after(end: datetime | None, order: BalanceOrder, moment: datetime) -> datetime | None:
+    """The end of a balance after the order: a credit prolongs it, and money that has no end keeps none.
+
+    A credit without an end leaves the end alone, unless that has passed: nobody could use it then.
+    """
+    if end is None or order.amount < 0:
+        return end
+    if order.expires_at is None:
+        return None if end <= moment else end
+    return max(end, order.expires_at)
 
 
 def _transfer(state: State, books: Books, order: BalanceOrder, moment: datetime) -> Refusal | None:

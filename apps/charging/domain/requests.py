@@ -138,7 +138,8 @@ class BalanceOrder(NamedTuple):
     """What TOP_UP, ADJUST and TRANSFER move, and on which terms a balance that is new comes into being.
 
     ``amount`` is micro-units for ``monetary`` balances and seconds, octets or events for others; ADJUST takes
-    either sign. ``expires_at`` and ``weight`` are given to a new balance, and ``expires_at`` prolongs an old one.
+    either sign. ``expires_at`` and ``weight`` are given to a new balance, and ``expires_at`` prolongs an old one
+    that has an end; without it a credit lifts an end that has passed.
     ``may_overdraw`` lets an adjustment take a monetary balance below zero. ``book`` names the operator's side
     of the entry (:class:`apps.charging.models.LedgerEntry.Book`).
     """
