@@ -136,9 +136,6 @@ class ProblemShape(Shape):
     errors = FieldProblem(many=True, required=False)  # type: ignore[assignment]
     incident = serializers.CharField(required=False, help_text="Under which an error of ours is in the log.")
 
-    class Meta:
-        ref_name = "Problem"
-
 
 _PROBLEMS = {
     400: "The request cannot be read, or fields or parameters have errors: see `errors`.",

@@ -133,6 +133,13 @@ class TextOrNull(serializers.Field[str, Any, str | None, str]):
 class Shape(serializers.Serializer[Any]):
     """What an answer or a part of a request looks like."""
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """OpenAPI names it as the class, without Shape or Body, unless its own ``Meta`` says otherwise."""
+        super().__init_subclass__(**options)
+        if "Meta" not in vars(cls):
+            name = cls.__name__.removesuffix("Shape").removesuffix("Body")
+            setattr(cls, "Meta", type("Meta", (), {"ref_name": name}))  # noqa: B010 - read by drf-spectacular
+
 
 class RequestBody(Shape):
     """A JSON object in which every name is known: a misspelt one is an error rather than left out.
@@ -194,19 +201,3 @@ def _refuse_unknown(data: Any, fields: Any) -> None:
                 for name in unknown
             }
         )
-
-
-__all__ = [
-    "AmountField",
-    "InstantField",
-    "MoneyField",
-    "NumberOrNull",
-    "PageQuery",
-    "Query",
-    "RequestBody",
-    "Shape",
-    "StrictBoolean",
-    "StrictInteger",
-    "StrictText",
-    "TextOrNull",
-]

@@ -36,15 +36,9 @@ class BalanceShape(Shape):
     disabled = serializers.BooleanField()
     weight = serializers.IntegerField(help_text="The highest is used first.")
 
-    class Meta:
-        ref_name = "Balance"
-
 
 class BalanceOfAccountShape(BalanceShape):
     account_id = serializers.IntegerField()
-
-    class Meta:
-        ref_name = "BalanceOfAccount"
 
 
 class AccountShape(Shape):
@@ -64,9 +58,6 @@ class AccountShape(Shape):
     subscriber_ids = serializers.ListField(child=serializers.IntegerField())
     balances = BalanceShape(many=True)
 
-    class Meta:
-        ref_name = "Account"
-
 
 class LedgerEntryShape(Shape):
     """One movement of a balance; its amount is added to the balance and taken from the operator's book."""
@@ -82,9 +73,6 @@ class LedgerEntryShape(Shape):
     cause = serializers.CharField()
     note = serializers.CharField()
 
-    class Meta:
-        ref_name = "LedgerEntry"
-
 
 class MovedShape(Shape):
     """What a top-up did; the balance is as it is now."""
@@ -95,9 +83,6 @@ class MovedShape(Shape):
     amount_micros = serializers.IntegerField()
     balance = MoneyField(source="balance_micros")
     balance_micros = serializers.IntegerField()
-
-    class Meta:
-        ref_name = "Moved"
 
 
 class AccountQuery(PageQuery):
@@ -123,9 +108,6 @@ class AdjustmentBody(RequestBody):
     note = StrictText(max_length=200)
     may_overdraw = StrictBoolean(default=False, help_text="Whether it may end below zero.")
 
-    class Meta:
-        ref_name = "Adjustment"
-
 
 class TopUpBody(RequestBody):
     money = ("amount",)
@@ -134,6 +116,3 @@ class TopUpBody(RequestBody):
     amount = AmountField(required=False, help_text="Or give `amount_micros`.")
     amount_micros = StrictInteger(required=False, min_value=1, max_value=10**15)
     note = StrictText(max_length=200, required=False, allow_blank=True, help_text="Printed on statements.")
-
-    class Meta:
-        ref_name = "TopUp"

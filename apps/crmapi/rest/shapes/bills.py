@@ -44,9 +44,6 @@ class BillLineShape(Shape):
     amount = MoneyField(source="amount_micros")
     amount_micros = serializers.IntegerField()
 
-    class Meta:
-        ref_name = "BillLine"
-
 
 class BillShape(Shape):
     """A bill (`postpaid`), statement (`prepaid`) or credit note (`credit`) for a period that contains its start and not
@@ -96,15 +93,9 @@ class BillShape(Shape):
     credit_note_id = NumberOrNull(help_text="Of a cancelled bill: the credit note that took it back.")
     reason = serializers.CharField(help_text="Of a credit note: why the bill was cancelled.")
 
-    class Meta:
-        ref_name = "Bill"
-
 
 class BillWithLinesShape(BillShape):
     lines = BillLineShape(many=True)
-
-    class Meta:
-        ref_name = "BillWithLines"
 
 
 class CancelledBillShape(Shape):
@@ -113,9 +104,6 @@ class CancelledBillShape(Shape):
     bill = BillWithLinesShape()
     credit_note = BillWithLinesShape()
     successor = BillWithLinesShape(allow_null=True)
-
-    class Meta:
-        ref_name = "CancelledBill"
 
 
 class _NumberedWord(serializers.ChoiceField):
@@ -143,9 +131,6 @@ class RunProgressShape(Shape):
     total = MoneyField(source="total_micros", help_text="Of the bills so far.")
     total_micros = serializers.IntegerField()
 
-    class Meta:
-        ref_name = "RunProgress"
-
 
 class ActivityShape(Shape):
     """Something that was queued to be done, and what came of it."""
@@ -164,15 +149,9 @@ class ActivityShape(Shape):
     started_at = InstantField(allow_null=True)
     finished_at = InstantField(allow_null=True)
 
-    class Meta:
-        ref_name = "Activity"
-
 
 class ActivityWithProgressShape(ActivityShape):
     runs = RunProgressShape(many=True, help_text="The bill run that it began, if it is one.")
-
-    class Meta:
-        ref_name = "ActivityWithProgress"
 
 
 class BillQuery(PageQuery):
@@ -188,9 +167,6 @@ class OwnBillQuery(PageQuery):
 
 class ReformatBody(RequestBody):
     reason = StrictText(max_length=200, required=False, allow_blank=True)
-
-    class Meta:
-        ref_name = "Reformat"
 
 
 class CancelBody(RequestBody):
@@ -236,9 +212,6 @@ class SingleBillingBody(_PeriodBody):
 
     msisdn = serializers.RegexField(MSISDN, required=False)
     subscriber_id = StrictInteger(min_value=1, required=False)
-
-    class Meta:
-        ref_name = "SingleBilling"
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("msisdn" in attrs) == ("subscriber_id" in attrs):

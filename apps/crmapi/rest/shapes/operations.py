@@ -55,15 +55,9 @@ class CorrectionsBody(RequestBody):
     start = StrictText(max_length=40, required=False, allow_blank=True)
     usage = StrictInteger(required=False)
 
-    class Meta:
-        ref_name = "Corrections"
-
 
 class RecordIdsBody(RequestBody):
     ids = serializers.ListField(child=StrictInteger(min_value=1), min_length=1, max_length=1_000)
-
-    class Meta:
-        ref_name = "RecordIds"
 
 
 class RecycledShape(Shape):
@@ -74,15 +68,9 @@ class RecycledShape(Shape):
     refused = serializers.IntegerField()
     reasons = serializers.DictField(child=serializers.IntegerField())
 
-    class Meta:
-        ref_name = "Recycled"
-
 
 class DiscardedShape(Shape):
     discarded = serializers.IntegerField()
-
-    class Meta:
-        ref_name = "Discarded"
 
 
 class NotificationShape(Shape):
@@ -94,9 +82,6 @@ class NotificationShape(Shape):
     bill_id = NumberOrNull()
     acknowledged_at = InstantField(allow_null=True)
     acknowledged_by = serializers.CharField()
-
-    class Meta:
-        ref_name = "Notification"
 
 
 class NotificationQuery(PageQuery):
@@ -116,9 +101,6 @@ class UsageStatisticsShape(Shape):
     revenue = MoneyField(source="revenue_micros")
     revenue_micros = serializers.IntegerField()
 
-    class Meta:
-        ref_name = "UsageStatistics"
-
 
 class SubscriberStatisticsShape(Shape):
     day = serializers.DateField()
@@ -127,9 +109,6 @@ class SubscriberStatisticsShape(Shape):
     new = serializers.IntegerField()
     terminated = serializers.IntegerField()
 
-    class Meta:
-        ref_name = "SubscriberStatistics"
-
 
 class TopUpStatisticsShape(Shape):
     day = serializers.DateField()
@@ -137,9 +116,6 @@ class TopUpStatisticsShape(Shape):
     count = serializers.IntegerField()
     amount = MoneyField(source="amount_micros")
     amount_micros = serializers.IntegerField()
-
-    class Meta:
-        ref_name = "TopUpStatistics"
 
 
 class StatisticsShape(Shape):
@@ -151,9 +127,6 @@ class StatisticsShape(Shape):
     usage = UsageStatisticsShape(many=True)
     subscribers = SubscriberStatisticsShape(many=True)
     top_ups = TopUpStatisticsShape(many=True)
-
-    class Meta:
-        ref_name = "Statistics"
 
 
 class StatisticsQuery(Query):
@@ -179,9 +152,6 @@ class AuditedCallShape(Shape):
     remote = serializers.CharField()
     request_id = serializers.CharField()
     repeated = serializers.BooleanField(help_text="Answered from an earlier call with this key.")
-
-    class Meta:
-        ref_name = "AuditedCall"
 
 
 class AuditQuery(PageQuery):

@@ -24,9 +24,6 @@ class ServiceShape(Shape):
     unit_label = serializers.CharField()
     retired = serializers.BooleanField()
 
-    class Meta:
-        ref_name = "Service"
-
 
 class ServiceTermsShape(Shape):
     """A service within a plan or bundle; prices and free units are for units of sale (min, MB, SMS)."""
@@ -39,9 +36,6 @@ class ServiceTermsShape(Shape):
     price_micros = serializers.IntegerField(allow_null=True)
     unlimited = serializers.SerializerMethodField()
     free_units = CountOrUnlimited(help_text="A month; null if they are unlimited.")
-
-    class Meta:
-        ref_name = "ServiceTerms"
 
     def get_unlimited(self, terms: Any) -> bool:
         return bool(terms.free_units == UNLIMITED)
@@ -57,16 +51,10 @@ class BundleShape(Shape):
     retired = serializers.BooleanField()
     services = ServiceTermsShape(many=True)
 
-    class Meta:
-        ref_name = "Bundle"
-
 
 class PricePlanShape(BundleShape):
     rating_subject = serializers.CharField()
     expiration_date = serializers.DateField(allow_null=True)
-
-    class Meta:
-        ref_name = "PricePlan"
 
 
 class CycleShape(Shape):
@@ -96,9 +84,6 @@ class ReferenceShape(Shape):
     currencies = serializers.ListField(child=serializers.CharField())
     cities = serializers.ListField(child=serializers.CharField())
     read_at = InstantField()
-
-    class Meta:
-        ref_name = "Reference"
 
 
 class PlanQuery(Query):

@@ -42,9 +42,6 @@ class CustomerShape(Shape):
     tax_number = serializers.CharField()
     locale = serializers.CharField()
 
-    class Meta:
-        ref_name = "Customer"
-
 
 class AddressShape(Shape):
     street = serializers.CharField()
@@ -53,9 +50,6 @@ class AddressShape(Shape):
     city = serializers.CharField()
     region = serializers.CharField()
     country = serializers.CharField()
-
-    class Meta:
-        ref_name = "Address"
 
 
 class CardShape(Shape):
@@ -67,9 +61,6 @@ class CardShape(Shape):
     expiry_year = serializers.IntegerField()
     holder = serializers.CharField()
 
-    class Meta:
-        ref_name = "Card"
-
 
 class HeldProductShape(Shape):
     """A plan or bundle that holds from `start` until before `end`."""
@@ -79,9 +70,6 @@ class HeldProductShape(Shape):
     name = serializers.CharField()
     start = InstantField()
     end = InstantField(allow_null=True)
-
-    class Meta:
-        ref_name = "HeldProduct"
 
 
 class SubscriberShape(Shape):
@@ -112,17 +100,11 @@ class SubscriberShape(Shape):
     next_plan = HeldProductShape(allow_null=True)
     bundles = HeldProductShape(many=True)
 
-    class Meta:
-        ref_name = "Subscriber"
-
 
 class FreeResourceShape(Shape):
     id = serializers.IntegerField()
     kind = serializers.ChoiceField(RESOURCE_KIND)
     value = serializers.CharField()
-
-    class Meta:
-        ref_name = "FreeResource"
 
 
 class TerminatedShape(Shape):
@@ -131,9 +113,6 @@ class TerminatedShape(Shape):
     subscriber = SubscriberShape()
     released = serializers.ListField(child=serializers.CharField())
     activity_id = NumberOrNull(help_text="Null if the account pays for others too.")
-
-    class Meta:
-        ref_name = "Terminated"
 
 
 # --- Requests --------------------------------------------------------------------------------------------------------
@@ -176,9 +155,6 @@ class CustomerChangeBody(RequestBody):
     phone = StrictText(max_length=32, required=False, allow_blank=True)
     tax_number = StrictText(max_length=40, required=False, allow_blank=True)
     locale = StrictText(max_length=20, required=False, allow_blank=True)
-
-    class Meta:
-        ref_name = "CustomerChange"
 
 
 class AddressBody(RequestBody):
@@ -237,9 +213,6 @@ class NewSubscriberBody(RequestBody):
     name = StrictText(max_length=160, required=False, allow_blank=True)
     start = InstantField(required=False)
 
-    class Meta:
-        ref_name = "NewSubscriber"
-
 
 class SubscriberChangeBody(RequestBody):
     """The changes; fields that are left out stay as they are, an empty text empties one."""
@@ -260,9 +233,6 @@ class SubscriberChangeBody(RequestBody):
     msisdn = serializers.RegexField(MSISDN, required=False)
     imsi = serializers.RegexField(r"^([0-9]{10,20})?$", required=False, allow_blank=True)
     handset = serializers.RegexField(r"^([0-9]{10,20})?$", required=False, allow_blank=True)
-
-    class Meta:
-        ref_name = "SubscriberChange"
 
 
 def new_subscriber(body: dict[str, Any]) -> NewSubscriber:

@@ -16,19 +16,10 @@ class IssuedTokenShape(Shape):
     subscriber_id = serializers.IntegerField(allow_null=True)
     expires_at = InstantField()
 
-    class Meta:
-        ref_name = "IssuedToken"
-
 
 class NewTokenBody(RequestBody):
     hours = StrictInteger(min_value=1, max_value=8_784, required=False, help_text="How long it counts.")
 
-    class Meta:
-        ref_name = "NewToken"
-
 
 class RevokedShape(Shape):
     revoked = serializers.IntegerField(help_text="How many tokens counted until now.")
-
-    class Meta:
-        ref_name = "Revoked"

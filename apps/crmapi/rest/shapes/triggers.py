@@ -42,9 +42,6 @@ class TriggerShape(Shape):
     )
     notify = serializers.BooleanField(help_text="Whether it leaves a notification.")
 
-    class Meta:
-        ref_name = "Trigger"
-
 
 class FiringShape(Shape):
     """A trigger that fired, as it was then."""
@@ -107,9 +104,6 @@ class NewTriggerBody(RequestBody):
     notify = StrictBoolean(required=False)
     enabled = StrictBoolean(required=False)
 
-    class Meta:
-        ref_name = "NewTrigger"
-
 
 class TriggerChangeBody(RequestBody):
     """Fields that are left out stay as they are."""
@@ -124,9 +118,6 @@ class TriggerChangeBody(RequestBody):
     balance_tag = StrictText(max_length=64, required=False)
     action = serializers.ChoiceField(TRIGGER_ACTION, required=False)
     notify = StrictBoolean(required=False)
-
-    class Meta:
-        ref_name = "TriggerChange"
 
 
 class ResetBody(RequestBody):

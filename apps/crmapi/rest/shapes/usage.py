@@ -52,9 +52,6 @@ class UsageRecordShape(Shape):
     currency = serializers.CharField()
     price_plan = serializers.CharField()
 
-    class Meta:
-        ref_name = "UsageRecord"
-
 
 @extend_schema_field({"type": ["integer", "null"]})
 class CountOrUnlimited(serializers.Field[Any, Any, Any, Any]):
@@ -82,9 +79,6 @@ class FreeUnitsShape(Shape):
     unit_label = serializers.CharField(help_text="What that unit is called: min, MB, SMS.")
     destinations = serializers.CharField(help_text="Which destinations they serve; empty: all.")
 
-    class Meta:
-        ref_name = "FreeUnits"
-
     def get_unlimited(self, free: Any) -> bool:
         return bool(free.granted == UNLIMITED)
 
@@ -98,9 +92,6 @@ class ServiceUsageShape(Shape):
     cost = MoneyField(source="cost_micros")
     cost_micros = serializers.IntegerField()
 
-    class Meta:
-        ref_name = "ServiceUsage"
-
 
 class UsageDataShape(Shape):
     """A subscriber's month in the tenant's time zone: free units, and usage by service."""
@@ -111,9 +102,6 @@ class UsageDataShape(Shape):
     currency = serializers.CharField()
     free_units = FreeUnitsShape(many=True)
     services = ServiceUsageShape(many=True)
-
-    class Meta:
-        ref_name = "UsageData"
 
 
 class PriceLineShape(Shape):
@@ -130,9 +118,6 @@ class PriceLineShape(Shape):
     cost = MoneyField(source="cost_micros")
     cost_micros = serializers.IntegerField()
 
-    class Meta:
-        ref_name = "PriceLine"
-
 
 class PriceShape(Shape):
     """A price and how it comes about. Nothing was charged; free units are left out of it."""
@@ -148,9 +133,6 @@ class PriceShape(Shape):
     tariff_version = serializers.IntegerField()
     lines = PriceLineShape(many=True)
     explanation = serializers.CharField(help_text="The whole of it in sentences.")
-
-    class Meta:
-        ref_name = "Price"
 
 
 class UsageQuery(PageQuery):

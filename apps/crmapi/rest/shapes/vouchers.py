@@ -52,18 +52,12 @@ class PrintedVoucherShape(Shape):
     serial = serializers.CharField()
     pin = TextOrNull(help_text="Shown this once.")
 
-    class Meta:
-        ref_name = "PrintedVoucher"
-
 
 class GeneratedBatchShape(Shape):
     """A batch and its PINs, which cannot be had again; null if the request is repeated."""
 
     batch = BatchShape()
     vouchers = PrintedVoucherShape(many=True)
-
-    class Meta:
-        ref_name = "GeneratedBatch"
 
 
 class VoucherShape(Shape):
@@ -85,9 +79,6 @@ class VoucherShape(Shape):
     changed_by = serializers.CharField()
     reason = serializers.CharField()
 
-    class Meta:
-        ref_name = "Voucher"
-
 
 class ChangedShape(Shape):
     changed = serializers.IntegerField(help_text="How many vouchers were changed.")
@@ -108,9 +99,6 @@ class RedemptionLockShape(Shape):
     lifted_by = serializers.CharField()
     lift_reason = serializers.CharField()
 
-    class Meta:
-        ref_name = "RedemptionLock"
-
 
 class RedemptionShape(Shape):
     """What a redemption gave, and what the account's money could buy right afterwards."""
@@ -127,9 +115,6 @@ class RedemptionShape(Shape):
     balance = MoneyField(source="balance_micros")
     balance_micros = serializers.IntegerField()
     redeemed_at = InstantField()
-
-    class Meta:
-        ref_name = "Redemption"
 
     def get_amount(self, found: Any) -> str | None:
         return MoneyField().to_representation(found.value) if found.kind == "monetary" else None
@@ -186,15 +171,9 @@ class NewBatchBody(RequestBody):
 class ReasonBody(RequestBody):
     reason = StrictText(max_length=200, required=False, allow_blank=True)
 
-    class Meta:
-        ref_name = "Reason"
-
 
 class ExtendBody(ReasonBody):
     expires_at = InstantField(help_text="The new end.")
-
-    class Meta:
-        ref_name = "Extend"
 
 
 class OwnRedeemBody(RequestBody):
@@ -202,18 +181,12 @@ class OwnRedeemBody(RequestBody):
         max_length=64, help_text="16 digits; blanks, dots and dashes between them do not matter."
     )
 
-    class Meta:
-        ref_name = "OwnRedeem"
-
 
 class RedeemBody(OwnRedeemBody):
     """The account by its id, or by a number that it pays for."""
 
     account_id = StrictInteger(min_value=1, required=False)
     msisdn = serializers.RegexField(MSISDN, required=False)
-
-    class Meta:
-        ref_name = "Redeem"
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("account_id" in attrs) == ("msisdn" in attrs):
