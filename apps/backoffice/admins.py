@@ -23,8 +23,6 @@ from apps.backoffice.paging import CountedOnce
 from apps.backoffice.panels import facts_of, panels_of
 from apps.kernel.errors import BssError
 
-ChangeHook = Callable[[HttpRequest], None]
-
 
 class MoneyColumnsMixin(AdminBase):
     """Shows and takes ``…_micros`` as decimals and ``…_millionths`` as percent.

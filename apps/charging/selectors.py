@@ -13,7 +13,6 @@ from apps.charging.models import DEFAULT_BALANCE, LedgerEntry
 from apps.kernel.periods import Period
 from apps.storage.dialect import by_index, for_update
 from apps.storage.upserts import select
-from apps.subscribers.selectors import in_portions
 
 # Rows that other rooms may join in SQL of their own: ``FROM {PAYERS} p``.
 PAYERS = "(SELECT subscriber_id, account_id FROM charging_payer)"
@@ -54,20 +53,6 @@ def balance_history(account_id: int, period: Period) -> BalanceHistory:
             .values_list("at", "kind", "note", "amount_micros")
         ),
     )
-
-
-def balances_at(account_ids: Collection[int], instant: datetime) -> dict[int, int]:
-    """Each account's default balance just before ``instant``, micro-units; accounts without entries are absent."""
-    found: dict[int, int] = {}
-    for portion in in_portions(list(account_ids)):
-        found.update(
-            LedgerEntry.objects.filter(
-                balance__account_id__in=portion, balance__tag=DEFAULT_BALANCE, at__lt=instant
-            )
-            .values_list("balance__account_id")
-            .annotate(total=Sum("amount_micros"))
-        )
-    return found
 
 
 def lock_balances(account_ids: Collection[int]) -> set[int]:

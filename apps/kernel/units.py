@@ -9,7 +9,6 @@ from functools import lru_cache
 
 from apps.kernel.errors import InvalidInput
 
-MONTHS_PER_YEAR = 12
 SECONDS_PER_DAY = 86_400
 
 

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from apps.charging.domain.lines import CounterKey
 from apps.charging.domain.usage_book import Debit
 from apps.charging.models import Account, AllowanceCounter, Balance, LedgerEntry, Payer
-from apps.charging.selectors import balance_history, balances_at
+from apps.charging.selectors import balance_history
 from apps.charging.services.ledger import post
 from apps.charging.services.usage import lock_usage_book, read_holdings, save_usage_book
 from apps.kernel.errors import Conflict, InvalidInput
@@ -149,4 +149,3 @@ def test_the_history_of_a_balance_opens_where_the_month_began_and_closes_with_it
         [-300, -200],
     )
     assert history.closing_micros == 500
-    assert balances_at([account.pk], JUNE) == {account.pk: 500}

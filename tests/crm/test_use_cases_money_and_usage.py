@@ -13,8 +13,9 @@ from apps.charging.services.executor import forget_directory
 from apps.crm.domain.accounts import BalanceOfAccount
 from apps.crm.domain.usage import PriceEnquiry
 from apps.crm.selectors.accounts import balances, get_account, get_balance, ledger, list_accounts
+from apps.crm.selectors.prices import price_enquiry
 from apps.crm.selectors.tenants import forget_tenants
-from apps.crm.selectors.usage import price_enquiry, subscriber_usage, usage_data
+from apps.crm.selectors.usage import subscriber_usage, usage_data
 from apps.crm.services.money import adjust_balance, subscriber_account, top_up
 from apps.kernel.errors import BssError, Conflict, InvalidInput, NotFound
 from apps.rating.selectors.tariffs import look_again

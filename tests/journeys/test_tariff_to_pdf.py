@@ -15,7 +15,7 @@ from django.core.management import call_command
 from apps.billing.models import Activity, Bill, TaxRule
 from apps.billing.services.activities import queue_activity
 from apps.billing.services.onboarding import onboard
-from apps.charging.selectors import balances_at
+from apps.charging.models import Balance
 from apps.mediation.formats.messages import delimited
 from apps.mediation.models import Cdr, CdrFile, SuspendedRecord
 from apps.mediation.pb.billing_pb2 import CDR, CDRFileHeader
@@ -165,7 +165,7 @@ def test_from_tariff_to_pdf_by_real_workers(operator, celery_worker_process):
     assert bill.total_micros == 12_830_000
     assert (statement.kind, statement.usage_micros) == ("prepaid", 260_000)
     assert statement.closing_balance_micros == 4_740_000
-    assert balances_at([statement.account_id], NOW) == {statement.account_id: 4_740_000}
+    assert Balance.objects.get(account=statement.account_id).amount_micros == 4_740_000
 
     wait_for(
         lambda: not Bill.objects.filter(status="new").exists(),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from apps.mediation.pb import __file__ as package
-from apps.mediation.pb.__main__ import generate
+from apps.mediation.pb.__main__ import compile_protocol
 
 
 def test_the_generated_code_is_up_to_date(tmp_path: Path):
     made = tmp_path / "made"
     made.mkdir()
-    generate(made)
+    compile_protocol("billing", made)
     names = sorted(path.name for path in made.iterdir())
     assert names == ["billing_pb2.py", "billing_pb2.pyi"]
     for name in names:

@@ -10,6 +10,7 @@ from apps.crm.domain.operations import Call
 from apps.crm.domain.usage import Price, PriceEnquiry, UsageData, UsageRecord
 from apps.crm.operations.subscribers import find, find_id
 from apps.crm.selectors import usage as reads
+from apps.crm.selectors.prices import price_enquiry
 
 
 def records(call: Call, asked: UsageAsked) -> Iterator[UsageRecord]:
@@ -37,4 +38,4 @@ def price(call: Call, asked: PriceEnquiry) -> Price:
         own = find(call, SubscriberRef())
         plan = own.plan.code if own.plan and not own.msisdn else ""
         asked = replace(asked, msisdn=own.msisdn, price_plan=plan, subject="*any")
-    return reads.price_enquiry(call.tenant, asked, now=call.now)
+    return price_enquiry(call.tenant, asked, now=call.now)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 from django.db.models import Count, Q, QuerySet, Sum
 
 from apps.charging.models import AllowanceCounter, Payer
 from apps.crm.domain.usage import FreeUnits, ServiceUsage, UsageData, UsageRecord
-from apps.crm.selectors.prices import price_enquiry
 from apps.crm.selectors.rows import checked_not_negative, checked_service, paged
 from apps.crm.selectors.subscribers import own_subscriber
 from apps.crm.selectors.tenants import TenantInfo, tenant_of
@@ -21,11 +20,8 @@ from apps.rating.domain.runs import DEFAULT_RUN
 from apps.rating.models import BundleService, PricePlanService
 from apps.rating.models.plans import UNLIMITED
 
-__all__ = ["price_enquiry", "subscriber_usage", "usage_data"]
-
 MONTHS_OF_USAGE = 3
 YEARS = range(2000, 2101)
-_LONG_AFTER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class _Asked(NamedTuple):

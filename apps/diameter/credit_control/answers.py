@@ -27,7 +27,6 @@ from apps.diameter.credit_control.ccr import (
     Part,
     units_as_avps,
 )
-from apps.diameter.credit_control.currencies import NUMBER_OF
 from apps.diameter.credit_control.policy import CreditControlPolicy
 from apps.diameter.credit_control.service_map import missing_rule
 from apps.diameter.protocol.answers import MAX_ERROR_MESSAGE_CHARACTERS
@@ -42,6 +41,7 @@ from apps.diameter.protocol.codes import (
 from apps.diameter.protocol.encoding import encode_avp, encode_avps
 from apps.diameter.protocol.node import LocalNode
 from apps.diameter.protocol.values import unit_value_of_micros
+from apps.kernel.currencies import NUMBER_OF
 from apps.kernel.units import TypeOfRecord
 
 _SUCCESS = Result.SUCCESS

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from apps.charging.domain.requests import SERVER_DECIDES, Operation, TariffChange, Units, UsedUnits
-from apps.diameter.credit_control.currencies import LETTERS_OF
 from apps.diameter.credit_control.identities import Subscriber, destination, subscriber
 from apps.diameter.protocol.codes import CcRequestType, RequestedAction, ResultCode, TariffChangeUsage
 from apps.diameter.protocol.encoding import encode_avp, zero_filled_avp
 from apps.diameter.protocol.faults import DiameterFault
 from apps.diameter.protocol.values import micros_of_unit_value
+from apps.kernel.currencies import LETTERS_OF
 
 MSCC = "Multiple-Services-Credit-Control"
 

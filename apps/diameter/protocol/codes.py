@@ -16,9 +16,7 @@ FLAG_RETRANSMITTED = 0x10
 # AVP flags (RFC 6733 section 4.1).
 AVP_VENDOR = 0x80
 AVP_MANDATORY = 0x40
-AVP_PROTECTED = 0x20
 
-VENDOR_IETF = 0
 VENDOR_3GPP = 10415
 
 APPLICATION_BASE = 0
@@ -138,12 +136,6 @@ class CheckBalanceResult(IntEnum):
 class MultipleServicesIndicator(IntEnum):
     NOT_SUPPORTED = 0
     SUPPORTED = 1
-
-
-class CreditControlFailureHandling(IntEnum):
-    TERMINATE = 0
-    CONTINUE = 1
-    RETRY_AND_TERMINATE = 2
 
 
 class SessionFailover(IntEnum):

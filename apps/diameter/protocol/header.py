@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from apps.diameter.protocol.codes import (
     FLAG_ERROR,
-    FLAG_PROXIABLE,
     FLAG_REQUEST,
     FLAG_RETRANSMITTED,
     HEADER_BYTES,
@@ -32,10 +31,6 @@ class Header(NamedTuple):
     @property
     def is_request(self) -> bool:
         return self.flags & FLAG_REQUEST != 0
-
-    @property
-    def is_proxiable(self) -> bool:
-        return self.flags & FLAG_PROXIABLE != 0
 
     @property
     def is_error(self) -> bool:

@@ -5,29 +5,21 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-PACKAGE = "apps.mediation.pb"
-ROOT = Path(__file__).resolve().parents[3]
+PROTOCOLS = Path(__file__).resolve().parents[3] / "proto"
 
 
-def generate(folder: Path) -> None:
-    """Write ``billing_pb2.py`` and its type stub into ``folder``."""
+def compile_protocol(name: str, folder: Path) -> None:
+    """Write the messages of ``proto/NAME.proto`` and their type stub into ``folder``."""
     # Development tools only: a running system needs the result alone.
     import grpc_tools
     from grpc_tools import protoc
 
     well_known = Path(grpc_tools.__file__).parent / "_proto"
-    arguments = [
-        "protoc",
-        f"-I{ROOT / 'proto'}",
-        f"-I{well_known}",
-        f"--python_out={folder}",
-        f"--pyi_out={folder}",
-        "billing.proto",
-    ]
-    if protoc.main(arguments) != 0:
-        raise SystemExit("protoc could not read proto/billing.proto; its message is above")
+    places = [f"-I{PROTOCOLS}", f"-I{well_known}", f"--python_out={folder}", f"--pyi_out={folder}"]
+    if protoc.main(["protoc", *places, f"{name}.proto"]) != 0:
+        raise SystemExit(f"protoc could not read proto/{name}.proto; its message is above")
+    sys.stdout.write(f"Wrote {name}_pb2\n")
 
 
 if __name__ == "__main__":
-    generate(Path(__file__).resolve().parent)
-    sys.stdout.write(f"Wrote {PACKAGE}.billing_pb2\n")
+    compile_protocol("billing", Path(__file__).resolve().parent)
