@@ -89,9 +89,9 @@ def panels_of(model_label: str, request: HttpRequest) -> list[Panel]:
 
 
 def page_of(
-    request: HttpRequest, key: str, rows: QuerySet[Any], size: int = ROWS_A_PAGE
+    request: HttpRequest, key: str, rows: QuerySet[Any] | Sequence[Any], size: int = ROWS_A_PAGE
 ) -> tuple[list[Any], str, str]:
-    """One page of a query without counting it: the rows, and the addresses of the pages before and after."""
+    """One page of a query (or list) without counting it: the rows, and the addresses of the pages before and after."""
     number = page_number(request, key)
     found = list(rows[(number - 1) * size : number * size + 1])
     previous_url = page_url(key, number - 1) if number > 1 else ""

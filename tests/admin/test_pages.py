@@ -42,6 +42,7 @@ NEVER_EDITED = {
     "mediation.cdrfile",
     "mediation.rateddestination",
     "mediation.suspendedrecord",
+    "rating.tariffload",
     "rating.tariffplan",
     "rating.tariffversion",
     "subscribers.resource",

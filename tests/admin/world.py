@@ -46,7 +46,7 @@ from apps.invoicing.models import BillDocument
 from apps.kernel.clock import utc_now
 from apps.mediation.models import Cdr, CdrFile, CdrFileDay, RatedDestination, Source, SuspendedRecord
 from apps.mediation.services.batches import finish_batch, prepare_load_sequence
-from apps.rating.models import PricePlan, Service, TariffVersion
+from apps.rating.models import PricePlan, Service, TariffLoad, TariffVersion
 from apps.subscribers.models import Subscriber
 from apps.vouchers.domain.vouchers import VoucherAction
 from apps.vouchers.models import RedemptionGuard, Voucher
@@ -124,6 +124,18 @@ def make_usage(
     source = Source.objects.create(code=name, name=f"Switch {name}", file_pattern=f"{name}_*")
     version = TariffVersion.objects.create(
         published_at=now - 20 * DAY, content_hash="0" * 64, snapshot=b"nothing", note="By hand"
+    )
+    TariffLoad.objects.create(
+        loaded_at=version.published_at,
+        loaded_by="pat",
+        plan_code="*shared",
+        origin="tariff",
+        files={"Rates": 2, "Users": 1},
+        changes={"Rates": {"new": 1, "replaced": 1, "removed": 0}},
+        warnings=[["Users.csv", "the product does not act on this file yet", "not_acted_on"]],
+        warning_count=1,
+        version=version,
+        is_new_version=True,
     )
     files = []
     payers = {person.pk: person.payer.account for person in people}

@@ -19,6 +19,7 @@ from apps.rating.models import (
     PricePlan,
     RateSlot,
     RatingProfile,
+    TariffLoad,
     TariffPlan,
     TariffVersion,
     Tenant,
@@ -26,7 +27,8 @@ from apps.rating.models import (
 from apps.rating.selectors import current_tariff, tariff_version
 from apps.rating.selectors.tariffs import look_again
 from apps.rating.services.publishing import publish, publish_on_commit
-from tests.rating.folders import write_folder
+from apps.runtime.commands import system_user
+from tests.rating.folders import MINIMAL, write_folder
 from tests.rating.tariffs import usage
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
@@ -114,7 +116,7 @@ def test_a_dry_run_checks_and_stores_nothing(tmp_path: Path) -> None:
 def test_validation_warns_and_loads(tmp_path: Path) -> None:
     said = load(write_folder(tmp_path / "tp"), "--validate")
     assert "warning: " in said
-    assert "Timings.csv, line 2, column Tag: timing PEAK is not used" in said
+    assert "Timings.csv, line 2, column Tag: timing PEAK is used by nothing" in said
     assert TariffVersion.objects.count() == 1
 
 
@@ -304,3 +306,65 @@ def test_a_load_names_every_file_that_has_no_effect(tmp_path: Path) -> None:
         assert f"warning: {folder}/Actions.csv: the product does not act on this file yet: 1 row" in said
         assert f"warning: {folder}/Actions.csv, line 1, column Weight: “oops” is not a weight" in said
     assert price() == 700_000
+
+
+def test_a_load_is_kept_with_who_did_it_its_rows_changes_and_warnings(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "tp", Users="default,1001,true,Cli,1,10\n")
+    said = load(folder, "--validate")
+    assert "Destinations.csv       2 ids new, 0 replaced, 0 removed" in said
+    first = TariffLoad.objects.get()
+    assert first.loaded_by == system_user()
+    assert first.origin == str(folder)
+    assert (first.files["Destinations"], first.files["Users"]) == (3, 1)
+    assert [code for _, _, code in first.warnings] == ["not_acted_on", "unused"]
+    assert first.warnings[1][0] == "Timings.csv, line 2, column Tag"
+    assert first.warning_count == 2
+    assert first.version == TariffVersion.objects.get()
+    assert first.is_new_version
+    load(write_folder(tmp_path / "less", Timings="", Destinations="GERMANY,49\nDE_MOBILE,4915\n"), "--flush")
+    second = TariffLoad.objects.get(flushed=True)
+    assert second.changes["Timings"] == {"new": 0, "replaced": 0, "removed": 1}
+    assert second.changes["Destinations"] == {"new": 0, "replaced": 2, "removed": 0}
+
+
+def test_a_refused_load_and_a_dry_run_are_no_loads(tmp_path: Path) -> None:
+    load(write_folder(tmp_path / "tp"), "--dry-run")
+    refused(write_folder(tmp_path / "bad", RatingPlans="RP,DR,NEVER,10\n"))
+    assert not TariffLoad.objects.exists()
+
+
+def test_a_part_of_a_folder_is_validated_together_with_what_is_loaded(tmp_path: Path) -> None:
+    load(write_folder(tmp_path / "tp", RatingPlans="RP,DR,PEAK,10\nRP,DR,*any,0\n"))
+    none = dict.fromkeys(MINIMAL, "")
+    said = load(write_folder(tmp_path / "rates", **none | {"Rates": "RT_FIX,0,0.3,60,60,0\n"}), "--validate")
+    assert "0 warnings" in said
+    said = load(
+        write_folder(
+            tmp_path / "more",
+            **none
+            | {
+                "Timings": "PEAK,*any,*any,*any,6;7,*asap\n",
+                "Destinations": "FRANCE,33\nDE_NEW,4916\nDE_NEW,4917\n",
+            },
+        ),
+        "--validate",
+        "--dry-run",
+    )
+    assert "Destinations.csv, line 1, column Id: destination FRANCE is used by nothing" in said
+    assert "Destinations.csv, line 1, column Prefix: prefix 33 has no rate, as no rating plan" in said
+    assert "usage to 33 is refused" in said
+    assert "Destinations.csv, line 2, column Prefix: prefix 4916 has no rate" in said
+    assert "usage to 4916 is priced as 49" in said
+
+
+def test_a_timing_that_makes_a_gap_in_a_loaded_plan_is_told(tmp_path: Path) -> None:
+    load(write_folder(tmp_path / "tp", RatingPlans="RP,DR,ALL,10\n", Timings="ALL,,,,,00:00:00\n"))
+    none = dict.fromkeys(MINIMAL, "")
+    said = load(
+        write_folder(tmp_path / "gap", **none | {"Timings": "ALL,,,,1;2,00:00:00\n"}),
+        "--validate",
+        "--dry-run",
+    )
+    assert (
+        "Timings.csv, line 1, column Time: rating plan RP, destination GERMANY: no timing applies on" in said
+    )

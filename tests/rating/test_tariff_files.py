@@ -226,7 +226,7 @@ def warnings(**files: str) -> list[str]:
 
 
 def test_validation_warns_of_unused_rows() -> None:
-    assert warnings() == ["Timings.csv, line 2, column Tag: timing PEAK is not used in this folder"]
+    assert warnings() == ["Timings.csv, line 2, column Tag: timing PEAK is used by nothing"]
 
 
 def test_validation_warns_of_gaps_and_names_the_first() -> None:

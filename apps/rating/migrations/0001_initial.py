@@ -121,6 +121,26 @@ class Migration(InitialMigration):
             },
         ),
         migrations.CreateModel(
+            name='TariffLoad',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('loaded_at', models.DateTimeField()),
+                ('loaded_by', models.CharField(blank=True, help_text='Empty: a process.', max_length=150)),
+                ('plan_code', models.CharField(max_length=64, verbose_name='tariff plan')),
+                ('origin', models.CharField(blank=True, help_text='The folder or the archive.', max_length=255)),
+                ('flushed', models.BooleanField(default=False, help_text='What was loaded before was removed first.')),
+                ('files', models.JSONField(help_text='The number of rows by file.')),
+                ('changes', models.JSONField(help_text='By file, how many ids were new, replaced and removed.')),
+                ('warnings', models.JSONField(help_text='The first of them, each with its place and code.')),
+                ('warning_count', models.PositiveIntegerField()),
+                ('is_new_version', models.BooleanField(help_text='No: nothing that prices depend on has changed.')),
+                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='loads', to='rating.tariffversion')),
+            ],
+            options={
+                'ordering': ['-id'],
+            },
+        ),
+        migrations.CreateModel(
             name='Tenant',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

@@ -15,7 +15,7 @@ from apps.rating.models.tariff import (
     Timing,
 )
 from apps.rating.models.tenants import Tenant
-from apps.rating.models.versions import TariffVersion
+from apps.rating.models.versions import TariffLoad, TariffVersion
 
 __all__ = [
     "Bundle",
@@ -32,6 +32,7 @@ __all__ = [
     "RatingPlanEntry",
     "RatingProfile",
     "Service",
+    "TariffLoad",
     "TariffPlan",
     "TariffVersion",
     "Tenant",

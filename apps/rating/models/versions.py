@@ -1,4 +1,5 @@
-"""Published tariffs: what every process prices with, kept so that an old price can be explained."""
+"""Published tariffs: what every process prices with, kept so that an old price can be explained;
+and the loads of folders that they came from."""
 
 from __future__ import annotations
 
@@ -20,3 +21,25 @@ class TariffVersion(models.Model):
 
     def __str__(self) -> str:
         return f"Tariff version {self.pk}"
+
+
+class TariffLoad(models.Model):
+    """One folder that was loaded: who loaded it, what was in it, and what it changed."""
+
+    loaded_at = models.DateTimeField()
+    loaded_by = models.CharField(max_length=150, blank=True, help_text="Empty: a process.")
+    plan_code = models.CharField(max_length=64, verbose_name="tariff plan")
+    origin = models.CharField(max_length=255, blank=True, help_text="The folder or the archive.")
+    flushed = models.BooleanField(default=False, help_text="What was loaded before was removed first.")
+    files = models.JSONField(help_text="The number of rows by file.")
+    changes = models.JSONField(help_text="By file, how many ids were new, replaced and removed.")
+    warnings = models.JSONField(help_text="The first of them, each with its place and code.")
+    warning_count = models.PositiveIntegerField()
+    version = models.ForeignKey(TariffVersion, on_delete=models.PROTECT, related_name="loads")
+    is_new_version = models.BooleanField(help_text="No: nothing that prices depend on has changed.")
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"Load {self.pk} of {self.plan_code}"

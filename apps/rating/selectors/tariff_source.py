@@ -35,6 +35,12 @@ def tariff_source() -> src.TariffSource:
     )
 
 
+def stored_plan(code: str) -> src.TariffPlan:
+    """The rows of one tariff plan; an empty one if there is none of this code."""
+    plan = TariffPlan.objects.filter(code=code).first()
+    return _tariff_plan(plan) if plan is not None else src.TariffPlan(code)
+
+
 def known_ids(plan_code: str) -> KnownIds:
     """The ids that are stored under a tariff plan."""
     return KnownIds(

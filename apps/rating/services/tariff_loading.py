@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.db import models, transaction
 
-from apps.kernel.errors import InvalidInputs
+from apps.kernel.errors import InvalidInputs, Problem
 from apps.rating.domain.source import ANY, SHARED_TARIFF_PLAN
-from apps.rating.domain.tariff_files import KnownIds, TariffFiles, check_references
+from apps.rating.domain.tariff_files import FILES, KnownIds, TariffFiles, check_references
 from apps.rating.models import (
     Destination,
     DestinationPrefix,
@@ -22,6 +22,7 @@ from apps.rating.models import (
     RatingPlan,
     RatingPlanEntry,
     RatingProfile,
+    TariffLoad,
     TariffPlan,
     Tenant,
     Timing,
@@ -33,12 +34,25 @@ from apps.storage.bulk import insert_in_batches
 _BATCH = 500
 
 
+# Warnings that a load keeps; the rest is counted.
+_WARNINGS_KEPT = 1_000
+
+
+class Changes(NamedTuple):
+    """How many ids of a file were new, replaced and removed by a load."""
+
+    new: int
+    replaced: int
+    removed: int
+
+
 class Loaded(NamedTuple):
-    """What a load left: the tariff version in force, whether it is new, and the tenants that it created."""
+    """What a load left: the tariff version in force, whether it is new, the tenants that it created, the changes."""
 
     version_id: int
     is_new: bool
     new_tenants: tuple[str, ...]
+    changes: Mapping[str, Changes]
 
 
 def check_tariff_files(files: TariffFiles, *, flush: bool) -> TariffFiles:
@@ -48,23 +62,61 @@ def check_tariff_files(files: TariffFiles, *, flush: bool) -> TariffFiles:
 
 
 @transaction.atomic
-def load_tariff_plan(files: TariffFiles, now: datetime, *, flush: bool = False) -> Loaded:
-    """Store the files and publish. Each id that the folder defines takes the place of its former rows.
+def load_tariff_plan(
+    files: TariffFiles,
+    now: datetime,
+    *,
+    flush: bool = False,
+    by: str = "",
+    origin: str = "",
+    findings: Sequence[Problem] = (),
+) -> Loaded:
+    """Store the files, publish, and keep a record of the load (TariffLoad).
+
+    Each id that the folder defines takes the place of its former rows. ``by`` and ``origin`` say who loaded it and
+    from where; ``findings`` are warnings of a review, kept with the load's own.
 
     ``flush`` first removes the rows of this tariff plan (and, of one tenant's own plan, all the tenant's
     rating profiles). Raises InvalidInputs with every problem; then nothing is changed.
     """
     plan, _ = TariffPlan.objects.get_or_create(code=files.plan.code)
     TariffPlan.objects.select_for_update().get(pk=plan.pk)
-    files = check_tariff_files(files, flush=flush)
+    known = known_ids(plan.code)
+    files = check_references(files, KnownIds() if flush else known)
     if files.faults:
         raise InvalidInputs(files.problems)
+    changes = _changes(files, known, flush=flush)
     if flush:
         _remove(plan)
     new_tenants = _create_tenants(files.tenants())
     _Writer(plan, files).write()
     published = publish(now, f"loadtariffplan {plan.code}")
-    return Loaded(published.version_id, published.is_new, new_tenants)
+    warnings = [*files.warnings, *findings]
+    TariffLoad.objects.create(
+        loaded_at=now,
+        loaded_by=by[:150],
+        plan_code=plan.code,
+        origin=origin[-255:],
+        flushed=flush,
+        files=files.rows | files.unused.rows,
+        changes={file: change._asdict() for file, change in changes.items()},
+        warnings=[[w.where, w.message, w.code] for w in warnings[:_WARNINGS_KEPT]],
+        warning_count=len(warnings),
+        version_id=published.version_id,
+        is_new_version=published.is_new,
+    )
+    return Loaded(published.version_id, published.is_new, new_tenants, changes)
+
+
+def _changes(files: TariffFiles, known: KnownIds, *, flush: bool) -> dict[str, Changes]:
+    """By file with ids, what the load does to the ids that are stored."""
+    values = files.plan
+    tables: tuple[tuple[Any, ...], ...] = values[1:6]
+    result = {}
+    for file, rows, there in zip(FILES, tables, known, strict=False):
+        own = {row.id for row in rows}
+        result[file] = Changes(len(own - there), len(own & there), len(there - own) if flush else 0)
+    return result
 
 
 def _remove(plan: TariffPlan) -> None:

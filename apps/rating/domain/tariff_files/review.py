@@ -10,6 +10,7 @@ from apps.kernel.errors import Problem
 from apps.kernel.units import SECONDS_PER_DAY
 from apps.rating.domain import source as src
 from apps.rating.domain.source import ANY
+from apps.rating.domain.tariff_files.merging import LIVE, merged
 from apps.rating.domain.tariff_files.reading import (
     DESTINATION_RATES,
     DESTINATIONS,
@@ -25,22 +26,30 @@ from apps.rating.domain.timings import applies_on
 _DAYS_REVIEWED = 4 * 366
 
 
-def review(files: TariffFiles, first_day: date) -> list[Problem]:
-    """Warnings about a folder that reads without problems; timings are tried on four years from ``first_day``."""
-    return [
+def review(files: TariffFiles, first_day: date, live: src.TariffPlan | None = None) -> list[Problem]:
+    """Warnings about a folder that reads without problems; timings are tried on four years from ``first_day``.
+
+    ``live`` is what the tariff plan holds already. Findings that only concern live rows are left out.
+    """
+    files = merged(live or src.TariffPlan(files.plan.code), files)
+    findings = (
         *_unused(files),
+        *_unused_without_effect(files),
+        *_unrated_prefixes(files),
         *_shared_prefixes(files),
         *_caps(files),
         *_unknown_fallbacks(files),
         *_timing_gaps_and_ties(files, first_day),
-    ]
+    )
+    return [finding for finding in findings if finding is not None]
 
 
-def _warn(files: TariffFiles, file: str, index: int, column: str, message: str, code: str) -> Problem:
-    return Problem(place(file, files.lines[file][index], column), message, code)
+def _warn(files: TariffFiles, file: str, index: int, column: str, message: str, code: str) -> Problem | None:
+    line = files.lines[file][index]
+    return None if line == LIVE else Problem(place(file, line, column), message, code)
 
 
-def _unused(files: TariffFiles) -> Iterator[Problem]:
+def _unused(files: TariffFiles) -> Iterator[Problem | None]:
     plan = files.plan
     used_timings = {entry.timing_id for entry in plan.rating_plans}
     used_destinations = {row.destination_id for row in plan.destination_rates}
@@ -60,10 +69,54 @@ def _unused(files: TariffFiles) -> Iterator[Problem]:
             name = str(value[0])
             if name not in used and name not in told:
                 told.add(name)
-                yield _warn(files, file, index, column, f"{what} {name} is not used in this folder", "unused")
+                yield _warn(files, file, index, column, f"{what} {name} is used by nothing", "unused")
 
 
-def _shared_prefixes(files: TariffFiles) -> Iterator[Problem]:
+def _unused_without_effect(files: TariffFiles) -> Iterator[Problem]:
+    """Ids of the tables without effect that no other row names."""
+    for file, ids in files.unused.ids.items():
+        mentioned = files.unused.mentioned(file)
+        for name, where in ids.items():
+            if name not in mentioned:
+                yield Problem(where, f"{name} is used by no file of this folder", "unused")
+
+
+def _unrated_prefixes(files: TariffFiles) -> Iterator[Problem | None]:
+    """Prefixes of destinations that no rating plan leads to, and what a call to one costs instead."""
+    plan = files.plan
+    groups = {entry.destination_rates_id for entry in plan.rating_plans}
+    rated = {row.destination_id for row in plan.destination_rates if row.id in groups}
+    prefixes = {
+        prefix.removeprefix("+")
+        for destination in plan.destinations
+        if destination.id in rated
+        for prefix in destination.prefixes
+    }
+    for index, destination in enumerate(plan.destinations):
+        if destination.id in rated:
+            continue
+        without = [p for p in destination.prefixes if p.removeprefix("+") not in prefixes]
+        if not without:
+            continue
+        shorter = _longest_rated(without[0].removeprefix("+"), prefixes)
+        instead = f"is priced as {shorter or ANY}" if shorter or ANY in rated else "is refused"
+        more = f" and {len(without) - 1:,} more of it" if len(without) > 1 else ""
+        yield _warn(
+            files,
+            DESTINATIONS,
+            index,
+            "Prefix",
+            f"prefix {without[0]}{more} has no rate, as no rating plan has one for destination "
+            f"{destination.id}: usage to {without[0]} {instead}",
+            "prefix_without_rate",
+        )
+
+
+def _longest_rated(number: str, prefixes: set[str]) -> str:
+    return next((number[:end] for end in range(len(number) - 1, 0, -1) if number[:end] in prefixes), "")
+
+
+def _shared_prefixes(files: TariffFiles) -> Iterator[Problem | None]:
     """Prefixes in several destinations of equal weight: the first in the plan would win, by chance."""
     owners: dict[str, list[int]] = defaultdict(list)
     for index, destination in enumerate(files.plan.destinations):
@@ -92,7 +145,7 @@ def _shared_prefixes(files: TariffFiles) -> Iterator[Problem]:
                 yield _warn(
                     files,
                     DESTINATIONS,
-                    indexes[0],
+                    max(indexes, key=lambda index: files.lines[DESTINATIONS][index] > LIVE),
                     "Prefix",
                     f"prefix {prefix} is in {' and '.join(rivals)}, which have the same weight in rating plan "
                     f"{plan_id}; give one a higher weight",
@@ -100,7 +153,7 @@ def _shared_prefixes(files: TariffFiles) -> Iterator[Problem]:
                 )
 
 
-def _caps(files: TariffFiles) -> Iterator[Problem]:
+def _caps(files: TariffFiles) -> Iterator[Problem | None]:
     for index, row in enumerate(files.plan.destination_rates):
         if row.max_cost != "0" and not row.max_cost_strategy:
             message = (
@@ -109,26 +162,25 @@ def _caps(files: TariffFiles) -> Iterator[Problem]:
             yield _warn(files, DESTINATION_RATES, index, "MaxCostStrategy", message, "no_effect")
 
 
-def _unknown_fallbacks(files: TariffFiles) -> Iterator[Problem]:
+def _unknown_fallbacks(files: TariffFiles) -> Iterator[Problem | None]:
     profiles = files.plan.rating_profiles
     known = {profile[:3] for profile in profiles}
     for index, profile in enumerate(profiles):
         for subject in profile.fallback_subjects:
             if (profile.tenant, profile.category, subject) not in known:
-                message = (
-                    f"fallback subject {subject} has no profile of category {profile.category} in this folder"
-                )
+                message = f"fallback subject {subject} has no profile of category {profile.category}"
                 yield _warn(
                     files, RATING_PROFILES, index, "RatesFallbackSubject", message, "unknown_fallback"
                 )
 
 
-def _timing_gaps_and_ties(files: TariffFiles, first_day: date) -> Iterator[Problem]:
+def _timing_gaps_and_ties(files: TariffFiles, first_day: date) -> Iterator[Problem | None]:
     """For each rating plan and destination: times of no rate, and timings of which neither wins by rule."""
     timings = {ANY: src.Timing(ANY)} | {timing.id: timing for timing in files.plan.timings}
     by_group: dict[str, list[str]] = defaultdict(list)
     for row in files.plan.destination_rates:
         by_group[row.id].append(row.destination_id)
+    timing_rows = {timing.id: index for index, timing in enumerate(files.plan.timings)}
     patterns: dict[tuple[str, tuple[tuple[str, str], ...]], str] = {}
     first_lines: dict[str, int] = {}
     entries: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
@@ -143,7 +195,14 @@ def _timing_gaps_and_ties(files: TariffFiles, first_day: date) -> Iterator[Probl
         weighted = [(timings[timing_id], float(weight)) for timing_id, weight in pattern_of]
         for code, message in _first_gap_and_tie(weighted, first_day):
             text = f"rating plan {plan_id}, destination {destination_id}: {message}"
-            yield _warn(files, RATING_PLANS, first_lines[plan_id], "TimingTag", text, code)
+            told = _warn(files, RATING_PLANS, first_lines[plan_id], "TimingTag", text, code)
+            of_timings = (
+                _warn(files, TIMINGS, timing_rows[timing_id], "Time", text, code)
+                for timing_id, _ in pattern_of
+                if timing_id in timing_rows
+            )
+            # A live rating plan is told of where the folder changes one of its timings.
+            yield told or next((problem for problem in of_timings if problem), None)
 
 
 def _first_gap_and_tie(

@@ -22,8 +22,9 @@ from apps.rating.domain.tariff_files import (
     sorted_out,
 )
 from apps.rating.models import Tenant
+from apps.rating.selectors.tariff_source import stored_plan
 from apps.rating.services.tariff_loading import check_tariff_files, load_tariff_plan
-from apps.runtime.commands import RoomCommand
+from apps.runtime.commands import RoomCommand, system_user
 
 _SHOWN = 200
 
@@ -50,7 +51,8 @@ class Command(RoomCommand):
         parser.add_argument(
             "--validate",
             action="store_true",
-            help="Also warn of likely mistakes: unused ids, overlaps, gaps in timings.",
+            help="Also warn of likely mistakes, here and in what is loaded: unused ids, prefixes without a rate, "
+            "overlaps, gaps in timings.",
         )
         parser.add_argument("--flush", action="store_true", help="Remove the rows of former loads.")
 
@@ -80,19 +82,33 @@ class Command(RoomCommand):
         )
         self._print_rows(files)
         checked = check_tariff_files(files, flush=flush)
-        warnings = [*checked.warnings]
+        findings: list[Problem] = []
         if validate and not checked.faults:
-            warnings += review(checked, utc_now().date())
+            findings = review(checked, utc_now().date(), None if flush else stored_plan(checked.plan.code))
+        warnings = [*checked.warnings, *findings]
         self._warn(warnings, folder)
         if dry_run:
             self._refuse(checked.problems, folder)
             self.stdout.write(f"{folder} is in order; nothing was stored ({_seconds_since(began)} s).")
             return
         try:
-            loaded = load_tariff_plan(files, utc_now(), flush=flush)
+            loaded = load_tariff_plan(
+                files,
+                utc_now(),
+                flush=flush,
+                by=system_user(),
+                origin=str(folder),
+                findings=findings,
+            )
         except InvalidInputs as error:
             self._refuse(error.problems, folder)
             raise
+        for name, change in loaded.changes.items():
+            if any(change):
+                self.stdout.write(
+                    f"{name + '.csv':22} {change.new:,} ids new, {change.replaced:,} replaced, "
+                    f"{change.removed:,} removed"
+                )
         for code in loaded.new_tenants:
             self.stdout.write(f"Tenant {code} is new; its time zone is UTC until it is set.")
         what = "published as" if loaded.is_new else "the same as"
