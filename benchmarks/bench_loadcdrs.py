@@ -91,7 +91,7 @@ def main(setup: Setup) -> list[Measurement]:
 
 
 def make_operator(subscribers: int) -> None:
-    """A tenant with the world's tariff and subscribers on four price plans, a quarter of them prepaid."""
+    """A tenant with the config's tariff and subscribers on four price plans, a quarter of them prepaid."""
     with tempfile.TemporaryDirectory() as folder:
         call_command("maketariffplan", folder, activation="2020-01-01T00:00:00Z", verbosity=0, force=True)
         call_command("loadtariffplan", folder, verbosity=0)

@@ -102,7 +102,7 @@ class Setup:
         """``with setup.measure() as timing: …`` then ``timing.seconds``, ``timing.rate(n)``, ``timing.peak_mb``.
 
         The memory is this process's own peak inside the block where Linux lets it be reset, else since the start.
-        Children that have ended count where they were larger.
+        Children that have ended count if they were larger.
         """
         timing = Timing()
         _reset_peak_memory()

@@ -93,7 +93,7 @@ class Peer(models.Model):
         default=SessionOwner.PEER,
         help_text=(
             "Who may go on with a session and end it: the peer that opened it, or any peer of its realm (agents and "
-            "gateways that stand in for each other). Anybody else is told 5002."
+            "gateways that stand in for each other). Others are answered 5002."
         ),
     )
     money_a_day_micros = models.BigIntegerField(
@@ -215,7 +215,8 @@ class Connection(models.Model):
     product_name = models.CharField(max_length=255, blank=True)
     opened_at = models.DateTimeField()
     probe = models.BooleanField(
-        default=False, help_text="Somebody else came with the same name: ask whether this one is still there."
+        default=False,
+        help_text="Another connection came with the same name: ask whether this one is still there.",
     )
 
     class Meta:

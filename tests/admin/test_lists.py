@@ -1,4 +1,4 @@
-"""Lists: what they are called, in which order they are, and what they say where there is nothing."""
+"""Lists: what they are called, in which order they are, and what they say if they are empty."""
 
 from __future__ import annotations
 

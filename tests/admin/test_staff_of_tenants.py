@@ -276,7 +276,7 @@ def test_a_foreign_row_cannot_be_chosen_by_its_id(client):
     assert not ApiToken.objects.filter(name="shop").exists()
 
 
-def test_an_account_of_another_tenant_is_not_billed_by_whoever_knows_its_number(client):
+def test_an_account_of_another_tenant_is_not_billed_by_its_number(client):
     queue = reverse("admin:billing_activity_do_list", args=("queue",))
     foreign, own = "4915550000001", "4915550000801"
     assert account_of_msisdn(own, utc_now()).tenant.code == "own"

@@ -1,4 +1,4 @@
-"""Whatever is charged, billed, paid and cancelled in any order is billed once; no money is lost or made."""
+"""Usage that is charged, billed, paid and cancelled in any order is billed once; no money is lost or made."""
 
 from __future__ import annotations
 

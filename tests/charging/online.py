@@ -22,7 +22,7 @@ from apps.charging.domain.requests import (
     UsedUnits,
 )
 from apps.charging.domain.sessions import Session
-from apps.charging.domain.state import FIRST_NEW_ID, Account, Counter, Entry, State, World
+from apps.charging.domain.state import FIRST_NEW_ID, Account, ChargingConfig, Counter, Entry, State
 from apps.rating.domain import Rater, compile_tariff
 from apps.rating.domain.source import (
     Destination,
@@ -159,7 +159,7 @@ def _with(balance: Balance, fields: Mapping[str, Any]) -> Balance:
     return balance._replace(**own, terms=terms)
 
 
-class Desk:
+class Charger:
     """Charges one request after another, as the executor would, and remembers everything."""
 
     def __init__(
@@ -185,7 +185,7 @@ class Desk:
         self.sessions: dict[tuple[str, int], Session] = {}
         self.entries: list[Entry] = []
         self.answers: dict[tuple[str, int, int], ChargingAnswer] = {}
-        self.world = World(SERVICES, policies or {}, {group.group_id: group for group in groups})
+        self.config = ChargingConfig(SERVICES, policies or {}, {group.group_id: group for group in groups})
         self.barred = False
         self.fresh_id = FIRST_NEW_ID
         self.now = NOON
@@ -193,7 +193,7 @@ class Desk:
     def ask(self, request: OnlineRequest, now: datetime | None = None) -> ChargingAnswer:
         key = (request.session_id, request.sub_session)
         state = State(
-            self.world,
+            self.config,
             self.line,
             self.account,
             self.balances,
@@ -205,7 +205,7 @@ class Desk:
             self.fresh_id,
         )
         outcome = charge(state, request, self.rater, now or self.now)
-        # The express way, where it is taken, says what the rules say.
+        # The fast path gives the same result as the rules.
         by_rules = charge_generally(state, request, self.rater, now or self.now)
         assert outcome._replace(entries=list(outcome.entries)) == by_rules._replace(
             entries=list(by_rules.entries)
@@ -267,20 +267,20 @@ def item(
 
 
 def call(
-    desk: Desk, *pieces: int, destination: str = GERMANY, session: str = "s", service: str = "voice"
+    charger: Charger, *pieces: int, destination: str = GERMANY, session: str = "s", service: str = "voice"
 ) -> int:
     """A session that reports ``pieces`` one after the other; what it cost. Voice lets the time pass."""
-    began = desk.now
+    began = charger.now
     asked = item(service, sum(pieces) or 1, destination=destination)
-    if desk.send(Operation.INITIATE, asked, session=session, at=began).result is not Result.SUCCESS:
-        # It goes on without a quota, so that what was used is reported all the same.
-        desk.send(Operation.INITIATE, session=session, at=began)
+    if charger.send(Operation.INITIATE, asked, session=session, at=began).result is not Result.SUCCESS:
+        # It goes on without a quota, so that usage is reported all the same.
+        charger.send(Operation.INITIATE, session=session, at=began)
     passed = 0
     for number, piece in enumerate(pieces[:-1], 1):
         passed += piece
         at = began + timedelta(seconds=passed if service == "voice" else 0)
         rest = max(sum(pieces) - passed, 1)
-        desk.send(
+        charger.send(
             Operation.UPDATE,
             item(service, rest, piece, destination=destination),
             number=number,
@@ -289,11 +289,11 @@ def call(
         )
     last = pieces[-1] if pieces else 0
     at = began + timedelta(seconds=passed + last if service == "voice" else 0)
-    desk.send(
+    charger.send(
         Operation.TERMINATE,
         item(service, None, last, destination=destination),
         number=len(pieces) + 1,
         session=session,
         at=at,
     )
-    return desk.sessions[session, 0].cost_micros
+    return charger.sessions[session, 0].cost_micros

@@ -132,7 +132,7 @@ def test_a_session_that_should_have_ended_long_ago_is_a_finding() -> None:
 
 
 def stumble(monkeypatch: pytest.MonkeyPatch, *, once: bool = False) -> None:
-    """Let a fault of ours befall what is charged from now on."""
+    """Make every charge from now on raise an internal error."""
     real = batch.charge
 
     def broken(*arguments: object) -> object:

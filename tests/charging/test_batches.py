@@ -80,7 +80,7 @@ def test_a_session_needs_its_number_in_the_first_request_only() -> None:
     assert answer.cost_micros == 60_000
 
 
-def test_a_subscriber_is_found_by_imsi_where_there_is_no_msisdn() -> None:
+def test_a_subscriber_is_found_by_imsi_if_there_is_no_msisdn() -> None:
     make_prepaid(imsi="262019876543210")
     named = request(Operation.EVENT, item("sms", 1))._replace(msisdn="", imsi="262019876543210")
     assert charge_now(named).cost_micros == 50_000
@@ -113,7 +113,7 @@ def test_an_answer_that_refused_is_repeated_too() -> None:
     assert charge_now(sms).result is Result.CREDIT_LIMIT_REACHED
 
 
-def test_a_question_is_answered_anew_each_time() -> None:
+def test_an_enquiry_is_computed_each_time() -> None:
     make_prepaid(balance_micros=10_000)
     question = request(Operation.CHECK_BALANCE, item("sms", 1))
     assert charge_now(question).enough is False
@@ -144,7 +144,7 @@ def test_a_whole_session_fits_into_one_batch() -> None:
     assert_books_are_right()
 
 
-def test_a_number_that_nobody_has_is_an_unknown_user() -> None:
+def test_an_unassigned_number_is_an_unknown_user() -> None:
     make_prepaid()
     assert charge_now(request(Operation.EVENT, item("sms", 1), of=99)).result is Result.UNKNOWN_USER
 
@@ -382,7 +382,7 @@ def test_postpaid_sessions_are_followed_without_a_debit() -> None:
     assert ChargingSession.objects.get().status == "closed"
 
 
-def test_a_report_of_absurd_size_is_refused_or_kept_and_harms_nobody_else() -> None:
+def test_a_report_of_absurd_size_is_refused_or_kept_and_harms_no_other_request() -> None:
     make_prepaid(1)
     make_prepaid(2)
     charge_all([request(Operation.INITIATE, item(asked=60), session=name) for name in ("a", "b", "c")])

@@ -21,7 +21,7 @@ from tests.charging.online import (
     BRITAIN,
     GERMANY,
     NOON,
-    Desk,
+    Charger,
     call,
     item,
     make_line,
@@ -61,7 +61,7 @@ def unit_balances(draw: st.DrawFn, balance_id: int) -> Balance:
 
 
 @st.composite
-def desks(draw: st.DrawFn) -> Desk:
+def chargers(draw: st.DrawFn) -> Charger:
     rater = draw(raters())
     balances = [money(draw(st.integers(0, 500)) * 1_000)]
     balances += [draw(unit_balances(balance_id)) for balance_id in range(2, draw(st.integers(2, 5)))]
@@ -69,7 +69,7 @@ def desks(draw: st.DrawFn) -> Desk:
         balances.append(units(9, "voice", draw(st.integers(0, 200)), account_id=2, groups=(1,)))
     grants = {"voice": (Grant("plan:1", draw(st.integers(0, 100)), frozenset(), frozenset()),)}
     strategy = draw(st.sampled_from([Strategy.MINE_RANDOM, Strategy.RANDOM]))
-    return Desk(
+    return Charger(
         *balances,
         rater=rater,
         line=make_line(grants=draw(st.sampled_from([{}, grants]))),
@@ -97,35 +97,35 @@ def raters(draw: st.DrawFn) -> Rater:
     )
 
 
-def losses(desk: Desk) -> dict[int, int]:
+def losses(charger: Charger) -> dict[int, int]:
     lost: dict[int, int] = defaultdict(int)
-    for entry in desk.entries:
+    for entry in charger.entries:
         lost[entry.balance_id] += entry.amount
     return {balance_id: amount for balance_id, amount in lost.items() if amount}
 
 
-def twin(desk: Desk) -> Desk:
-    other = Desk(*desk.balances.values(), rater=desk.rater, line=desk.line)
-    other.account, other.world = desk.account, desk.world
+def twin(charger: Charger) -> Charger:
+    other = Charger(*charger.balances.values(), rater=charger.rater, line=charger.line)
+    other.account, other.config = charger.account, charger.config
     return other
 
 
-@given(desks(), st.lists(AMOUNTS, min_size=1, max_size=6), DESTINATIONS)
+@given(chargers(), st.lists(AMOUNTS, min_size=1, max_size=6), DESTINATIONS)
 def test_a_session_costs_the_same_however_it_is_split(
-    desk: Desk, pieces: list[int], destination: str
+    charger: Charger, pieces: list[int], destination: str
 ) -> None:
-    whole = twin(desk)
+    whole = twin(charger)
     cost_of_the_whole = call(whole, sum(pieces), destination=destination)
-    cost = call(desk, *pieces, destination=destination)
+    cost = call(charger, *pieces, destination=destination)
     assert cost == cost_of_the_whole
-    assert losses(desk) == losses(whole)
-    meters = desk.sessions["s", 0].meters, whole.sessions["s", 0].meters
+    assert losses(charger) == losses(whole)
+    meters = charger.sessions["s", 0].meters, whole.sessions["s", 0].meters
     assert meters[0][0].unpaid_micros == meters[1][0].unpaid_micros
     assert meters[0][0].free_units == meters[1][0].free_units
 
 
 @st.composite
-def desks_of_priced_units(draw: st.DrawFn, service: str) -> Desk:
+def desks_of_priced_units(draw: st.DrawFn, service: str) -> Charger:
     """Accounts with little money and few units, most of them at a price, which run out in mid-session."""
     balances = [money(draw(st.integers(0, 300)) * 1_000)]
     for balance_id in range(2, draw(st.integers(3, 5))):
@@ -143,7 +143,7 @@ def desks_of_priced_units(draw: st.DrawFn, service: str) -> Desk:
         )
     # The tariff, not the plan, prices data of the plan “timed”: by slots, as it does calls.
     line = make_line(plan="timed" if service == "data" else "basic")
-    return Desk(*balances, rater=draw(raters()), line=line, allow_negative=draw(st.booleans()))
+    return Charger(*balances, rater=draw(raters()), line=line, allow_negative=draw(st.booleans()))
 
 
 @pytest.mark.parametrize("service", ["voice", "data"])
@@ -151,12 +151,12 @@ def desks_of_priced_units(draw: st.DrawFn, service: str) -> Desk:
 def test_units_at_a_price_that_run_out_are_shared_out_alike_however_a_session_is_split(
     service: str, data: st.DataObject, pieces: list[int]
 ) -> None:
-    desk = data.draw(desks_of_priced_units(service))
-    whole = twin(desk)
-    costs = call(desk, *pieces, service=service), call(whole, sum(pieces), service=service)
+    charger = data.draw(desks_of_priced_units(service))
+    whole = twin(charger)
+    costs = call(charger, *pieces, service=service), call(whole, sum(pieces), service=service)
     assert costs[0] == costs[1]
-    assert losses(desk) == losses(whole)
-    (meter,), (meter_of_the_whole,) = desk.sessions["s", 0].meters, whole.sessions["s", 0].meters
+    assert losses(charger) == losses(whole)
+    (meter,), (meter_of_the_whole,) = charger.sessions["s", 0].meters, whole.sessions["s", 0].meters
     assert meter.unpaid_micros == meter_of_the_whole.unpaid_micros
     assert meter.free_units == meter_of_the_whole.free_units
 
@@ -169,33 +169,37 @@ def test_the_smallest_sessions_whose_units_at_a_price_run_out_cost_the_same_when
     increment: int, fee: str, rounding: tuple[str, int], pieces: list[int]
 ) -> None:
     cheap = [RateSlot(0, fee, "0.006", 60, increment)]
-    desk = Desk(
+    charger = Charger(
         money(0),
         units(2, "voice", 1, rating_subject="cheap"),
         rater=make_rater(subjects={"cheap": cheap}, rounding=rounding),
     )
-    whole = twin(desk)
-    assert call(desk, *pieces) == call(whole, sum(pieces))
-    assert losses(desk) == losses(whole)
+    whole = twin(charger)
+    assert call(charger, *pieces) == call(whole, sum(pieces))
+    assert losses(charger) == losses(whole)
 
 
-@given(desks(), st.integers(1, 400), DESTINATIONS)
-def test_what_was_granted_can_be_used_without_a_debt(desk: Desk, asked: int, destination: str) -> None:
-    answer = desk.send(Operation.INITIATE, item(asked=asked, destination=destination))
+@given(chargers(), st.integers(1, 400), DESTINATIONS)
+def test_a_grant_can_be_used_up_without_a_debt(charger: Charger, asked: int, destination: str) -> None:
+    answer = charger.send(Operation.INITIATE, item(asked=asked, destination=destination))
     granted = answer.items[0].granted or 0
     if answer.result is not Result.SUCCESS:
         return
     after = NOON + timedelta(seconds=granted)
-    answer = desk.send(Operation.TERMINATE, item(used=granted, destination=destination), number=1, at=after)
+    answer = charger.send(
+        Operation.TERMINATE, item(used=granted, destination=destination), number=1, at=after
+    )
     assert answer.items[0].unpaid_micros == 0
-    assert_invariants(desk, allowed=desk.account.allow_negative if desk.account else False)
+    assert_invariants(charger, allowed=charger.account.allow_negative if charger.account else False)
 
 
-@given(desks(), st.integers(1, 400), DESTINATIONS)
-def test_the_maximum_usage_is_what_a_reservation_grants(desk: Desk, asked: int, destination: str) -> None:
-    told = desk.send(Operation.MAX_USAGE, item(asked=asked, destination=destination), session="s")
-    granted = desk.send(Operation.INITIATE, item(asked=asked, destination=destination), session="s")
-    enough = desk.send(Operation.CHECK_BALANCE, item(asked=1, destination=destination), session="s").enough
+@given(chargers(), st.integers(1, 400), DESTINATIONS)
+def test_the_maximum_usage_is_what_a_reservation_grants(
+    charger: Charger, asked: int, destination: str
+) -> None:
+    told = charger.send(Operation.MAX_USAGE, item(asked=asked, destination=destination), session="s")
+    granted = charger.send(Operation.INITIATE, item(asked=asked, destination=destination), session="s")
+    enough = charger.send(Operation.CHECK_BALANCE, item(asked=1, destination=destination), session="s").enough
     assert told.items[0].granted == granted.items[0].granted
     if granted.items[0].granted == 0:
         assert enough is False
@@ -231,33 +235,33 @@ def steps(draw: st.DrawFn) -> tuple[str, str, str, int, int, int]:
     )
 
 
-def assert_invariants(desk: Desk, *, allowed: bool, start: dict[int, int] | None = None) -> None:
+def assert_invariants(charger: Charger, *, allowed: bool, start: dict[int, int] | None = None) -> None:
     held: dict[int, int] = defaultdict(int)
-    for session in desk.sessions.values():
+    for session in charger.sessions.values():
         for meter in session.meters:
             for hold in meter.holds:
                 assert session.status == SessionStatus.OPEN
                 assert hold.amount > 0
                 held[hold.balance_id] += hold.amount
-    for balance in desk.balances.values():
+    for balance in charger.balances.values():
         assert balance.reserved == held[balance.balance_id]
         if start is not None:
-            assert balance.value == start.get(balance.balance_id, 0) + desk.booked(balance.balance_id)
+            assert balance.value == start.get(balance.balance_id, 0) + charger.booked(balance.balance_id)
         if balance.kind != "monetary" or not allowed:
             assert balance.value - balance.reserved >= 0
         assert balance.value - balance.reserved + balance.overdraft >= 0
-    for counter in desk.counters.values():
+    for counter in charger.counters.values():
         assert counter.reserved == held[counter.counter_id]
-        assert counter.used == sum(e.amount for e in desk.entries if e.balance_id == counter.counter_id)
+        assert counter.used == sum(e.amount for e in charger.entries if e.balance_id == counter.counter_id)
 
 
-@given(desks(), st.lists(steps(), max_size=25))
+@given(chargers(), st.lists(steps(), max_size=25))
 def test_any_history_keeps_the_books_right(
-    desk: Desk, history: list[tuple[str, str, str, int, int, int]]
+    charger: Charger, history: list[tuple[str, str, str, int, int, int]]
 ) -> None:
-    assert desk.account is not None
-    allowed = desk.account.allow_negative
-    start = {balance.balance_id: balance.value for balance in desk.balances.values()}
+    assert charger.account is not None
+    allowed = charger.account.allow_negative
+    start = {balance.balance_id: balance.value for balance in charger.balances.values()}
     now = NOON
     for number, (operation, session, service, asked, used, amount) in enumerate(history):
         if operation == "wait":
@@ -278,21 +282,21 @@ def test_any_history_keeps_the_books_right(
                     used if operation != "initiate" else None,
                 ),
             )
-        desk.send(Operation(operation), *things, number=number, session=session, at=now, order=order)
-        assert_invariants(desk, allowed=allowed, start=start)
-    causes = [entry.cause for entry in desk.entries]
+        charger.send(Operation(operation), *things, number=number, session=session, at=now, order=order)
+        assert_invariants(charger, allowed=allowed, start=start)
+    causes = [entry.cause for entry in charger.entries]
     assert len(causes) == len(set(causes))
-    for session_id, _ in list(desk.sessions):
-        desk.send(Operation.RELEASE, number=999, session=session_id, at=now)
-    assert all(balance.reserved == 0 for balance in desk.balances.values())
+    for session_id, _ in list(charger.sessions):
+        charger.send(Operation.RELEASE, number=999, session=session_id, at=now)
+    assert all(balance.reserved == 0 for balance in charger.balances.values())
 
 
 @given(raters(), st.integers(0, 500), st.lists(AMOUNTS, min_size=1, max_size=5), DESTINATIONS, st.booleans())
 def test_a_balance_that_pays_for_nothing_changes_nothing(
     rater: Rater, cents: int, pieces: list[int], destination: str, allow_negative: bool
 ) -> None:
-    alone = Desk(money(cents * 1_000), rater=rater, allow_negative=allow_negative)
-    beside = Desk(
+    alone = Charger(money(cents * 1_000), rater=rater, allow_negative=allow_negative)
+    beside = Charger(
         money(cents * 1_000),
         units(2, "voice", 900, disabled=True),
         rater=rater,

@@ -70,7 +70,7 @@ def look_up(directory: Directory, *numbers: Number) -> None:
     directory.lines([owner for owner in owners.values() if owner is not None], NOW)
 
 
-def test_what_is_in_use_is_read_ahead_so_that_no_request_has_to(
+def test_entries_in_use_are_prefetched_so_that_no_request_reads_them(
     directory: Directory, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_prepaid()
@@ -85,7 +85,7 @@ def test_what_is_in_use_is_read_ahead_so_that_no_request_has_to(
         asked.clear()
 
 
-def test_what_nobody_has_asked_for_in_a_while_is_not_read_ahead(directory: Directory, clock: Clock) -> None:
+def test_entries_not_used_lately_are_not_prefetched(directory: Directory, clock: Clock) -> None:
     make_prepaid()
     look_up(directory, number())
     read_ahead = 0
@@ -97,7 +97,7 @@ def test_what_nobody_has_asked_for_in_a_while_is_not_read_ahead(directory: Direc
     assert directory.refresh(NOW) == 0
 
 
-def test_what_is_asked_for_now_and_then_is_read_ahead_in_between(
+def test_entries_used_now_and_then_are_prefetched_in_between(
     directory: Directory, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_prepaid()
@@ -134,7 +134,7 @@ def test_changes_are_seen_once_they_are_read_ahead(directory: Directory, clock: 
     assert directory.subscribers([number()], NOW) == {number(): None}
 
 
-def test_what_is_forgotten_while_it_is_read_ahead_is_not_remembered_as_it_was(
+def test_an_entry_invalidated_during_a_prefetch_is_not_cached_as_it_was(
     directory: Directory, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     line = make_prepaid()
@@ -196,15 +196,15 @@ def test_the_world_is_the_same_value_until_something_in_it_changes(
     directory: Directory, clock: Clock, ahead: bool
 ) -> None:
     make_prepaid()
-    before = directory.world()[0]
+    before = directory.config()[0]
     for changes in (False, True):
         if changes:
             QuotaPolicy.objects.create(service=Service.objects.get(code="sms"), default_units=7)
         clock.now += REMEMBERED_S * (0.8 if ahead else 1.1)
         if ahead:
             directory.refresh(NOW)
-        assert (directory.world()[0] is before) is not changes
-    assert directory.world()[0].policy("sms", 1).default_units == 7
+        assert (directory.config()[0] is before) is not changes
+    assert directory.config()[0].policy("sms", 1).default_units == 7
 
 
 def test_a_subscriber_who_gets_an_account_later_has_a_line_then(directory: Directory, clock: Clock) -> None:
@@ -235,13 +235,13 @@ def test_a_line_of_a_row_is_the_line_that_files_are_charged_on(bundles: int) -> 
 
 
 @pytest.mark.mariadb_only
-def test_a_line_of_many_assignments_is_read_whole_whatever_the_server_is_set_to() -> None:
+def test_a_line_of_many_assignments_is_read_whole_with_the_servers_defaults() -> None:
     own = connection.copy()
     with connection.cursor() as cursor:
         cursor.execute("SELECT @@GLOBAL.group_concat_max_len")
         (usual,) = cursor.fetchone()
         try:
-            # What MySQL 8 is set to, where nobody set it otherwise.
+            # The default of MySQL 8.
             cursor.execute("SET GLOBAL group_concat_max_len = 1024")
             with own.cursor() as another:
                 another.execute("SELECT @@SESSION.group_concat_max_len")

@@ -238,7 +238,7 @@ def test_a_long_transaction_that_refers_to_an_account_is_not_in_the_way() -> Non
         other.close()
 
 
-def test_refunds_at_once_give_back_what_was_debited_once() -> None:
+def test_concurrent_refunds_give_back_a_debit_once() -> None:
     for number in (1, 2, 3):
         make_prepaid(number, balance_micros=1_000_000)
     limit = MoneyLimit("pgw.test", 250_000)

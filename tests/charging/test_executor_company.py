@@ -78,7 +78,7 @@ class Office:
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody's patience ends during a test."""
+    """No timeout expires during a test."""
     monkeypatch.setattr(executors, "_WAIT_FOR_COMPANY_S", LONG_S)
 
 
@@ -115,7 +115,7 @@ def test_what_waits_is_taken_when_the_batch_in_flight_ends(office: Office, patie
     office.begun(1, 3)
 
 
-def test_nobody_waits_long_for_a_batch_that_hangs(office: Office) -> None:
+def test_no_request_waits_long_for_a_batch_that_hangs(office: Office) -> None:
     office.begins(1)
     office.begins(1, 1)
     office.begins(1, 1, 1)
@@ -130,7 +130,7 @@ def test_a_full_batch_needs_no_more_company(patient: None) -> None:
         office.answered()
 
 
-def test_requests_of_a_subscriber_in_hand_wait_and_keep_nobody_else_waiting(office: Office) -> None:
+def test_requests_of_a_subscriber_with_a_batch_in_flight_wait_and_delay_no_others(office: Office) -> None:
     office.ask(1, of=7)
     office.begun(1)
     office.ask(8, of=7)
@@ -140,7 +140,7 @@ def test_requests_of_a_subscriber_in_hand_wait_and_keep_nobody_else_waiting(offi
     office.begun(1, 1, 8)
 
 
-def test_what_is_left_of_a_large_heap_is_taken_by_the_next_writer(patient: None) -> None:
+def test_the_rest_of_a_large_queue_is_taken_by_the_next_writer(patient: None) -> None:
     office = Office(batch_size=4)
     with office.executor:
         office.begins(1)

@@ -154,7 +154,7 @@ def told(answer: ChargingAnswer) -> tuple[Any, ...]:
 
 
 def is_release(make: Callable[[int, bool], OnlineRequest]) -> bool:
-    """A session is released once; whoever asks again is told that it has ended."""
+    """A session is released once; a second caller is told that it has ended."""
     return make(1, False).operation is Operation.RELEASE
 
 

@@ -56,7 +56,7 @@ def data_session(name: str, at: datetime, used_mib: Sequence[int], asked_mib: in
 
 
 def provisional_ids() -> list[Any]:
-    """Whatever in what was stored still names a row by the id that it had before it was stored."""
+    """The stored values that still name a row by its provisional id."""
     texts = [
         *ChargingSession.objects.values_list("meters", flat=True),
         *LedgerEntry.objects.values_list("cause", flat=True),

@@ -19,7 +19,7 @@ from tests.charging.online import (
     LONG_AGO,
     MIB,
     NOON,
-    Desk,
+    Charger,
     call,
     item,
     make_line,
@@ -31,10 +31,10 @@ from tests.charging.online import (
 A_MINUTE = 60_000
 
 
-def taken(desk: Desk) -> dict[int, int]:
+def taken(charger: Charger) -> dict[int, int]:
     """What each balance lost, by id; without those that lost nothing."""
     totals: dict[int, int] = {}
-    for entry in desk.entries:
+    for entry in charger.entries:
         totals[entry.balance_id] = totals.get(entry.balance_id, 0) - entry.amount
     return {balance_id: amount for balance_id, amount in totals.items() if amount}
 
@@ -150,71 +150,71 @@ RULES = {
 @pytest.mark.parametrize("rule", RULES)
 def test_a_call_of_a_minute_is_paid_by_the_rule(rule: str) -> None:
     balances, destination, expected = RULES[rule]
-    desk = Desk(*balances, rater=make_rater(subjects={"cheap": [RateSlot(0, "0", "0.006", 60, 1)]}))
-    call(desk, 60, destination=destination)
-    assert taken(desk) == expected
+    charger = Charger(*balances, rater=make_rater(subjects={"cheap": [RateSlot(0, "0", "0.006", 60, 1)]}))
+    call(charger, 60, destination=destination)
+    assert taken(charger) == expected
 
 
 def test_the_connect_fee_is_taken_once_at_the_rate_of_the_first_balance() -> None:
     rater = make_rater(connect_fee="0.10", subjects={"cheap": [RateSlot(0, "0.02", "0.006", 60, 1)]})
-    desk = Desk(money(10**6), units(2, "voice", 30, rating_subject="cheap"), rater=rater)
-    call(desk, 20, 20, 20)
-    assert taken(desk) == {2: 30, 1: 20_000 + 3_000 + 30_000}
+    charger = Charger(money(10**6), units(2, "voice", 30, rating_subject="cheap"), rater=rater)
+    call(charger, 20, 20, 20)
+    assert taken(charger) == {2: 30, 1: 20_000 + 3_000 + 30_000}
 
 
 def test_free_units_first_means_no_connect_fee() -> None:
-    desk = Desk(money(10**6), units(2, "voice", 30), rater=make_rater(connect_fee="0.10"))
-    call(desk, 60)
-    assert taken(desk) == {2: 30, 1: 30_000}
+    charger = Charger(money(10**6), units(2, "voice", 30), rater=make_rater(connect_fee="0.10"))
+    call(charger, 60)
+    assert taken(charger) == {2: 30, 1: 30_000}
 
 
 def test_a_session_without_usage_costs_nothing_the_connect_fee_included() -> None:
-    desk = Desk(money(10**6), rater=make_rater(connect_fee="0.10"))
-    desk.send(Operation.INITIATE, item(asked=60))
-    assert desk.reserved() == 160_000
-    desk.send(Operation.TERMINATE, item(used=0), number=1)
-    assert (desk.value(), desk.reserved(), desk.entries) == (10**6, 0, [])
+    charger = Charger(money(10**6), rater=make_rater(connect_fee="0.10"))
+    charger.send(Operation.INITIATE, item(asked=60))
+    assert charger.reserved() == 160_000
+    charger.send(Operation.TERMINATE, item(used=0), number=1)
+    assert (charger.value(), charger.reserved(), charger.entries) == (10**6, 0, [])
 
 
 @pytest.mark.parametrize("left", [100, 0])
 def test_a_blocker_stops_the_chain_whether_or_not_it_has_anything_left(left: int) -> None:
-    desk = Desk(money(10**6), units(2, "voice", left, weight=5, blocker=True), units(3, "voice", 500))
-    answer = desk.send(Operation.INITIATE, item(asked=300))
+    charger = Charger(money(10**6), units(2, "voice", left, weight=5, blocker=True), units(3, "voice", 500))
+    answer = charger.send(Operation.INITIATE, item(asked=300))
     assert answer.items[0].granted == left
     assert answer.items[0].final is not None
-    assert desk.reserved(1) == desk.reserved(3) == 0
+    assert charger.reserved(1) == charger.reserved(3) == 0
 
 
 def test_a_blocker_of_money_keeps_the_default_balance_out() -> None:
-    desk = Desk(money(10**6), units(2, "monetary", 20_000, weight=5, blocker=True))
-    assert desk.send(Operation.INITIATE, item(asked=60)).items[0].granted == 20
+    charger = Charger(money(10**6), units(2, "monetary", 20_000, weight=5, blocker=True))
+    assert charger.send(Operation.INITIATE, item(asked=60)).items[0].granted == 20
 
 
 @pytest.mark.parametrize("pieces", [(78,), (1, 77), (76, 2), (77, 1)])
 def test_usage_that_a_blocker_stops_pays_back_no_debt(pieces: tuple[int, ...]) -> None:
     empty = units(2, "monetary", 0, blocker=True, timings=(Timing("T", start_s=12 * 3600 + 77),))
-    desk = Desk(money(0), empty, allow_negative=True)
-    assert call(desk, *pieces) == 77_000
-    assert taken(desk) == {1: 77_000}
-    assert desk.sessions["s", 0].meters[0].unpaid_micros == 1_000
+    charger = Charger(money(0), empty, allow_negative=True)
+    assert call(charger, *pieces) == 77_000
+    assert taken(charger) == {1: 77_000}
+    assert charger.sessions["s", 0].meters[0].unpaid_micros == 1_000
 
 
 def test_a_balance_below_zero_takes_nothing_from_what_others_hold() -> None:
-    desk = Desk(money(-50_000, overdraft=50_000), units(2, "monetary", 30_000))
-    assert desk.send(Operation.INITIATE, item(asked=60)).items[0].granted == 30
+    charger = Charger(money(-50_000, overdraft=50_000), units(2, "monetary", 30_000))
+    assert charger.send(Operation.INITIATE, item(asked=60)).items[0].granted == 30
 
 
 def test_units_at_a_price_that_were_passed_over_are_tried_again_once_there_are_more() -> None:
     minutes = [RateSlot(0, "0", "0", 60, 60)]
     rater = make_rater(subjects={"minutes": minutes})
-    desk = Desk(money(10**6), units(2, "voice", 90, rating_subject="minutes"), rater=rater)
-    desk.send(Operation.INITIATE, item(asked=60))
-    desk.send(Operation.UPDATE, item(asked=60, used=100), number=1, at=NOON + timedelta(seconds=100))
-    assert taken(desk) == {1: 40_000, 2: 60}
-    assert desk.sessions["s", 0].meters[0].passed[0][:3] == (2, 30, 10**6)
-    desk.balances[2] = desk.balances[2]._replace(value=90)
-    desk.send(Operation.TERMINATE, item(used=60), number=2, at=NOON + timedelta(seconds=160))
-    assert taken(desk) == {1: 40_000, 2: 120}
+    charger = Charger(money(10**6), units(2, "voice", 90, rating_subject="minutes"), rater=rater)
+    charger.send(Operation.INITIATE, item(asked=60))
+    charger.send(Operation.UPDATE, item(asked=60, used=100), number=1, at=NOON + timedelta(seconds=100))
+    assert taken(charger) == {1: 40_000, 2: 60}
+    assert charger.sessions["s", 0].meters[0].passed[0][:3] == (2, 30, 10**6)
+    charger.balances[2] = charger.balances[2]._replace(value=90)
+    charger.send(Operation.TERMINATE, item(used=60), number=2, at=NOON + timedelta(seconds=160))
+    assert taken(charger) == {1: 40_000, 2: 120}
 
 
 def test_units_at_a_price_that_were_passed_over_are_tried_again_when_they_cost_less() -> None:
@@ -222,11 +222,11 @@ def test_units_at_a_price_that_were_passed_over_are_tried_again_when_they_cost_l
     rater = make_rater(
         subjects={"timed": [RateSlot(0, "0", "0.06", 60, 1)]}, timed_subjects={"timed": free_from_one}
     )
-    desk = Desk(money(500), units(2, "voice", 100, rating_subject="timed"), rater=rater)
-    desk.send(Operation.INITIATE)
-    desk.send(Operation.UPDATE, item(asked=50, used=3_599), number=1, at=NOON + timedelta(seconds=3_599))
-    assert desk.sessions["s", 0].meters[0].passed
-    answer = desk.send(Operation.UPDATE, item(asked=50, used=1), number=2, at=NOON + timedelta(hours=1))
+    charger = Charger(money(500), units(2, "voice", 100, rating_subject="timed"), rater=rater)
+    charger.send(Operation.INITIATE)
+    charger.send(Operation.UPDATE, item(asked=50, used=3_599), number=1, at=NOON + timedelta(seconds=3_599))
+    assert charger.sessions["s", 0].meters[0].passed
+    answer = charger.send(Operation.UPDATE, item(asked=50, used=1), number=2, at=NOON + timedelta(hours=1))
     assert answer.items[0].granted == 50
 
 
@@ -238,9 +238,9 @@ def test_a_call_is_the_same_however_it_is_split_where_units_at_a_price_become_ch
     rater = make_rater(
         rate="0", subjects={"timed": [RateSlot(0, "0", "6", 60, 1)]}, timed_subjects={"timed": cheaper}
     )
-    desk = Desk(money(50_000), units(2, "voice", 300, rating_subject="timed"), rater=rater)
-    assert call(desk, *pieces) == 1_300
-    assert taken(desk) == {1: 1_300, 2: 130}
+    charger = Charger(money(50_000), units(2, "voice", 300, rating_subject="timed"), rater=rater)
+    assert call(charger, *pieces) == 1_300
+    assert taken(charger) == {1: 1_300, 2: 130}
 
 
 def test_free_units_of_plan_and_bundle_are_used_before_money_and_counted() -> None:
@@ -250,40 +250,43 @@ def test_free_units_of_plan_and_bundle_are_used_before_money_and_counted() -> No
         NOON + timedelta(days=9),
         {"voice": (Grant("bundle:2", 10, frozenset({"DE"}), frozenset()),)},
     )
-    desk = Desk(money(10**6), line=make_line(grants=grants, bundles=(bundle,)))
-    call(desk, 30, 30)
-    used = {key.origin: (counter.used, counter.reserved) for key, counter in desk.counters.items()}
+    charger = Charger(money(10**6), line=make_line(grants=grants, bundles=(bundle,)))
+    call(charger, 30, 30)
+    used = {key.origin: (counter.used, counter.reserved) for key, counter in charger.counters.items()}
     assert used == {"bundle:2": (10, 0), "plan:1": (40, 0)}
-    assert desk.value() == 10**6 - 10_000
+    assert charger.value() == 10**6 - 10_000
 
 
 def test_unlimited_free_units_go_first_and_cost_nothing() -> None:
-    desk = Desk(
+    charger = Charger(
         money(10**6),
         units(2, "voice", 50, weight=50, included=frozenset({"DE"})),
         line=make_line(grants={"voice": (Grant("plan:1", -1, frozenset(), frozenset()),)}),
     )
-    call(desk, 500)
-    assert (desk.value(1), desk.value(2)) == (10**6, 50)
-    assert [counter.used for counter in desk.counters.values()] == [500]
+    call(charger, 500)
+    assert (charger.value(1), charger.value(2)) == (10**6, 50)
+    assert [counter.used for counter in charger.counters.values()] == [500]
 
 
 def test_free_units_of_two_sessions_at_once_are_not_granted_twice() -> None:
-    desk = Desk(line=make_line(grants={"data": (Grant("plan:1", 10 * MIB, frozenset(), frozenset()),)}))
-    first = desk.send(Operation.INITIATE, item("data", 8 * MIB), session="a")
-    second = desk.send(Operation.INITIATE, item("data", 8 * MIB), session="b")
+    charger = Charger(line=make_line(grants={"data": (Grant("plan:1", 10 * MIB, frozenset(), frozenset()),)}))
+    first = charger.send(Operation.INITIATE, item("data", 8 * MIB), session="a")
+    second = charger.send(Operation.INITIATE, item("data", 8 * MIB), session="b")
     assert [first.items[0].granted, second.items[0].granted] == [8 * MIB, 2 * MIB]
 
 
 def test_free_units_are_those_of_the_month_in_which_the_usage_began() -> None:
     grants = {"voice": (Grant("plan:1", 60, frozenset(), frozenset()),)}
-    desk = Desk(money(10**6), line=make_line(grants=grants, zone="Europe/Berlin"))
-    desk.now = datetime(2026, 5, 31, 21, 59, 50, tzinfo=UTC)
-    call(desk, 60, session="may")
-    desk.now = datetime(2026, 5, 31, 22, 0, 0, tzinfo=UTC)
-    call(desk, 60, session="june")
-    assert sorted((key.month, counter.used) for key, counter in desk.counters.items()) == [(5, 60), (6, 60)]
-    assert desk.value() == 10**6
+    charger = Charger(money(10**6), line=make_line(grants=grants, zone="Europe/Berlin"))
+    charger.now = datetime(2026, 5, 31, 21, 59, 50, tzinfo=UTC)
+    call(charger, 60, session="may")
+    charger.now = datetime(2026, 5, 31, 22, 0, 0, tzinfo=UTC)
+    call(charger, 60, session="june")
+    assert sorted((key.month, counter.used) for key, counter in charger.counters.items()) == [
+        (5, 60),
+        (6, 60),
+    ]
+    assert charger.value() == 10**6
 
 
 OTHERS = (
@@ -303,18 +306,18 @@ OTHERS = (
     ],
 )
 def test_a_shared_group_is_used_in_the_order_of_its_strategy(strategy: str, order: list[int]) -> None:
-    desk = Desk(*OTHERS, groups=[Group(1, {0: (strategy, "")})])
-    call(desk, 90)
-    assert list(taken(desk)) == order
-    assert sum(taken(desk).values()) == 90
+    charger = Charger(*OTHERS, groups=[Group(1, {0: (strategy, "")})])
+    call(charger, 90)
+    assert list(taken(charger)) == order
+    assert sum(taken(charger).values()) == 90
 
 
 def test_a_random_order_is_the_same_for_the_whole_session_and_not_for_all_sessions() -> None:
     firsts = set()
     for number in range(20):
-        split = Desk(*OTHERS, groups=[Group(1, {0: (Strategy.RANDOM, "")})])
+        split = Charger(*OTHERS, groups=[Group(1, {0: (Strategy.RANDOM, "")})])
         call(split, 5, 5, 5, 20, session=f"s{number}")
-        whole = Desk(*OTHERS, groups=[Group(1, {0: (Strategy.RANDOM, "")})])
+        whole = Charger(*OTHERS, groups=[Group(1, {0: (Strategy.RANDOM, "")})])
         call(whole, 35, session=f"s{number}")
         assert taken(split) == taken(whole)
         firsts.add(next(iter(taken(whole))))
@@ -323,25 +326,25 @@ def test_a_random_order_is_the_same_for_the_whole_session_and_not_for_all_sessio
 
 def test_mine_random_takes_my_own_first_and_is_the_default() -> None:
     for number in range(8):
-        desk = Desk(*OTHERS, groups=[Group(1, {})])
-        call(desk, 31, session=f"s{number}")
-        assert next(iter(taken(desk))) == 2
+        charger = Charger(*OTHERS, groups=[Group(1, {})])
+        call(charger, 31, session=f"s{number}")
+        assert next(iter(taken(charger))) == 2
 
 
-def test_a_shortfall_goes_to_the_default_balance_only_where_it_may_become_negative() -> None:
-    desk = Desk(money(10_000), units(2, "monetary", 5_000), allow_negative=True)
-    answer = desk.send(Operation.INITIATE, item(asked=6_000))
+def test_a_shortfall_goes_to_the_default_balance_only_if_it_may_become_negative() -> None:
+    charger = Charger(money(10_000), units(2, "monetary", 5_000), allow_negative=True)
+    answer = charger.send(Operation.INITIATE, item(asked=6_000))
     assert answer.items[0].granted == 6_000
-    desk.send(Operation.TERMINATE, item(used=6_000), number=1, at=NOON + timedelta(seconds=6_000))
-    assert desk.value() == 10_000 + 5_000 - 6_000_000
-    assert desk.value(2) == 0
-    assert Desk(money(10_000)).send(Operation.INITIATE, item(asked=6_000)).items[0].granted == 10
+    charger.send(Operation.TERMINATE, item(used=6_000), number=1, at=NOON + timedelta(seconds=6_000))
+    assert charger.value() == 10_000 + 5_000 - 6_000_000
+    assert charger.value(2) == 0
+    assert Charger(money(10_000)).send(Operation.INITIATE, item(asked=6_000)).items[0].granted == 10
 
 
-def test_a_default_balance_comes_into_being_where_it_may_become_negative() -> None:
-    desk = Desk(allow_negative=True)
-    call(desk, 60)
-    (balance,) = desk.balances.values()
+def test_a_default_balance_is_made_if_it_may_become_negative() -> None:
+    charger = Charger(allow_negative=True)
+    call(charger, 60)
+    (balance,) = charger.balances.values()
     assert (balance.tag, balance.value, balance.reserved) == ("*default", -60_000, 0)
 
 
@@ -359,7 +362,7 @@ def test_a_rating_subject_of_zero_without_units_is_refused() -> None:
 
 
 def test_an_account_that_is_closed_pays_for_nothing() -> None:
-    desk = Desk(money(10**6))
-    assert isinstance(desk.account, Account)
-    desk.account = desk.account._replace(barred=True)
-    assert desk.send(Operation.EVENT, item("sms", 1)).result is Result.BARRED
+    charger = Charger(money(10**6))
+    assert isinstance(charger.account, Account)
+    charger.account = charger.account._replace(barred=True)
+    assert charger.send(Operation.EVENT, item("sms", 1)).result is Result.BARRED

@@ -17,21 +17,21 @@ def memory(**values: float) -> Remembered[str, Held]:
     return made
 
 
-def test_what_was_read_too_long_ago_is_missing() -> None:
+def test_an_expired_entry_is_a_miss() -> None:
     assert memory(old=10.0, new=20.0).look_up(["old", "new", "never"], 15.0) == (
         {"new": (20.0, "new")},
         ["old", "never"],
     )
 
 
-def test_what_is_due_is_given_once_and_the_newer_stays() -> None:
+def test_due_entries_are_given_once_and_newer_ones_stay() -> None:
     known = memory(a=10.0, b=11.0, c=20.0)
     assert sorted(known.due(30.0, 15.0)) == ["a", "b"]
     assert known.due(30.0, 15.0) == {}
     assert sorted(known.due(30.0, 25.0)) == ["c"]
 
 
-def test_what_was_read_anew_is_due_again_later() -> None:
+def test_a_refreshed_entry_is_due_again_later() -> None:
     known = memory(a=10.0)
     due = known.due(30.0, 15.0)
     known.renew({"a": (30.0, "A")}, due, 30.0)
@@ -40,7 +40,7 @@ def test_what_was_read_anew_is_due_again_later() -> None:
     assert known.due(50.0, 35.0) == {"a": (30.0, "A")}
 
 
-def test_what_somebody_read_for_a_request_meanwhile_is_newer_than_what_was_read_ahead() -> None:
+def test_an_entry_read_for_a_request_meanwhile_is_newer_than_the_prefetched_one() -> None:
     known = memory(a=10.0)
     due = known.due(30.0, 15.0)
     known.keep({"a": (31.0, "request")}, 31.0, oldest=0.0)
@@ -48,7 +48,7 @@ def test_what_somebody_read_for_a_request_meanwhile_is_newer_than_what_was_read_
     assert known.look_up(["a"], 0.0)[0] == {"a": (31.0, "request")}
 
 
-def test_what_was_forgotten_meanwhile_stays_forgotten() -> None:
+def test_an_entry_invalidated_meanwhile_stays_invalid() -> None:
     known = memory(a=10.0, b=10.0)
     due = known.due(30.0, 15.0)
     known.forget(["a"])
@@ -56,7 +56,7 @@ def test_what_was_forgotten_meanwhile_stays_forgotten() -> None:
     assert known.look_up(["a", "b"], 0.0) == ({"b": (30.0, "B")}, ["a"])
 
 
-def test_what_nobody_asked_for_is_let_go_when_it_is_due() -> None:
+def test_an_unused_entry_is_evicted_when_it_is_due() -> None:
     known = memory(a=1000.0, b=1000.0)
     moment = 1000.0
     for _ in range(2):
@@ -69,7 +69,7 @@ def test_what_nobody_asked_for_is_let_go_when_it_is_due() -> None:
     assert len(known) == 1
 
 
-def test_without_anybody_who_reads_ahead_it_does_not_grow_for_ever() -> None:
+def test_the_cache_is_bounded_without_a_prefetch() -> None:
     known: Remembered[str, Held] = Remembered()
     for second in range(10_000):
         known.look_up(["a"], second - 20.0)

@@ -140,7 +140,7 @@ def test_a_repeat_that_fails_is_answered_alike_and_is_no_failed_request(
     real = getattr(batch, fails)
 
     def failing(*arguments: Any) -> Any:
-        """Charging a repeat again, and writing what comes of it, is where it may go wrong."""
+        """Charging a repeat again, and writing the result, may go wrong."""
         about = arguments[1]
         if about == asked._replace(repeated=says_so) or (isinstance(about, Writing) and about.answers):
             raise LookupError("a fault of ours")
@@ -186,7 +186,7 @@ def test_a_request_that_comes_after_a_later_one_is_charged_and_repeated_alike(sa
 @pytest.mark.django_db(transaction=True)
 @SAYS_SO
 @pytest.mark.parametrize("first", ["an update that overtakes", "an event under its id", "a second opening"])
-def test_what_was_answered_without_the_session_is_answered_alike_within_it(first: str, says_so: bool) -> None:
+def test_an_answer_given_without_the_session_is_the_same_within_it(first: str, says_so: bool) -> None:
     make_prepaid()
     engine, opening = Engine(), request(Operation.INITIATE, data(10))
     update = request(Operation.UPDATE, data(20, 8), number=1)
@@ -205,7 +205,7 @@ def test_what_was_answered_without_the_session_is_answered_alike_within_it(first
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_was_rolled_back_is_not_remembered() -> None:
+def test_a_rolled_back_session_is_not_cached() -> None:
     make_prepaid()
     engine = Engine()
     engine.run([request(Operation.INITIATE, data(10))], NOW)
@@ -218,7 +218,7 @@ def test_what_was_rolled_back_is_not_remembered() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_is_held_as_before_is_not_written_again_and_stays_held() -> None:
+def test_an_unchanged_hold_is_not_written_again_and_stays() -> None:
     make_prepaid()
     engine = Engine()
     engine.run([request(Operation.INITIATE, data(10))], NOW)

@@ -103,9 +103,9 @@ def test_old_answers_and_sessions_are_forgotten_and_open_ones_kept() -> None:
 def test_a_top_up_under_one_key_is_made_once() -> None:
     make_prepaid()
     for _ in range(2):
-        top_up(account_of(), 500_000, NOW, key="receipt-1", note="Cash desk")
+        top_up(account_of(), 500_000, NOW, key="receipt-1", note="Cash charger")
     assert default_balance().amount_micros == 1_500_000
-    entry = LedgerEntry.objects.get(kind="top_up", note="Cash desk")
+    entry = LedgerEntry.objects.get(kind="top_up", note="Cash charger")
     assert (entry.book, entry.amount_micros) == ("cash", 500_000)
 
 

@@ -52,7 +52,7 @@ def path(first: int, *amounts: int, tag: str = "*default", spends: bool = True) 
         ("above", 50, (60, -20, 20), ["m0", "m2"]),
     ],
 )
-def test_a_threshold_fires_where_it_is_crossed_and_again_once_the_balance_has_been_back(
+def test_a_threshold_fires_when_it_is_crossed_and_again_once_the_balance_has_been_back(
     kind, first, amounts, fires
 ):
     found = crossings(trigger(kind), 7, path(first, *amounts))
@@ -93,7 +93,7 @@ def test_too_much_spent_within_the_window_fires_once_until_the_window_is_over():
     assert firing is not None
 
 
-def test_what_was_spent_before_the_window_does_not_count():
+def test_spending_before_the_window_does_not_count():
     watched = trigger(TriggerKind.SPENT, window_s=HOUR)
     window, _ = spend(watched, 1, NO_WINDOW, path(1_000, -100), NOON)
     for minutes in (61, 122, 183):
@@ -112,7 +112,7 @@ def test_only_usage_in_real_time_is_spending():
     st.lists(st.tuples(st.integers(0, 2 * HOUR), st.integers(1, 60)), max_size=30),
     st.integers(50, 300),
 )
-def test_a_window_never_counts_what_is_older_and_always_what_is_not_by_a_step(spendings, limit):
+def test_a_window_never_counts_older_spending_and_always_counts_spending_newer_by_a_step(spendings, limit):
     watched = trigger(TriggerKind.SPENT, limit, window_s=HOUR)
     window, spent = NO_WINDOW, []
     at = NOON

@@ -110,10 +110,10 @@ def test_fees_and_payments_beside_the_executor_are_seen_as_well():
     make_trigger("above", name="high")
     account = account_of()
     ledger.post(account, -200_000, kind="fee", book="fees", cause="fee:1", at=NOW)
-    ledger.post(account, 300_000, kind="top_up", book="cash", cause="desk:1", at=NOW + timedelta(hours=1))
+    ledger.post(account, 300_000, kind="top_up", book="cash", cause="charger:1", at=NOW + timedelta(hours=1))
 
     assert [name for name, _, _ in fired()] == ["low", "high"]
-    assert TriggerFiring.objects.first().cause == "desk:1"
+    assert TriggerFiring.objects.first().cause == "charger:1"
 
 
 def test_a_refused_movement_fires_nothing():
@@ -227,10 +227,10 @@ def test_a_trigger_that_was_switched_off_or_removed_meanwhile_does_not_fire():
 def test_without_triggers_that_are_switched_on_a_batch_has_none_to_ask():
     make_prepaid()
     trigger = make_trigger()
-    assert Directory().world()[0].triggers is not None
+    assert Directory().config()[0].triggers is not None
     trigger.enabled = False
     trigger.save()
-    assert Directory().world()[0].triggers is None
+    assert Directory().config()[0].triggers is None
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ def test_a_line_without_a_plan_at_that_time_is_refused():
     assert refused.value.code == "no_price_plan"
 
 
-def test_a_number_that_changed_hands_charges_whoever_held_it_then():
+def test_a_number_that_changed_hands_charges_its_holder_of_that_time():
     some = book()
     first = some.holdings[MSISDN][0]
     second = Line(9, 8, False, "default", ZoneInfo("UTC"), first.line.plans)

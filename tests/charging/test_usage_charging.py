@@ -53,7 +53,7 @@ def test_the_book_knows_plan_free_units_and_payer_of_each_number():
     assert book().line_of("4900", MAY) is None
 
 
-def test_what_was_read_beforehand_is_not_read_again_but_counters_are():
+def test_prefetched_rows_are_not_read_again_but_counters_are():
     subscriber = make_subscriber(plan=make_plan(voice=(90_000, 10)))
     known = read_holdings([MSISDN, "4900"], MAY, JUNE)
     service_id = AllowanceCounter._meta.get_field("service").related_model.objects.get(code="voice").pk
@@ -66,7 +66,7 @@ def test_what_was_read_beforehand_is_not_read_again_but_counters_are():
     assert list(some.counters.values()) == [7]
 
 
-def test_whoever_pays_now_pays_though_another_did_when_it_was_read_beforehand():
+def test_the_present_payer_pays_though_another_did_at_the_prefetch():
     subscriber, other = make_subscriber(1, plan=make_plan()), make_subscriber(2)
     known = read_holdings([MSISDN], MAY, JUNE)
     Payer.objects.filter(subscriber=subscriber).update(account=other.payer.account)

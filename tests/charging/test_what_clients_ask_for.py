@@ -15,7 +15,7 @@ from apps.charging.domain.requests import (
     UsedUnits,
 )
 from apps.charging.domain.state import QuotaPolicy
-from tests.charging.online import MIB, NOON, Desk, item, make_line, money
+from tests.charging.online import MIB, NOON, Charger, item, make_line, money
 
 GIB = 1024 * MIB
 REDIRECT = FinalUnit(FinalUnitAction.REDIRECT, "https://top.up/")
@@ -33,8 +33,8 @@ RESTRICT = FinalUnit(FinalUnitAction.RESTRICT, filters=("permit in ip from any t
 )
 @pytest.mark.parametrize("terms", [{"allow_negative": True}, {"line": make_line(prepaid=False)}, {}])
 def test_as_much_as_possible_is_a_grant_with_a_bound(service, asked, granted, terms):
-    desk = Desk(money(10**12), **terms)
-    answer = desk.send(Operation.INITIATE, RequestItem(service, "49", asked))
+    charger = Charger(money(10**12), **terms)
+    answer = charger.send(Operation.INITIATE, RequestItem(service, "49", asked))
 
     assert (answer.items[0].granted, answer.items[0].final) == (granted, None)
 
@@ -44,16 +44,16 @@ def test_a_policy_may_have_a_larger_or_smaller_bound():
         ("data", 0): QuotaPolicy(MIB, max_units=50 * GIB),
         ("voice", 0): QuotaPolicy(60, max_units=120),
     }
-    desk = Desk(money(10**12), policies=policies)
-    answer = desk.send(Operation.INITIATE, item("data", 2**63), item("voice", 2**32 - 1))
+    charger = Charger(money(10**12), policies=policies)
+    answer = charger.send(Operation.INITIATE, item("data", 2**63), item("voice", 2**32 - 1))
 
     assert [got.granted for got in answer.items] == [50 * GIB, 120]
 
 
 @pytest.mark.parametrize("asked", [Units(total_octets=0), Units(time_s=0), Units(time_s=60)])
 def test_nothing_asked_in_the_units_of_the_service_leaves_the_amount_to_the_server(asked):
-    desk = Desk(money(10**6))
-    answer = desk.send(Operation.INITIATE, RequestItem("data", "", asked))
+    charger = Charger(money(10**6))
+    answer = charger.send(Operation.INITIATE, RequestItem("data", "", asked))
 
     assert answer.items[0].granted == 10 * MIB
 
@@ -69,9 +69,9 @@ def test_nothing_asked_in_the_units_of_the_service_leaves_the_amount_to_the_serv
     ],
 )
 def test_the_larger_of_the_total_and_both_ways_together_is_charged(used, octets):
-    desk = Desk(money(10**6))
-    desk.send(Operation.INITIATE, item("data", 10 * MIB))
-    answer = desk.send(Operation.TERMINATE, RequestItem("data", used=(UsedUnits(used),)), number=1)
+    charger = Charger(money(10**6))
+    charger.send(Operation.INITIATE, item("data", 10 * MIB))
+    answer = charger.send(Operation.TERMINATE, RequestItem("data", used=(UsedUnits(used),)), number=1)
 
     assert (answer.result, answer.cost_micros) == (Result.SUCCESS, octets // MIB * 10_000)
 
@@ -88,22 +88,22 @@ def test_the_larger_of_the_total_and_both_ways_together_is_charged(used, octets)
 )
 @pytest.mark.parametrize("line", [make_line(), make_line(prepaid=False)])
 def test_a_report_that_cannot_be_is_an_invalid_value_and_leaves_its_mark(service, used, reason, line):
-    desk = Desk(money(10**6), line=line)
-    desk.send(Operation.INITIATE, item(service, 1))
-    answer = desk.send(Operation.UPDATE, RequestItem(service, "49", used=(UsedUnits(used),)), number=1)
+    charger = Charger(money(10**6), line=line)
+    charger.send(Operation.INITIATE, item(service, 1))
+    answer = charger.send(Operation.UPDATE, RequestItem(service, "49", used=(UsedUnits(used),)), number=1)
 
     assert (answer.result, answer.items[0].reason) == (Result.INVALID_VALUE, reason)
-    assert (desk.value(), desk.reserved(), desk.entries) == (10**6, 0, [])
+    assert (charger.value(), charger.reserved(), charger.entries) == (10**6, 0, [])
     if reason == "absurd_amount":
-        assert desk.sessions["s", 0].meters[0].unrated_units > 0
+        assert charger.sessions["s", 0].meters[0].unrated_units > 0
 
 
 def test_reports_that_together_are_more_than_a_session_can_use_are_refused():
-    desk = Desk(money(10**6))
-    desk.send(Operation.INITIATE, item("voice", 60))
-    desk.send(Operation.UPDATE, item("voice", None, 200 * 86_400), number=1)
+    charger = Charger(money(10**6))
+    charger.send(Operation.INITIATE, item("voice", 60))
+    charger.send(Operation.UPDATE, item("voice", None, 200 * 86_400), number=1)
     assert (
-        desk.send(Operation.UPDATE, item("voice", None, 200 * 86_400), number=2).result
+        charger.send(Operation.UPDATE, item("voice", None, 200 * 86_400), number=2).result
         is Result.INVALID_VALUE
     )
 
@@ -121,80 +121,80 @@ def test_reports_that_together_are_more_than_a_session_can_use_are_refused():
 def test_an_event_in_units_that_its_service_is_not_charged_by_debits_nothing(
     operation, service, asked, reason
 ):
-    desk = Desk(money(10**6))
-    answer = desk.send(operation, RequestItem(service, "49", asked))
+    charger = Charger(money(10**6))
+    answer = charger.send(operation, RequestItem(service, "49", asked))
 
     assert (answer.result, answer.items[0].reason) == (Result.INVALID_VALUE, reason)
-    assert (desk.value(), desk.entries) == (10**6, [])
+    assert (charger.value(), charger.entries) == (10**6, [])
 
 
 @pytest.mark.parametrize("operation", [Operation.EVENT, Operation.REFUND])
 def test_an_event_of_octets_or_seconds_says_how_many(operation):
-    desk = Desk(money(10**6))
+    charger = Charger(money(10**6))
     for service in ("data", "voice"):
-        assert desk.send(operation, RequestItem(service, "49", Units())).items[0].reason == "no_units"
-    assert desk.send(Operation.CHECK_BALANCE, RequestItem("data", "", Units())).enough
-    assert desk.value() == 10**6
+        assert charger.send(operation, RequestItem(service, "49", Units())).items[0].reason == "no_units"
+    assert charger.send(Operation.CHECK_BALANCE, RequestItem("data", "", Units())).enough
+    assert charger.value() == 10**6
 
 
 def test_a_rating_group_that_asks_twice_at_once_is_granted_once():
-    desk = Desk(money(10_000))
-    answer = desk.send(
+    charger = Charger(money(10_000))
+    answer = charger.send(
         Operation.INITIATE, item("data", MIB, rating_group=1), item("data", MIB, rating_group=1)
     )
 
     assert [got.granted for got in answer.items] == [None, MIB]
-    assert desk.reserved() == 10_000
+    assert charger.reserved() == 10_000
 
 
 def test_a_session_has_quotas_up_to_a_bound(monkeypatch):
     monkeypatch.setattr(quotas, "MAX_QUOTAS", 3)
-    desk = Desk(money(10**6))
+    charger = Charger(money(10**6))
     groups = [item("data", MIB, rating_group=number) for number in range(5)]
-    answer = desk.send(Operation.INITIATE, *groups)
+    answer = charger.send(Operation.INITIATE, *groups)
 
     assert [got.granted for got in answer.items] == [MIB, MIB, MIB, 0, 0]
     assert (answer.items[3].result, answer.items[3].reason) == (Result.UNABLE_TO_COMPLY, "too_many_quotas")
-    known = desk.send(Operation.UPDATE, item("data", MIB, MIB, rating_group=2), number=1)
-    assert (known.items[0].granted, len(desk.sessions["s", 0].meters)) == (MIB, 3)
+    known = charger.send(Operation.UPDATE, item("data", MIB, MIB, rating_group=2), number=1)
+    assert (known.items[0].granted, len(charger.sessions["s", 0].meters)) == (MIB, 3)
 
 
 def test_an_event_that_only_reports_is_charged_for_what_it_reports():
-    desk = Desk(money(10**6))
+    charger = Charger(money(10**6))
     sms = RequestItem("sms", "49", Units(), (UsedUnits(Units(service_specific=3)),))
 
-    assert desk.send(Operation.EVENT, sms).cost_micros == 150_000
+    assert charger.send(Operation.EVENT, sms).cost_micros == 150_000
 
 
 @pytest.mark.parametrize("final", [REDIRECT, RESTRICT])
 def test_a_session_that_is_redirected_or_restricted_at_once_is_open_and_gets_units_after_a_top_up(final):
-    desk = Desk(money(0), policies={("data", 0): QuotaPolicy(MIB, validity_s=60, final=final)})
-    answer = desk.send(Operation.INITIATE, item("data", MIB))
+    charger = Charger(money(0), policies={("data", 0): QuotaPolicy(MIB, validity_s=60, final=final)})
+    answer = charger.send(Operation.INITIATE, item("data", MIB))
     assert (answer.result, answer.items[0].granted, answer.items[0].final) == (Result.SUCCESS, 0, final)
-    assert (desk.sessions["s", 0].status, answer.validity_s) == ("open", 60)
+    assert (charger.sessions["s", 0].status, answer.validity_s) == ("open", 60)
 
-    assert desk.send(Operation.UPDATE, item("data", MIB, 0), number=1).items[0].final == final
-    desk.balances[1] = money(10_000)
-    answer = desk.send(Operation.UPDATE, item("data", MIB, 0), number=2)
+    assert charger.send(Operation.UPDATE, item("data", MIB, 0), number=1).items[0].final == final
+    charger.balances[1] = money(10_000)
+    answer = charger.send(Operation.UPDATE, item("data", MIB, 0), number=2)
     assert (answer.items[0].granted, answer.items[0].final) == (MIB, None)
 
 
 def test_money_asked_for_and_not_there_is_redirected_alike():
-    desk = Desk(money(0), policies={("voice", 1): QuotaPolicy(1, final=REDIRECT)})
+    charger = Charger(money(0), policies={("voice", 1): QuotaPolicy(1, final=REDIRECT)})
     asked = RequestItem("voice", requested=Units(), money_micros=5)
 
-    assert desk.send(Operation.INITIATE, asked).items[0].final == REDIRECT
-    assert desk.sessions["s", 0].opened_at == NOON
+    assert charger.send(Operation.INITIATE, asked).items[0].final == REDIRECT
+    assert charger.sessions["s", 0].opened_at == NOON
 
 
 def test_a_service_that_ends_without_credit_is_refused():
-    desk = Desk(money(0))
-    assert desk.send(Operation.INITIATE, item("data", MIB)).result is Result.CREDIT_LIMIT_REACHED
-    assert desk.sessions == {}
+    charger = Charger(money(0))
+    assert charger.send(Operation.INITIATE, item("data", MIB)).result is Result.CREDIT_LIMIT_REACHED
+    assert charger.sessions == {}
 
 
 def test_an_event_that_is_not_paid_says_so_without_a_final_action():
-    desk = Desk(money(0), policies={("sms", 0): QuotaPolicy(1, final=REDIRECT)})
-    answer = desk.send(Operation.EVENT, item("sms", 1))
+    charger = Charger(money(0), policies={("sms", 0): QuotaPolicy(1, final=REDIRECT)})
+    answer = charger.send(Operation.EVENT, item("sms", 1))
 
     assert (answer.result, answer.items[0].final) == (Result.CREDIT_LIMIT_REACHED, None)

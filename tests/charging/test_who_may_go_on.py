@@ -30,7 +30,7 @@ def data(operation, number, asked=None, used=None, owner="pgw1.test"):
     return request(operation, item("data", asked, used), number=number, owner=owner)
 
 
-def test_nobody_else_goes_on_with_a_session_or_ends_it():
+def test_no_other_peer_updates_or_ends_a_session():
     make_prepaid()
     charge_now(data(Operation.INITIATE, 0, 10 * MIB))
     for number, operation in enumerate((Operation.UPDATE, Operation.TERMINATE), 1):
@@ -47,7 +47,7 @@ def test_nobody_else_goes_on_with_a_session_or_ends_it():
     assert_books_are_right()
 
 
-def test_nobody_else_gets_the_answers_of_a_session():
+def test_no_other_peer_gets_the_answers_of_a_session():
     make_prepaid()
     first = charge_now(data(Operation.INITIATE, 0, MIB))
     assert charge_now(data(Operation.INITIATE, 0, MIB)._replace(repeated=True)) == first._replace(
@@ -95,14 +95,14 @@ def test_numbers_of_two_subscribers_in_one_request_are_refused_and_said_in_the_l
     assert [default_balance(number).amount_micros for number in (1, 2)] == [1_000_000] * 2
 
 
-def test_an_unknown_session_is_said_to_be_so_whatever_the_numbers():
+def test_an_unknown_session_is_reported_so_with_any_numbers():
     make_prepaid(1, imsi="262010000000001")
     make_prepaid(2, imsi="262010000000002")
     update = request(Operation.UPDATE, item("data", 1), number=1)._replace(imsi="262010000000002")
     assert charge_now(update).result is Result.UNKNOWN_SESSION
 
 
-def test_numbers_of_one_subscriber_or_of_nobody_are_no_contradiction():
+def test_numbers_of_one_subscriber_or_unassigned_ones_are_no_contradiction():
     make_prepaid(1, imsi="262010000000001")
     asked = request(Operation.EVENT, item("sms", 1))._replace(
         imsi="262010000000001", further_msisdns=("4999", msisdn(1))
@@ -141,7 +141,7 @@ def test_a_refund_gives_back_no_more_than_was_debited_in_its_window():
     assert_books_are_right()
 
 
-def test_refunds_of_one_batch_share_what_was_debited():
+def test_refunds_of_one_batch_share_the_debits():
     make_prepaid()
     charge_now(request(Operation.EVENT, item("sms", 2), session="sms"))
     refunds = [by_amount(Operation.REFUND, 60_000, f"r{number}") for number in range(3)]
@@ -173,7 +173,7 @@ def test_a_peer_moves_no_more_than_its_limit_a_day_in_each_currency():
     assert charge_now(tomorrow).result is Result.SUCCESS
 
 
-def test_a_repeat_counts_once_and_what_is_not_paid_counts_nothing():
+def test_a_repeat_counts_once_and_unpaid_usage_counts_nothing():
     make_prepaid(balance_micros=3_000_000)
     for _ in range(2):
         charge_now(by_amount(Operation.EVENT, 2_000_000, "a")._replace(repeated=True))

@@ -42,7 +42,7 @@ def page(name: str, *arguments: object) -> str:
     return reverse(f"admin:diameter_{name}", args=arguments)
 
 
-def test_lists_and_pages_show_what_is_there(client, session):
+def test_lists_and_pages_show_the_rows(client, session):
     now = utc_now()
     peer = Peer.objects.create(host="pgw.test")
     process = ServerProcess.objects.create(

@@ -38,7 +38,7 @@ def data_item(granted=MEGABYTE, **changes):
     return item._replace(**changes)
 
 
-def test_session_id_is_first_and_what_is_mandatory_is_there_once_with_the_m_bit():
+def test_session_id_is_first_and_each_mandatory_avp_appears_once_with_the_m_bit():
     data = octets(ccr_avps(), ChargingAnswer(Result.SUCCESS))
 
     found = []
@@ -109,7 +109,7 @@ def test_a_group_without_a_rating_group_is_answered_without_one():
         ("generic", "CC-Service-Specific-Units", "Unit-Quota-Threshold"),
     ],
 )
-def test_a_grant_is_in_the_units_of_what_is_charged(type_of_record, grant, threshold):
+def test_a_grant_is_in_the_units_of_the_charge(type_of_record, grant, threshold):
     item = data_item(100, type_of_record=type_of_record, threshold=20)
 
     (group,) = cca(with_groups({"Requested-Service-Unit": {}}), ChargingAnswer(Result.SUCCESS, (item,)))[

@@ -233,7 +233,7 @@ def test_zero_money_within_a_session_leaves_the_amount_to_the_server():
         ({"Subscription_Id": None}, ("", "")),
     ],
 )
-def test_the_subscriber_is_found_wherever_gateways_put_it(changes, numbers):
+def test_the_subscriber_is_found_in_every_attribute_that_gateways_use(changes, numbers):
     request = asked(**changes)
 
     assert (request.msisdn, request.imsi) == numbers
@@ -336,7 +336,7 @@ def test_a_host_or_realm_that_is_no_name_cannot_be(name):
     assert (caught.value.result_code, caught.value.failed_avp) == (5004, encode_avp(name, "x" * 256))
 
 
-def test_what_is_too_long_to_be_a_number_or_a_name_is_not_kept_whole():
+def test_overlong_numbers_and_names_are_not_kept_whole():
     request = asked(
         Subscription_Id=[{"Subscription-Id-Type": 0, "Subscription-Id-Data": "9" * 5_000}],
         Service_Information={"PS-Information": {"Called-Station-Id": "z" * 5_000}},
@@ -423,7 +423,7 @@ def test_used_money_in_another_or_no_currency_or_finer_than_can_be_said_is_refus
     assert (caught.value.result_code, caught.value.failed_avp) == (5004, encode_avp("CC-Money", spent))
 
 
-def test_a_host_that_looks_like_a_route_leads_to_nobody_elses_connection():
+def test_a_host_that_looks_like_a_route_leads_to_no_other_connection():
     peer = ConnectedPeer("evil.test/x/pgw.test", "x")
     request = asked(via=peer, Origin_Host="evil.test/x/pgw.test")
 

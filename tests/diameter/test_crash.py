@@ -1,4 +1,4 @@
-"""The server is killed under load and comes back: every request is charged once, whoever asks again."""
+"""The server is killed under load and comes back: every request is charged once, with any repeats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever arrives, and however it is cut: an answer or an end, bounded memory, never a crash."""
+"""Any input in any fragments gets an answer or a closed connection; bounded memory, never a crash."""
 
 from __future__ import annotations
 

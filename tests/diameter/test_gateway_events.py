@@ -106,7 +106,7 @@ def test_an_event_orders_once_however_often_it_is_handled(subscriber):
 
 
 def test_what_happens_while_no_server_runs_is_ordered_once_one_does(subscriber):
-    """Beat leaves it to them: an order that nobody can send expires."""
+    """Beat leaves it to them: an order that cannot be sent expires."""
     open_session()
     suspend_subscriber(subscriber.id, utc_now())
     deliver(utc_now())

@@ -129,7 +129,7 @@ GRANT = {"Granted-Service-Unit": {"CC-Total-Octets": 5}, "Rating-Group": 10, "Re
         ({MSCC: [{**GRANT, "Result-Code": 4012}]}, None),
     ],
 )
-def test_what_is_wrong_with_an_answer_is_said(changes, problem):
+def test_a_wrong_answer_is_reported_with_its_fault(changes, problem):
     assert problems_of(ASKED, answer(ASKED, **changes)) == ([] if problem is None else [problem])
 
 

@@ -409,7 +409,7 @@ def test_the_watchdog_follows_rfc_3539(steps, state, last_action):
     assert (current, action) == (state, last_action)
 
 
-def test_each_interval_is_varied_anew_and_never_below_six_seconds():
+def test_each_interval_is_jittered_and_never_below_six_seconds():
     jitters = iter([2.0, -2.0, 0.0])
     watchdog = Watchdog(1.0, lambda: next(jitters), 100.0)
     assert watchdog.deadline == 108.0

@@ -24,7 +24,7 @@ def test_the_first_refusal_is_logged_at_once_and_others_are_counted():
     ]
 
 
-def test_what_is_kept_of_refusals_is_bounded(monkeypatch):
+def test_the_refusal_log_is_bounded(monkeypatch):
     monkeypatch.setattr(refusals, "MAX_KEYS", 10)
     told = RefusalLog()
     for number in range(50):

@@ -54,7 +54,7 @@ def test_an_answer_on_another_connection_does_not_count_though_its_id_is_right()
     assert [type(event) for event in first.receive(asa(hop_by_hop), 1.0)] == [AnswerReceived]
 
 
-def test_a_peer_that_leaves_with_a_request_in_flight_silences_nobody_else():
+def test_a_peer_that_leaves_with_a_request_in_flight_silences_no_other_peer():
     leaving, staying = open_connection(), open_connection()
     (orphan,) = requests_of(leaving.receive(ccr(), 1.0))
     leaving.lost("connection reset", 1.5)

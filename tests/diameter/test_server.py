@@ -255,7 +255,7 @@ def test_a_dead_process_owns_nothing():
     run(scenario)
 
 
-def test_stopping_answers_what_is_in_flight_and_says_good_bye():
+def test_stopping_answers_requests_in_flight_and_sends_a_dpr():
     async def scenario() -> None:
         charging = FakeCharging()
         server = DiameterServer(configuration(), charging)

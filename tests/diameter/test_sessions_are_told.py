@@ -104,7 +104,7 @@ def test_a_low_balance_re_authorises_and_fast_spending_ends_the_session():
     assert default_balance().amount_micros == 820_000
 
 
-def test_what_is_asked_for_after_a_change_of_plan_is_granted_by_the_new_plan():
+def test_a_quota_after_a_change_of_plan_is_granted_by_the_new_plan():
     subscriber = make_prepaid(balance_micros=1_000_000)
     dear = make_plan("DEAR", data=(500_000, 0))
     publish(utc_now())

@@ -134,7 +134,7 @@ def test_a_consumer_that_fails_does_not_hold_up_the_others():
 
 @pytest.mark.parametrize("number", [1054, 1205])
 def test_a_consumer_whose_database_errors_never_end_does_not_hold_up_the_others(number: int) -> None:
-    """1054: a column that is not there (Django: OperationalError). 1205: a lock that somebody never gives back."""
+    """1054: a column that is not there (Django: OperationalError). 1205: a lock that is never released."""
 
     def fail(events: Sequence[Event], now: datetime) -> None:
         raise OperationalError(number, "as the database says")

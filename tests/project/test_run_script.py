@@ -88,7 +88,7 @@ def test_what_is_there_already_is_not_asked_for(machine: Machine) -> None:
     assert "redis-server" not in machine.run("test").stderr
 
 
-def test_where_there_is_no_apt_the_packages_are_named_all_the_same(machine: Machine) -> None:
+def test_without_apt_the_packages_are_named_all_the_same(machine: Machine) -> None:
     (machine.bin / "apt-get").unlink()
     done = machine.run("test")
     assert done.returncode == 1

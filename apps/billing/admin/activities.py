@@ -78,7 +78,7 @@ def queue(request: HttpRequest, obj: None, form: QueueForm) -> HttpResponse:
 
 
 def _demand_own(request: HttpRequest, msisdn: str) -> None:
-    """Staff of some tenants bill nobody else's account; another tenant's number is as one that nobody has."""
+    """Staff of some tenants bill no other's account; another tenant's number looks unassigned."""
     tenants = tenants_of(request)
     number = parse_msisdn(msisdn)
     if tenants is not None and account_of_msisdn(number, utc_now()).tenant_id not in tenants:

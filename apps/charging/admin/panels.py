@@ -124,7 +124,7 @@ def ledger(request: HttpRequest, account: Account) -> Table:
 
 def subscriber_ledger(request: HttpRequest, subscriber: Subscriber) -> Table:
     account = _account_of(subscriber)
-    return ledger(request, account) if account else Table((), (), "Nobody pays for this subscriber yet.")
+    return ledger(request, account) if account else Table((), (), "No account pays for this subscriber.")
 
 
 def paid_for(request: HttpRequest, account: Account) -> Table:
@@ -143,7 +143,7 @@ def paid_for(request: HttpRequest, account: Account) -> Table:
             )
             for row in rows
         ],
-        "This account pays for nobody.",
+        "This account pays for no subscriber.",
         previous_url=previous_url,
         next_url=next_url,
     )

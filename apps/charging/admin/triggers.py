@@ -281,7 +281,7 @@ def _spending(request: HttpRequest, trigger: BalanceTrigger) -> Table:
             )
             for row in rows
         ],
-        "Nobody has spent anything yet." if trigger.window_s else "It does not watch spending.",
+        "Nothing has been spent yet." if trigger.window_s else "It does not watch spending.",
         (1,),
         previous_url=previous_url,
         next_url=next_url,

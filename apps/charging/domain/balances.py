@@ -229,7 +229,7 @@ def candidates(
 def _alone(
     balance: Balance, use: Use, kinds: frozenset[str], prefix: str, instant: datetime, tariff: Tariff
 ) -> list[Candidate]:
-    """:func:`candidates` where there is one balance, which is the rule."""
+    """:func:`candidates` for one balance, the usual case."""
     if (
         balance.kind not in kinds
         or not is_usable(balance, use.category, instant, use.zone)
@@ -269,7 +269,7 @@ _ZERO = re.compile(r"\*zero(.+)", re.ASCII)
 
 
 def free_increment(rating_subject: str) -> int | None:
-    """The increment of free units: ``*zero1m`` is 60 (plain ``*zero`` and no subject 1); None where a subject prices.
+    """The increment of free units: ``*zero1m`` is 60 (plain ``*zero`` and no subject 1); None if a subject prices.
 
     Raises InvalidInput for a ``*zero`` that is followed by no number of units.
     """

@@ -131,7 +131,7 @@ class Books:
         self.entries.append(Entry(balance_id, at, kind, book, amount, cause, note, self.session_row))
 
     def default_balance(self, account: Account) -> Balance:
-        """The account's default monetary balance; it comes into being where there is none."""
+        """The account's default monetary balance; made if there is none."""
         for balance in self.balances.values():
             if (
                 balance.account_id == account.account_id
@@ -146,7 +146,7 @@ class Books:
         return balance
 
     def money_left(self, account: Account, now: datetime) -> int:
-        """What the account's own money could still buy, whatever its filters; debts count as what they are."""
+        """The account's own money in all balances, filters ignored; debts count as negative."""
         total, account_id = 0, account.account_id
         for balance in self.balances.values():
             if balance.account_id != account_id or balance.kind != _MONETARY:

@@ -42,7 +42,7 @@ SUCCESS = Result.SUCCESS
 def charge(state: State, request: OnlineRequest, rater: Rater, now: datetime) -> Outcome:
     """Carry out ``request``; the state afterwards, the answer and the ledger entries.
 
-    ``now`` is the server's clock: it drives validity and supervision, and replaces a request's own time where that
+    ``now`` is the server's clock: it drives validity and supervision, and replaces a request's own time if that
     is more than a day off. Refusals are answers, with a result and a reason; nothing is raised for them.
     """
     return charge_quickly(state, request, rater, now) or charge_generally(state, request, rater, now)
@@ -89,7 +89,7 @@ def _cause_of(state: State, request: OnlineRequest) -> str:
 def digest_of(request: OnlineRequest) -> str:
     """A key of fixed length for the request's identity; equal for a repeat, and for nothing else.
 
-    The owner is part of it: nobody gets the answer of another peer's request, or spoils it by asking first.
+    The owner is part of it: no peer gets the answer of another's request, or blocks it by sending the key first.
     """
     identity = f"{request.session_id}\0{request.sub_session}\0{request.number}\0{request.owner}"
     return blake2b(identity.encode(), digest_size=16).hexdigest()
@@ -110,9 +110,9 @@ _known_session_key = lru_cache(maxsize=5_000)(_session_key)
 
 
 def _who(state: State) -> Refusal | None:
-    """Why nobody may be charged, or None."""
+    """Why the request may not be charged, or None."""
     if state.line is None:
-        return Refusal(Result.UNKNOWN_USER, "unknown_subscriber", "nobody has this number now")
+        return Refusal(Result.UNKNOWN_USER, "unknown_subscriber", "no subscriber has this number now")
     if state.account is None:
         return Refusal(Result.UNKNOWN_USER, "no_account", "no account pays for this subscriber")
     if state.barred:
@@ -224,7 +224,7 @@ def _after(
     expires_at: datetime,
     status: str = OPEN,
 ) -> Session:
-    """The session after a request; its connection is where that came from, while it is open."""
+    """The session after a request, with the request's connection while it is open."""
     return Session(
         session.row_id,
         session.session_id,

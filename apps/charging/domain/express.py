@@ -49,14 +49,14 @@ _new: Callable[[type[Any], tuple[object, ...]], Any] = tuple.__new__
 
 def charge_quickly(state: State, request: OnlineRequest, rater: Rater, now: datetime) -> Outcome | None:
     """The outcome of a usual request of a session; None for any other."""
-    world, line, account, balances, counters, session, barred, _, new_row, fresh_id, bounds = state
+    config, line, account, balances, counters, session, barred, _, new_row, fresh_id, bounds = state
     if len(request.items) != 1 or len(balances) != 1 or account is None or line is None:
         return None
     if barred or account.barred or account.allow_negative or not account.prepaid or line.bundles:
         return None
     operation, item, moment = request.operation, request.items[0], request.at
     ((balance_id, balance),) = balances.items()
-    service = world.services.get(item.service)
+    service = config.services.get(item.service)
     if (
         service is None
         or balance.terms != ANY_USE
@@ -160,7 +160,7 @@ def charge_quickly(state: State, request: OnlineRequest, rater: Rater, now: date
             answered = True
             if moment > reported_at:
                 reported_at = moment
-            policy = world.policy(item.service, plan.price_plan_id)
+            policy = config.policy(item.service, plan.price_plan_id)
             wanted = policy.units_to_grant(item.requested.amount(tor), tor)
             end = position + wanted
             start = covered if covered > position else position

@@ -12,7 +12,7 @@ from apps.charging.domain.lines import CounterKey, Grant, Line, PayingTerms, Usa
 from apps.charging.domain.requests import OnlineRequest, Result, Units
 from apps.charging.domain.sessions import Reading
 from apps.charging.domain.spending import Payment
-from apps.charging.domain.state import State, World
+from apps.charging.domain.state import ChargingConfig, State
 from apps.kernel.errors import BssError
 from apps.kernel.periods import month_of
 from apps.rating.domain import Rater
@@ -31,7 +31,7 @@ class Refusal(NamedTuple):
 
 
 class InvalidUnits(BssError):
-    """Units that cannot be charged for, whatever the price: the client has sent a value that it cannot mean."""
+    """Units that cannot be charged for at any price: the client has sent a value that it cannot mean."""
 
     code = "invalid_units"
 
@@ -80,7 +80,7 @@ def find_payment(state: State, books: Books, rater: Rater, meter: Reading, servi
     line, account = state.line, state.account
     assert line is not None
     assert account is not None
-    terms = _terms_of(line, state.world, service_code, meter)
+    terms = _terms_of(line, state.config, service_code, meter)
     account_id, balances = account.account_id, books.balances
     overdrawn = books.default_balance(account).balance_id if account.allow_negative else None
     grants = _grants_of(line, terms, meter) if terms.has_free_units and account.prepaid else ()
@@ -90,7 +90,7 @@ def find_payment(state: State, books: Books, rater: Rater, meter: Reading, servi
         meter.destination,
         account_id,
         books.with_grants(grants, account_id, terms.use.type_of_record) if grants else balances,
-        state.world.groups,
+        state.config.groups,
         books.seed,
         overdrawn,
         None if grants else plain_balance(balances, account_id),
@@ -98,19 +98,19 @@ def find_payment(state: State, books: Books, rater: Rater, meter: Reading, servi
     )
 
 
-def _terms_of(line: Line, world: World, service_code: str, meter: Reading) -> PayingTerms:
+def _terms_of(line: Line, config: ChargingConfig, service_code: str, meter: Reading) -> PayingTerms:
     """The line's terms for the service: those that it keeps, if they are still in force."""
     known = line.terms.get(service_code)
-    if known is not None and known.source is world:
+    if known is not None and known.source is config:
         plan = known.plan
         if plan.start <= known.begins_at(meter.started_at, meter.reported_at) < plan.end:
             return known
-    terms = line.terms[service_code] = _new_terms(line, world, service_code, meter)
+    terms = line.terms[service_code] = _new_terms(line, config, service_code, meter)
     return terms
 
 
-def _new_terms(line: Line, world: World, service_code: str, meter: Reading) -> PayingTerms:
-    service = world.services.get(service_code)
+def _new_terms(line: Line, config: ChargingConfig, service_code: str, meter: Reading) -> PayingTerms:
+    service = config.services.get(service_code)
     if service is None:
         raise UsageRefused(f"there is no service “{service_code}”", code="unknown_service")
     start = meter.started_at if service.type_of_record == VOICE else meter.reported_at
@@ -118,11 +118,11 @@ def _new_terms(line: Line, world: World, service_code: str, meter: Reading) -> P
     if plan is None:
         raise UsageRefused(f"no price plan was valid at {start:%Y-%m-%d %H:%M:%S} UTC", code="no_price_plan")
     return PayingTerms(
-        world,
+        config,
         service_code,
         service.service_id,
         plan,
-        world.policy(service_code, plan.price_plan_id),
+        config.policy(service_code, plan.price_plan_id),
         Use(line.tenant, service.category, service.type_of_record, line.zone),
         service_code in plan.grants or any(service_code in bundle.grants for bundle in line.bundles),
     )

@@ -17,7 +17,7 @@ NO_END = datetime.max.replace(tzinfo=UTC)
 
 
 class UsageRefused(BssError):
-    """A record that cannot be charged to anybody; ``code`` says why and goes into suspense as the reason."""
+    """A record that cannot be charged to any account; ``code`` says why and goes into suspense as the reason."""
 
 
 class ServiceInfo(NamedTuple):

@@ -28,7 +28,7 @@ def currency_of(type_of_record: str) -> str:
 
 
 def check_currency(item: RequestItem, account: Account | None) -> None:
-    """Raise InvalidInput (``currency_differs``) where the amount is not in the account's currency."""
+    """Raise InvalidInput (``currency_differs``) if the amount is not in the account's currency."""
     if item.money_currency and account is not None and item.money_currency != account.currency:
         raise InvalidInput(
             f"the amount is in {item.money_currency}, account {account.number} is in {account.currency}",
@@ -42,7 +42,7 @@ def may_owe(account: Account) -> bool:
 
 
 def debtor_of(books: Books, account: Account) -> int | None:
-    """The balance that may fall below zero; None where none may."""
+    """The balance that may fall below zero; None if none may."""
     return books.default_balance(account).balance_id if may_owe(account) else None
 
 
@@ -55,7 +55,7 @@ def money_takes(
     """
     account = state.account
     assert account is not None
-    service = state.world.services.get(service_code)
+    service = state.config.services.get(service_code)
     category = service.category if service is not None else ""
     usable = sorted(
         (
@@ -85,9 +85,9 @@ def money_takes(
 
 
 def money_policy(state: State, service_code: str, moment: datetime) -> QuotaPolicy:
-    """Validity and final action of a grant in money: the service's under the plan, where there are such."""
-    if service_code in state.world.services and state.line is not None:
+    """Validity and final action of a grant in money: the service's under the plan, if any."""
+    if service_code in state.config.services and state.line is not None:
         plan = state.line.plan_at(moment)
         if plan is not None:
-            return state.world.policy(service_code, plan.price_plan_id)
+            return state.config.policy(service_code, plan.price_plan_id)
     return _ANY_POLICY

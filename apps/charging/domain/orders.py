@@ -1,4 +1,4 @@
-"""Movements of balances that somebody orders: top-up, adjustment, transfer."""
+"""Movements of balances on request: top-up, adjustment, transfer."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _move(account: Account, books: Books, order: BalanceOrder, kind: str, moment
 def _end_after(end: datetime | None, order: BalanceOrder, moment: datetime) -> datetime | None:
     """The end of a balance after the order: a credit prolongs it, and money that has no end keeps none.
 
-    A credit without an end leaves the end alone, unless that has passed: nobody could use it then.
+    A credit without an end leaves the end alone, unless that has passed: the credit could not be used then.
     """
     if end is None or order.amount < 0:
         return end

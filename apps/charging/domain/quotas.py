@@ -62,7 +62,7 @@ def serve_items(
     """
     meters = {meter[:_KEY_FIELDS]: WorkingMeter(meter) for meter in session.meters}
     if request.operation is TERMINATE:
-        # Nothing is asked for any more, so whatever the session held may pay for what it used.
+        # Nothing is asked for any more, so all that the session held may pay for its usage.
         for meter in meters.values():
             books.void(meter.holds)
             meter.holds, meter.granted = (), 0
@@ -191,7 +191,7 @@ class _Quota:
     def _conclude(self, granted: int, wanted: int, policy: QuotaPolicy) -> None:
         """Note what is granted, and what follows if that is less than was wanted.
 
-        Nothing left is a refusal only where the service ends then. A client that is to redirect or restrict it does so
+        Nothing left is a refusal only if the service ends then. A client that is to redirect or restrict it does so
         at once on success with the final action and no units, and its session goes on (RFC 8506 section 5.6.2 and
         5.6.3, TS 32.299 section 6.5).
         """
@@ -257,7 +257,7 @@ class _Quota:
                 return
             draw = payment.draw(meter, amount, forced=True)
         except BssError as error:
-            service = self.state.world.services.get(self.item.service)
+            service = self.state.config.services.get(self.item.service)
             units = used.units.amount(service.type_of_record) if service is not None else None
             meter.unrated_units = min(meter.unrated_units + (units or 0), NO_LIMIT)
             self.result, self.reason = result_of(error), error.code

@@ -32,7 +32,7 @@ class Operation(StrEnum):
     EXPIRE = "expire"
     """RELEASE, if the session's supervision time is over; else nothing happens."""
     EVENT = "event"
-    """Debit at once (EVENT, DIRECT_DEBITING): an SMS, or money where an item carries ``money_micros``."""
+    """Debit at once (EVENT, DIRECT_DEBITING): an SMS, or money if an item carries ``money_micros``."""
     REFUND = "refund"
     """Give back (EVENT, REFUND_ACCOUNT): the price of the units, or ``money_micros``."""
     CHECK_BALANCE = "check_balance"
@@ -119,7 +119,7 @@ class RequestItem(NamedTuple):
     ``service_identifier`` come back as given and, with the service, name the quota within its session.
     ``requested`` None asks for nothing; :data:`SERVER_DECIDES` for as much as the server's policy gives.
     ``money_micros`` (CC-Money) asks for an amount without rating, which an event debits or refunds and a session
-    holds; ``used_money_micros`` reports what a session used of it (then ``money_micros`` is 0 where nothing more is
+    holds; ``used_money_micros`` reports what a session used of it (then ``money_micros`` is 0 if nothing more is
     asked). Both are in ``money_currency`` (ISO 4217; empty = that of the account, the only one they may be in).
     """
 

@@ -57,7 +57,7 @@ class Payment(NamedTuple):
     """How usage of one service to one number is paid for: on which terms, and from which balances.
 
     ``balances`` are all that may matter: the account's own, those shared with it and the subscriber's free
-    units. ``overdrawn`` is the balance that may fall below zero without limit, where the account allows it. ``only``
+    units. ``overdrawn`` is the balance that may fall below zero without limit, if the account allows it. ``only``
     is the balance that is all there is, if it is one of money that pays for everything at any time. ``postpaid`` usage
     is authorised without limit and billed from its records.
     """
@@ -87,7 +87,7 @@ class Payment(NamedTuple):
         """Pay for the ``amount`` units that follow ``meter.position``, as far as the balances reach.
 
         With ``forced`` the usage has happened: what nothing can pay is unpaid, and a maximum cost stops nothing.
-        Raises RatingError where a price is needed and there is none.
+        Raises RatingError if a price is needed and there is none.
         """
         if self.only is not None and (meter.covered <= meter.position or not meter.run.startswith(FREE_RUN)):
             draw = self._draw_from_one(self.balances[self.only], meter, amount, forced)
@@ -98,7 +98,7 @@ class Payment(NamedTuple):
         return drawing.result()
 
     def _draw_from_one(self, balance: Balance, meter: Reading, amount: int, forced: bool) -> Draw | None:
-        """:meth:`draw` where one plain balance of money is all there is, as for most accounts; None if it is short."""
+        """:meth:`draw` for one plain balance of money, as most accounts have; None if it is short."""
         position, covered, run, run_from = meter.position, meter.covered, meter.run, meter.run_from
         end = position + amount
         start = covered if covered > position else position
@@ -232,7 +232,7 @@ class _Drawing:
         )
 
     def _next_rates(self, subjects: set[str], end: int) -> int:
-        """A call is cut where the rates of units at a price change as well: one that was passed over may pay then."""
+        """A call is also cut at a change of the rates of units at a price: one that was passed over may pay then."""
         payment, position = self.payment, self.position
         for subject in subjects:
             usage = payment.usage(subject, self.meter, position, 1)
@@ -242,7 +242,7 @@ class _Drawing:
         return end
 
     def _next_cut(self, changeable: list[Balance], end: int) -> int:
-        """A call is cut where a balance begins or ceases to be usable, so that splits elsewhere do not matter."""
+        """A call is cut at the begin and end of a balance's validity, so that splits elsewhere do not matter."""
         now = self.payment.instant(self.meter, self.position)
         then = self.payment.instant(self.meter, end)
         cut = next_change(changeable, now, then, self.payment.terms.use.zone)
@@ -311,7 +311,7 @@ class _Drawing:
         self.free += self.position - start
 
     def _pay_with_priced_units_or_pass(self, candidate: Candidate, end: int) -> None:
-        """Once such a balance does not buy the next increment, another run of it, which would round anew, does not
+        """Once such a balance does not buy the next increment, another run of it, rounded again, does not
         begin before there is more or other rates apply: else a split could bring one about that the whole has not."""
         balance = candidate.balance
         passed = self.passed.get(balance.balance_id)

@@ -48,11 +48,11 @@ class Counter(NamedTuple):
     reserved: int
 
 
-class World(NamedTuple):
+class ChargingConfig(NamedTuple):
     """What is the same for all requests of a moment: services, quota policies and shared groups.
 
     ``policies`` are by (service code, price plan id), and by (service code, 0) for all other plans. ``triggers`` see
-    what requests have moved; None where there are none.
+    what requests have moved; None if there are none.
     """
 
     services: Mapping[str, ServiceInfo]
@@ -66,7 +66,7 @@ class World(NamedTuple):
 
 
 class State(NamedTuple):
-    """One request's world: who asks, who pays, what they hold, and the session if there is one.
+    """One request's state: who asks, who pays, what they hold, and the session if there is one.
 
     ``balances`` are the account's and those of accounts that share with it, or of both sides of a transfer.
     ``line`` is None for an unknown subscriber, ``barred`` for one that is suspended. ``other`` is the receiving
@@ -75,7 +75,7 @@ class State(NamedTuple):
     moves money by amount; None = no bound.
     """
 
-    world: World
+    config: ChargingConfig
     line: Line | None
     account: Account | None
     balances: Mapping[int, Balance]

@@ -35,7 +35,7 @@ class TriggerAction(StrEnum):
 
     NOTIFY = "notify"
     REAUTHORISE = "reauthorise"
-    """The gateways of the account's open sessions ask anew (RAR)."""
+    """The gateways of the account's open sessions re-authorise them (RAR)."""
     BAR = "bar"
     """The account is barred and its open sessions are ended (ASR)."""
 
@@ -79,7 +79,7 @@ class TriggerBook(NamedTuple):
 
 
 def trigger_book(triggers: Iterable[Trigger]) -> TriggerBook | None:
-    """The triggers in their places; None where there are none."""
+    """The triggers in their places; None if there are none."""
     of_tenant: dict[tuple[str, str], tuple[Trigger, ...]] = {}
     of_plan: dict[int, tuple[Trigger, ...]] = {}
     of_account: dict[int, tuple[Trigger, ...]] = {}

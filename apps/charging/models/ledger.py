@@ -46,7 +46,7 @@ class LedgerEntry(models.Model):
     )
     note = models.CharField(max_length=200, blank=True)
     session_id = models.BigIntegerField(
-        null=True, blank=True, help_text="The charging session, where one moved it."
+        null=True, blank=True, help_text="The charging session, if one moved it."
     )
 
     class Meta:

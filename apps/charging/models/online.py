@@ -44,14 +44,14 @@ class ChargingSession(models.Model):
     owner = models.CharField(
         max_length=520,
         blank=True,
-        help_text="The one peer that may go on with it, or @ and a realm; empty = anybody.",
+        help_text="The one peer that may go on with it, or @ and a realm; empty = any peer.",
     )
     cost_micros = models.BigIntegerField(default=0)
     unpaid_micros = models.BigIntegerField(
         default=0, help_text="The part of its price that no balance could pay."
     )
     meters = models.TextField(default="[]")
-    version = models.BigIntegerField(default=0, help_text="Raised by whoever writes the row.")
+    version = models.BigIntegerField(default=0, help_text="Incremented by each write of the row.")
     due_at = models.DateTimeField(
         help_text="Never after its supervision timer’s end; when it is to be looked at, and then moved to that end."
     )
@@ -107,7 +107,7 @@ class StoredAnswer(models.Model):
 
 
 class FailedRequest(models.Model):
-    """A request that ended in an error of ours (5012): nothing of it was charged, so somebody has to look at it.
+    """A request that ended in an error of ours (5012): nothing of it was charged, so staff have to look at it.
 
     It is settled by staff, or by itself once a repeat of the request is answered. ``key`` is that of StoredAnswer.
     """
@@ -117,9 +117,7 @@ class FailedRequest(models.Model):
     operation = models.CharField(max_length=16)
     session_id = models.CharField(max_length=1_000)
     number = models.BigIntegerField()
-    party = models.CharField(
-        max_length=32, blank=True, help_text="MSISDN or IMSI, where the request names one."
-    )
+    party = models.CharField(max_length=32, blank=True, help_text="MSISDN or IMSI, if the request names one.")
     peer = models.CharField(max_length=255, blank=True)
     error = models.CharField(max_length=500)
     settled_at = models.DateTimeField(null=True, blank=True)
@@ -164,7 +162,7 @@ class QuotaPolicy(models.Model):
         PricePlan, on_delete=models.PROTECT, related_name="quota_policies", null=True, blank=True
     )
     default_units = models.PositiveBigIntegerField(
-        help_text="Seconds, octets or events granted where the client lets the server decide."
+        help_text="Seconds, octets or events granted if the client lets the server decide."
     )
     max_units = models.PositiveBigIntegerField(
         default=0, help_text="The largest grant; 0 = a day of seconds, 10 GiB, or 1,000 of anything else."

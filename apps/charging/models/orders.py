@@ -8,7 +8,7 @@ from django.db import models
 class SessionOrder(models.Model):
     """Something to be told to a session's client: to ask for quotas again (Gy: RAR), or to end the session (ASR).
 
-    Anybody writes the row; the process that has the connection of ``peer`` sends it. ``cause`` says why, and is unique:
+    Any process writes the row; the one that has the connection of ``peer`` sends it. ``cause`` says why, and is unique:
     what causes an order causes it once.
     """
 

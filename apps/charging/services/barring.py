@@ -15,7 +15,7 @@ from apps.kernel.errors import Conflict, InvalidInput
 def bar_account(account: Account, reason: str, now: datetime, *, by: str, note: str = "") -> AccountBar:
     """Bar an account: nothing is granted any more, and its open sessions are ended by their gateways (ASR).
 
-    What sessions still report is debited, and top-ups arrive. Raises Conflict where it is barred or closed already,
+    What sessions still report is debited, and top-ups arrive. Raises Conflict if it is barred or closed already,
     InvalidInput for an unknown ``reason``.
     """
     if reason not in AccountBar.Reason.values:
@@ -32,14 +32,14 @@ def bar_account(account: Account, reason: str, now: datetime, *, by: str, note: 
 
 
 def bar_unless_barred(account_id: int, reason: str, now: datetime, *, by: str, note: str) -> bool:
-    """As :func:`bar_account` within the caller's transaction; False where it was barred before."""
+    """As :func:`bar_account` within the caller's transaction; False if it was barred before."""
     return _bar(account_id, reason, now, by, note)[1]
 
 
 def lift_bar(account: Account, *, by: str, reason: str = "") -> None:
     """Let the account's subscribers use services again; who did it and why is in the bar's history.
 
-    Raises Conflict where the account is not barred.
+    Raises Conflict if the account is not barred.
     """
     with transaction.atomic():
         bar = AccountBar.objects.select_for_update().filter(account=account).first()

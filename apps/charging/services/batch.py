@@ -55,7 +55,7 @@ def execute(
     """Charge the requests in their order in one transaction; the answers in the same order, committed.
 
     ``memory`` learns the sessions that were written. ``turn`` is held while nothing but computing is
-    done: two threads that compute at once only take the interpreter from each other. ``own_thread`` says that this
+    done: two threads that compute at once only take the GIL from each other. ``own_thread`` says that this
     thread, and so its connection, does nothing else. ``look_all_up`` looks for the answers of requests too that do not
     say they are repeats; without it, one that is breaks the batch: IntegrityError. Raises what the database raises;
     nothing is written then.
@@ -77,8 +77,8 @@ def execute(
 
 
 def _run_and_commit(connection: BaseDatabaseWrapper, batch: _Batch) -> list[ChargingAnswer | Poisoned]:
-    """As within ``atomic()``, in two round trips instead of five: MySQL begins with the first statement by itself
-    where it was told once not to commit by itself, and the COMMIT goes with the last ones."""
+    """As within ``atomic()``, in two round trips instead of five: without autocommit,
+    MySQL begins with the first statement, and the COMMIT is sent with the last ones."""
     if connection.get_autocommit():
         connection.set_autocommit(False)
     try:
@@ -112,7 +112,7 @@ class _Batch:
         self.writing = Writing()
 
     def run(self, commit: bool = False) -> list[ChargingAnswer | Poisoned]:
-        """Charge and write; and ``commit``, where nobody else does."""
+        """Charge and write; and ``commit``, unless the caller does."""
         read, writing = self.read, self.writing
         whose = read.find_out_whose()
         stored = read.lock_and_read(whose)
@@ -123,7 +123,7 @@ class _Batch:
             self._answer_repeats(results)
         store_new_rows(self.connection, writing)
         read.money.write()
-        triggers = read.world.triggers
+        triggers = read.config.triggers
         if triggers is not None and writing.entries:
             watch_batch(self.connection, triggers, read.accounts, writing.balances, writing.entries, self.now)
         writing.events = [
@@ -203,7 +203,7 @@ class _Batch:
             line, counters = read.lines.get(subscriber_id), read.counters.get(subscriber_id, counters)
         limit = request.money_limit
         state = State(
-            read.world,
+            read.config,
             line,
             account,
             _NO_BALANCES if account_id is None else self._balances_of(account_id, order),

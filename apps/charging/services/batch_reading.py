@@ -59,7 +59,7 @@ _SESSION_MARKS = (
 _ANSWERS = "SELECT `key`, answer FROM charging_storedanswer WHERE `key` IN ({values})"
 
 Owner = tuple[int | None, int | None]
-"""Account and subscriber; None where there is none."""
+"""Account and subscriber; None if there is none."""
 
 
 class BatchReading:
@@ -86,7 +86,7 @@ class BatchReading:
         self.keys = [
             session_key(request) if request.operation in _IN_SESSION else None for request in requests
         ]
-        self.world, self.sharing, self.tenants = directory.world()
+        self.config, self.sharing, self.tenants = directory.config()
         self.lines: dict[int, Line] = {}
         self.accounts: dict[int, Account] = {}
         self.balances: dict[int, dict[int, BalanceValue]] = {}
@@ -99,7 +99,7 @@ class BatchReading:
         self.money = MoneyBook(now)
 
     def find_out_whose(self) -> list[Owner]:
-        """Account and subscriber of each request; None where there is none."""
+        """Account and subscriber of each request; None if there is none."""
         owners: dict[str, tuple[int, int]] = {}
         unknown: set[str] = set()
         for request, key in zip(self.requests, self.keys, strict=True):
@@ -144,7 +144,7 @@ class BatchReading:
     def _subscriber_of(
         self, request: OnlineRequest, digest: str, subscribers: Mapping[Number, int | None]
     ) -> int | None:
-        """Whose the numbers are that somebody has; nobody's if they are those of different subscribers."""
+        """The subscriber of the assigned numbers; None if they are those of different subscribers."""
         subscriber_id = None
         for number in _numbers_of(request):
             found = subscribers.get(number)
@@ -194,7 +194,7 @@ class BatchReading:
                 # The default balance stands for its account, whose own row is left alone: bills and records that
                 # refer to one hold it for as long as their transaction lasts.
                 (self._balances_sql() + self.for_update, together),
-                # Behind the lock: whoever held it before may have closed or barred the account.
+                # Behind the lock: its former holder may have closed or barred the account.
                 (_ACCOUNTS, together),
                 (_SESSION_MARKS, keys),
                 (BARRED_SUBSCRIBERS, subscriber_ids),
@@ -249,7 +249,7 @@ class BatchReading:
             if tenant_id not in self.tenants:
                 # A tenant that is newer than what this process remembers.
                 self.directory.forget()
-                self.world, self.sharing, self.tenants = self.directory.world()
+                self.config, self.sharing, self.tenants = self.directory.config()
             code, zone = self.tenants[tenant_id]
             self.accounts[account_id] = Account(
                 account_id,
@@ -305,7 +305,7 @@ class BatchReading:
             self._read_whole_sessions(changed)
 
     def _read_whole_sessions(self, keys: list[str]) -> None:
-        """Sessions that another process, or nobody yet, has had in hand."""
+        """Sessions that another process wrote last, or that are new."""
         rows = self._select(
             f"SELECT `key`, {SESSION_COLUMNS} FROM charging_chargingsession WHERE `key` IN ({{values}})", keys
         )

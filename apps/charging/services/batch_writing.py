@@ -46,7 +46,7 @@ class Writing:
 def store_new_rows(connection: BaseDatabaseWrapper, writing: Writing) -> None:
     """Give new balances and counters their rows, and name them by the ids of these from here on.
 
-    Whatever is remembered after the batch (sessions, what they hold, who paid last) knows the rows' ids only.
+    Caches kept after the batch (sessions, their holds, the last payer) know the rows' ids only.
     """
     ids = _insert_balances(connection, writing) | _insert_counters(connection, writing)
     if not ids:
@@ -168,7 +168,7 @@ def _write_balances(connection: BaseDatabaseWrapper, writing: Writing, script: S
 
 
 def _changed_figures(known: list[tuple[int, Balance]], before: dict[int, Balance]) -> list[int] | None:
-    """Which of the figures changed in any of the balances, by their places; None where an end changed as well."""
+    """Which of the figures changed in any of the balances, by their places; None if an end changed as well."""
     value = units = reserved = reserved_units = overdraft = False
     for balance_id, balance in known:
         former = before[balance_id]

@@ -10,7 +10,7 @@ from apps.subscribers.services import lifecycle
 
 
 def close_unused_account(subscriber: Subscriber, at: datetime) -> None:
-    """Close the account of a subscriber that ends at ``at``, unless it pays for somebody who goes on.
+    """Close the account of a subscriber that ends at ``at``, unless it pays for another active subscriber.
 
     Inside the transaction that ends the subscriber. A closed account grants nothing more; what its sessions report is
     still debited, and what it holds can be paid out by an adjustment.

@@ -61,7 +61,7 @@ class Sink(Protocol[Token_contra]):
 
 
 class Engine:
-    """Carries batches out in the calling thread, again where the database asks for it."""
+    """Runs batches in the calling thread, with retries if the database asks for them."""
 
     def __init__(self) -> None:
         self.directory = Directory()
@@ -71,7 +71,7 @@ class Engine:
         self._turn = threading.Lock()
 
     def forget(self) -> None:
-        """Read everything anew from now on."""
+        """Invalidate all caches."""
         self.directory.forget()
         self.memory.clear()
 
@@ -82,7 +82,7 @@ class Engine:
         does nothing but this.
         """
         attempts = Attempts(float(settings.CHARGING_PATIENCE_S))
-        # Whoever has a thread for charging only asks for many at once, few of them repeats; the others ask for one.
+        # Callers with a charging thread send many at once, few of them repeats; others send one.
         look_all_up = not own_thread
         while True:
             try:
@@ -130,7 +130,7 @@ def _keep_failure(request: OnlineRequest, error: Exception, now: datetime) -> No
     try:
         keep_failure(Failure(digest_of(request), request, error), now)
     except Error:
-        # The log has it; whoever asked gets the answer all the same.
+        # The log has it; the caller gets the answer all the same.
         log.exception("the failure could not be kept")
 
 
@@ -217,7 +217,7 @@ class BatchExecutor:
             if not self._queue:
                 self._waiting_since = time.monotonic()
             elif not self._has_company(len(self._queue) + len(waiting)):
-                # Somebody waits for company already.
+                # Another writer waits for a larger batch already.
                 self._queue.extend(waiting)
                 return
             self._queue.extend(waiting)
@@ -232,7 +232,7 @@ class BatchExecutor:
                 try:
                     replies = self.engine.run([waiting.request for waiting in batch], self._clock(), True)
                 except Exception as error:
-                    # Never leave a caller without an answer, whatever went wrong.
+                    # Never leave a caller without an answer, on any error.
                     log.exception("a charging batch failed")
                     replies = [_unable(error)] * len(batch)
                 self._release(batch)
@@ -278,7 +278,7 @@ class BatchExecutor:
             if self._stopping:
                 self._wake.notify_all()
             elif self._queue:
-                # Somebody may have waited for one of these subscribers.
+                # Another writer may wait for one of these subscribers.
                 self._wake.notify()
 
     @staticmethod
@@ -299,7 +299,7 @@ _engine = Engine()
 def charge_now(request: OnlineRequest, now: datetime) -> ChargingAnswer:
     """Charge one request in this thread, in a transaction of its own or within the caller's.
 
-    Raises ChargingUnavailable where the database does not answer.
+    Raises ChargingUnavailable if the database does not answer.
     """
     (reply,) = _engine.run([request], now)
     if isinstance(reply, ChargingUnavailable):
@@ -317,5 +317,5 @@ def charge_all(requests: Sequence[OnlineRequest], now: datetime) -> list[Chargin
 
 
 def forget_directory() -> None:
-    """Make this process read numbers, plans and policies anew; for tests and for doors that changed some."""
+    """Invalidate this process's numbers, plans and policies; for tests and for doors that changed some."""
     _engine.forget()

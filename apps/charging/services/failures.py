@@ -1,4 +1,4 @@
-"""Requests that ended in an error of ours: kept for whoever has to look at them, since nothing of them was charged."""
+"""Requests that ended in an error of ours: kept for staff to look at, since nothing of them was charged."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def post_movements(movements: Sequence[Movement]) -> None:
     """Write many movements with a constant number of statements for each portion.
 
     Inside the caller's transaction; balances are locked in account order. A balance may end below zero: these
-    are movements that have happened (usage from files, fees). Raises IntegrityError where a cause has moved
+    are movements that have happened (usage from files, fees). Raises IntegrityError if a cause has moved
     money before.
     """
     ordered = sorted(movements)
@@ -126,7 +126,7 @@ def _default_balances(account_ids: Collection[int]) -> dict[int, int]:
     found = _known_balances(account_ids)
     missing = sorted(set(account_ids) - found.keys())
     if missing:
-        # Somebody else may make the same ones at this moment; either's will do.
+        # Another process may make the same ones at this moment; either's will do.
         Balance.objects.bulk_create(
             [Balance(account_id=account_id, tag=DEFAULT_BALANCE) for account_id in missing],
             ignore_conflicts=True,

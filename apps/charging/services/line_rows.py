@@ -1,6 +1,6 @@
 """Lines by one statement: a row each, which makes the line, and shows later whether it is as it was.
 
-Where a row is as it was, so is the line: comparing costs a tenth of making it again.
+If the row is unchanged, the cached line is valid: comparing costs a tenth of a rebuild.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Who a number belongs to and on which terms, remembered for a few seconds for real-time charging.
+"""Who a number belongs to and on which terms, cached for a few seconds for real-time charging.
 
-What may not be late (whether the subscriber is barred, what the account holds) is read anew for every request.
+Bars and balances must be current: they are read for every request.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import NamedTuple, TypeVar
 from django.conf import settings
 
 from apps.charging.domain.lines import Line
-from apps.charging.domain.state import World
+from apps.charging.domain.state import ChargingConfig
+from apps.charging.services.config import Sharing, Tenants, read_config
 from apps.charging.services.line_rows import LineRow, lines_of_rows, read_line_rows
 from apps.charging.services.remembered import Remembered
 from apps.charging.services.terms import Terms
-from apps.charging.services.world import Sharing, Tenants, read_world
 from apps.subscribers.models import Resource
 from apps.subscribers.selectors import holders_at
 
@@ -35,7 +35,7 @@ HeldLine = tuple[float, Line | None, LineRow | None, Terms]
 """When it was read, the line, and the row and the terms that it was made of."""
 
 
-HeldWorld = tuple[float, World, Sharing, Tenants]
+HeldConfig = tuple[float, ChargingConfig, Sharing, Tenants]
 
 
 class Number(NamedTuple):
@@ -46,34 +46,34 @@ class Number(NamedTuple):
 
 
 class Directory:
-    """Numbers, lines and the world of charging, each read again once it is CHARGING_DIRECTORY_REFRESH_S old.
+    """Numbers, lines and the configuration of charging, each read again once it is CHARGING_DIRECTORY_REFRESH_S old.
 
-    Shared by the threads of a process. What is in use is read anew by :meth:`refresh`, where somebody calls that
-    every second or so, before it is too old: requests then hardly ever wait for it.
+    Shared by the threads of a process. :meth:`refresh`, called every second or so,
+    prefetches entries in use before they expire: requests then hardly ever wait for them.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._numbers: Remembered[Number, HeldNumber] = Remembered()
         self._lines: Remembered[int, HeldLine] = Remembered()
-        self._world: HeldWorld | None = None
+        self._config: HeldConfig | None = None
         self._terms: tuple[float, Terms] | None = None
 
     def forget(self) -> None:
-        """Read everything anew from now on; for the process that has just changed something."""
+        """Invalidate all entries; for the process that has just changed something."""
         self._numbers.forget()
         self._lines.forget()
-        self._world = None
+        self._config = None
         self._terms = None
 
     def forget_lines(self, subscriber_ids: Iterable[int]) -> None:
-        """Read these subscribers' plans anew: somebody has just changed them."""
+        """Invalidate these subscribers' plans: they have just been changed."""
         self._lines.forget(list(subscriber_ids))
 
     def refresh(self, now: datetime) -> int:
-        """Read anew what is in use and nearly too old; how many numbers and lines that were.
+        """Prefetch entries in use that expire soon; returns the count of numbers and lines.
 
-        For a thread of its own. What is forgotten meanwhile stays forgotten.
+        For a thread of its own. Entries invalidated meanwhile stay invalid.
         """
         began, soon = self._clock(), self._soon()
         numbers = self._numbers.due(began, soon)
@@ -114,23 +114,23 @@ class Directory:
             known.update(read)
         return {subscriber_id: held[1] for subscriber_id, held in known.items() if held[1] is not None}
 
-    def world(self) -> tuple[World, Sharing, Tenants]:
+    def config(self) -> tuple[ChargingConfig, Sharing, Tenants]:
         """Services, policies, shared groups and triggers; who shares what; code and time zone of tenants by id."""
-        known = self._world
+        known = self._config
         if known is None or known[0] < self._oldest():
-            known = self._world = self._read_world(known)
+            known = self._config = self._read_world(known)
         return known[1:]
 
     def _refresh_world(self, soon: float) -> None:
-        known = self._world
+        known = self._config
         if known is not None and known[0] < soon:
             fresh = self._read_world(known)
-            if self._world is known:
-                self._world = fresh
+            if self._config is known:
+                self._config = fresh
 
-    def _read_world(self, known: HeldWorld | None) -> HeldWorld:
-        """The world as it is now, the same objects if nothing has changed: lines keep what follows from it."""
-        stamp, fresh = self._clock(), read_world()
+    def _read_world(self, known: HeldConfig | None) -> HeldConfig:
+        """The configuration as it is now, the same objects if nothing has changed: lines keep what follows from it."""
+        stamp, fresh = self._clock(), read_config()
         return (stamp, *(known[1:] if known is not None and known[1:] == fresh else fresh))
 
     def _terms_since(self, oldest: float) -> Terms:
@@ -160,7 +160,7 @@ class Directory:
         terms: Terms,
         former: Mapping[int, HeldLine],
     ) -> dict[int, HeldLine]:
-        """The lines as they are now; made anew unless they were made of the same row and terms."""
+        """The lines as they are now; rebuilt unless their row and terms are unchanged."""
         first, last = now - SESSIONS_AT_MOST, now + timedelta(days=1)
         rows = read_line_rows(subscriber_ids, first, last)
         found: dict[int, HeldLine] = {}

@@ -30,7 +30,7 @@ def top_up(
     """Add ``amount`` (micro-units, seconds, octets or events) to a balance, which is made if it has to be.
 
     ``key`` names this top-up: a second one under it changes nothing and gets the first one's answer. Raises
-    Conflict or InvalidInput with the reason where it is refused.
+    Conflict or InvalidInput with the reason if it is refused.
     """
     order = BalanceOrder(account.pk, amount, book, tag, kind, note, expires_at, weight)
     return _carry_out(Operation.TOP_UP, order, f"top-up:{key}", now)

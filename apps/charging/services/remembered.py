@@ -1,4 +1,4 @@
-"""What a process remembers of rows that others may change: how old it is, and whether anybody asks for it still."""
+"""A process's cache of rows that others may change: the age of entries, and whether they are still in use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 MOST_REMEMBERED = 200_000
 ASKED_LATELY_S = 300.0
-"""What nobody has asked for within this time, or twice that, is let go."""
+"""Entries not used within this time, or twice that, are evicted."""
 
 Key = TypeVar("Key")
 Held = TypeVar("Held", bound="tuple[Any, ...]")
@@ -21,7 +21,7 @@ class Remembered(Generic[Key, Held]):
     def __init__(self) -> None:
         self._held: dict[Key, Held] = {}
         self._lock = threading.Lock()
-        # What was read together, in the order of time.
+        # Keys read together, in the order of time.
         self._readings: deque[tuple[float, list[Key]]] = deque()
         self._asked: set[Key] = set()
         self._asked_before: set[Key] = set()
@@ -31,7 +31,7 @@ class Remembered(Generic[Key, Held]):
         return len(self._held)
 
     def look_up(self, keys: Collection[Key], oldest: float) -> tuple[dict[Key, Held], list[Key]]:
-        """What is known and was not read before ``oldest``, and the keys of the rest."""
+        """The entries that were not read before ``oldest``, and the keys of the misses."""
         self._asked.update(keys)
         found: dict[Key, Held] = {}
         missing = []
@@ -44,11 +44,11 @@ class Remembered(Generic[Key, Held]):
         return found, missing
 
     def keep(self, values: Mapping[Key, Held], now: float, oldest: float) -> None:
-        """Remember what was read ``now`` for somebody; what was read before ``oldest`` counts for nobody any more."""
+        """Cache values read ``now`` for a request; entries from before ``oldest`` have expired."""
         with self._lock:
             if len(self._held) + len(values) > MOST_REMEMBERED:
                 self._forget_all()
-            # Where nobody asks what is due.
+            # If ``due`` is never called.
             while self._readings and self._readings[0][0] < oldest:
                 self._readings.popleft()
             self._forget_who_asked(now)
@@ -56,7 +56,7 @@ class Remembered(Generic[Key, Held]):
             self._readings.append((now, list(values)))
 
     def due(self, now: float, before: float) -> dict[Key, Held]:
-        """What was read ``before`` then, to be read anew; what nobody asked for lately is let go instead."""
+        """Entries read before ``before``, to be refreshed; those not used lately are evicted instead."""
         found: dict[Key, Held] = {}
         with self._lock:
             self._forget_who_asked(now)
@@ -72,7 +72,7 @@ class Remembered(Generic[Key, Held]):
         return found
 
     def renew(self, values: Mapping[Key, Held], former: Mapping[Key, Held], now: float) -> None:
-        """Remember what was read anew instead of what it was; what was forgotten meanwhile stays forgotten."""
+        """Replace entries by their refreshed values; those invalidated meanwhile stay so."""
         with self._lock:
             renewed = [key for key in values if self._held.get(key) is former[key]]
             for key in renewed:

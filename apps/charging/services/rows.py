@@ -22,7 +22,7 @@ SESSION_COLUMNS = (
     " CAST(expires_at AS CHAR), status, last_number, peer, owner, meters"
 )
 SESSION_MARK_COLUMNS = "id, version"
-"""What tells a session’s row from what it was: whoever writes it, under its account’s lock, raises the version."""
+"""The version of a session's row: each write, under its account's lock, increments it."""
 # weight … factors of a balance without terms of its own, between its tag and figures and its overdraft.
 _NO_TERMS = (0, "", "", "", None, None, 0, 0, "", "")
 
@@ -44,7 +44,7 @@ def instant(value: Any) -> datetime | None:
 
 
 def balance_of(row: tuple[Any, ...], groups: tuple[int, ...] = ()) -> Balance:
-    """The balance of a row of BALANCE_COLUMNS. Raises InvalidInput where its terms cannot be read."""
+    """The balance of a row of BALANCE_COLUMNS. Raises InvalidInput if its terms cannot be read."""
     is_money = row[3] == "monetary"
     value, reserved = (row[4], row[6]) if is_money else (row[5], row[7])
     # Nearly all balances have no terms.

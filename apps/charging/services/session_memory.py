@@ -1,4 +1,4 @@
-"""Open sessions as this process last wrote them, so that reading one again is comparing its row with what is known."""
+"""A cache of open sessions as this process last wrote them; a hit is valid if the row's version is unchanged."""
 
 from __future__ import annotations
 

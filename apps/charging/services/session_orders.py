@@ -1,6 +1,6 @@
 """Orders to the clients of sessions: ask for quotas again, or end the session.
 
-Anybody writes one. Whoever has the connection that leads to the client sends it: a Gy server as RAR or ASR (RFC 8506
+Any process writes one. The process with the client's connection sends it: a Gy server as RAR or ASR (RFC 8506
 section 5.5, RFC 6733 section 8.5), another session manager in its own way.
 """
 
@@ -18,7 +18,7 @@ from apps.kernel.errors import Conflict
 
 MAX_ORDERS_AT_ONCE = 500
 ORDERS_EXPIRE_AFTER = timedelta(minutes=2)
-"""An order that nobody could send for so long is out of date."""
+"""An order that could not be sent for so long has expired."""
 
 
 def order_reauthorisation(
@@ -37,7 +37,7 @@ def _order(
     kind: SessionOrder.Kind, session: ChargingSession, cause: str, now: datetime, rating_group: int | None
 ) -> SessionOrder | None:
     if session.status != ChargingSession.Status.OPEN:
-        raise Conflict(f"session {session.session_id} is not open; there is nobody to tell")
+        raise Conflict(f"session {session.session_id} is not open; it has no client to tell")
     if not session.peer:
         raise Conflict(f"session {session.session_id} has no client that can be told")
     try:
@@ -57,7 +57,7 @@ def _order(
 
 
 def take_orders(peers: Collection[str], now: datetime) -> list[SessionOrder]:
-    """The orders to the clients that these peers lead to, marked as sent; each is taken once, whoever asks.
+    """The orders to the clients that these peers lead to, marked as sent; each is taken once, by any process.
 
     A re-authorisation waits for the next second: requests tell their time in whole ones, and what follows from a plan
     that began within this second would be asked for before it.

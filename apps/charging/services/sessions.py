@@ -46,7 +46,7 @@ def end_silent_sessions(now: datetime, limit: int = 5_000) -> int:
 def release_session(row_id: int, now: datetime) -> ChargingAnswer:
     """End a session for the operator: what it holds goes back. Raises NotFound.
 
-    Its client is not told; the Diameter server sends it an ASR where it has the connection.
+    Its client is not told; the Diameter server sends it an ASR if it has the connection.
     """
     found = ChargingSession.objects.filter(pk=row_id).values_list("session_id", "sub_session").first()
     if found is None:

@@ -1,7 +1,7 @@
 """Account triggers at work: what a transaction moved is looked at before it is committed.
 
 The executor calls :func:`watch_batch`, other movements of money :func:`watch_movements`, both under the lock of the
-balances that moved. Nobody else writes spending windows. Where no trigger is switched on, nothing is asked.
+balances that moved. No other code writes spending windows. If no trigger is switched on, no query runs.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from apps.subscribers.selectors import plan_periods
 
 
 def read_trigger_book() -> TriggerBook | None:
-    """The triggers that are switched on; None where there are none."""
+    """The triggers that are switched on; None if there are none."""
     return trigger_book(
         Trigger(*row[:7], row[7] or 0, *row[8:])
         for row in BalanceTrigger.objects.filter(enabled=True)
@@ -204,7 +204,7 @@ def _add_up(
 
 
 def _fire(firings: Iterable[Firing], now: datetime) -> int:
-    """Write what fired, and bar where that is the action. Firing is rare, so it may ask once more."""
+    """Write the firings, and bar if that is the action. Firing is rare, so it may query once more."""
     listed = list(firings)
     # The executor's book may be some seconds old.
     known = (

@@ -59,7 +59,7 @@ def lock_usage_book(
 
     Inside the caller's transaction. The subscribers' payer rows are locked in id order until it ends, so no
     other batch consumes the same free units meanwhile, and two batches cannot wait for each other. What was read
-    beforehand by :func:`read_holdings`, for the same arguments, is not read again where the payers are still the same.
+    beforehand by :func:`read_holdings`, for the same arguments, is not read again if the payers are still the same.
     """
     if known is not None and _payers(known.subscriber_ids, lock=True) != known.accounts:
         known = None

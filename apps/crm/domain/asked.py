@@ -206,7 +206,7 @@ class ProductRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatisticsAsked:
-    """Days from ``first`` to ``last``, both included; the last 31 where neither is given."""
+    """Days from ``first`` to ``last``, both included; the last 31 by default."""
 
     first: date | None = None
     last: date | None = None

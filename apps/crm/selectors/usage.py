@@ -92,7 +92,7 @@ def usage_data(tenant: str, subscriber_id: int, *, now: datetime, year: int = 0,
 
 
 def asked_month(year: int, month: int) -> Month | None:
-    """The month asked for; None where neither is given. Raises InvalidInput."""
+    """The month asked for; None if neither is given. Raises InvalidInput."""
     if not year and not month:
         return None
     if year not in YEARS or not 1 <= month <= 12:

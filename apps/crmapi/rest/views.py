@@ -110,7 +110,7 @@ def _handler(endpoint: Endpoint) -> Callable[..., HttpResponseBase]:
 
 
 def _demand_view(endpoint: Endpoint, caller: Caller) -> None:
-    """Customers have addresses of their own, where they need not name themselves."""
+    """Customers have addresses of their own, on which they need not name themselves."""
     where = endpoint.operation.permission
     if endpoint.is_own and not caller.only_own:
         raise Forbidden("this is for customers with their own token", where=where)

@@ -286,7 +286,7 @@ def _grant(item: AnswerItem, policy: CreditControlPolicy, at: datetime) -> dict[
 
     Nothing asked is nothing granted; asked and nothing left is a grant of zero with the end of the service, or no grant
     with the indication to redirect or restrict at once (RFC 8506 sections 5.6.2 and 5.6.3). Validity-Time has the
-    client ask again then, should nobody tell it of a top-up.
+    client ask again then, if no RAR tells it of a top-up.
     """
     if item.granted is None:
         return {}

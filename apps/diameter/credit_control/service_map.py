@@ -58,7 +58,7 @@ class ServiceMap:
         self._found: dict[tuple[str, int | None, int | None], str] = {}
 
     def service(self, context: str, rating_group: int | None, service_identifier: int | None) -> str:
-        """The service's code, or an empty text where no rule fits: charging then says that it cannot be rated."""
+        """The service's code, or an empty text if no rule fits: charging then says that it cannot be rated."""
         key = (context, rating_group, service_identifier)
         found = self._found.get(key)
         if found is None:

@@ -77,7 +77,7 @@ class GatewayClient:
                 self.limits,
                 secured=tls is not None,
                 initiator=True,
-                # It stands for all gateways that it plays, so whatever the server asks is for it.
+                # It stands for all gateways that it plays, so every request of the server is for it.
                 policy=PeerPolicy(True, realms=frozenset("*"), hosts=frozenset("*")),
                 serves=served,
             ),

@@ -32,7 +32,7 @@ class LoadPlan:
     """What is to be done.
 
     ``mix`` weighs the scenarios. ``sessions`` run at a time on each peer (closed loop), or with ``rate`` (requests a
-    second over all peers) at most so many. It ends after ``requests`` answers or ``seconds``, whatever is first; open
+    second over all peers) at most so many. It ends after ``requests`` answers or ``seconds``, whichever is first; open
     sessions are then brought to their end. ``repeat_share`` of the requests are sent again, with the T flag, and must
     be answered alike. With ``persist`` requests that a fall of the server left unanswered are repeated with the T
     flag until they are answered.
@@ -164,7 +164,7 @@ class LoadRun:
     async def run(self, wall_clock_s: int) -> LoadResult:
         """Connect, load, check, leave. ``wall_clock_s`` is the time of the first session, in seconds since 1970.
 
-        Raises OSError or ConnectionRefused where a gateway is not let in.
+        Raises OSError or ConnectionRefused if a gateway is refused.
         """
         # Not the loop's clock, which is of whole milliseconds and stands still for as long as a round takes.
         self._clock, self._wall = time.perf_counter, wall_clock_s

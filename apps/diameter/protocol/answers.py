@@ -32,7 +32,7 @@ _OF_A_SESSION = frozenset((Command.CREDIT_CONTROL, Command.RE_AUTH, Command.ABOR
 
 
 def error_answer(node: LocalNode, header: Header, data: bytes, fault: DiameterFault) -> bytes:
-    """The answer to the request in ``data``, whatever else is wrong with it.
+    """The answer to the request in ``data``, with any other faults in it.
 
     3xxx answers carry the E bit, and so do those whose own grammar cannot be met for lack of an AVP to echo; such
     an answer has the form that RFC 6733 section 7.2 gives it. Others are answers of their command.

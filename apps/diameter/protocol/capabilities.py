@@ -25,7 +25,7 @@ def common_applications(avps: dict[str, Any], own: Iterable[int]) -> frozenset[i
 
 
 def check_capabilities(avps: dict[str, Any], own: Iterable[int], secured: bool) -> frozenset[int]:
-    """The common applications. Raises the DiameterFault that the CEA is to carry where there can be no talk."""
+    """The common applications. Raises the DiameterFault that the CEA is to carry if there is no common application."""
     common = common_applications(avps, own)
     if not common:
         theirs = ", ".join(str(number) for number in sorted(advertised_applications(avps))) or "none"

@@ -64,7 +64,7 @@ def decode_message(
 
 
 def read_error_answer(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Message:
-    """An answer with the E bit, which has a grammar of its own whatever its command (RFC 6733 section 7.2)."""
+    """An answer with the E bit, which has a grammar of its own for every command (RFC 6733 section 7.2)."""
     return Message(read_header(data), decode_avps(data, HEADER_BYTES, ERROR_ANSWER_PLAN, True, limits))
 
 
@@ -218,7 +218,7 @@ def _read_members(
 def _read_like_before(
     data: bytes, start: int, after: int, plan: Plan, lenient: bool, depth: int
 ) -> dict[str, Any]:
-    """As ``_read_group``, at once where one with the same headers was read before."""
+    """As ``_read_group``, at once if one with the same headers was read before."""
     layout: Layout | None = plan.layouts.get((after - start, data[start : start + 8]))
     if layout is not None:
         if layout.unpack_headers(data, start) == layout.headers and layout.levels <= depth:
@@ -306,7 +306,7 @@ def _walk_again(data: bytes, start: int, end: int, plan: Plan) -> Walked | None:
 
 
 def _learn(plan: Plan, data: bytes, position: int, end: int) -> Shape:
-    """The shape of the header at ``position``, remembered in the plan. Raises a DiameterFault where it has none."""
+    """The shape of the header at ``position``, cached in the plan. Raises a DiameterFault if it has none."""
     if end - position < 8:
         raise _bad_length(data, position, end, None)
     code, word = _HEAD(data, position)

@@ -42,7 +42,7 @@ Walked = list[tuple[int, Shape, "Walked | None"]]
 
 
 class Group(NamedTuple):
-    """A group within the message: where it belongs, and its members, whose values or places lie side by side."""
+    """A group within the message: its parent, and its members, whose values or places lie side by side."""
 
     parent: int
     """Which of the groups holds it, counted from 0, the message itself."""
@@ -54,7 +54,7 @@ class Group(NamedTuple):
 
 
 class Raw(NamedTuple):
-    """A member that is kept as its octets and read where it stands."""
+    """A member that is kept as its octets and read in place."""
 
     group: int
     level: int
@@ -169,7 +169,7 @@ class _Survey:
         self._header_end = -1
 
     def walk(self, walked: Walked, end: int, group: int, level: int) -> bool:
-        """Take the members of one group in; False where they cannot be had at once."""
+        """Take the members of one group in; False if they cannot be had at once."""
         self.levels = max(self.levels, level)
         seen: set[str] = set()
         for position, (name, kind, repeated, header_octets, octets, step, entry), within in walked:

@@ -86,7 +86,7 @@ class Watchdog:
         """The owner doubts that the peer is there: the connection ends unless something comes within ``patience_s``.
 
         Returns whether a DWR is to be sent. Further doubts before it is answered neither ask again nor move the
-        deadline, or whoever raises them often enough would keep a dead connection alive.
+        deadline, or frequent probes would keep a dead connection alive.
         """
         if self._probing:
             return False

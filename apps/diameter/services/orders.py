@@ -26,7 +26,7 @@ def route_from_text(text: str) -> Route:
 
 
 def take_orders(process_key: str, now: datetime) -> list[SessionOrder]:
-    """The orders that this process can send, marked as sent; each is taken once, whoever asks."""
+    """The orders that this process can send, marked as sent; each is taken once, by any process."""
     hosts = Connection.objects.filter(process_id=process_key).values_list("peer_host", flat=True)
     return session_orders.take_orders(list(hosts), now)
 

@@ -80,7 +80,7 @@ def register_process(here: Here, origin_host: str, address: str, now: datetime) 
 
 
 def beat(here: Here, now: datetime) -> bool:
-    """Say that the process lives. False if it was taken for dead meanwhile: its connections may be owned anew."""
+    """Say that the process lives. False if it was taken for dead meanwhile: its connections may have new owners."""
     alive = ServerProcess.objects.filter(key=here.key).update(heartbeat_at=now) == 1
     forget_dead_processes(here, now)
     return alive

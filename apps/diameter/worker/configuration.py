@@ -53,7 +53,7 @@ class ServerConfiguration:
 
 
 def node_for(origin_host: str, origin_realm: str, bind: str) -> LocalNode:
-    """The server's identity; a server that listens everywhere says its loopback address where it knows no other."""
+    """The server's identity; a server that listens everywhere says its loopback address if it knows no other."""
     address = bind if bind not in ("", "0.0.0.0", "::") else _own_address()
     # The sessions outlive the process, so its start is no news to peers: the state id stays.
     return LocalNode(origin_host, origin_realm, (address_of_text(address),), origin_state_id=1)

@@ -30,7 +30,7 @@ class Jobs:
         task.add_done_callback(self._once.discard)
 
     async def finish(self, timeout_s: float) -> None:
-        """Give what is done once the time to end; then end everything."""
+        """Let running jobs end; then end everything."""
         if self._once:
             await asyncio.wait(self._once, timeout=timeout_s)
         unfinished = self._repeated | self._once

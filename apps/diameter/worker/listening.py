@@ -70,7 +70,7 @@ def network_of(address: str) -> str:
 
 
 def listening_socket(bind: str, port: int, reuse_port: bool) -> socket.socket:
-    """A non-blocking socket that listens. An empty ``bind`` is every address, IPv6 too where there is any."""
+    """A non-blocking socket that listens. An empty ``bind`` is every address, IPv6 too if there is any."""
     if not bind and socket.has_dualstack_ipv6():
         opened = socket.create_server(
             ("", port), family=socket.AF_INET6, backlog=BACKLOG, reuse_port=reuse_port, dualstack_ipv6=True

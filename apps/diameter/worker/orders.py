@@ -35,7 +35,7 @@ class OrderSender:
         self._forget_lines = forget_lines
 
     async def send(self, transports: Collection[DiameterTransport]) -> None:
-        """Send what is pending. ``transports`` is live: it is looked at after each wait for the database."""
+        """Send pending orders. ``transports`` is live: it is looked at after each wait for the database."""
         taken = await self._rows.run(orders.take_orders, self._process_key, utc_now())
         if taken and self._forget_lines is not None:
             # What these sessions ask for next comes by here, and a new plan is to count then.

@@ -22,7 +22,7 @@ SWITCH_INTERVAL_S = 0.001
 
 
 def run_server(configuration: ServerConfiguration, announce: Announce) -> None:
-    """Serve until SIGTERM or SIGINT; then drain. Raises OSError where a port is taken."""
+    """Serve until SIGTERM or SIGINT; then drain. Raises OSError if a port is taken."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     if configuration.cores:
         # Before there are threads, which inherit it.

@@ -107,7 +107,7 @@ class DiameterServer:
     # --- life -------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Listen; returns once connections are accepted. Raises OSError where a port is taken."""
+        """Listen; returns once connections are accepted. Raises OSError if a port is taken."""
         configuration = self.configuration
         self._link = ChargingLink(self._charging, asyncio.get_running_loop())
         self._services = await self._rows.run(service_map)

@@ -135,7 +135,7 @@ class DiameterTransport(asyncio.Protocol):
             self._read_or_not()
 
     def flush(self) -> None:
-        """Send what is ready."""
+        """Send ready answers."""
         octets = self.peer.take_octets()
         if octets and self._transport is not None:
             self._transport.write(octets)

@@ -98,7 +98,7 @@ def _between(consumer: Consumer, after: int, upto: int) -> list[Event]:
 def _hand_over(
     consumer: Consumer, events: Sequence[Event], reached: int, upto: int, now: datetime, *, all_together: bool
 ) -> int:
-    """Handle the events and move the mark from ``reached`` to ``upto``, or do nothing where another was quicker."""
+    """Handle the events and move the mark from ``reached`` to ``upto``, or do nothing if another was quicker."""
     with transaction.atomic():
         mark = _locked(consumer)
         if mark.number != reached:

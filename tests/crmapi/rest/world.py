@@ -232,7 +232,7 @@ def _names(tenant: str, now: datetime) -> dict[str, Any]:
         "activity": Activity.objects.filter(cycle__tenant__code=tenant).earliest("pk").pk,
         "notification": Notification.objects.filter(tenant__code=tenant).earliest("pk").pk,
         "suspense": suspense.pk,
-        # The fired one first, where one has.
+        # The fired one first, if any.
         "trigger": BalanceTrigger.objects.filter(tenant__code=tenant).order_by("-firings__pk", "pk")[0].pk,
         "unfired": BalanceTrigger.objects.filter(tenant__code=tenant, firings=None).latest("pk").pk,
         "batch": VoucherBatch.objects.filter(tenant__code=tenant).latest("pk").pk,

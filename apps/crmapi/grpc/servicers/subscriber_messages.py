@@ -155,7 +155,7 @@ def card_of(message: billing_pb2.Subscriber) -> Card | None:
 
 
 def currency_code(number: int, letters: str) -> str:
-    """The letters of a currency given by number or letters; empty where neither is given."""
+    """The letters of a currency given by number or letters; empty if neither is given."""
     if not number:
         return letters
     found = LETTERS_OF.get(number)

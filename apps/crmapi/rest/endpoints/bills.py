@@ -81,7 +81,7 @@ ENDPOINTS = (
         operation=does.CANCEL_BILL,
         summary="Cancel a bill by a credit note",
         text="What was paid for it becomes a credit that pays the next bill. An account's bills are cancelled from the "
-        "last one backwards: 409 (`not_the_last`) where another follows, `cancelled` where it is cancelled already.",
+        "last one backwards: 409 (`not_the_last`) if another follows, `cancelled` if it is cancelled already.",
         body=CancelBody,
         answer=CancelledBillShape,
         request_example={"reason": "Wrong price", "again": True},

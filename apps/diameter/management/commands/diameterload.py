@@ -178,7 +178,7 @@ class Command(RoomCommand):
         for name, label in (
             ("repeats", "repeated on purpose"),
             ("resent_after_loss", "repeated after a loss"),
-            ("reconnects", "connections made anew"),
+            ("reconnects", "reconnections"),
             ("unanswered", "not answered"),
         ):
             if figures[name]:

@@ -140,7 +140,7 @@ def _named_by_unused_tables(files: TariffFiles, known: KnownIds) -> list[Problem
         TIMINGS: known.timings.union(timing.id for timing in files.plan.timings),
         DESTINATIONS: known.destinations.union(row.id for row in files.plan.destinations),
     }
-    # Each unknown id is told once, where it is named first.
+    # Each unknown id is reported once, at its first use.
     first: dict[tuple[str, str], str] = {}
     for mention in unused.mentions:
         if mention.id not in defined.get(mention.file, ()):

@@ -10,7 +10,7 @@ from apps.charging.domain.balances import Group
 from apps.charging.domain.lines import ServiceInfo
 from apps.charging.domain.policies import QuotaPolicy as Policy
 from apps.charging.domain.requests import FinalUnit, FinalUnitAction
-from apps.charging.domain.state import World
+from apps.charging.domain.state import ChargingConfig
 from apps.charging.models import Balance, QuotaPolicy, SharedGroup, SharedGroupTerms
 from apps.charging.services.triggers import read_trigger_book
 from apps.rating.models import Service, Tenant
@@ -33,7 +33,7 @@ class Sharing(NamedTuple):
         return found
 
 
-def read_world() -> tuple[World, Sharing, Tenants]:
+def read_config() -> tuple[ChargingConfig, Sharing, Tenants]:
     """Services, policies, shared groups and triggers; who shares what; code and time zone of tenants by id."""
     services = {
         code: ServiceInfo(service_id, category, type_of_record)
@@ -59,7 +59,7 @@ def read_world() -> tuple[World, Sharing, Tenants]:
             groups_of.setdefault(account_id, set()).add(group_id)
             accounts_of.setdefault(group_id, set()).add(account_id)
     shared = {pk: Group(pk, by_account) for pk, by_account in terms.items()}
-    world = World(services, policies, shared, read_trigger_book())
+    config = ChargingConfig(services, policies, shared, read_trigger_book())
     sharing = Sharing(
         {account_id: frozenset(groups) for account_id, groups in groups_of.items()},
         {group_id: frozenset(accounts) for group_id, accounts in accounts_of.items()},
@@ -68,7 +68,7 @@ def read_world() -> tuple[World, Sharing, Tenants]:
         tenant_id: (code, ZoneInfo(time_zone))
         for tenant_id, code, time_zone in Tenant.objects.values_list("id", "code", "time_zone")
     }
-    return world, sharing, tenants
+    return config, sharing, tenants
 
 
 def _policy(row: QuotaPolicy) -> Policy:
