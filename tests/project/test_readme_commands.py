@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.project.readme_commands import ROOT, problems_in, run_commands
 
 RUN = run_commands((ROOT / "run").read_text())
@@ -24,3 +26,11 @@ def test_a_command_that_does_not_exist_is_found_with_its_line() -> None:
 
 def test_commands_that_exist_pass() -> None:
     assert problems_in("./run demo --records 5, ./run manage loadcdrs, ./run test", RUN, {"loadcdrs"}) == []
+
+
+def test_every_setting_that_is_read_from_the_environment_is_documented() -> None:
+    settings = "".join(path.read_text() for path in (ROOT / "bss_project" / "settings").glob("*.py"))
+    names = set(re.findall(r'"(BSS_[A-Z0-9_]+)"', settings))
+    documented = "".join((ROOT / "docs" / name).read_text() for name in ("operations.md", "rest.md"))
+    assert len(names) > 80
+    assert sorted(names - set(re.findall(r"BSS_[A-Z0-9_]+", documented))) == []
