@@ -261,3 +261,31 @@ def test_concurrent_refunds_give_back_a_debit_once() -> None:
     day = PeerDay.objects.get()
     assert (day.debited_micros, day.refunded_micros, day.refusals) == (150_000, 100_000, 28)
     assert sum(Balance.objects.values_list("amount_micros", flat=True)) == 2_950_000
+
+
+def deadlocks() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW GLOBAL STATUS LIKE 'Innodb_deadlocks'")
+        return int(cursor.fetchone()[1])
+
+
+@pytest.mark.mariadb_only
+def test_writers_that_count_for_one_peer_wait_for_each_other_without_deadlocks() -> None:
+    for number in range(1, 9):
+        make_prepaid(number, balance_micros=10_000_000)
+    amount = RequestItem("sms", money_micros=10_000)
+    limit = MoneyLimit("pgw.test", 1_000_000_000)
+
+    def debit(number: int) -> OnlineRequest:
+        return request(
+            Operation.EVENT, amount, session=f"shop-{number}", of=number % 8 + 1, money_limit=limit
+        )
+
+    with new_executor(writers=4, batch_size=4) as executor:
+        # The first of the day makes the row.
+        submit(executor, debit(0)).result()
+        before = deadlocks()
+        futures = [submit(executor, debit(number)) for number in range(1, 400)]
+        assert {future.result().result for future in futures} == {Result.SUCCESS}
+    assert PeerDay.objects.get().debited_micros == 4_000_000
+    assert deadlocks() == before

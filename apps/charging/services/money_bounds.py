@@ -57,13 +57,23 @@ class MoneyBook:
         )
         self._refundable = dict.fromkeys(ids, 0) | {account_id: -total for account_id, total in moved}
         keys = sorted({(limit.peer, account.currency) for limit, account in wanted})
-        # Made first: a lock on a row that there is not would be one on the gap between rows.
-        PeerDay.objects.bulk_create(
-            [PeerDay(peer=peer, day=self._day, currency=currency) for peer, currency in keys],
-            ignore_conflicts=True,
-        )
-        rows = PeerDay.objects.select_for_update().filter(day=self._day, peer__in={peer for peer, _ in keys})
-        self._days = {(row.peer, row.currency): row for row in rows.order_by("peer", "currency")}
+        self._lock_days(keys)
+        missing = [key for key in keys if key not in self._days]
+        if missing:
+            # Only what is missing: on a row that is there this takes a shared lock, and two that have one wait for
+            # each other to have it alone.
+            PeerDay.objects.bulk_create(
+                [PeerDay(peer=peer, day=self._day, currency=currency) for peer, currency in missing],
+                ignore_conflicts=True,
+            )
+            self._lock_days(keys)
+
+    def _lock_days(self, keys: list[_Key]) -> None:
+        there = PeerDay.objects.filter(day=self._day, peer__in={peer for peer, _ in keys})
+        # Found without a lock: a locking search for rows that are not there would lock the gap between rows.
+        ids = list(there.order_by("peer", "currency").values_list("pk", flat=True))
+        rows = PeerDay.objects.select_for_update().filter(pk__in=ids).order_by("peer", "currency")
+        self._days = {(row.peer, row.currency): row for row in rows} if ids else {}
 
     def bounds(self, operation: Operation, limit: MoneyLimit, account: Account) -> MoneyBounds:
         """What is left by now; of a session's money nothing is counted, and no row is locked for it."""
