@@ -294,6 +294,21 @@ def test_events_are_kept_until_all_have_handled_them_and_then_for_some_days(monk
     assert book.seen[-1] == ("thing:1", "next")
 
 
+def test_a_consumer_of_a_newer_version_is_not_begun_from_the_oldest_event_by_an_older_process(monkeypatch):
+    new = Notebook(lambda event: event.body["what"] == "stuck")
+    happen(1, "seen")
+    happen(2, "stuck")
+    deliver(NOW, [new.consumer])
+    monkeypatch.setattr("apps.events.services.keeping.CONSUMERS", {})
+    forget_events(NOW + timedelta(hours=1))
+    new.fails = lambda _: False
+    deliver(NOW + timedelta(hours=1), [new.consumer])
+    assert new.seen == [("thing:1", "seen"), ("thing:2", "stuck")]
+
+    forget_events(NOW + timedelta(days=django_settings.EVENTS_KEPT_DAYS, hours=2))
+    assert not Mark.objects.filter(name="notebook").exists()
+
+
 def test_a_consumer_whose_own_process_does_not_run_keeps_events_for_some_days_only(monkeypatch):
     own = replace(Notebook().consumer, by_itself=True)
     monkeypatch.setattr("apps.events.services.keeping.CONSUMERS", {"notebook": own})
