@@ -46,7 +46,7 @@ def checks() -> list[Check]:
             "layout; ruff format mends it",
             (tool("ruff"), "format", "--check", "--output-format=concise", "."),
         ),
-        Check("mypy", "types, strict; pyproject.toml lists what is not clean yet", (tool("mypy"),)),
+        Check("mypy", "types, strict", (tool("mypy"),)),
         Check("imports", "who may import whom", (tool("lint-imports"), "--no-cache")),
         Check(
             "migrations",

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 
 from apps.charging.models import DEFAULT_BALANCE, LedgerEntry
 from apps.kernel.periods import Period
@@ -72,5 +72,5 @@ def lock_balances(account_ids: Collection[int]) -> set[int]:
     return {account_id for (account_id,) in rows}
 
 
-def _sum(entries) -> int:
+def _sum(entries: QuerySet[LedgerEntry]) -> int:
     return entries.aggregate(total=Sum("amount_micros"))["total"] or 0

@@ -6,8 +6,9 @@ from uuid import uuid4
 
 from django import forms
 from django.contrib import admin
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
@@ -153,18 +154,17 @@ class AccountAdmin(KeptMixin, HistoryAdmin):
         ),
     )
 
-    def has_add_permission(self, request) -> bool:
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
         default = Balance.objects.filter(account=OuterRef("pk"), tag=DEFAULT_BALANCE)
-        return (
-            super()
-            .get_queryset(request)
-            .annotate(balance_micros=Subquery(default.values("amount_micros")[:1]))
-        )
+        accounts: QuerySet[Account] = super().get_queryset(request)
+        return accounts.annotate(balance_micros=Subquery(default.values("amount_micros")[:1]))
 
-    def get_search_results(self, request, queryset, search_term):
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Account], search_term: str
+    ) -> tuple[QuerySet[Account], bool]:
         """Digits and codes are looked up among the numbers by index; anything else in the names."""
         term = search_term.strip()
         if not term:
@@ -175,25 +175,25 @@ class AccountAdmin(KeptMixin, HistoryAdmin):
         return queryset.filter(found), False
 
     @display(description="Customer", ordering="customer__name")
-    def customer_link(self, account: Account):
+    def customer_link(self, account: Account) -> SafeString | str:
         return link_to(account.customer)
 
     @display(description="Mode", ordering="mode")
-    def mode_label(self, account: Account):
+    def mode_label(self, account: Account) -> SafeString:
         return badge(
             account.get_mode_display(), ({"prepaid": "info", "postpaid": "primary"}).get(account.mode, "")
         )
 
     @display(description="Balance", ordering="balance_micros")
-    def balance(self, account: Account):
-        if account.balance_micros is None:
-            return "–"
-        return money(account.balance_micros, account.currency)
+    def balance(self, account: Account) -> SafeString | str:
+        # Annotated by get_queryset, which no type says.
+        held: int | None = account.__dict__["balance_micros"]
+        return "–" if held is None else money(held, account.currency)
 
     @display(description="Opened", ordering="opened_at")
-    def opened(self, account: Account):
+    def opened(self, account: Account) -> SafeString | str:
         return instant(account.opened_at)
 
     @display(description="Closed")
-    def closed(self, account: Account):
+    def closed(self, account: Account) -> SafeString | str:
         return instant(account.closed_at)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from django.contrib import admin
+from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RelatedDropdownFilter, SingleNumericFilter
 from unfold.decorators import display
 
@@ -46,7 +47,7 @@ class AllowanceCounterAdmin(ReadOnlyAdmin):
     fields = ("subscriber_link", "month_label", "service", "origin_link", "used_label")
 
     @display(description="Subscriber")
-    def subscriber_link(self, counter: AllowanceCounter):
+    def subscriber_link(self, counter: AllowanceCounter) -> SafeString | str:
         return link_to(counter.subscriber)
 
     @display(description="Month")
@@ -54,7 +55,7 @@ class AllowanceCounterAdmin(ReadOnlyAdmin):
         return f"{counter.year}-{counter.month:02d}"
 
     @display(description="Granted by")
-    def origin_link(self, counter: AllowanceCounter):
+    def origin_link(self, counter: AllowanceCounter) -> SafeString | str:
         grant = self._grants().get(counter.origin)
         return link_to(grant) if grant else counter.origin
 
@@ -62,13 +63,16 @@ class AllowanceCounterAdmin(ReadOnlyAdmin):
     def used_label(self, counter: AllowanceCounter) -> str:
         return usage(counter.used, counter.service.type_of_record)
 
-    def _grants(self):
+    def _grants(self) -> dict[str, PricePlan | Bundle]:
         # Plans and bundles are few; one look a request serves the whole list.
         request = getattr(self, "request", None)
         if request is None or not hasattr(request, "bss_grants"):
-            known = {f"plan:{plan.pk}": plan for plan in PricePlan.objects.all()}
+            known: dict[str, PricePlan | Bundle] = {
+                f"plan:{plan.pk}": plan for plan in PricePlan.objects.all()
+            }
             known.update({f"bundle:{bundle.pk}": bundle for bundle in Bundle.objects.all()})
             if request is None:
                 return known
             request.bss_grants = known
-        return request.bss_grants
+        grants: dict[str, PricePlan | Bundle] = request.bss_grants
+        return grants

@@ -37,11 +37,11 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     fields = ("effective", "account", "balance", "kind_label", "amount", "book", "cause_label", "note")
 
     @display(description="Effective", ordering="at")
-    def effective(self, entry: LedgerEntry):
+    def effective(self, entry: LedgerEntry) -> SafeString | str:
         return instant(entry.at, seconds=True)
 
     @display(description="Account")
-    def account(self, entry: LedgerEntry):
+    def account(self, entry: LedgerEntry) -> SafeString | str:
         return link_to(entry.balance.account)
 
     @display(description="Cause")
@@ -49,7 +49,7 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
         return cause_link(entry.cause)
 
     @display(description="Kind")
-    def kind_label(self, entry: LedgerEntry):
+    def kind_label(self, entry: LedgerEntry) -> SafeString:
         return badge(entry.get_kind_display(), KIND_COLOURS.get(entry.kind, ""))
 
 
@@ -89,13 +89,13 @@ class BalanceAdmin(ReadOnlyAdmin):
     )
 
     @display(description="Holds", ordering="amount_micros")
-    def holds(self, balance: Balance):
+    def holds(self, balance: Balance) -> SafeString | str:
         if balance.kind == Balance.Kind.MONETARY:
             return money(balance.amount_micros, balance.account.currency)
         return usage(balance.units, balance.kind)
 
     @display(description="Reserved")
-    def reserved_label(self, balance: Balance):
+    def reserved_label(self, balance: Balance) -> SafeString | str:
         if balance.kind == Balance.Kind.MONETARY:
             return (
                 money(balance.reserved_micros, balance.account.currency) if balance.reserved_micros else "–"
@@ -103,5 +103,5 @@ class BalanceAdmin(ReadOnlyAdmin):
         return usage(balance.reserved_units, balance.kind) if balance.reserved_units else "–"
 
     @display(description="Account")
-    def account_link(self, balance: Balance):
+    def account_link(self, balance: Balance) -> SafeString | str:
         return link_to(balance.account)

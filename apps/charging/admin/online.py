@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.contrib.admin import EmptyFieldListFilter
+from django.db.models import Model
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
@@ -66,27 +68,27 @@ class ChargingSessionAdmin(ReadOnlyAdmin):
     )
 
     @display(description="Status", ordering="status")
-    def status_label(self, session: ChargingSession):
+    def status_label(self, session: ChargingSession) -> SafeString:
         return badge(session.get_status_display(), STATUS_COLOURS.get(session.status, ""))
 
     @display(description="Subscriber")
-    def subscriber_link(self, session: ChargingSession):
+    def subscriber_link(self, session: ChargingSession) -> SafeString | str:
         return link_to(session.subscriber)
 
     @display(description="Account")
-    def account_link(self, session: ChargingSession):
+    def account_link(self, session: ChargingSession) -> SafeString | str:
         return link_to(session.account)
 
     @display(description="Opened", ordering="opened_at")
-    def opened(self, session: ChargingSession):
+    def opened(self, session: ChargingSession) -> SafeString | str:
         return instant(session.opened_at, seconds=True)
 
     @display(description="Last report", ordering="updated_at")
-    def updated(self, session: ChargingSession):
+    def updated(self, session: ChargingSession) -> SafeString | str:
         return instant(session.updated_at, seconds=True)
 
     @display(description="Ends without a report at", ordering="expires_at")
-    def expires(self, session: ChargingSession):
+    def expires(self, session: ChargingSession) -> SafeString | str:
         return instant(session.expires_at, seconds=True)
 
 
@@ -126,11 +128,11 @@ class FailedRequestAdmin(ReadOnlyAdmin):
     )
 
     @display(description="Failed", ordering="at")
-    def failed(self, failed: FailedRequest):
+    def failed(self, failed: FailedRequest) -> SafeString | str:
         return instant(failed.at, seconds=True)
 
     @display(description="Settled", ordering="settled_at")
-    def state(self, failed: FailedRequest):
+    def state(self, failed: FailedRequest) -> SafeString | str:
         return badge("open", "danger") if failed.settled_at is None else instant(failed.settled_at)
 
 
@@ -194,7 +196,7 @@ class SharedGroupAdmin(HistoryAdmin):
 def reservations(request: HttpRequest, session: ChargingSession) -> Table:
     """What the open session holds, by balance or free units."""
     rows = list(session.reservations.order_by("meter", "holder_id")[:MOST_RESERVATIONS])
-    holders: dict[int, object] = {
+    holders: dict[int, Model] = {
         balance.pk: balance
         for balance in Balance.objects.filter(
             pk__in=[row.holder_id for row in rows if row.holder_id > 0]

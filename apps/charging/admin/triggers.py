@@ -8,6 +8,7 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
     ChoicesDropdownFilter,
@@ -85,12 +86,12 @@ class BalanceTriggerAdmin(KeptMixin, HistoryAdmin):
         return trigger.get_window_s_display() or "–"
 
     @display(description="Of")
-    def whom(self, trigger: BalanceTrigger):
+    def whom(self, trigger: BalanceTrigger) -> SafeString | str:
         chosen = trigger.account or trigger.price_plan
         return link_to(chosen) if chosen else "all accounts"
 
     @display(description="Then")
-    def action_label(self, trigger: BalanceTrigger):
+    def action_label(self, trigger: BalanceTrigger) -> SafeString:
         return badge(trigger.get_action_display(), ACTION_COLOURS.get(trigger.action, ""))
 
 
@@ -119,23 +120,23 @@ class TriggerFiringAdmin(ReadOnlyAdmin):
     )
 
     @display(description="When", ordering="at")
-    def when(self, firing: TriggerFiring):
+    def when(self, firing: TriggerFiring) -> SafeString | str:
         return instant(firing.at, seconds=True)
 
     @display(description="Cause")
-    def cause_label(self, firing: TriggerFiring):
+    def cause_label(self, firing: TriggerFiring) -> SafeString | str:
         return cause_link(firing.cause)
 
     @display(description="Notified")
-    def announced(self, firing: TriggerFiring):
+    def announced(self, firing: TriggerFiring) -> SafeString | str:
         return instant(firing.announced_at, seconds=True) if firing.trigger.notify else "–"
 
     @display(description="Account")
-    def account_link(self, firing: TriggerFiring):
+    def account_link(self, firing: TriggerFiring) -> SafeString | str:
         return link_to(firing.account)
 
     @display(description="Trigger", ordering="trigger")
-    def trigger_link(self, firing: TriggerFiring):
+    def trigger_link(self, firing: TriggerFiring) -> SafeString | str:
         return link_to(firing.trigger)
 
     @display(description="What")
@@ -143,7 +144,7 @@ class TriggerFiringAdmin(ReadOnlyAdmin):
         return str(firing.get_kind_display())
 
     @display(description="Then")
-    def action_label(self, firing: TriggerFiring):
+    def action_label(self, firing: TriggerFiring) -> SafeString:
         return badge(ACTION_LABELS[firing.action], ACTION_COLOURS[firing.action])
 
 
@@ -196,11 +197,11 @@ class AccountBarAdmin(ReadOnlyAdmin):
     )
 
     @display(description="Account")
-    def account_link(self, bar: AccountBar):
+    def account_link(self, bar: AccountBar) -> SafeString | str:
         return link_to(bar.account)
 
     @display(description="Since", ordering="barred_at")
-    def since(self, bar: AccountBar):
+    def since(self, bar: AccountBar) -> SafeString | str:
         return instant(bar.barred_at)
 
 

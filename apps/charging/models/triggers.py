@@ -178,6 +178,8 @@ class AccountBar(models.Model):
     barred_at = models.DateTimeField()
     barred_by = models.CharField(max_length=150, help_text="A person, or trigger:<name>.")
     history = HistoricalRecords()
+    # Goes into the history with the next change; django-simple-history reads it.
+    _change_reason: str
 
     def __str__(self) -> str:
         return f"{self.account} barred ({self.get_reason_display().lower()})"

@@ -38,7 +38,10 @@ class MoneyBook:
         wanted = [
             (request.money_limit, accounts[account_id])
             for request, account_id in requests
-            if request.money_limit is not None and request.operation in _COUNTED and account_id in accounts
+            if account_id is not None
+            and account_id in accounts
+            and request.money_limit is not None
+            and request.operation in _COUNTED
         ]
         if not wanted:
             return

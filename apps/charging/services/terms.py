@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from django.db.models import QuerySet
+
 from apps.charging.domain.lines import NO_END, BundlePeriod, Grant, PlanPeriod, in_order_of_use
 from apps.kernel.periods import local_midnight
 from apps.rating.models import BundleService, PricePlan, PricePlanService, Tenant
@@ -77,7 +79,9 @@ class Terms(NamedTuple):
         return self if fresh == known else fresh
 
 
-def _grants(rows, owner_field: str, origin: str) -> dict[int, Grants]:
+def _grants(
+    rows: QuerySet[PricePlanService] | QuerySet[BundleService], owner_field: str, origin: str
+) -> dict[int, Grants]:
     found: dict[int, dict[str, list[Grant]]] = defaultdict(lambda: defaultdict(list))
     for row in rows.exclude(free_units=0).select_related("service"):
         owner_id = getattr(row, owner_field)
