@@ -243,7 +243,7 @@ def test_a_credit_is_no_demand():
     )
     context = context_of(bill, [])
     assert context["summary"]["due_label"] == "Credit in your favour"
-    assert context["summary"]["due_with_currency"] == "-€5.00"
+    assert context["summary"]["due_with_currency"] == "€5.00"
     assert context["due_on"] == ""
 
 

@@ -62,6 +62,7 @@ class SummaryContext(TypedDict):
     """What credits of former bills pay of it (a negative amount); empty if none."""
     due: str
     due_with_currency: str
+    """Of a credit without its sign: ``due_label`` says whose it is."""
     due_label: str
     note: str
     """What the customer has to do, in a sentence."""

@@ -170,6 +170,7 @@ def _summary(
     if bill.kind == PREPAID:
         due_label, note = labels["charged"], labels["prepaid_note"]
     elif due < 0:
+        money = formats.money(-due)
         due_label, note = labels["credit"], labels["nothing_to_pay"]
     elif due == 0:
         due_label, note = labels["amount_due"], labels["nothing_to_pay"]
