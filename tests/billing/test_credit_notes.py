@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.db.models import Sum
 from django.utils.dateparse import parse_date
 
 from apps.billing.models import Bill, BillingAccount, BillLine, OneOffCharge, Payment, TaxRule
 from apps.billing.selectors.preview import preview_account
+from apps.billing.services import cancelling
 from apps.billing.services.cancelling import cancel_bill
 from apps.billing.services.payments import issue_bill, record_payment
 from apps.charging.models import Balance, LedgerEntry
@@ -219,3 +221,21 @@ def test_the_command_cancels_by_number_and_names_the_credit_note(cycle, one, cap
     assert [line.split(": ")[1] for line in told] == ["-11.90 EUR", "11.90 EUR"]
     with pytest.raises(CommandError, match="no bill"):
         call_command("cancelbill", "2026-99999999", "--reason", "x")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_cancellation_that_loses_a_deadlock_is_begun_again(cycle, one, monkeypatch):
+    """As beside a run or payments: the database undoes one of two that wait for each other."""
+    run(cycle, month(1, cycle))
+    number, tries = cancelling.number_bills, []
+
+    def lose_once(*given):
+        tries.append(given)
+        if len(tries) == 1:
+            raise OperationalError(1213, "Deadlock found when trying to get lock")
+        number(*given)
+
+    monkeypatch.setattr(cancelling, "number_bills", lose_once)
+    note = cancel_bill(bills()[0].pk, "wrong price", at(2, 3)).credit_note
+    assert (len(tries), note.number) == (2, "C2026-00000001")
+    assert Bill.objects.filter(kind="credit").count() == 1

@@ -24,6 +24,7 @@ from apps.charging.services.ledger import Movement, post_movements
 from apps.kernel.errors import Conflict, InvalidInput, NotFound
 from apps.kernel.periods import Period, as_utc
 from apps.storage.bulk import insert_rows
+from apps.storage.retry import retrying
 
 MOST_REASON = 200
 
@@ -36,7 +37,6 @@ class Cancelled:
     successor: Bill | None
 
 
-@transaction.atomic
 def cancel_bill(bill_id: int, reason: str, at: datetime, *, by: str = "", again: bool = False) -> Cancelled:
     """Take a bill back whole, by a credit note with a number and a document of its own.
 
@@ -47,7 +47,11 @@ def cancel_bill(bill_id: int, reason: str, at: datetime, *, by: str = "", again:
     Raises NotFound, InvalidInput (no reason, a prepaid statement or credit note), Conflict (code cancelled,
     not_the_last, nothing_to_bill).
     """
-    reason = reason.strip()
+    return retrying(lambda: _cancel(bill_id, reason.strip(), at, by, again))
+
+
+@transaction.atomic
+def _cancel(bill_id: int, reason: str, at: datetime, by: str, again: bool) -> Cancelled:
     if not reason:
         raise InvalidInput("say why it is cancelled; the credit note keeps it", where="reason")
     if len(reason) > MOST_REASON:
