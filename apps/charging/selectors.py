@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
-from typing import NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.models import QuerySet, Sum
 
-from apps.charging.models import DEFAULT_BALANCE, LedgerEntry
-from apps.kernel.periods import Period
 from apps.storage.dialect import by_index, for_update
 from apps.storage.upserts import select
 
@@ -19,40 +14,6 @@ PAYERS = "(SELECT subscriber_id, account_id FROM charging_payer)"
 ACCOUNTS = "(SELECT id, number, tenant_id, mode, currency, allow_negative, opened_at, closed_at FROM charging_account)"
 BALANCES = "(SELECT id, account_id, tag, kind, amount_micros, reserved_micros FROM charging_balance)"
 LEDGER = "(SELECT id, balance_id, at, kind, amount_micros, units, cause FROM charging_ledgerentry)"
-
-
-class HistoryEntry(NamedTuple):
-    """One movement of an account's default balance, as statements show it."""
-
-    at: datetime
-    kind: str
-    note: str
-    amount_micros: int
-
-
-class BalanceHistory(NamedTuple):
-    """What a balance was when a period began, each movement in it, and what it was when it ended."""
-
-    opening_micros: int
-    entries: tuple[HistoryEntry, ...]
-
-    @property
-    def closing_micros(self) -> int:
-        return self.opening_micros + sum(entry.amount_micros for entry in self.entries)
-
-
-def balance_history(account_id: int, period: Period) -> BalanceHistory:
-    """Movements of the account's default balance that took effect within the period."""
-    entries = LedgerEntry.objects.filter(balance__account_id=account_id, balance__tag=DEFAULT_BALANCE)
-    return BalanceHistory(
-        opening_micros=_sum(entries.filter(at__lt=period.start)),
-        entries=tuple(
-            HistoryEntry(*row)
-            for row in entries.filter(at__gte=period.start, at__lt=period.end)
-            .order_by("at", "pk")
-            .values_list("at", "kind", "note", "amount_micros")
-        ),
-    )
 
 
 def lock_balances(account_ids: Collection[int]) -> set[int]:
@@ -70,7 +31,3 @@ def lock_balances(account_ids: Collection[int]) -> set[int]:
         sorted(account_ids),
     )
     return {account_id for (account_id,) in rows}
-
-
-def _sum(entries: QuerySet[LedgerEntry]) -> int:
-    return entries.aggregate(total=Sum("amount_micros"))["total"] or 0

@@ -42,11 +42,6 @@ class Period:
     def __contains__(self, instant: datetime) -> bool:
         return self.start <= instant < self.end
 
-    def overlap(self, other: Period) -> Period | None:
-        """The common part of two periods, or None if they do not overlap."""
-        start, end = max(self.start, other.start), min(self.end, other.end)
-        return Period(start, end) if start < end else None
-
     def local_dates(self, zone: ZoneInfo) -> tuple[date, date]:
         """First day and the day after the last, as the zone's calendar counts the period's days.
 

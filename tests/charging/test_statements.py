@@ -1,4 +1,4 @@
-"""What was charged in real time stands on the prepaid statement, and in the balance's history."""
+"""What was charged in real time stands on the prepaid statement."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ import pytest
 from apps.billing.models import Bill
 from apps.charging.domain.requests import Operation
 from apps.charging.models import LedgerEntry
-from apps.charging.selectors import balance_history
 from apps.invoicing.domain.labels import de, en, fr
 from apps.invoicing.selectors.bill_data import _movements
-from apps.kernel.periods import Period
 from tests.billing.scenes import at, month, run
 from tests.charging.online import MIB, item
-from tests.charging.stored import account_of, charge_now, make_prepaid, order, request
+from tests.charging.stored import charge_now, make_prepaid, order, request
 from tests.factories import make_cycle
 
 pytestmark = pytest.mark.django_db
@@ -50,13 +48,6 @@ def test_the_statement_shows_online_usage_refunds_and_top_ups_and_adds_up() -> N
     assert bill.closing_balance_micros == 1_230_000
     total = bill.opening_balance_micros + sum(movement.amount_micros for movement in movements)
     assert total == bill.closing_balance_micros
-
-
-def test_the_history_of_a_balance_has_the_same_movements() -> None:
-    make_cycle(1)
-    spend_in_january()
-    history = balance_history(account_of().pk, Period(at(1, 5), at(2, 1)))
-    assert (history.opening_micros, history.closing_micros, len(history.entries)) == (1_000_000, 1_230_000, 5)
 
 
 @pytest.mark.parametrize("language", [de, en, fr])

@@ -10,11 +10,9 @@ from django.db import IntegrityError, transaction
 from apps.charging.domain.lines import CounterKey
 from apps.charging.domain.usage_book import Debit
 from apps.charging.models import Account, AllowanceCounter, Balance, LedgerEntry, Payer
-from apps.charging.selectors import balance_history
 from apps.charging.services.ledger import post
 from apps.charging.services.usage import lock_usage_book, read_holdings, save_usage_book
 from apps.kernel.errors import Conflict, InvalidInput
-from apps.kernel.periods import Period
 from apps.subscribers.services.assignments import assign_bundle, assign_plan
 from tests.factories import make_bundle, make_plan, make_subscriber
 
@@ -132,20 +130,3 @@ def test_a_cause_moves_money_once():
     with pytest.raises(InvalidInput):
         post(account, 0, kind="top_up", book="cash", cause="voucher:2", at=MAY)
     assert Balance.objects.get().amount_micros == 500
-
-
-def test_the_history_of_a_balance_opens_where_the_month_began_and_closes_with_its_movements():
-    account = Account.objects.get(pk=make_subscriber(plan=make_plan()).payer.account_id)
-    for cause, amount, at in (
-        ("a", 1_000, MAY - timedelta(days=1)),
-        ("b", -300, MAY),
-        ("c", -200, JUNE - timedelta(seconds=1)),
-        ("d", 5, JUNE),
-    ):
-        post(account, amount, kind="adjustment", book="correction", cause=cause, at=at)
-    history = balance_history(account.pk, Period(MAY, JUNE))
-    assert (history.opening_micros, [entry.amount_micros for entry in history.entries]) == (
-        1_000,
-        [-300, -200],
-    )
-    assert history.closing_micros == 500

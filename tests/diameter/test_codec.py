@@ -11,7 +11,6 @@ from apps.diameter.protocol.faults import DiameterFault
 from apps.diameter.protocol.limits import Limits
 from apps.diameter.protocol.values import (
     address_of_text,
-    address_text,
     micros_of_unit_value,
     time_of_unix_seconds,
     unit_value_of_micros,
@@ -273,12 +272,6 @@ def test_values_that_do_not_fit_cannot_be_encoded():
 def test_times_go_beyond_2036():
     for seconds in (0, 1_700_000_000, 2_085_978_495, 2_085_978_496, 4_000_000_000):
         assert unix_seconds_of_time(time_of_unix_seconds(seconds)) == seconds
-
-
-def test_addresses_have_a_text_form():
-    assert address_text(address_of_text("10.1.2.3")) == "10.1.2.3"
-    assert address_text(address_of_text("2001:db8::1")) == "2001:db8::1"
-    assert address_text(b"\0\x08491") == "491"
 
 
 def test_amounts_are_exact_or_refused():

@@ -190,7 +190,7 @@ def test_what_a_budget_buys_is_within_it_and_one_unit_more_is_not(
 ) -> None:
     rater = Rater(compile_tariff(source))
     piece = later(session, position, session.amount)
-    bought = rater.max_usage(piece, budget, position)
+    bought, _ = rater.rate_within(piece, budget, position)
     assert 0 <= bought <= piece.amount
     assert rater.rate(piece._replace(amount=bought), position).cost_micros <= budget
     if bought < piece.amount:
@@ -214,7 +214,7 @@ def test_a_session_ends_before_a_disconnecting_maximum_cost_is_exceeded(
             )
         )
     )
-    bought = rater.max_usage(session, 1 << 60)
+    bought, _ = rater.rate_within(session, 1 << 60)
     exact = Rater(unlimited).rate(session._replace(amount=bought)).cost_micros if bought else 0
     assert exact <= float(terms.max_cost) * 1_000_000
     # The price itself is not limited: an enquiry and a forced debit count everything.

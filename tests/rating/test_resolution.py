@@ -269,7 +269,7 @@ def test_zero_usage_costs_nothing_even_where_nothing_is_authorised() -> None:
     machine = rater([profile("*any", "P")], {"P": {"GERMANY": "0.1"}})
     assert machine.rate(usage(0, destination="331")).cost_micros == 0
     assert machine.rate(usage(0, destination="4930")).destination == "GERMANY"
-    assert machine.max_usage(usage(0), 100) == 0
+    assert machine.rate_within(usage(0), 100)[0] == 0
 
 
 def test_a_reference_that_leads_nowhere_is_named_when_the_tariff_is_compiled() -> None:

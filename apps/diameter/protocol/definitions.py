@@ -26,7 +26,7 @@ class AvpType(IntEnum):
     TIME = 9
     """Seconds since 1900, era of RFC 5905 → int, seconds since 1970."""
     ADDRESS = 10
-    """Family and address → bytes as they are; ``values.address_text`` reads them."""
+    """Family and address → bytes as they are; ``values.address_of_text`` makes them."""
     RAW = 11
     """The whole AVP with header and padding → bytes: what must be echoed to the octet."""
 

@@ -9,7 +9,6 @@ _ERA_S = 1 << 32
 _TOP_BIT = 1 << 31
 _ADDRESS_FAMILY_IPV4 = 1
 _ADDRESS_FAMILY_IPV6 = 2
-_ADDRESS_FAMILY_E164 = 8
 MICROS_DECIMALS = 6
 
 
@@ -21,19 +20,6 @@ def unix_seconds_of_time(seconds: int) -> int:
 def time_of_unix_seconds(seconds: int) -> int:
     """The Time value of an instant between 1968 and 2104."""
     return (seconds + _NTP_TO_UNIX_S) % _ERA_S
-
-
-def address_text(data: bytes) -> str:
-    """An Address as people write it; of a family other than IP, its octets in hexadecimal."""
-    family = int.from_bytes(data[:2], "big")
-    octets = data[2:]
-    if family == _ADDRESS_FAMILY_IPV4 and len(octets) == 4:
-        return str(ipaddress.IPv4Address(octets))
-    if family == _ADDRESS_FAMILY_IPV6 and len(octets) == 16:
-        return str(ipaddress.IPv6Address(octets))
-    if family == _ADDRESS_FAMILY_E164:
-        return octets.decode("ascii", "replace")
-    return octets.hex()
 
 
 def address_of_text(text: str) -> bytes:

@@ -153,17 +153,13 @@ class Rater:
             paid_from = position + usage.amount - left
         return self.rate(usage, position, paid_from), tuple(taken)
 
-    def max_usage(self, usage: Usage, budget_micros: int, position: int = 0, paid_from: int = 0) -> int:
-        """The largest part of ``usage.amount`` whose price is within ``budget_micros``.
-
-        It also stops before a maximum cost of strategy ``*disconnect`` would be exceeded. Raises as :meth:`rate`.
-        """
-        return self.rate_within(usage, budget_micros, position, paid_from)[0]
-
     def rate_within(
         self, usage: Usage, budget_micros: int, position: int = 0, paid_from: int = 0
     ) -> tuple[int, RatedUsage]:
-        """:meth:`max_usage`, together with the price of that part."""
+        """The largest part of ``usage.amount`` whose price is within ``budget_micros``, and that price.
+
+        It also stops before a maximum cost of strategy ``*disconnect`` would be exceeded. Raises as :meth:`rate`.
+        """
         chain, prefix = self.chain(usage), self.matched_prefix(usage.destination)
         known = chain.known.get(prefix)
         if known is not None:
