@@ -1,19 +1,54 @@
-"""Tariff versions: published snapshots, to look at."""
+"""Tariff versions: published snapshots, to look at and to download as files."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.db.models.functions import Length
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from unfold.decorators import display
 
+from apps.backoffice.actions import PageAction
 from apps.backoffice.admins import ReadOnlyAdmin
 from apps.backoffice.display import instant, octets
+from apps.backoffice.forms import ActionForm
 from apps.rating.admin.enquiries import ENQUIRY
-from apps.rating.models import TariffVersion
+from apps.rating.domain.source import SHARED_TARIFF_PLAN
+from apps.rating.domain.tariff_files import packed, write_tariff_files
+from apps.rating.models import TariffPlan, TariffVersion
+from apps.rating.selectors.tariffs import published_plan
+
+
+def _plan_choices() -> list[tuple[str, str]]:
+    codes = TariffPlan.objects.values_list("code", flat=True)
+    return [(code, "Shared" if code == SHARED_TARIFF_PLAN else f"Own plan of {code}") for code in codes]
+
+
+class PlanForm(ActionForm):
+    plan = forms.ChoiceField(choices=_plan_choices, label="Tariff plan")
+
+
+def download(request: HttpRequest, version: TariffVersion, form: PlanForm) -> HttpResponse:
+    code = form.cleaned_data["plan"]
+    files, _ = write_tariff_files(published_plan(code, version.pk))
+    response = HttpResponse(packed(files), content_type="application/zip")
+    name = f"tariff-{version.pk}-{code.removeprefix('*')}.zip"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+DOWNLOAD = PageAction(
+    "download",
+    "Download files",
+    ("rating.view_tariffversion",),
+    download,
+    PlanForm,
+    icon="download",
+    explain=lambda _: "A zip archive of the CSV files from which loadtariffplan makes the same tariff.",
+)
 
 
 @admin.register(TariffVersion)
@@ -21,7 +56,7 @@ class TariffVersionAdmin(ReadOnlyAdmin):
     list_display = ("number", "published", "size", "note")
     search_fields = ("=id", "note")
     ordering = ("-pk",)
-    page_actions = (ENQUIRY,)
+    page_actions = (ENQUIRY, DOWNLOAD)
     fields = ("number", "published", "note", "size", "content_hash")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

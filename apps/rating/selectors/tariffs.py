@@ -11,6 +11,7 @@ from typing import NamedTuple
 from django.conf import settings
 
 from apps.kernel.errors import NotFound
+from apps.rating.domain import source as src
 from apps.rating.domain.rater import Rater
 from apps.rating.domain.snapshot import decode
 from apps.rating.domain.tariff import Tariff, compile_tariff
@@ -75,6 +76,24 @@ def tariff_version(version_id: int) -> CurrentTariff:
     if content_hash is None:
         raise NotFound(f"there is no tariff version {version_id}")
     return _compiled(version_id, content_hash)
+
+
+def published_plan(code: str, version_id: int | None = None) -> src.TariffPlan:
+    """A tariff plan as the newest version, or an earlier one, holds it. Raises NotFound."""
+    versions = TariffVersion.objects.order_by("-id")
+    if version_id is not None:
+        versions = versions.filter(pk=version_id)
+    snapshot = versions.values_list("snapshot", flat=True).first()
+    if snapshot is None:
+        raise NotFound(
+            "no tariff has been published yet"
+            if version_id is None
+            else f"there is no tariff version {version_id}"
+        )
+    for plan in decode(bytes(snapshot)).tariff_plans:
+        if plan.code == code:
+            return plan
+    raise NotFound(f"there is no tariff plan {code} in this tariff version")
 
 
 def look_again() -> None:

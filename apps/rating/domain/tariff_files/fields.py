@@ -27,7 +27,8 @@ NONE = "*none"
 LIST_SEPARATOR = ";"
 OUT, IN = "*out", "*in"
 
-_ID = re.compile(r"[^\s,;!][^\s,;]*(?: [^\s,;]+)*")
+# A line that begins with “#” is a comment, so an id can't.
+_ID = re.compile(r"[^\s,;!#][^\s,;]*(?: [^\s,;]+)*")
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:*-]*")
 _SPREADSHEET_NUMBER = re.compile(r"\d+(?:[.,]\d+)?[eE]\+\d+", re.ASCII)
 
@@ -38,7 +39,7 @@ def keyword(text: str) -> str:
 
 
 def identifier(text: str) -> str:
-    """An id: up to 64 characters without a comma, a semicolon or a leading “!”."""
+    """An id: up to 64 characters without a comma, a semicolon or a leading “!” or “#”."""
     if not text:
         raise InvalidInput("this may not be empty")
     if len(text) > MAX_ID:

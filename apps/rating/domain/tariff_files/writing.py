@@ -1,0 +1,106 @@
+"""A tariff plan as the CSV files that it can be loaded from again, and folders as archives (zip)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+from apps.kernel.errors import Problem
+from apps.kernel.units import SECONDS_PER_DAY
+from apps.rating.domain import source as src
+from apps.rating.domain.source import ANY
+from apps.rating.domain.tariff_files import fields
+from apps.rating.domain.tariff_files.reading import (
+    DESTINATION_RATES,
+    DESTINATIONS,
+    FILES,
+    LAYOUTS,
+    RATES,
+    RATING_PLANS,
+    RATING_PROFILES,
+    TIMINGS,
+)
+
+# The earliest time that an archive can hold: the same content makes the same archive.
+_ARCHIVE_TIME = (1980, 1, 1, 0, 0, 0)
+
+
+def write_tariff_files(plan: src.TariffPlan) -> tuple[dict[str, str], list[Problem]]:
+    """The text of each file by its name without ``.csv``; reading them gives the same plan.
+
+    The problems name what no file can say: destinations without a prefix, and the rates of those.
+    """
+    empty = {destination.id for destination in plan.destinations if not destination.prefixes}
+    problems = [
+        Problem(DESTINATIONS, f"{name} has no prefix, so neither it nor its rates are written", "no_prefix")
+        for name in sorted(empty)
+    ]
+    rows: dict[str, Iterable[tuple[object, ...]]] = {
+        TIMINGS: (
+            (t.id, *map(_list, (t.years, t.months, t.month_days, t.weekdays)), _time_band(t.start_s, t.end_s))
+            for t in plan.timings
+        ),
+        DESTINATIONS: (
+            (destination.id, prefix) for destination in plan.destinations for prefix in destination.prefixes
+        ),
+        RATES: (
+            (rate.id, slot.connect_fee, slot.rate, slot.unit, slot.increment, slot.group_start)
+            for rate in plan.rates
+            for slot in rate.slots
+        ),
+        DESTINATION_RATES: (row for row in plan.destination_rates if row.destination_id not in empty),
+        RATING_PLANS: plan.rating_plans,
+        RATING_PROFILES: (
+            (
+                fields.OUT,
+                profile.tenant,
+                profile.category,
+                profile.subject,
+                _activation(profile.activation_epoch),
+                profile.rating_plan_id,
+                fields.LIST_SEPARATOR.join(profile.fallback_subjects),
+                "",
+            )
+            for profile in plan.rating_profiles
+        ),
+    }
+    return {name: _table(LAYOUTS[name][0].columns, rows[name]) for name in FILES}, problems
+
+
+def packed(files: Mapping[str, str]) -> bytes:
+    """The files as a zip archive."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as folder:
+        for name, text in files.items():
+            entry = zipfile.ZipInfo(f"{name}.csv", _ARCHIVE_TIME)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            folder.writestr(entry, text)
+    return archive.getvalue()
+
+
+def _table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _list(numbers: tuple[int, ...]) -> str:
+    return fields.LIST_SEPARATOR.join(map(str, numbers)) or ANY
+
+
+def _time_band(start_s: int, end_s: int) -> str:
+    start = _clock(start_s)
+    return start if end_s == SECONDS_PER_DAY else f"{start}{fields.LIST_SEPARATOR}{_clock(end_s)}"
+
+
+def _clock(second: int) -> str:
+    return f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}"
+
+
+def _activation(epoch: int) -> str:
+    return f"{datetime.fromtimestamp(epoch, UTC):%Y-%m-%dT%H:%M:%SZ}" if epoch else fields.ASAP

@@ -1,0 +1,57 @@
+"""``exporttariffplan DIR``: write what is in force as a folder of CGRateS files."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from apps.kernel.errors import BssError
+from apps.rating.domain.source import SHARED_TARIFF_PLAN
+from apps.rating.domain.tariff_files import write_tariff_files
+from apps.rating.selectors.tariffs import published_plan
+from apps.runtime.commands import RoomCommand
+
+
+class Command(RoomCommand):
+    help = (
+        "Write the tariff in force, or an earlier version, as the CGRateS files that loadtariffplan reads. Loaded "
+        "again with --flush they make the same tariff. Activation times are written in UTC; the time zones of "
+        "tenants and price plans are in no file."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("folder", metavar="DIR", type=Path)
+        parser.add_argument(
+            "--tenant",
+            metavar="T",
+            help="The folder that was loaded as tenant T's own; without it the shared one.",
+        )
+        parser.add_argument("--tariff-version", type=int, metavar="N", help="An earlier tariff version.")
+        parser.add_argument("--force", action="store_true", help="Write over files that are there.")
+
+    def handle(
+        self,
+        *args: Any,
+        folder: Path,
+        tenant: str | None,
+        tariff_version: int | None,
+        force: bool,
+        **options: Any,
+    ) -> None:
+        try:
+            plan = published_plan(tenant or SHARED_TARIFF_PLAN, tariff_version)
+        except BssError as error:
+            raise CommandError(str(error)) from error
+        files, problems = write_tariff_files(plan)
+        there = [f"{name}.csv" for name in files if (folder / f"{name}.csv").exists()]
+        if there and not force:
+            raise CommandError(f"{folder} has {', '.join(there)} already; --force writes over them")
+        folder.mkdir(parents=True, exist_ok=True)
+        for problem in problems:
+            self.stderr.write(self.style.WARNING(f"warning: {problem}"))
+        for name, text in files.items():
+            (folder / f"{name}.csv").write_text(text, encoding="utf-8")
+            self.stdout.write(f"{name + '.csv':22} {text.count(chr(10)) - 1:>9,} rows")
