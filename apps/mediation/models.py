@@ -73,6 +73,9 @@ class CdrFile(models.Model):
         default=0, help_text="How often a file with the very same content came again."
     )
     suspended = models.PositiveIntegerField(default=0, help_text="Records put into suspense.")
+    left_out = models.PositiveIntegerField(
+        default=0, help_text="Lines that the source's filter left out; not counted as records."
+    )
     cost_micros = models.BigIntegerField(default=0)
     first_start = models.DateTimeField(null=True, blank=True)
     last_start = models.DateTimeField(null=True, blank=True)

@@ -49,12 +49,25 @@ def msisdn_holdings(
     msisdns: Collection[str], first: datetime, last: datetime
 ) -> list[tuple[str, int, datetime, datetime | None]]:
     """(MSISDN, subscriber id, start, end) of every assignment that holds an instant of ``[first, last]``."""
+    return _number_holdings(Resource.Kind.MSISDN, msisdns, first, last)
+
+
+def imsi_holdings(
+    imsis: Collection[str], first: datetime, last: datetime
+) -> list[tuple[str, int, datetime, datetime | None]]:
+    """As :func:`msisdn_holdings`, of IMSIs."""
+    return _number_holdings(Resource.Kind.IMSI, imsis, first, last)
+
+
+def _number_holdings(
+    kind: Resource.Kind, values: Collection[str], first: datetime, last: datetime
+) -> list[tuple[str, int, datetime, datetime | None]]:
     return _periods(
         "SELECT resource.value, held.subscriber_id, CAST(held.start AS CHAR), CAST(held.`end` AS CHAR)"
         " FROM subscribers_resource resource"
         " JOIN subscribers_resourceassignment held ON held.resource_id = resource.id"
-        f" WHERE resource.kind = '{Resource.Kind.MSISDN.value}' AND resource.value IN ({{values}})",
-        msisdns,
+        f" WHERE resource.kind = '{kind.value}' AND resource.value IN ({{values}})",
+        values,
         first,
         last,
     )

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.kernel.errors import InvalidInputs
-from apps.mediation.domain.records import Reject, UsageRecord
+from apps.mediation.domain.records import LEFT_OUT, Reject, UsageRecord
 from apps.mediation.formats import format_named, recognise
 from apps.mediation.pb.billing_pb2 import CDR
 
@@ -20,7 +20,7 @@ LINE = b"A1,voice,+4915550000001,0033612345678,2026-03-10T08:00:00Z,60,0,0,0\n"
 
 
 def read(content: bytes, **options: Any) -> list[UsageRecord | Reject]:
-    return list(CSV.read(io.BytesIO(content), CSV.options(options)))
+    return [item for item in CSV.read(io.BytesIO(content), CSV.options(options)) if item is not LEFT_OUT]
 
 
 def one(content: bytes, **options: Any) -> UsageRecord:
@@ -324,8 +324,19 @@ def test_a_line_that_the_filter_cannot_judge_is_a_reject_and_not_left_out():
     assert "filter: “soon” is not a number" in reject.message
 
 
+def test_each_line_that_the_filter_leaves_out_is_reported():
+    options = CSV.options({"filter": "service(^voice$)"})
+    items = CSV.read(io.BytesIO(HEAD + LINE + LINE.replace(b"voice", b"sms") + LINE), options)
+    assert [item is LEFT_OUT for item in items] == [False, True, False]
+    facts = CSV.facts(
+        b"source,service,msisdn,start\nA,sms,49155,2026-03-10T08:00:00Z\nB,voice,49155,2026-03-10T08:00:00Z\n",
+        options,
+    )
+    assert facts.source == "B"
+
+
 def test_a_recycled_line_is_read_regardless_of_the_filter():
     options = CSV.options({"filter": "service(^sms$)"})
-    assert list(CSV.read(io.BytesIO(HEAD + LINE), options)) == []
+    assert list(CSV.read(io.BytesIO(HEAD + LINE), options)) == [LEFT_OUT]
     again = CSV.read_record(LINE.rstrip(b"\n"), HEAD.decode().strip(), options)
     assert isinstance(again, UsageRecord)

@@ -167,6 +167,7 @@ def test_a_file_all_of_whose_lines_are_filtered_out_is_loaded_with_no_records():
     options = {"header": False, "columns": columns, "filter": "1(^voice$)"}
     Source.objects.create(code="MSC01", format="csv", file_pattern="MSC01_*", options=options)
     outcome = load(b"location,4915550000001,2026-03-10T08:00:00Z,0\n", "MSC01_1.csv")
-    assert (outcome.outcome, outcome.totals.records) == (Outcome.LOADED, 0)
+    assert (outcome.outcome, outcome.totals.records, outcome.totals.left_out) == (Outcome.LOADED, 0, 1)
+    assert CdrFile.objects.get().left_out == 1
     assert load(b"\n\n", "MSC01_2.csv").outcome is Outcome.LOADED
     assert load(b"no line of ours\n", "MSC01_3.csv").outcome is Outcome.REFUSED

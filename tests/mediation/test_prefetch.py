@@ -119,7 +119,7 @@ def test_holders_of_a_files_numbers_are_prefetched_too(monkeypatch):
 
     def take(self, path, state, digest):
         reading, contents = original(self, path, state, digest)
-        found.append(MSISDN in contents.holdings.holdings)
+        found.append(MSISDN in contents.holdings.holdings.holdings)
         return reading, contents
 
     monkeypatch.setattr(Prefetch, "take", take)

@@ -55,6 +55,7 @@ class CdrFileAdmin(ReadOnlyAdmin):
                 "fields": (
                     ("records_label", "rated_label"),
                     ("suspense_link", "duplicates_label"),
+                    ("left_out_label",),
                     ("cost", "cdrs_link"),
                     ("first", "last"),
                 )
@@ -103,6 +104,10 @@ class CdrFileAdmin(ReadOnlyAdmin):
     @display(description="Duplicates", ordering="duplicates")
     def duplicates_label(self, file: CdrFile) -> str:
         return grouped(file.duplicates)
+
+    @display(description="Left out by the source's filter")
+    def left_out_label(self, file: CdrFile) -> str:
+        return f"{grouped(file.left_out)} lines" if file.left_out else "–"
 
     @display(description="In suspense", ordering="suspended")
     def suspense_link(self, file: CdrFile) -> str:

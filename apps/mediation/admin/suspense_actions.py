@@ -28,6 +28,7 @@ class CorrectionForm(ActionForm):
 
     service = forms.ChoiceField(required=False)
     msisdn = forms.CharField(required=False, max_length=20, label="MSISDN")
+    imsi = forms.CharField(required=False, max_length=15, label="IMSI")
     other_party = forms.CharField(required=False, max_length=64)
     start = InstantField(required=False, label="Start")
     usage = forms.IntegerField(required=False, min_value=0, help_text="Seconds, octets or events.")

@@ -53,6 +53,14 @@ class SuspendedRecordData(NamedTuple):
     usage: int | None = None
 
 
+def suspended(record: CheckedRecord, reason: str, message: str) -> SuspendedRecordData:
+    """A record that passed the checks and cannot be charged all the same."""
+    start, offset, source_id, record_id, service, msisdn, other_party, amount, raw, _ = record
+    return SuspendedRecordData(
+        offset, reason, message, raw, source_id, record_id, service, msisdn, other_party, start, amount
+    )
+
+
 class DateLimits(NamedTuple):
     """The first and the last instant (Unix seconds) at which usage may have started."""
 
@@ -104,6 +112,7 @@ class RecordChecker:
             source,
             raw,
             message,
+            _,
         ) = record
         source_id = self.sources.get(source)
         if source_id is None:

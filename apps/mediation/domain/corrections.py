@@ -61,6 +61,7 @@ _READERS: dict[str, Callable[[Any], str | int]] = {
     "source": _text(RECORD_ID_LIMIT),
     "service": _text(SERVICE_LIMIT),
     "msisdn": _digits,
+    "imsi": _digits,
     "other_party": _text(OTHER_PARTY_LIMIT),
     "start": _start,
     "usage": _usage,

@@ -23,6 +23,7 @@ IMPLAUSIBLE_USAGE = "implausible_usage"
 FUTURE_DATE = "future_date"
 ANCIENT_DATE = "ancient_date"
 COST_OUT_OF_RANGE = "cost_out_of_range"
+CONTRADICTORY_SUBSCRIBER = "contradictory_subscriber"
 
 _BY_HAND = "ask its source for it again, or give service, MSISDN, start and usage by hand and recycle it"
 _CORRECT = "correct the record and recycle it, or discard it"
@@ -43,6 +44,10 @@ ADVICE = {
     FUTURE_DATE: f"Look at the source's clock and the time zone in its options; else {_CORRECT}.",
     ANCIENT_DATE: f"Raise BSS_CDR_MAX_AGE_DAYS if it is to be billed still; else {_CORRECT}.",
     COST_OUT_OF_RANGE: f"Look at the rate and at the usage: {_CORRECT}.",
+    CONTRADICTORY_SUBSCRIBER: (
+        "Find out whose record it is: correct its msisdn or its imsi, or the date from which its subscriber has the "
+        "number or the SIM; then recycle it."
+    ),
     "unknown_subscriber": "Give the number to its subscriber as of before the record, or correct it; then recycle it.",
     "no_price_plan": "Give the subscriber a price plan from before the record on; then recycle it.",
     "rating_error": "Mend and publish the tariff as the message says; then recycle it.",
@@ -69,6 +74,7 @@ class UsageRecord(NamedTuple):
     source: str
     raw: bytes
     message: bytes
+    imsi: str = ""
 
 
 class Reject(NamedTuple):
@@ -78,6 +84,10 @@ class Reject(NamedTuple):
     reason: str
     message: str
     raw: bytes
+
+
+# What a format yields for a line that its source's filter leaves out; the one object, so that ``is`` finds it.
+LEFT_OUT = Reject(0, "left_out", "the source's filter leaves it out", b"")
 
 
 class FileFacts(NamedTuple):

@@ -57,7 +57,10 @@ class Format(Protocol):
         """The file's own description (header); defaults if it has none or is damaged."""
 
     def read(self, reader: Reader, options: Any) -> Iterator[UsageRecord | Reject]:
-        """Every record and every reject of a file, in its order, in bounded memory, for any bytes."""
+        """Every record and every reject of a file, in its order, in bounded memory, for any bytes.
+
+        LEFT_OUT stands for each line that the source's filter leaves out.
+        """
 
     def read_record(self, raw: bytes, preamble: str, options: Any) -> UsageRecord | Reject:
         """One record again from its raw form, as when it was suspended."""

@@ -16,6 +16,7 @@ from apps.kernel.options import Described, described
 from apps.mediation.domain.records import (
     FIELD_TOO_LONG,
     INVALID_FIELD,
+    LEFT_OUT,
     MALFORMED,
     RAW_LIMIT,
     TRUNCATED,
@@ -76,7 +77,7 @@ class CsvFormat:
         return len(set(names) & set(FIELDS)) >= _MIN_NAMES
 
     def facts(self, head: bytes, options: CsvOptions) -> FileFacts:
-        first = next(self.read(BytesReader(head), options), None)
+        first = next((item for item in self.read(BytesReader(head), options) if item is not LEFT_OUT), None)
         # Where records name their source, the first one's is the file's.
         source = first.source if isinstance(first, UsageRecord) else ""
         preamble = ""
@@ -107,18 +108,14 @@ class CsvFormat:
         for line in lines:
             if not line.content.strip() or (comment and line.content.startswith(comment)):
                 continue
-            record = self._record(line, layout, options.final_newline, bool(options.filter))
-            if record is not None:
-                yield record
+            yield self._record(line, layout, options.final_newline, bool(options.filter))
 
     def read_record(self, raw: bytes, preamble: str, options: CsvOptions) -> UsageRecord | Reject:
         try:
             layout = _Layout(options, preamble)
         except UnreadableCell as error:
             return Reject(0, UNREADABLE, str(error), raw)
-        record = self._record(_Line(0, 0, raw, True, False), layout, False, False)
-        assert record is not None
-        return record
+        return self._record(_Line(0, 0, raw, True, False), layout, False, False)
 
     def _header_line(self, lines: Iterator[_Line], options: CsvOptions) -> _Line | None:
         for _ in range(options.skip_lines):
@@ -132,8 +129,8 @@ class CsvFormat:
 
     def _record(
         self, line: _Line, layout: _Layout, final_newline: bool, filtered: bool
-    ) -> UsageRecord | Reject | None:
-        """The record of a line; None if the source's filter applies and does not let it pass."""
+    ) -> UsageRecord | Reject:
+        """The record of a line; LEFT_OUT if the source's filter applies and does not let it pass."""
         if line.too_long:
             return line.reject(FIELD_TOO_LONG, f"it is longer than {MAX_LINE_OCTETS} octets")
         if final_newline and not line.whole:
@@ -194,15 +191,21 @@ class _Layout:
             "octets_up": volume,
             "octets_down": volume,
         }
+        plain = {field: indexes for field, indexes in positions.items() if field not in templates}
         self.texts = [
-            (field, indexes)
-            for field, indexes in positions.items()
-            if field in TEXT_FIELDS and field not in templates
+            (field, indexes[0])
+            for field, indexes in plain.items()
+            if field in TEXT_FIELDS and len(indexes) == 1
         ]
         self.values = [
-            (field, indexes, readers.get(field, whole))
-            for field, indexes in positions.items()
-            if field not in TEXT_FIELDS and field not in templates
+            (field, indexes[0], readers.get(field, whole))
+            for field, indexes in plain.items()
+            if field not in TEXT_FIELDS and len(indexes) == 1
+        ]
+        self.joined: list[tuple[str, tuple[int, ...], Callable[[str], Any]]] = [
+            (field, indexes, str if field in TEXT_FIELDS else readers.get(field, whole))
+            for field, indexes in plain.items()
+            if len(indexes) > 1
         ]
         self.templates: list[tuple[str, Template, tuple[int, ...], Callable[[str], Any]]] = [
             (
@@ -231,36 +234,35 @@ class _Layout:
             )
         return text.split(options.delimiter)
 
-    def record(self, offset: int, content: bytes, filtered: bool) -> UsageRecord | None:
-        """The record of a line, None if it is filtered out; raises UnreadableCell, UnicodeDecodeError or csv.Error."""
-        cells = [cell.strip() for cell in self._cells(content.decode(self.options.encoding))]
+    def record(self, offset: int, content: bytes, filtered: bool) -> UsageRecord | Reject:
+        """The record of a line, or LEFT_OUT; raises UnreadableCell, UnicodeDecodeError or csv.Error."""
+        cells = self._cells(content.decode(self.options.encoding))
         if len(cells) < self.least or (self.width and len(cells) != self.width):
             raise UnreadableCell(f"there are {len(cells)} columns instead of {self.width or self.least}")
-        named = {name: cells[index] for name, index in self.named.items()} if self.named else {}
-        try:
-            if filtered and not self.filter.passes(named):
-                return None
-        except InvalidInput as error:
-            raise UnreadableCell(f"filter: {error.message}") from None
+        named: dict[str, str] = {}
+        if self.named:
+            named = {name: cells[index].strip() for name, index in self.named.items()}
+        if filtered and not self._passes(named):
+            return LEFT_OUT
         fields: dict[str, Any] = dict(self.options.constants)
-        for field, indexes in self.texts:
-            text = cells[indexes[0]] if len(indexes) == 1 else _joined(cells, indexes)
+        for field, index in self.texts:
+            text = cells[index].strip()
             if text:
                 fields[field] = text
-        for field, indexes, read in self.values:
-            text = cells[indexes[0]] if len(indexes) == 1 else _joined(cells, indexes)
-            try:
-                fields[field] = read(text)
-            except UnreadableCell as error:
-                raise UnreadableCell(f"{field}: {error}") from None
-        for field, made, indexes, read in self.templates:
-            own = _joined(cells, indexes) if indexes else str(fields.get(field, ""))
-            try:
+        field = ""
+        try:
+            for field, index, read in self.values:
+                text = cells[index].strip()
+                fields[field] = read(text) if text else 0
+            for field, indexes, read in self.joined:
+                fields[field] = read(_joined(cells, indexes))
+            for field, made, indexes, read in self.templates:
+                own = _joined(cells, indexes) if indexes else str(fields.get(field, ""))
                 fields[field] = read(made.value({**named, DEFAULT: own}))
-            except UnreadableCell as error:
-                raise UnreadableCell(f"{field}: {error}") from None
-            except InvalidInput as error:
-                raise UnreadableCell(f"{field}: {error.message}") from None
+        except UnreadableCell as error:
+            raise UnreadableCell(f"{field}: {error}") from None
+        except InvalidInput as error:
+            raise UnreadableCell(f"{field}: {error.message}") from None
         service = fields.get("service", "")
         if service in self.options.services:
             service = fields["service"] = self.options.services[service]
@@ -288,11 +290,18 @@ class _Layout:
             fields.get("source", ""),
             content,
             message,
+            fields.get("imsi", ""),
         )
+
+    def _passes(self, named: Mapping[str, str]) -> bool:
+        try:
+            return self.filter.passes(named)
+        except InvalidInput as error:
+            raise UnreadableCell(f"filter: {error.message}") from None
 
 
 def _joined(cells: list[str], indexes: tuple[int, ...]) -> str:
-    return " ".join([cells[index] for index in indexes])
+    return " ".join([cells[index].strip() for index in indexes])
 
 
 def _lines(reader: Reader) -> Iterator[_Line]:

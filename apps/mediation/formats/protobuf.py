@@ -146,6 +146,7 @@ class ProtobufFormat:
                         cdr.source,
                         raw,
                         raw,
+                        cdr.imsi,
                     ),
                 )
                 position = end

@@ -98,7 +98,7 @@ class LoadReport:
         self.files[outcome.outcome] += 1
         totals = outcome.totals
         self.octets += outcome.size_octets
-        for name in ("records", "rated", "duplicates", "suspended"):
+        for name in ("records", "rated", "duplicates", "suspended", "left_out"):
             self.records[name] += getattr(totals, name)
         self.reasons.update(outcome.reasons)
         self.cost_micros += totals.cost_micros
@@ -109,6 +109,8 @@ class LoadReport:
                 f", {totals.records:,} records: {totals.rated:,} rated, {totals.suspended:,} in suspense, "
                 f"{totals.duplicates:,} duplicates"
             )
+            if totals.left_out:
+                line.append(f"; {totals.left_out:,} lines left out by the source's filter")
         if outcome.detail:
             line.append(f" ({outcome.detail})")
         self.console.print(line, soft_wrap=True)
@@ -129,6 +131,8 @@ class LoadReport:
             table.add_row(f"  {label}", f"{self.records[name]:,}")
         for reason, count in self.reasons.most_common(_MOST_REASONS):
             table.add_row(f"    {reason}", f"{count:,}")
+        if self.records["left_out"]:
+            table.add_row("Lines left out by filters", f"{self.records['left_out']:,}")
         table.add_row("Amount, all currencies", format_micros(self.cost_micros, 2))
         table.add_row("Seconds", f"{seconds:,.1f}")
         if self.records["records"] and seconds > 0:

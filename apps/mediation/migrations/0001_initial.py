@@ -72,6 +72,7 @@ class Migration(InitialMigration):
                 ('duplicates', models.PositiveIntegerField(default=0, help_text='Records that were in this or an earlier file already.')),
                 ('repeats', models.PositiveIntegerField(default=0, help_text='How often a file with the very same content came again.')),
                 ('suspended', models.PositiveIntegerField(default=0, help_text='Records put into suspense.')),
+                ('left_out', models.PositiveIntegerField(default=0, help_text="Lines that the source's filter left out; not counted as records.")),
                 ('cost_micros', models.BigIntegerField(default=0)),
                 ('first_start', models.DateTimeField(blank=True, null=True)),
                 ('last_start', models.DateTimeField(blank=True, null=True)),

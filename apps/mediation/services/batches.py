@@ -15,7 +15,8 @@ from django.db.models import F, Max
 from apps.charging.domain.usage_book import UsageBook
 from apps.events.services.publishing import publish
 from apps.kernel.errors import BssError
-from apps.mediation.domain.checks import CheckedRecord, SuspendedRecordData
+from apps.mediation.domain.checks import CheckedRecord, SuspendedRecordData, suspended
+from apps.mediation.domain.identities import Mismatches
 from apps.mediation.domain.published import FILE_LOADED
 from apps.mediation.domain.records import COST_OUT_OF_RANGE
 from apps.mediation.models import Cdr, CdrFile, CdrFileDay, LoadSequence, RatedDestination
@@ -46,11 +47,12 @@ LOAD_SEQUENCE_ID = 1
 
 @dataclass(slots=True)
 class BatchTotals:
-    """What became of a batch's records."""
+    """What became of a batch's records. Lines that the source's filter ``left_out`` are not among them."""
 
     rated: int = 0
     duplicates: int = 0
     suspended: int = 0
+    left_out: int = 0
     cost_micros: int = 0
 
     @property
@@ -113,8 +115,8 @@ class Batch:
 
     ``careful`` looks up which records are there already, ``dry_run`` in addition stores nothing. Without
     ``careful``, a record that is there already makes the database refuse it (IntegrityError), and the
-    caller takes back the whole batch and begins again, carefully. ``after_charging`` is called while the last
-    rows are stored, and keeps away from the database.
+    caller takes back the whole batch and begins again, carefully. Records that ``mismatches`` finds are put into
+    suspense. ``after_charging`` is called while the last rows are stored, and keeps away from the database.
     """
 
     def __init__(
@@ -125,6 +127,7 @@ class Batch:
         destinations: DestinationIds,
         *,
         now_text: str,
+        mismatches: Mismatches,
         careful: bool = False,
         dry_run: bool = False,
         on_stored: Callable[[int], None] = lambda count: None,
@@ -134,7 +137,7 @@ class Batch:
         self.file_id = file_id
         self.rater, self.book, self.destinations = rater, book, destinations
         self.careful, self.dry_run = careful or dry_run, dry_run
-        self.now_text = now_text
+        self.now_text, self.mismatches = now_text, mismatches
         self.on_stored, self.on_charged, self.after_charging = on_stored, on_charged, after_charging
         self.totals = BatchTotals()
         self.reasons: dict[str, int] = defaultdict(int)
@@ -158,7 +161,11 @@ class Batch:
                 if self.careful:
                     writer.wait()
                     chunk = self._without_known(chunk)
+                mismatched: list[SuspendedRecordData] = []
+                if self.mismatches:
+                    chunk, mismatched = self.mismatches.split(chunk)
                 rows, refused = self._charge(writer, chunk)
+                refused += mismatched
                 if rows and not self.dry_run:
                     writer.put(CDR_TABLE, CDR_COLUMNS, rows)
                 if refused:
@@ -228,7 +235,7 @@ class Batch:
         refused: list[SuspendedRecordData] = []
         total = 0
         for record in chunk:
-            start, offset, source_id, record_id, service, msisdn, other_party, amount, raw, message = record
+            start, _, source_id, record_id, service, msisdn, other_party, amount, _, message = record
             if start != last:
                 last, at = start, instant(start, UTC)
                 if not day_start <= start < day_end:
@@ -241,12 +248,7 @@ class Batch:
                 if cost > MOST_MICROS or billed > MOST_MICROS:
                     raise BssError("the price is larger than can be stored", code=COST_OUT_OF_RANGE)
             except BssError as error:
-                refused.append(
-                    SuspendedRecordData(
-                        offset, error.code, error.message, raw, source_id, record_id, service, msisdn,
-                        other_party, start, amount,
-                    )
-                )  # fmt: skip
+                refused.append(suspended(record, error.code, error.message))
                 continue
             subscriber_id, account_id, service_id, plan_id = charged_to
             free, name = rated.free_usage, rated.destination

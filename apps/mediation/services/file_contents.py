@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 from apps.mediation.domain.checks import RecordChecker, SuspendedRecordData, from_reject
-from apps.mediation.domain.records import TOO_MANY_UNREADABLE, Reject
+from apps.mediation.domain.records import LEFT_OUT, TOO_MANY_UNREADABLE, Reject
 from apps.mediation.formats import Format
 from apps.mediation.services.sorted_records import SortedRecords
 from apps.mediation.services.steps import OnStep
 
 if TYPE_CHECKING:
-    from apps.charging.services.usage import KnownHoldings
+    from apps.mediation.services.identities import ReadAhead
 
 # As many stretches of a file may be no records at all before the rest of it is given up.
 MOST_UNREADABLE = 10_000
@@ -30,16 +30,18 @@ class NothingReadable(Exception):
 class FileContents:
     """A file's contents. ``records`` are in the order in which they are charged, ``suspended`` in that of the file.
 
-    ``repeats``: some record probably comes twice, so that storing them blindly would be in vain. ``holdings``: whose
-    numbers they are, if that was prefetched.
+    ``identities`` are the pairs of MSISDN and IMSI that the records name (the IMSI may be empty). ``repeats``: some
+    record probably comes twice, so that storing them blindly would be in vain. ``left_out`` counts the lines that the
+    source's filter left out. ``holdings``: whose numbers and IMSIs they are, if that was prefetched.
     """
 
     def __init__(self, records: SortedRecords | None = None, suspended: SortedRecords | None = None) -> None:
         self.records = SortedRecords() if records is None else records
         self.suspended = SortedRecords() if suspended is None else suspended
-        self.msisdns: set[str] = set()
+        self.identities: set[tuple[str, str]] = set()
         self.repeats = False
-        self.holdings: KnownHoldings | None = None
+        self.left_out = 0
+        self.holdings: ReadAhead | None = None
 
     def __enter__(self) -> FileContents:
         return self
@@ -66,7 +68,7 @@ def collect(
 ) -> None:
     """All records of the file into ``contents``; raises NothingReadable if there is none."""
     check, source_id = checker.check, checker.file_source_id
-    add, set_aside, know = contents.records.add, contents.suspended.add, contents.msisdns.add
+    add, set_aside, know = contents.records.add, contents.suspended.add, contents.identities.add
     read = unreadable = looked = 0
     keys: set[int] = set()
     know_key = keys.add
@@ -74,6 +76,9 @@ def collect(
     with without_garbage_collection():
         for item in format_.read(file, options):
             if isinstance(item, Reject):
+                if item is LEFT_OUT:
+                    contents.left_out += 1
+                    continue
                 if not unreadable:
                     first_problem = f"at octet {item.offset}: {item.message}"
                 unreadable += 1
@@ -87,7 +92,7 @@ def collect(
             read += 1
             checked = check(item)
             if not isinstance(checked, SuspendedRecordData):
-                know(checked[5])
+                know((checked[5], item.imsi))
                 add(checked)
                 if looked < REPEATS_AMONG:
                     looked += 1

@@ -80,6 +80,7 @@ def log_outcome(outcome: FileOutcome) -> None:
             rated=totals.rated,
             duplicates=totals.duplicates,
             suspended=totals.suspended,
+            left_out=totals.left_out,
         )
     elif outcome.outcome in (Outcome.REFUSED, Outcome.FAILED):
         log.warning(f"cdr_file_{outcome.outcome}", file=outcome.name, reason=outcome.detail)

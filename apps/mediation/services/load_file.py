@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import DatabaseError, IntegrityError, OperationalError, transaction
 from django.db.models import F
 
-from apps.charging.services.usage import UsageWriting, lock_usage_book, usage_to_write, write_usage
+from apps.charging.services.usage import UsageWriting, usage_to_write, write_usage
 from apps.kernel.errors import BssError
 from apps.mediation.domain.checks import SuspendedRecordData
 from apps.mediation.models import CdrFile
@@ -39,6 +39,7 @@ from apps.mediation.services.file_folder import (
     shown_name,
     state_of,
 )
+from apps.mediation.services.identities import lock_usage
 from apps.mediation.services.read_file import read_contents, reading_of
 from apps.mediation.services.sources import FileReading
 from apps.mediation.services.steps import OnStep, no_steps
@@ -242,7 +243,7 @@ class _FileLoad:
         first, last = contents.records.bounds() or (0, 0)
         # At a retry they are read again: they may be outdated.
         known, contents.holdings = contents.holdings, None
-        book = lock_usage_book(contents.msisdns, instant_of(first), instant_of(last), known)
+        book, mismatches = lock_usage(contents.identities, instant_of(first), instant_of(last), known)
         writing: list[UsageWriting] = []
         batch = Batch(
             file_row.pk,
@@ -250,11 +251,13 @@ class _FileLoad:
             book,
             destinations,
             now_text=database_instant(self.now),
+            mismatches=mismatches,
             careful=careful,
             dry_run=self.dry_run,
             on_stored=lambda done: self.on_step("stored", done, contents.count),
             after_charging=lambda: writing.append(usage_to_write(book, f"cdr-file:{file_row.pk}")),
         )
+        batch.totals.left_out = contents.left_out
         batch.run(contents.records, (SuspendedRecordData(*values) for values in contents.suspended))
         if not self.dry_run:
             write_usage(writing[0])
@@ -265,7 +268,7 @@ class _FileLoad:
         totals = batch.totals
         file_row.records, file_row.rated = totals.records, totals.rated
         file_row.duplicates, file_row.suspended = totals.duplicates, totals.suspended
-        file_row.cost_micros = totals.cost_micros
+        file_row.left_out, file_row.cost_micros = totals.left_out, totals.cost_micros
         bounds = contents.records.bounds()
         if bounds is not None:
             file_row.first_start, file_row.last_start = instant_of(bounds[0]), instant_of(bounds[1])

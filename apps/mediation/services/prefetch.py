@@ -17,11 +17,11 @@ from typing import IO, NamedTuple
 
 from django.db import connection
 
-from apps.charging.services.usage import KnownHoldings, read_holdings
 from apps.kernel.errors import BssError
 from apps.mediation.services.cdr_writer import instant_of
 from apps.mediation.services.file_contents import FileContents, NothingReadable
 from apps.mediation.services.file_folder import FileState
+from apps.mediation.services.identities import ReadAhead, read_ahead
 from apps.mediation.services.prefetch_process import Answer, Numbers, Request, read, write_sorted
 from apps.mediation.services.read_file import reading_of, record_checker
 from apps.mediation.services.sorted_records import SortedRecords
@@ -41,7 +41,7 @@ class _Asked(NamedTuple):
     path: Path
     reading: FileReading
     numbers: Future[Numbers]
-    holdings: Future[KnownHoldings | None]
+    holdings: Future[ReadAhead | None]
     answer: Future[Answer | None]
 
 
@@ -123,7 +123,8 @@ class Prefetch:
         contents = FileContents(
             SortedRecords.read_from(file, *answer.records), SortedRecords.read_from(file, *answer.suspended)
         )
-        contents.msisdns, contents.repeats = numbers.msisdns, answer.repeats
+        contents.identities = numbers.identities
+        contents.repeats, contents.left_out = answer.repeats, answer.left_out
         contents.holdings = holdings
         return asked.reading, contents
 
@@ -146,13 +147,13 @@ class Prefetch:
         process.shutdown(cancel_futures=True)
 
 
-def _holdings(numbers: Future[Numbers], is_wanted: bool) -> KnownHoldings | None:
+def _holdings(numbers: Future[Numbers], is_wanted: bool) -> ReadAhead | None:
     """Holdings of the numbers in the file; None if they cannot be read: the loader then does it itself."""
     try:
-        msisdns, bounds = numbers.result()
+        identities, bounds = numbers.result()
         if bounds is None or not is_wanted:
             return None
-        return read_holdings(msisdns, *map(instant_of, bounds))
+        return read_ahead(identities, *map(instant_of, bounds))
     except Exception:
         return None
     finally:

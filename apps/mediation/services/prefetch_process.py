@@ -24,9 +24,9 @@ class Request(NamedTuple):
 
 
 class Numbers(NamedTuple):
-    """Whose numbers are in the file, and the first and last start of a record; known as soon as the file is read."""
+    """The file's pairs of MSISDN and IMSI, and the first and last start of a record; known as soon as it is read."""
 
-    msisdns: set[str]
+    identities: set[tuple[str, str]]
     bounds: tuple[int, int] | None
 
 
@@ -38,6 +38,7 @@ class Answer(NamedTuple):
     records: Any
     suspended: Any
     repeats: bool
+    left_out: int
 
 
 _read: tuple[FileState, str, FileContents] | None = None
@@ -69,7 +70,7 @@ def read(request: Request) -> Numbers:
         contents.__exit__(None, None, None)
         raise
     _read = state, digest, contents
-    return Numbers(contents.msisdns, contents.records.bounds())
+    return Numbers(contents.identities, contents.records.bounds())
 
 
 def write_sorted(target_path: str) -> Answer | None:
@@ -82,4 +83,4 @@ def write_sorted(target_path: str) -> Answer | None:
         target.truncate(0)
         records = contents.records.write_to(target)
         suspended = contents.suspended.write_to(target)
-    return Answer(state, digest, records, suspended, contents.repeats)
+    return Answer(state, digest, records, suspended, contents.repeats, contents.left_out)

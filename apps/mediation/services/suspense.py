@@ -12,10 +12,11 @@ from typing import Any
 
 from django.db import transaction
 
-from apps.charging.services.usage import lock_usage_book, save_usage_book
+from apps.charging.services.usage import save_usage_book
 from apps.kernel.errors import BssError, Conflict, NotFound
 from apps.mediation.domain.checks import CheckedRecord, RecordChecker, SuspendedRecordData
 from apps.mediation.domain.corrections import corrected, read_corrections, record_of_corrections
+from apps.mediation.domain.identities import imsi_of
 from apps.mediation.domain.records import Reject, UsageRecord
 from apps.mediation.formats import format_named
 from apps.mediation.formats.messages import message_of
@@ -28,6 +29,7 @@ from apps.mediation.services.batches import (
     prepare_load_sequence,
 )
 from apps.mediation.services.cdr_writer import CdrWriter, instant_of
+from apps.mediation.services.identities import lock_usage
 from apps.mediation.services.read_file import record_checker
 from apps.mediation.services.sources import source_options
 from apps.rating.domain import Rater
@@ -225,13 +227,15 @@ class _Portion:
             taken_at=self.now,
         )
         first, last = instant_of(records[0][0]), instant_of(records[-1][0])
-        book = lock_usage_book({record[5] for record in records}, first, last)
+        identities = {(record[5], imsi_of(record)) for record in records}
+        book, mismatches = lock_usage(identities, first, last)
         batch = _RecyclingBatch(
             file_row.pk,
             self.rater,
             book,
             self.destinations,
             now_text=database_instant(self.now),
+            mismatches=mismatches,
             on_charged=lambda record, rated: settled.__setitem__(record[1], rated),
         )
         totals = batch.run(records, ())
