@@ -89,6 +89,15 @@ def _facts(found: Figures, can: Callable[[str], bool]) -> list[Fact]:
                 list_url("mediation.suspendedrecord", state__exact="open"),
             )
         )
+    if can("mediation.view_waitingfile") and found.waiting_files:
+        facts.append(
+            Fact(
+                "Files that wait",
+                grouped(found.waiting_files),
+                "could not be loaded",
+                list_url("mediation.waitingfile"),
+            )
+        )
     if can("billing.view_bill"):
         unpaid = [row for row in found.bills if row.status == Bill.Status.UNPAID]
         amounts = ", ".join(plain_money(row.total_micros, row.currency) for row in unpaid)

@@ -15,7 +15,7 @@ from apps.billing.models import Bill, BillRun, Notification
 from apps.billing.selectors.runs import RunProgress, runs_progress
 from apps.insight.models import UsageDay
 from apps.kernel.periods import local_midnight
-from apps.mediation.models import CdrFile, SuspendedRecord
+from apps.mediation.models import CdrFile, SuspendedRecord, WaitingFile
 from apps.subscribers.models import Subscriber
 
 DAYS = 30
@@ -65,6 +65,7 @@ class Figures:
     runs: list[RunProgress] = field(default_factory=list)
     active_subscribers: int = 0
     unseen_notifications: int = 0
+    waiting_files: int = 0
 
 
 def figures(now: datetime, zone: ZoneInfo, tenants: frozenset[int] | None = None) -> Figures:
@@ -112,6 +113,7 @@ def read_figures(now: datetime, zone: ZoneInfo, tenants: frozenset[int] | None =
         unseen_notifications=Notification.objects.filter(
             _of(tenants, "tenant"), acknowledged_at=None
         ).count(),
+        waiting_files=WaitingFile.objects.count() if tenants is None else 0,
     )
 
 

@@ -152,6 +152,7 @@ GROUPS = (
         "Usage",
         (
             Item("CDR files", "folder_open", "mediation.cdrfile"),
+            Item("Waiting files", "hourglass_top", "mediation.waitingfile"),
             Item("CDRs", "receipt_long", "mediation.cdr"),
             Item("Suspense", "report", "mediation.suspendedrecord"),
             Item("Sources", "cell_tower", "mediation.source"),

@@ -98,6 +98,31 @@ class CdrFile(models.Model):
         return self.name
 
 
+class WaitingFile(models.Model):
+    """A file that could not be loaded for another reason than its content, and waits where it is for the next run.
+
+    The row goes once the file has: when it was loaded or refused, or taken away.
+    """
+
+    path = models.BinaryField(help_text="Where it is, in the octets of the file system.")
+    path_hash = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the path.")
+    name = models.CharField(max_length=255)
+    source = models.ForeignKey(
+        Source, null=True, blank=True, on_delete=models.PROTECT, related_name="waiting_files"
+    )
+    reason = models.CharField(max_length=40, help_text="Stable code, such as no_tariff.")
+    message = models.TextField()
+    first_tried_at = models.DateTimeField()
+    last_tried_at = models.DateTimeField()
+    attempts = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        verbose_name = "waiting file"
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class CdrFileDay(models.Model):
     """What a batch charged in the default run on one day (UTC) for one service on one price plan.
 

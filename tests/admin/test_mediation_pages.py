@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
+from apps.backoffice.display import change_url
 from apps.kernel.clock import utc_now
-from apps.mediation.models import CdrFile, Source, SuspendedRecord
+from apps.mediation.models import CdrFile, Source, SuspendedRecord, WaitingFile
+from apps.mediation.services.intake import load_files
+from tests.mediation.samples import NOW, make_operator, new_file
 
 pytestmark = pytest.mark.django_db
 
@@ -69,3 +74,42 @@ def test_suspended_records_and_refused_files_say_what_to_do(client, settings):
     page = client.get(reverse("admin:mediation_cdrfile_change", args=(file.pk,))).content.decode()
     assert f"It is in {settings.CDR_ERROR_DIR}." in page
     assert f"put it back into {settings.CDR_NEW_DIR}" in page
+
+
+def test_files_that_wait_are_shown_with_why_and_what_to_do_until_they_have_gone(client, settings, tmp_path):
+    settings.CDR_NEW_DIR = tmp_path
+    make_operator(1)
+    source = Source.objects.create(code="X", format="csv", file_pattern="*.csv", options={"speed": 1})
+    path = new_file(b"start,msisdn,service\n2026-03-10T09:00:00Z,4915550000001,sms\n", "one.csv")
+    settings.CDR_PROCESSED_DIR = tmp_path / "done"
+    for _ in range(2):
+        list(load_files([path], lambda: NOW))
+    source_page = reverse("admin:mediation_source_change", args=(source.pk,)) + "?panel=waiting"
+    pages = [source_page, reverse("admin:mediation_waitingfile_changelist")]
+    for address in pages:
+        page = client.get(address).content.decode()
+        assert "one.csv" in page
+        assert "options.speed: is not known" in page
+        assert "Correct the format or the options of its source" in page
+    facts = client.get(source_page.partition("?")[0]).content.decode()
+    assert "Files that wait" in facts
+    assert "could not be loaded" in facts
+    row = WaitingFile.objects.get()
+    assert str(path) in client.get(change_url(row)).content.decode()
+    cache.clear()
+    assert "Files that wait" in client.get(reverse("admin:index")).content.decode()
+
+    Source.objects.update(options={})
+    list(load_files([path], lambda: NOW))
+    for address in pages:
+        assert "one.csv" not in client.get(address).content.decode()
+    cache.clear()
+    assert "Files that wait" not in client.get(reverse("admin:index")).content.decode()
+
+
+def test_the_lines_that_a_filter_left_out_are_shown_with_the_file(client):
+    file = CdrFile.objects.create(
+        name="a.csv", content_hash="a", state="loaded", left_out=1_234, taken_at=utc_now()
+    )
+    page = client.get(change_url(file)).content.decode()
+    assert re.search(r"1.234 lines", page)

@@ -42,6 +42,7 @@ NEVER_EDITED = {
     "mediation.cdrfile",
     "mediation.rateddestination",
     "mediation.suspendedrecord",
+    "mediation.waitingfile",
     "rating.tariffload",
     "rating.tariffplan",
     "rating.tariffversion",

@@ -38,6 +38,7 @@ LISTS = (
     "mediation.cdr",
     "mediation.cdrfile",
     "mediation.suspendedrecord",
+    "mediation.waitingfile",
     "rating.priceplan",
     "subscribers.customer",
     "subscribers.resource",

@@ -88,6 +88,24 @@ class Migration(InitialMigration):
             },
         ),
         migrations.CreateModel(
+            name='WaitingFile',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('path', models.BinaryField(help_text='Where it is, in the octets of the file system.')),
+                ('path_hash', models.CharField(help_text='SHA-256 of the path.', max_length=64, unique=True)),
+                ('name', models.CharField(max_length=255)),
+                ('reason', models.CharField(help_text='Stable code, such as no_tariff.', max_length=40)),
+                ('message', models.TextField()),
+                ('first_tried_at', models.DateTimeField()),
+                ('last_tried_at', models.DateTimeField()),
+                ('attempts', models.PositiveIntegerField(default=1)),
+                ('source', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='waiting_files', to='mediation.source')),
+            ],
+            options={
+                'verbose_name': 'waiting file',
+            },
+        ),
+        migrations.CreateModel(
             name='HistoricalSource',
             fields=[
                 ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),

@@ -69,6 +69,8 @@ def collect(
     """All records of the file into ``contents``; raises NothingReadable if there is none."""
     check, source_id = checker.check, checker.file_source_id
     add, set_aside, know = contents.records.add, contents.suspended.add, contents.identities.add
+    # The IMSI last seen with each MSISDN: nearly always it is the same again.
+    imsis: dict[str, str] = {}
     read = unreadable = looked = 0
     keys: set[int] = set()
     know_key = keys.add
@@ -92,7 +94,10 @@ def collect(
             read += 1
             checked = check(item)
             if not isinstance(checked, SuspendedRecordData):
-                know((checked[5], item.imsi))
+                msisdn, imsi = checked[5], item[12]
+                if imsis.get(msisdn) != imsi:
+                    imsis[msisdn] = imsi
+                    know((msisdn, imsi))
                 add(checked)
                 if looked < REPEATS_AMONG:
                     looked += 1

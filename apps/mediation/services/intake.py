@@ -13,12 +13,14 @@ from pathlib import Path
 import structlog
 
 from apps.kernel.errors import BssError
+from apps.mediation.domain.waiting import INTERNAL_ERROR, LOADER_DIED
 from apps.mediation.services.file_contents import FileContents
 from apps.mediation.services.file_folder import FileState, ready_files, shown_name
 from apps.mediation.services.load_file import FileOutcome, Outcome, load_file, prepare_to_load
 from apps.mediation.services.prefetch import WORTHWHILE_ALONE_OCTETS, Prefetch
 from apps.mediation.services.sources import FileReading
 from apps.mediation.services.steps import OnStep, no_steps
+from apps.mediation.services.waiting import forget_gone, note_waiting
 from apps.runtime.pool import process_pool, results_of
 from apps.runtime.start import Role
 
@@ -45,6 +47,7 @@ def load_files(
 ) -> Iterator[FileOutcome]:
     """Load each file; ``stop`` is asked between two. An error of one file does not keep the others waiting."""
     following = dict(pairwise(files))
+    some_wait = not dry_run and forget_gone()
     with Prefetch() as prefetch:
 
         def ready(path: Path, state: FileState, digest: str) -> tuple[FileReading, FileContents] | None:
@@ -63,8 +66,14 @@ def load_files(
             try:
                 outcome = load_file(path, now=clock(), on_step=on_step(path), dry_run=dry_run, ready=ready)
             except Exception as error:
-                outcome = FileOutcome(path, Outcome.FAILED, detail=f"{type(error).__name__}: {error}")
+                detail = f"{type(error).__name__}: {error}"
+                outcome = FileOutcome(path, Outcome.FAILED, detail=detail, reason=INTERNAL_ERROR)
                 log.error("cdr_file_failed", file=shown_name(path), traceback=traceback.format_exc())
+            if outcome.outcome is Outcome.FAILED and not dry_run:
+                note_waiting(outcome, clock())
+                some_wait = True
+            elif some_wait:
+                some_wait = forget_gone()
             yield outcome
 
 
@@ -96,7 +105,11 @@ def load_files_in_processes(
     new_pool = partial(process_pool, role=Role.LOADER)
     for path, outcome in results_of(load_one, list(dict.fromkeys(files)), workers, new_pool):
         died = "the process that had it died; it is taken up next time"
-        yield outcome or FileOutcome(path, Outcome.FAILED, detail=died)
+        if outcome is None:
+            outcome = FileOutcome(path, Outcome.FAILED, detail=died, reason=LOADER_DIED)
+            if not dry_run:
+                note_waiting(outcome, clock())
+        yield outcome
 
 
 def _load_one(path: Path, clock: Clock, dry_run: bool) -> FileOutcome:

@@ -20,6 +20,7 @@ from django.db.models import F
 from apps.charging.services.usage import UsageWriting, usage_to_write, write_usage
 from apps.kernel.errors import BssError
 from apps.mediation.domain.checks import SuspendedRecordData
+from apps.mediation.domain.waiting import DATABASE, FILE_SYSTEM
 from apps.mediation.models import CdrFile
 from apps.mediation.services.batches import (
     Batch,
@@ -41,7 +42,7 @@ from apps.mediation.services.file_folder import (
 )
 from apps.mediation.services.identities import lock_usage
 from apps.mediation.services.read_file import read_contents, reading_of
-from apps.mediation.services.sources import FileReading
+from apps.mediation.services.sources import FileReading, WrongSource
 from apps.mediation.services.steps import OnStep, no_steps
 from apps.rating.selectors import current_tariff
 from apps.storage.bulk import database_instant
@@ -69,6 +70,9 @@ class FileOutcome(NamedTuple):
     totals: BatchTotals = BatchTotals()
     reasons: dict[str, int] = {}
     detail: str = ""
+    # Why it waits (domain/waiting.py), if it FAILED.
+    reason: str = ""
+    source_id: int | None = None
     file_id: int | None = None
     moved_to: Path | None = None
     size_octets: int = 0
@@ -100,15 +104,24 @@ def load_file(
     Never raises because of the file's content. A file that another loader has locked, that is still changing, or that
     could not be loaded for another reason than its content stays in place for the next run.
     """
+    load = None
     try:
         with path.open("rb") as file:
-            return _FileLoad(path, file, now, on_step, dry_run, ready).run()
+            load = _FileLoad(path, file, now, on_step, dry_run, ready)
+            return load.run()
     except FileNotFoundError:
         return FileOutcome(path, Outcome.GONE, detail="another loader has taken it")
+    except WrongSource as error:
+        return _failed(path, str(error), error.code, error.source_id)
     except BssError as error:
-        return FileOutcome(path, Outcome.FAILED, detail=str(error))
+        return _failed(path, str(error), error.code, load and load.source_id)
     except (OSError, DatabaseError) as error:
-        return FileOutcome(path, Outcome.FAILED, detail=f"{type(error).__name__}: {error}")
+        reason = FILE_SYSTEM if isinstance(error, OSError) else DATABASE
+        return _failed(path, f"{type(error).__name__}: {error}", reason, load and load.source_id)
+
+
+def _failed(path: Path, detail: str, reason: str, source_id: int | None) -> FileOutcome:
+    return FileOutcome(path, Outcome.FAILED, detail=detail, reason=reason, source_id=source_id)
 
 
 def prepare_to_load() -> None:
@@ -124,6 +137,7 @@ class _FileLoad:
     ) -> None:
         self.path, self.file, self.now, self.on_step, self.dry_run = path, file, now, on_step, dry_run
         self.ready = ready
+        self.source_id: int | None = None
         self.state: FileState = state_of(os.fstat(file.fileno()))
         self.digest = content_hash(file)
 
@@ -165,6 +179,7 @@ class _FileLoad:
     # --- Storing ---
 
     def _store(self, reading: FileReading, contents: FileContents) -> FileOutcome:
+        self.source_id = reading.source.pk or None
         version_id, tariff, rater = current_tariff()
         destinations = destination_ids(version_id, tariff, dry_run=self.dry_run)
         if not self.dry_run:
@@ -195,7 +210,7 @@ class _FileLoad:
             return self._outcome(Outcome.BUSY, detail="another loader has just loaded it")
         except IntegrityError as error:
             detail = f"the database did not take all of its rows, {DEADLOCKS} times: {error}"
-            return self._outcome(Outcome.FAILED, detail=detail)
+            return _failed(self.path, detail, DATABASE, self.source_id)
         except OperationalError as error:
             if not is_rolled_back(error):
                 raise

@@ -8,12 +8,25 @@ from typing import Any, NamedTuple
 
 from apps.kernel.errors import InvalidInput, InvalidInputs, Problem
 from apps.mediation.domain.records import FileFacts
+from apps.mediation.domain.waiting import SOURCE_OPTIONS
 from apps.mediation.formats import Format, format_named, recognise
 from apps.mediation.models import Source
 
 # The source of files that name none.
 DEFAULT_SOURCE = "default"
 _CODE = re.compile(r"[A-Za-z0-9*][A-Za-z0-9_.:*-]{0,63}", re.ASCII)
+
+
+class WrongSource(InvalidInputs):
+    """The format or the options of a source are wrong: none of its files can be read."""
+
+    code = SOURCE_OPTIONS
+
+    def __init__(self, source: Source, problems: list[Problem]) -> None:
+        super().__init__(
+            [Problem(f"source {source.code}: {problem.where}", problem.message) for problem in problems]
+        )
+        self.source_id = source.pk
 
 
 class FileReading(NamedTuple):
@@ -28,7 +41,7 @@ class FileReading(NamedTuple):
 def file_reading(name: str, head: bytes, *, dry_run: bool = False) -> FileReading:
     """Find a file's source by its name, else by its content; a source not met before is registered.
 
-    ``head`` is the file's beginning. Raises InvalidInput if the file names an impossible source, InvalidInputs if the
+    ``head`` is the file's beginning. Raises InvalidInput if the file names an impossible source, WrongSource if the
     format or the options of its source are wrong.
     """
     source = _source_by_name(name)
@@ -55,19 +68,17 @@ def _format_of(source: Source) -> Format:
     try:
         return format_named(source.format)
     except InvalidInput as error:
-        raise InvalidInputs([Problem(f"source {source.code}: format", error.message)]) from None
+        raise WrongSource(source, [Problem("format", error.message)]) from None
 
 
 def source_options(source: Source, format_: Format) -> Any:
-    """The source's options if they are for this format, else the format's defaults; raises InvalidInputs."""
+    """The source's options if they are for this format, else the format's defaults; raises WrongSource."""
     if source.format != format_.name:
         return format_.options({})
     try:
         return format_.options(source.options or {})
     except InvalidInputs as error:
-        raise InvalidInputs(
-            [Problem(f"source {source.code}: {problem.where}", problem.message) for problem in error.problems]
-        ) from None
+        raise WrongSource(source, error.problems) from None
 
 
 def _reading(source: Source, format_: Format, head: bytes) -> FileReading:
