@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from apps.charging.domain.usage_book import Holding
+from apps.charging.domain.lines import Holding
 from apps.mediation.domain.checks import CheckedRecord, SuspendedRecordData, suspended
 from apps.mediation.domain.records import CONTRADICTORY_SUBSCRIBER
 from apps.mediation.pb.billing_pb2 import CDR

@@ -114,10 +114,12 @@ def load_file(
     except WrongSource as error:
         return _failed(path, str(error), error.code, error.source_id)
     except BssError as error:
-        return _failed(path, str(error), error.code, load and load.source_id)
+        return _failed(path, str(error), error.code, load.source_id if load is not None else None)
     except (OSError, DatabaseError) as error:
         reason = FILE_SYSTEM if isinstance(error, OSError) else DATABASE
-        return _failed(path, f"{type(error).__name__}: {error}", reason, load and load.source_id)
+        return _failed(
+            path, f"{type(error).__name__}: {error}", reason, load.source_id if load is not None else None
+        )
 
 
 def _failed(path: Path, detail: str, reason: str, source_id: int | None) -> FileOutcome:
