@@ -7,6 +7,7 @@ from django.core.management import CommandError, call_command
 
 from apps.charging.models import Balance, LedgerEntry
 from tests.charging.stored import assert_books_are_right, default_balance, make_prepaid
+from tests.factories import make_plan, make_subscriber
 
 pytestmark = pytest.mark.django_db
 
@@ -27,6 +28,12 @@ def test_balances_are_shown_topped_up_adjusted_and_transferred(capsys: pytest.Ca
     assert (default_balance(1).amount_micros, default_balance(2).amount_micros) == (2_000_000, 2_000_000)
     assert LedgerEntry.objects.filter(note="Voucher 7").count() == 1
     assert_books_are_right()
+
+
+def test_an_account_without_a_balance_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    make_plan("PLAN")
+    make_subscriber(1, mode="postpaid")
+    assert said(capsys, "show", "C1") == "C1 has no balance yet (postpaid)\n"
 
 
 def test_a_balance_of_units_with_its_terms(capsys: pytest.CaptureFixture[str]) -> None:

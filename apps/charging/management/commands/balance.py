@@ -100,7 +100,10 @@ class Command(RoomCommand):
         self._show(owner)
 
     def _show(self, owner: Account) -> None:
-        for balance in Balance.objects.filter(account=owner).order_by("pk"):
+        balances = list(Balance.objects.filter(account=owner).order_by("pk"))
+        if not balances:
+            self.stdout.write(f"{owner.number} has no balance yet ({owner.mode})")
+        for balance in balances:
             if balance.kind == Balance.Kind.MONETARY:
                 held = f"{format_micros(balance.amount_micros, 2)} {owner.currency}"
                 reserved = format_micros(balance.reserved_micros, 2)
