@@ -27,7 +27,7 @@ from apps.charging.models import (
 )
 from apps.charging.services import batch, executor
 from apps.charging.services.executor import BatchExecutor, forget_directory
-from apps.subscribers.services.assignments import assign_bundle
+from apps.subscribers.services.assignments import assign_bundle, assign_plan
 from tests.charging.online import MIB, item
 from tests.charging.stored import account_of, assert_books_are_right, make_prepaid, msisdn, order, submit
 from tests.factories import make_bundle, make_plan
@@ -199,10 +199,13 @@ def state_of(number: int) -> dict[str, Any]:
 
 def make_people() -> None:
     plan = make_plan("PLAN", voice=(60_000, 300), data=(10_000, 6), sms=(50_000, 3))
+    other = make_plan("OTHER", voice=(120_000, 60), data=(5_000, 3), sms=(10_000, 0))
     bundle = make_bundle("EXTRA", voice=5, data=4)
     for number in range(1, SUBSCRIBERS + 1):
         for twin in (number, number + TWINS):
             subscriber = make_prepaid(twin, balance_micros=700_000, plan=plan.code)
+            if number > 2:
+                assign_plan(subscriber.pk, other.pk, BEGIN + timedelta(minutes=40))
             if number % 2:
                 assign_bundle(
                     subscriber.pk, bundle.pk, BEGIN - timedelta(days=3), BEGIN + timedelta(minutes=70)
