@@ -53,19 +53,14 @@ def insert_rows(
 
 
 def insert_in_batches(
-    table: str,
-    columns: Sequence[str],
-    rows: Iterable[Sequence[Any]],
-    *,
-    batch: int = 20_000,
-    using: str = "default",
+    table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, batch: int = 20_000
 ) -> int:
     """As :func:`insert_rows`, from an iterable of any length in bounded memory, in one transaction."""
     total = 0
     iterator = iter(rows)
-    with transaction.atomic(using=using):
+    with transaction.atomic():
         while chunk := list(islice(iterator, batch)):
-            total += insert_rows(table, columns, chunk, using=using)
+            total += insert_rows(table, columns, chunk)
     return total
 
 

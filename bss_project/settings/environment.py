@@ -22,8 +22,8 @@ def integer(name: str, default: int) -> int:
         raise ImproperlyConfigured(f"{name} must be a whole number, not “{value}”") from None
 
 
-def boolean(name: str, default: bool = False) -> bool:
-    value = text(name, "1" if default else "0").lower()
+def boolean(name: str) -> bool:
+    value = text(name, "0").lower()
     if value in ("1", "true", "yes", "on"):
         return True
     if value in ("0", "false", "no", "off"):

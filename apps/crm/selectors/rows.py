@@ -25,10 +25,10 @@ def instant_or_none(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text + "+00:00")
 
 
-def checked_limit(limit: int, most: int = MOST_AT_ONCE) -> int:
-    """The limit of a page; raises InvalidInput out of 1 to ``most``."""
-    if not 1 <= limit <= most:
-        raise InvalidInput(f"ask for 1 to {most} at once", where="limit")
+def checked_limit(limit: int) -> int:
+    """The limit of a page; raises InvalidInput out of 1 to MOST_AT_ONCE."""
+    if not 1 <= limit <= MOST_AT_ONCE:
+        raise InvalidInput(f"ask for 1 to {MOST_AT_ONCE} at once", where="limit")
     return limit
 
 
