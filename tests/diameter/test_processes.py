@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from apps.charging.models import Balance
 from apps.charging.services.audit import differences
@@ -125,3 +126,12 @@ def test_processes_whose_keeper_is_killed_drain_and_end(database_url):
         asyncio.run(scenario(server))
 
     assert not ServerProcess.objects.exists()
+
+
+@pytest.mark.parametrize("how", ["setting", "option"])
+def test_an_address_that_is_none_is_said_in_one_line(how, settings):
+    options = {"bind": "127.0.0.1:3868"} if how == "option" else {}
+    if how == "setting":
+        settings.DIAMETER_BIND = "127.0.0.1:3868"
+    with pytest.raises(CommandError, match=r"BSS_DIAMETER_BIND: '127.0.0.1:3868' does not appear to be"):
+        call_command("rundiameter", **options)

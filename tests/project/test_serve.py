@@ -152,6 +152,26 @@ def test_an_address_in_use_is_said_before_anything_starts(serve: Callable[..., S
         call_command("serve", "--only", "web", "--bind", f"127.0.0.1:{running.port}")
 
 
+@pytest.mark.parametrize("options", [(), ("--no-migrate",)])
+def test_a_database_that_cannot_be_used_is_said_in_one_line(options: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "broken").write_text("no database at all\n" * 100)
+    ended = subprocess.run(
+        [sys.executable, "manage.py", "serve", "--bind", f"127.0.0.1:{free_port()}", *options],
+        env={
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "bss_project.settings",
+            "DATABASE_URL": f"sqlite:///{tmp_path / 'broken'}",
+            "BSS_VAR_DIR": str(tmp_path / "var"),
+        },
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+    assert ended.returncode == 1
+    assert "DATABASE_URL names cannot be used: file is not a database" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 @pytest.mark.parametrize("bind", ["8000", "127.0.0.1:", "localhost:http", "127.0.0.1:99999", "256.0.0.1:80"])
 def test_what_is_no_address_is_refused(bind: str) -> None:
     assert address_in_use(bind)

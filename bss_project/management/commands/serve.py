@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
 from apps.runtime.start import Role, start
 from apps.runtime.supervisor import PrefixedLines, Supervisor
@@ -79,12 +80,14 @@ class Command(BaseCommand):
             ready_file.unlink(missing_ok=True)
         for folder in (settings.VAR_DIR, settings.STATIC_ROOT):
             Path(folder).mkdir(parents=True, exist_ok=True)
-        if not options["no_migrate"]:
-            self.stdout.write("Bringing the database up to date …")
-            call_command("migrate", verbosity=0, interactive=False)
-        how_to_sign_in = serving.ensure_admin(Path(settings.VAR_DIR)) if "web" in parts else ""
-
-        names = [spec.name for spec in serving.wanted_processes(chosen, parts)]
+        try:
+            if not options["no_migrate"]:
+                self.stdout.write("Bringing the database up to date …")
+                call_command("migrate", verbosity=0, interactive=False)
+            how_to_sign_in = serving.ensure_admin(Path(settings.VAR_DIR)) if "web" in parts else ""
+            names = [spec.name for spec in serving.wanted_processes(chosen, parts)]
+        except DatabaseError as error:
+            raise CommandError(f"the database that DATABASE_URL names cannot be used: {error}") from error
         lines = PrefixedLines(sys.stdout, width=max([len("supervisor"), *map(len, names)]))
 
         def tell(ready: bool) -> None:

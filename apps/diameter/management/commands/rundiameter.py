@@ -64,10 +64,15 @@ class Command(ServerCommand[ServerConfiguration]):
             cores = cores_from_text(options["cores"])
         except BssError as error:
             raise CommandError(f"--cores or BSS_DIAMETER_CORES: {error}", returncode=2) from error
+        try:
+            settled = from_settings()
+            node = node_for(options["origin_host"], options["origin_realm"], options["bind"])
+        except ValueError as error:
+            raise CommandError(f"--bind or BSS_DIAMETER_BIND: {error}", returncode=2) from error
         configuration = replace(
-            from_settings(),
+            settled,
             cores=cores,
-            node=node_for(options["origin_host"], options["origin_realm"], options["bind"]),
+            node=node,
             bind=options["bind"],
             port=options["port"],
             tls_port=options["tls_port"],
