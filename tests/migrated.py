@@ -2,7 +2,7 @@
 
 ``fill(url)`` makes an empty database such a one. What is copied lies in ``var/test-templates`` under the fingerprint of
 everything that it follows from, or in the folder that BSS_TEST_TEMPLATES names: the whole suite names a new one, and
-so goes through the real migrations once on each database. ``python -m tests.migrated URL`` makes it beforehand.
+so goes through the real migrations once on each database. ``python -m tests.migrated URL`` makes it in advance.
 """
 
 from __future__ import annotations

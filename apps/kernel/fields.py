@@ -56,7 +56,7 @@ class Condition(NamedTuple):
 
 
 class Part(NamedTuple):
-    """One part of a template: a field (or a text, if there is no field), what is done to it, and when it counts."""
+    """One part of a template: a field (or a text, if there is no field), how it is changed, and when it counts."""
 
     field: str
     text: str

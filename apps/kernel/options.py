@@ -1,4 +1,4 @@
-"""Options that people write, as JSON or in a form: models of pydantic, and what is wrong with them in plain words.
+"""Options that people write, as JSON or in a form: models of pydantic, and their faults in plain words.
 
 Each option is a field whose description says what it may be, such as “a single character”. The same words stand in an
 error (“must be a single character, not ';;'”) and in the form.

@@ -30,7 +30,7 @@ def cores_from_text(text: str) -> tuple[int, ...]:
 def keep_to_core(core: int) -> None:
     """For the calling thread and those that it starts from now on, each of which keeps the core until it waits.
 
-    A thread that wakes would otherwise take the core from the one that has the interpreter, only to wait for that.
+    A woken thread would otherwise preempt the thread that holds the GIL, and then block on the GIL.
     """
     os.sched_setaffinity(0, {core})
     with contextlib.suppress(PermissionError):

@@ -144,7 +144,7 @@ def load_from_memory(
     connection.ensure_connection()
     driver = connection.connection
     with connection.wrap_database_errors:
-        # Past the cursor, which takes and gives back the interpreter several times over: a thread that does this
+        # Past the cursor, which takes and releases the GIL several times over: a thread that does this
         # beside another one waits for it each time.
         driver.query(
             (

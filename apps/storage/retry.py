@@ -1,4 +1,4 @@
-"""When a transaction is begun again: one policy for every room.
+"""When a transaction is retried: one policy for every room.
 
 The database rolls a transaction back for a lock: nothing of it has happened, and it can begin again. Or the
 connection is lost: then its commit may have gone through, and only work that finds that out by itself may be repeated.

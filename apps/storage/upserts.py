@@ -327,7 +327,7 @@ def literal_rows(connection: BaseDatabaseWrapper, rows: Sequence[Sequence[Any]])
 
 
 def formed_rows(connection: BaseDatabaseWrapper, rows: Sequence[Sequence[Any]], forms: str) -> str:
-    """:func:`literal_rows` for columns whose content is known beforehand, a letter each.
+    """:func:`literal_rows` for columns whose content is known in advance, a letter each.
 
     ``i``: int; ``n``: int or None; ``p``: text of our own making without quotes and backslashes (digits, digests,
     instants, codes of ours); ``o``: such text or None; ``t``: any text.

@@ -51,7 +51,7 @@ API_TOKEN_LEEWAY_S = env.integer("BSS_API_TOKEN_LEEWAY_S", 30)
 # A token that lives longer than this, from now to its expiry, is refused, hours.
 API_TOKEN_MAX_LIFETIME_H = env.integer("BSS_API_TOKEN_MAX_LIFETIME_H", 24 * 31)
 API_TOKEN_MAX_OCTETS = env.integer("BSS_API_TOKEN_MAX_OCTETS", 4096)
-# Verified tokens that a process remembers; expiry and revocation are looked at in every call all the same.
+# Verified tokens that a process caches; expiry and revocation are still checked in every call.
 API_TOKENS_REMEMBERED = env.integer("BSS_API_TOKENS_REMEMBERED", 10_000)
 # Seconds for which a process trusts what it has read of clients, keys and revocations.
 API_CLIENTS_REFRESH_S = env.integer("BSS_API_CLIENTS_REFRESH_S", 2)

@@ -227,7 +227,7 @@ def test_pages_that_cannot_be_shown_say_so_in_words(world):
     assert "There is nothing here" in missing.content.decode()
     refused = operator.get(url("rating.priceplan", "add"))
     assert refused.status_code == 403
-    assert "Your account has not the permission" in refused.content.decode()
+    assert "Your account lacks the permission" in refused.content.decode()
 
 
 @pytest.mark.any_database

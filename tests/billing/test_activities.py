@@ -1,4 +1,4 @@
-"""The queue of activities: what is taken, what is refused and why, and when it is sent."""
+"""The queue of activities: which are taken, which refused and why, and when they are sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""New customers: everything they need at once, or nothing and a list of what is wrong."""
+"""New customers: everything they need at once, or nothing and a list of faults."""
 
 from __future__ import annotations
 

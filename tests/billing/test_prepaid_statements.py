@@ -1,4 +1,4 @@
-"""Prepaid statements: what was spent, and the balance before and after."""
+"""Prepaid statements: the usage, and the balance before and after."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ class History:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_everything_is_billed_once_and_what_was_paid_is_never_lost(seed: int) -> None:
+def test_everything_is_billed_once_and_no_payment_is_lost(seed: int) -> None:
     history = History(seed)
     for month_number in range(1, MONTHS + 1):
         for _ in range(history.dice.randint(0, 5)):

@@ -273,7 +273,7 @@ def call(
     began = charger.now
     asked = item(service, sum(pieces) or 1, destination=destination)
     if charger.send(Operation.INITIATE, asked, session=session, at=began).result is not Result.SUCCESS:
-        # It goes on without a quota, so that usage is reported all the same.
+        # It goes on without a quota, so that usage is still reported.
         charger.send(Operation.INITIATE, session=session, at=began)
     passed = 0
     for number, piece in enumerate(pieces[:-1], 1):

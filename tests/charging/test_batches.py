@@ -1,4 +1,4 @@
-"""Requests charged against the database: what is stored, replayed, refused, and kept apart."""
+"""Requests charged against the database: storing, replays, refusals, and isolation."""
 
 from __future__ import annotations
 

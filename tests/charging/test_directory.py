@@ -1,4 +1,4 @@
-"""What charging remembers of numbers and lines: for how long, and how it is read ahead."""
+"""Charging's cache of numbers and lines: how long entries live, and how they are prefetched."""
 
 from __future__ import annotations
 

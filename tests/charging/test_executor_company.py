@@ -1,4 +1,4 @@
-"""When a batch is begun beside others: with company, or after a while; a lone request at once."""
+"""When a concurrent batch starts: with enough requests, or after a while; a lone request at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sessions: quotas held, usage debited, what is left given back, and every way a session ends."""
+"""Sessions: quotas held, usage debited, the rest released, and every way a session ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Silent sessions, what is forgotten, and what the operator does to balances."""
+"""Silent sessions, expiry of old answers, and the operator's changes of balances."""
 
 from __future__ import annotations
 

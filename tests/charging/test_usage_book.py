@@ -1,4 +1,4 @@
-"""Charging records of a batch: who pays, which free units go first, what is left of them."""
+"""Charging records of a batch: who pays, which free units go first, and their rest."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Checks of what is deployed, without a container engine."""
+"""Checks of the deployment, without a container engine."""

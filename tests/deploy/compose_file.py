@@ -1,4 +1,4 @@
-"""Finds what is wrong with docker-compose.yml without a container engine: ``python -m tests.deploy.compose_file``.
+"""Finds faults of docker-compose.yml without a container engine: ``python -m tests.deploy.compose_file``.
 
 The shape is checked against the Compose specification's own schema (which check-jsonschema carries), and what no
 schema knows by the rules below: names that are used are declared, secrets have no defaults, variables are documented.

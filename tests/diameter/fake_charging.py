@@ -14,7 +14,7 @@ Rule = Callable[[OnlineRequest], Reply]
 
 
 def generous(request: OnlineRequest) -> ChargingAnswer:
-    """Grant what is asked; a million octets if the server decides."""
+    """Grant all requested units; a million octets if the server decides."""
     items = tuple(
         AnswerItem(
             item.service,

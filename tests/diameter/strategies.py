@@ -49,7 +49,7 @@ def values_of(name: str, depth: int) -> st.SearchStrategy[Any]:
 
 @st.composite
 def members_of(draw: st.DrawFn, grammar: Grammar, depth: int) -> dict[str, Any]:
-    """Values of one command or group; what is optional comes sometimes, and groups end at ``depth``."""
+    """Values of one command or group; optional members come sometimes, and groups end at ``depth``."""
     values: dict[str, Any] = {}
     for name in grammar.required:
         values[name] = draw(values_of(name, depth))

@@ -1,4 +1,4 @@
-"""Diameter in the admin: what is there to see, and what a session's gateway can be told."""
+"""Diameter in the admin: its lists and pages, and the orders to a session's gateway."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def test_a_low_balance_re_authorises_and_fast_spending_ends_the_session():
         assert [command for command, _ in asked] == [258, 274]
 
     serve(scenario)
-    # What the barred account used until the end was debited all the same: 18 MiB at 0.01.
+    # What the barred account used until the end was still debited: 18 MiB at 0.01.
     assert default_balance().amount_micros == 820_000
 
 

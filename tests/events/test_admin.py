@@ -1,4 +1,4 @@
-"""Operators see events, how far consumers are behind, and what got stuck; and can have it done once more."""
+"""Operators see events, how far consumers are behind, and what got stuck; and can retry it."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def test_formatbills_with_several_processes_writes_each_document_once(invoices: 
 def test_formatbills_replaces_processes_that_die_and_gives_up_the_bill_that_kills_them(
     invoices: Path, settings, monkeypatch
 ):
-    """The processes are copies of this one, and so is what is patched here."""
+    """The processes are copies of this one, so patches hold there too."""
     settings.INVOICE_BATCH = 2
     bills = new_bills(postpaid=6, records=2)
     killer, real = bills[2], formatter.build_context

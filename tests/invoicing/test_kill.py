@@ -53,7 +53,7 @@ def test_a_killed_formatter_leaves_nothing_half_done(step: str, database_url: st
     format_and_die(database_url, invoices, step, count=2 if step in ("loaded", "written", "placed") else 1)
     if step != "placed" and step != "committing":
         check_whatever_is_there(invoices)
-    # Three at most: what was begun before comes one by one.
+    # Three at most: bills begun before come one by one.
     format_all()
     check_whatever_is_there(invoices)
     assert files_in(invoices) == sorted(f"2026/01/bc_1/{bill.pk}.pdf" for bill in bills)

@@ -1,4 +1,4 @@
-"""Beat's tick and real workers: what is due is found and rendered."""
+"""Beat's tick and real workers: due bills are found and rendered."""
 
 from __future__ import annotations
 

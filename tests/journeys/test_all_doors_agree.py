@@ -134,7 +134,7 @@ def test_php_creates_diameter_charges_the_admin_suspends_and_everybody_reads_the
         )
         assert (closed["Result-Code"], refused["Result-Code"]) == (2001, 4010)
 
-        # The CRM ends the contract: what she owes is billed at once, what is left is on the statement.
+        # The CRM ends the contract: her debt is billed at once, her balance is on the statement.
         ended = over_php("terminate", id=number)
         assert MSISDN in str(ended["released"])
         run_activity(int(ended["activityId"]), utc_now())

@@ -1,4 +1,4 @@
-"""Patterns that people write: what is compiled answers quickly on every text that it may be tried on."""
+"""Patterns that people write: compiled ones answer quickly on every text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CSV files: columns, times, units, numbers, and what is wrong with a line."""
+"""CSV files: columns, times, units, numbers, and faults of a line."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def test_a_file_cut_anywhere_gives_its_whole_records_and_never_an_invented_one(l
     places = [FILE.index(record.SerializeToString()) + len(record.SerializeToString()) for record in CDRS]
     assert len(ids(items)) == sum(place <= length for place in places)
     if len(header(5)) <= length:
-        assert reasons(items), "what is missing has to show"
+        assert reasons(items), "missing records have to show"
 
 
 @pytest.mark.parametrize("bit", [1, 2, 8, 0x40, 0x80])

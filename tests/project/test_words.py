@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 INSTEAD = {
     r"an" + "ew": "again, re-read, rebuild, invalidate",
     r"thr" + "ice": "three times",
+    r"before" + "hand": "in advance",
     r"some" + "body": "the user, the caller, another process",
     r"any" + "body": "any caller, any process; others",
     r"no" + "body": "no user, no process; or the passive voice",

@@ -333,7 +333,7 @@ def test_a_refused_load_and_a_dry_run_are_no_loads(tmp_path: Path) -> None:
     assert not TariffLoad.objects.exists()
 
 
-def test_a_part_of_a_folder_is_validated_together_with_what_is_loaded(tmp_path: Path) -> None:
+def test_a_part_of_a_folder_is_validated_together_with_loaded_rows(tmp_path: Path) -> None:
     load(write_folder(tmp_path / "tp", RatingPlans="RP,DR,PEAK,10\nRP,DR,*any,0\n"))
     none = dict.fromkeys(MINIMAL, "")
     said = load(write_folder(tmp_path / "rates", **none | {"Rates": "RT_FIX,0,0.3,60,60,0\n"}), "--validate")

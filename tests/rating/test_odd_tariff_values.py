@@ -1,4 +1,4 @@
-"""The odd values that users of CGRateS write: what is read, with which warning, and what is refused."""
+"""The odd values that users of CGRateS write: which are read, with which warning, and which are refused."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ SLEEPER = """
 
 
 class Lines:
-    """Keeps what was written."""
+    """Keeps the output."""
 
     def __init__(self) -> None:
         self.lines: list[tuple[str, str]] = []

@@ -32,7 +32,7 @@ def test_a_copy_holds_what_the_migrations_make_of_an_empty_database():
     url = url_of(connection)
     with migrated.new_database(url, NAME) as copy:
         migrated.fill(copy)
-        # In the whole suite, what is copied has come from the real migrations minutes ago.
+        # In the whole suite, the copied tables have come from the real migrations minutes ago.
         if os.environ.get("BSS_TEST_TEMPLATES"):
             with migrated.template(url) as path:
                 made = (

@@ -157,7 +157,7 @@ def test_groups_and_single_calls_at_once_redeem_each_pin_once():
 
 
 def test_a_batch_is_blocked_while_its_vouchers_are_redeemed(monkeypatch):
-    """A redemption that locks in another order deadlocks with the change: the change begins again."""
+    """A redemption that locks in another order deadlocks with the change: the change is retried."""
     make_prepaid(1)
     make_pins(3)
     original, faults = changes._applies, [OperationalError(1213, "Deadlock found")]

@@ -1,4 +1,4 @@
-"""Vouchers from generation to the ledger, and what is refused on the way."""
+"""Vouchers from generation to the ledger, and refusals on the way."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ COLUMNS = (
 
 
 def read_lines(text: Iterable[str], name: str, default_tenant: str) -> Iterator[NewLine | Problem]:
-    """New lines of a CSV file with a header (COLUMNS; the optional ones may be missing), or what is wrong where."""
+    """New lines of a CSV file with a header (COLUMNS; some optional), or its faults by line and column."""
     reader = csv.DictReader(text)
     header = [column.strip() for column in reader.fieldnames or ()]
     reader.fieldnames = header

@@ -50,7 +50,7 @@ def accounts_charged_online(accounts: Sequence[DueAccount]) -> list[DueAccount]:
 def charged_online(account_ids: Collection[int], until: datetime) -> dict[int, list[OnlineCharge]]:
     """What bills until ``until`` can take over, exactly, by account; accounts without anything are left out.
 
-    Not what was debited after ``until``, nor what has been paid in since.
+    Excludes debits after ``until`` and payments since.
     """
     owed = owed_online(account_ids, until)
     by_service = _by_service({balance_id: account_id for balance_id, (account_id, _) in owed.items()}, until)

@@ -40,7 +40,7 @@ def open_credits(account_ids: Collection[int], *, lock: bool = False) -> dict[in
 
 
 def paid_of(bill_ids: Collection[int]) -> dict[int, int]:
-    """What was paid for bills, less what was given back; bills without payments are left out."""
+    """Payments of bills less refunds; bills without payments are left out."""
     return dict(
         Payment.objects.filter(bill_id__in=bill_ids)
         .values_list("bill_id")

@@ -69,7 +69,7 @@ def join_cycle(account_id: int, cycle_id: int, billing_from: datetime | None = N
     """Put an account that is in no cycle yet into one; its first bill is for the period of the first run.
 
     ``billing_from`` lets it begin elsewhere: at its opening for a new account, or where another system's last bill
-    ended; what was used before and is loaded by now is never billed here then. Raises NotFound, InvalidInput (other
+    ended; usage before it that is loaded by now is never billed here then. Raises NotFound, InvalidInput (other
     tenant or currency), Conflict (retired, or in a cycle already).
     """
     cycle = _cycle(cycle_id, lock=True)

@@ -45,7 +45,7 @@ def account_facts(request: HttpRequest, account: Account) -> list[Fact]:
 
 
 def free_units(request: HttpRequest, subscriber: Subscriber) -> Table:
-    """Used and granted free units of the last three months; what is granted is what the products say today."""
+    """Used and granted free units of the last three months; grants are those of the products today."""
     month = month_of(utc_now(), subscriber.tenant.zone)
     months = [month, month.previous(), month.previous().previous()]
     counters = [

@@ -107,7 +107,7 @@ add_action(
         run=_reauthorise,
         icon="autorenew",
         explain=lambda session: (
-            "The gateway reports what was used so far and asks for quotas again, as after a top-up or a change of plan."
+            "The gateway reports usage so far and asks for quotas again, as after a top-up or a change of plan."
         ),
         offered=_can_be_told,
         submit="Re-authorise",
@@ -121,9 +121,7 @@ add_action(
         permissions=("charging.view_chargingsession", "charging.add_sessionorder"),
         run=_abort,
         icon="cancel",
-        explain=lambda session: (
-            "The gateway ends the service, reports what was used, and closes the session."
-        ),
+        explain=lambda session: "The gateway ends the service, reports usage, and closes the session.",
         offered=_can_be_told,
         submit="End the session",
         danger=True,

@@ -100,7 +100,7 @@ class Balance(NamedTuple):
 
     @property
     def available(self) -> int:
-        """What may be spent: the value without what is reserved, and never less than nothing."""
+        """The spendable part: the value less reservations, never below zero."""
         return max(self.value - self.reserved, 0)
 
 

@@ -88,7 +88,7 @@ class Books:
         return holds
 
     def void(self, holds: tuple[Hold, ...]) -> None:
-        """Give back what was reserved."""
+        """Release the reservation."""
         self._reserve(holds, -1)
 
     def debit(

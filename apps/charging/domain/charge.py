@@ -199,7 +199,7 @@ def _in_session(state: State, books: Books, request: OnlineRequest, rater: Rater
 def _after_the_end(
     state: State, books: Books, session: Session, request: OnlineRequest, rater: Rater, now: datetime
 ) -> Outcome:
-    """A report that comes after the supervision timer ended its session: used units are debited all the same."""
+    """A report that comes after the supervision timer ended its session: used units are still debited."""
     refusal = Refusal(
         Result.UNKNOWN_SESSION, "session_ended", f"session {request.session_id} has ended ({session.status})"
     )

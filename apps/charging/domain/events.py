@@ -25,7 +25,7 @@ from apps.charging.domain.requests import (
     Result,
 )
 from apps.charging.domain.sessions import Meter
-from apps.charging.domain.spending import Draw, Payment
+from apps.charging.domain.spending import DebitPlan, Payment
 from apps.charging.domain.state import Outcome, State
 from apps.kernel.errors import BssError
 from apps.rating.domain import Rater
@@ -79,10 +79,10 @@ def enquire(
                     rated = payment.price(payment.terms.plan.subject, meter, 0, amount, 0)
                     outcome = outcome._replace(cost_micros=rated.cost_micros, granted=amount)
                 else:
-                    draw = _draw(payment, meter, amount)
-                    enough = enough and draw.reached >= amount
-                    books.hold(draw.takes)
-                    outcome = outcome._replace(cost_micros=draw.cost_micros, granted=draw.reached)
+                    planned = _planned(payment, meter, amount)
+                    enough = enough and planned.reached >= amount
+                    books.hold(planned.takes)
+                    outcome = outcome._replace(cost_micros=planned.cost_micros, granted=planned.reached)
                 outcome = outcome._replace(type_of_record=payment.terms.use.type_of_record)
         except BssError as error:
             outcome = outcome._replace(result=result_of(error), reason=error.code)
@@ -126,11 +126,11 @@ def _piece(
     return payment, meter, amount
 
 
-def _draw(payment: Payment, meter: Meter, amount: int) -> Draw:
+def _planned(payment: Payment, meter: Meter, amount: int) -> DebitPlan:
     if payment.postpaid:
         rated = payment.price(payment.terms.plan.subject, meter, 0, amount, 0)
-        return Draw(amount, {}, rated.cost_micros, 0, 0, amount, "", 0)
-    return payment.draw(meter, amount)
+        return DebitPlan(amount, {}, rated.cost_micros, 0, 0, amount, "", 0)
+    return payment.plan_debit(meter, amount)
 
 
 def _debit_units(
@@ -143,16 +143,16 @@ def _debit_units(
     moment: datetime,
 ) -> AnswerItem:
     payment, meter, amount = _piece(state, books, item, rater, moment)
-    draw = _draw(payment, meter, amount)
+    planned = _planned(payment, meter, amount)
     outcome = outcome._replace(type_of_record=payment.terms.use.type_of_record)
-    if draw.reached < amount:
+    if planned.reached < amount:
         return outcome._replace(
             result=Result.CREDIT_LIMIT_REACHED,
             reason="credit_limit_reached",
             granted=0,
         )
-    books.debit(draw.takes, moment, str(index), payment.terms.service, payment.overdrawn)
-    return outcome._replace(granted=amount, cost_micros=0 if payment.postpaid else draw.cost_micros)
+    books.debit(planned.takes, moment, str(index), payment.terms.service, payment.overdrawn)
+    return outcome._replace(granted=amount, cost_micros=0 if payment.postpaid else planned.cost_micros)
 
 
 def _refund_units(

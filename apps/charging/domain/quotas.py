@@ -30,7 +30,7 @@ from apps.charging.domain.requests import (
     UsedUnits,
 )
 from apps.charging.domain.sessions import NO_RUN, Hold, Meter, Session, WorkingMeter
-from apps.charging.domain.spending import NO_LIMIT, Draw, Payment
+from apps.charging.domain.spending import NO_LIMIT, DebitPlan, Payment
 from apps.charging.domain.state import State
 from apps.charging.domain.tariff_change import next_tariff_change
 from apps.kernel.errors import BssError
@@ -57,7 +57,7 @@ def serve_items(
 ) -> tuple[tuple[Meter, ...], tuple[AnswerItem, ...]]:
     """Debit what each item used, then hold what each asks for, in the order of the request; the meters afterwards.
 
-    With a ``refusal`` (the subscriber is barred by now) usage is debited all the same and nothing is granted. A rating
+    With a ``refusal`` (the subscriber is barred by now) usage is still debited and nothing is granted. A rating
     group that comes several times in a request is granted one quota, with the last that asks.
     """
     meters = {meter[:_KEY_FIELDS]: WorkingMeter(meter) for meter in session.meters}
@@ -145,7 +145,7 @@ class _Quota:
         self.result, self.reason, self.granted = result, reason, 0
 
     def report(self, index: int) -> None:
-        """Give back what was held for the quota and debit what was used of it."""
+        """Release the quota's holds and debit its usage."""
         meter, item = self.meter, self.item
         if meter.holds:
             self.books.void(meter.holds)
@@ -179,9 +179,9 @@ class _Quota:
             granted = wanted
             holds: tuple[Hold, ...] = ()
             if not payment.postpaid:
-                draw = self._largest(payment, wanted)
-                granted = draw.reached - meter.position
-                holds = self.books.hold(draw.takes, payment.overdrawn)
+                planned = self._largest(payment, wanted)
+                granted = planned.reached - meter.position
+                holds = self.books.hold(planned.takes, payment.overdrawn)
         except BssError as error:
             self.refuse(result_of(error), error.code)
             return
@@ -189,7 +189,7 @@ class _Quota:
         meter.granted, meter.holds, meter.tariff_change_at = granted, holds, self.change_at
 
     def _conclude(self, granted: int, wanted: int, policy: QuotaPolicy) -> None:
-        """Note what is granted, and what follows if that is less than was wanted.
+        """Note the grant, and the final action if it is less than was wanted.
 
         Nothing left is a refusal only if the service ends then. A client that is to redirect or restrict it does so
         at once on success with the final action and no units, and its session goes on (RFC 8506 section 5.6.2 and
@@ -255,19 +255,19 @@ class _Quota:
                 # Postpaid usage is billed from its records; online it is authorised and followed, not debited.
                 meter.position += amount
                 return
-            draw = payment.draw(meter, amount, forced=True)
+            planned = payment.plan_debit(meter, amount, forced=True)
         except BssError as error:
             service = self.state.config.services.get(self.item.service)
             units = used.units.amount(service.type_of_record) if service is not None else None
             meter.unrated_units = min(meter.unrated_units + (units or 0), NO_LIMIT)
             self.result, self.reason = result_of(error), error.code
             return
-        self.books.debit(draw.takes, self.moment, piece, payment.terms.service, payment.overdrawn)
+        self.books.debit(planned.takes, self.moment, piece, payment.terms.service, payment.overdrawn)
         meter.position += amount
-        meter.covered, meter.run, meter.run_from = draw.covered, draw.run, draw.run_from
-        meter.passed = draw.passed
-        meter.free_units += draw.free_units
-        self._count(draw.cost_micros, draw.unpaid_micros)
+        meter.covered, meter.run, meter.run_from = planned.covered, planned.run, planned.run_from
+        meter.passed = planned.passed
+        meter.free_units += planned.free_units
+        self._count(planned.cost_micros, planned.unpaid_micros)
 
     def _count(self, cost_micros: int, unpaid_micros: int) -> None:
         """Add to what the session and this request cost."""
@@ -325,19 +325,21 @@ class _Quota:
             return True
         return False
 
-    def _largest(self, payment: Payment, wanted: int) -> Draw:
+    def _largest(self, payment: Payment, wanted: int) -> DebitPlan:
         meter = self.meter
-        draw = payment.draw(meter, wanted)
+        planned = payment.plan_debit(meter, wanted)
         if self.type_of_record == VOICE:
             # A call needs no change of rates announced: it is priced second by second across it.
-            return draw
+            return planned
         usage = payment.usage(payment.terms.plan.subject, meter, meter.position, 1)
         self.change_at = next_tariff_change(self.rater, usage, payment.terms.policy.validity_s)
         if self.change_at is None:
-            return draw
+            return planned
         # The dearer side of the change decides, so that neither can overrun the balance.
         after = WorkingMeter(meter.meter())
         after.reported_at = self.change_at
         return min(
-            draw, payment.draw(after, wanted), key=lambda other: (other.reached, -sum(other.takes.values()))
+            planned,
+            payment.plan_debit(after, wanted),
+            key=lambda other: (other.reached, -sum(other.takes.values())),
         )

@@ -24,9 +24,9 @@ class Operation(StrEnum):
     INITIATE = "initiate"
     """Open a session and hold quota for its items (INITIAL)."""
     UPDATE = "update"
-    """Debit what was used, hold what is asked next (UPDATE)."""
+    """Debit usage, hold the next quota (UPDATE)."""
     TERMINATE = "terminate"
-    """Debit what was used last, give back everything held, close the session (TERMINATION)."""
+    """Debit the last usage, release all holds, close the session (TERMINATION)."""
     RELEASE = "release"
     """Give back everything held and close the session without a report: it was lost or ended by the operator."""
     EXPIRE = "expire"
@@ -174,7 +174,7 @@ class OnlineRequest(NamedTuple):
     session's client is reached, so that it can be re-authorised or aborted from another process. ``owner`` is who may
     go on with the session that it opens: the same in all requests of it, empty for those of the house itself.
     ``money_limit`` bounds what it refunds, or debits by amount. ``repeated`` says that it may have been sent before (T
-    flag, RFC 6733 section 3); a repeat that does not say so is found out all the same, at more cost.
+    flag, RFC 6733 section 3); a repeat that does not say so is still detected, at more cost.
     """
 
     operation: Operation

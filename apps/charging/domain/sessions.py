@@ -1,4 +1,4 @@
-"""Sessions as values: how far each quota of one has come, and what is held for it."""
+"""Sessions as values: the progress of each quota, and its holds."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class SessionStatus(StrEnum):
     CLOSED = "closed"
     """Terminated by its client."""
     RELEASED = "released"
-    """Ended by the operator; what was held went back."""
+    """Ended by the operator; its holds were released."""
     EXPIRED = "expired"
     """Ended by its supervision timer."""
 
@@ -50,7 +50,7 @@ class Meter(NamedTuple):
     ``position`` counts the units reported. Units before ``covered`` are paid for already, because increments are
     taken whole. ``run`` names who paid last (``*zero:<balance>``, the subject that priced, or ``*money`` for a quota
     that is out in money, which moves no position), and ``run_from`` is the position at which that run began: its paid
-    increments start there. ``granted`` is the quota out at the client and ``holds`` what is reserved for it.
+    increments start there. ``granted`` is the quota out at the client and ``holds`` its reservations.
     ``reported_at`` is when the next piece of usage began.
     The sums are over the session; ``unrated_units`` were used but had no price. ``passed`` are balances of units at a
     price that did not buy the next increment when their turn was over: (balance, units, money, seconds since 1970) as

@@ -34,7 +34,7 @@ NO_LIMIT = 1 << 61
 _NOTHING: Mapping[int, int] = {}
 
 
-class Draw(NamedTuple):
+class DebitPlan(NamedTuple):
     """What paying for a piece takes. ``reached`` is the session position up to which it is paid.
 
     ``takes`` are amounts by balance, in order of use. ``free_units`` were paid by unit balances without a price;
@@ -83,27 +83,27 @@ class Payment(NamedTuple):
             terms.use.type_of_record == VOICE or meter.reported_at < terms.plan.end
         )
 
-    def draw(self, meter: Reading, amount: int, *, forced: bool = False) -> Draw:
+    def plan_debit(self, meter: Reading, amount: int, *, forced: bool = False) -> DebitPlan:
         """Pay for the ``amount`` units that follow ``meter.position``, as far as the balances reach.
 
         With ``forced`` the usage has happened: what nothing can pay is unpaid, and a maximum cost stops nothing.
         Raises RatingError if a price is needed and there is none.
         """
         if self.only is not None and (meter.covered <= meter.position or not meter.run.startswith(FREE_RUN)):
-            draw = self._draw_from_one(self.balances[self.only], meter, amount, forced)
-            if draw is not None:
-                return draw
-        drawing = _Drawing(self, meter, amount, forced)
-        drawing.run_out()
-        return drawing.result()
+            planned = self._plan_from_one(self.balances[self.only], meter, amount, forced)
+            if planned is not None:
+                return planned
+        planning = _Planning(self, meter, amount, forced)
+        planning.run_out()
+        return planning.result()
 
-    def _draw_from_one(self, balance: Balance, meter: Reading, amount: int, forced: bool) -> Draw | None:
-        """:meth:`draw` for one plain balance of money, as most accounts have; None if it is short."""
+    def _plan_from_one(self, balance: Balance, meter: Reading, amount: int, forced: bool) -> DebitPlan | None:
+        """:meth:`plan_debit` for one plain balance of money, as most accounts have; None if it is short."""
         position, covered, run, run_from = meter.position, meter.covered, meter.run, meter.run_from
         end = position + amount
         start = covered if covered > position else position
         if start >= end:
-            return Draw(end, _NOTHING, 0, 0, 0, covered, run, run_from, meter.passed)
+            return DebitPlan(end, _NOTHING, 0, 0, 0, covered, run, run_from, meter.passed)
         subject = self.terms.plan.subject
         if run != subject:
             run_from = start
@@ -120,7 +120,7 @@ class Payment(NamedTuple):
         paid_to = start + (billed if billed > part else part)
         reached = paid_to if paid_to < end else end
         takes = {balance.balance_id: cost} if cost else _NOTHING
-        return Draw(reached, takes, cost, 0, 0, paid_to, subject, run_from, meter.passed)
+        return DebitPlan(reached, takes, cost, 0, 0, paid_to, subject, run_from, meter.passed)
 
     def price(self, subject: str, meter: Reading, position: int, amount: int, run_from: int) -> RatedUsage:
         """The price of ``amount`` units from ``position`` under ``subject``."""
@@ -141,8 +141,8 @@ class Payment(NamedTuple):
         return meter.reported_at
 
 
-class _Drawing:
-    """One draw under way; the only thing here that changes."""
+class _Planning:
+    """One debit plan in the making; the only thing here that changes."""
 
     __slots__ = (
         "amount_end",
@@ -199,8 +199,8 @@ class _Drawing:
                     return
                 self._owe(end)
 
-    def result(self) -> Draw:
-        return Draw(
+    def result(self) -> DebitPlan:
+        return DebitPlan(
             self.position,
             self.takes,
             self.cost,

@@ -99,7 +99,7 @@ def trigger_book(triggers: Iterable[Trigger]) -> TriggerBook | None:
 class Movement(NamedTuple):
     """One movement of an account's balance of money, in the order of the ledger.
 
-    ``cause`` is that of its entry. ``before_micros`` is the balance's amount, what is reserved included.
+    ``cause`` is that of its entry. ``before_micros`` is the balance's amount, including reservations.
     ``spends`` says whether it debits usage in real time.
     """
 

@@ -430,7 +430,7 @@ class Migration(InitialMigration):
                 ('kind', models.CharField(choices=[('below', 'The balance falls below'), ('above', 'The balance rises above'), ('spent', 'Spent in real time: more than')], max_length=5)),
                 ('action', models.CharField(choices=[('notify', 'Nothing more'), ('reauthorise', 'Re-authorise open sessions (RAR)'), ('bar', 'Bar the account as fraud, end open sessions (ASR)')], max_length=11)),
                 ('threshold_micros', models.BigIntegerField()),
-                ('value_micros', models.BigIntegerField(help_text='The balance after it, or what was spent within the window.')),
+                ('value_micros', models.BigIntegerField(help_text='The balance after it, or the sum spent within the window.')),
                 ('cause', models.CharField(help_text='Of the ledger entry that did it.', max_length=100)),
                 ('announced_at', models.DateTimeField(blank=True, db_index=True, help_text='When it became a notification, if it was to.', null=True)),
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='trigger_firings', to='charging.account')),

@@ -13,7 +13,7 @@ from apps.subscribers.models import Subscriber
 
 
 class ChargingSession(models.Model):
-    """A credit-control session (Diameter Gy); closed ones stay as the record of what was used online.
+    """A credit-control session (Diameter Gy); closed ones stay as the record of online usage.
 
     ``key`` is a digest of session id and sub-session; ``meters`` are the quotas, as
     :func:`apps.charging.services.session_rows.meters_to_text` writes them.
@@ -57,7 +57,7 @@ class ChargingSession(models.Model):
     )
 
     class Meta:
-        # Not by its end itself, which every request moves: an index costs what is written to it.
+        # Not by its end itself, which every request moves: each write to an index costs.
         indexes = [models.Index(fields=["status", "due_at"], name="session_by_due_time")]
 
     def __str__(self) -> str:
@@ -127,7 +127,7 @@ class FailedRequest(models.Model):
 
 
 class PeerDay(models.Model):
-    """What a peer debited and refunded without rating on one day (UTC) in one currency, and what was refused it."""
+    """What a peer debited and refunded without rating on one day (UTC) in one currency, and its refusals."""
 
     peer = models.CharField(max_length=255)
     day = models.DateField()

@@ -124,7 +124,7 @@ class TriggerFiring(models.Model):
     action = models.CharField(max_length=11, choices=BalanceTrigger.Action.choices)
     threshold_micros = models.BigIntegerField()
     value_micros = models.BigIntegerField(
-        help_text="The balance after it, or what was spent within the window."
+        help_text="The balance after it, or the sum spent within the window."
     )
     cause = models.CharField(max_length=100, help_text="Of the ledger entry that did it.")
     announced_at = models.DateTimeField(
@@ -162,7 +162,7 @@ class SpendingWindow(models.Model):
 
 
 class AccountBar(models.Model):
-    """An account that is barred now: nothing is granted, what was used is still debited, top-ups still arrive.
+    """An account that is barred now: nothing is granted, usage is still debited, top-ups still arrive.
 
     Lifting the bar deletes the row; its history says who barred it, why, and who lifted it.
     """

@@ -1,4 +1,4 @@
-"""The proof that the books are right: what is stored is what its entries and reservations add up to.
+"""The proof that the books are right: stored figures equal the sums of entries and reservations.
 
 Every comparison is one statement over a range of ids, so each range is seen at one instant and the audit can run
 while requests are charged.
@@ -36,7 +36,7 @@ class Difference(NamedTuple):
 class Proof(NamedTuple):
     """One comparison: ``sql`` gives the rows that differ, with ids from ``{low}`` to ``{high}`` of ``table``.
 
-    Each row is the fields that ``where`` names, then what is stored, then what is proven; ``figure`` names these.
+    Each row is the fields that ``where`` names, then the stored figures, then the proven ones; ``figure`` names these.
     """
 
     name: str

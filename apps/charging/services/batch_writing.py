@@ -66,7 +66,7 @@ def store_new_rows(connection: BaseDatabaseWrapper, writing: Writing) -> None:
 
 
 def write(connection: BaseDatabaseWrapper, writing: Writing, now: datetime, commit: bool = False) -> None:
-    """Write it all, and ``commit`` it, once :func:`store_new_rows` has given what is new its rows."""
+    """Write it all, and ``commit`` it, once :func:`store_new_rows` has inserted new rows."""
     script = Script(connection)
     _write_balances(connection, writing, script)
     _write_counters(connection, writing)
@@ -319,7 +319,7 @@ def _write_sessions(connection: BaseDatabaseWrapper, writing: Writing, script: S
 
 
 def _write_reservations(connection: BaseDatabaseWrapper, writing: Writing, script: Script) -> None:
-    """Rows of what is held now; what is held as before is left as it is."""
+    """Rows of the present holds; unchanged ones are not written."""
     ended: list[int] = []
     wanted: list[tuple[int, int, int, int]] = []
     for key, session in writing.sessions.items():

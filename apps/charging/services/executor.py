@@ -2,7 +2,7 @@
 
 A writer takes what has queued while the last batch was committing and carries it out in one transaction; answers
 are given once that is committed. A lone request is taken at once. While a batch is in flight another is begun
-beside it when it has company, or has waited for some milliseconds: a batch costs as much as several requests.
+beside it with six queued requests for each in flight, or after 3 ms: a batch costs as much as several requests.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def _keep_failure(request: OnlineRequest, error: Exception, now: datetime) -> No
     try:
         keep_failure(Failure(digest_of(request), request, error), now)
     except Error:
-        # The log has it; the caller gets the answer all the same.
+        # The log has it; the caller still gets the answer.
         log.exception("the failure could not be kept")
 
 
@@ -241,7 +241,7 @@ class BatchExecutor:
             connection.close()
 
     def _take(self) -> list[_Waiting]:
-        """What has queued, up to a batch; a subscriber that another writer has in hand waits for that one."""
+        """What has queued, up to a batch; requests of a subscriber with a batch in flight stay queued."""
         with self._wake:
             while True:
                 left_s = self._waiting_since + _WAIT_FOR_COMPANY_S - time.monotonic()

@@ -29,7 +29,7 @@ class LineRow(NamedTuple):
 
 
 def read_line_rows(subscriber_ids: Collection[int], first: datetime, last: datetime) -> dict[int, LineRow]:
-    """The rows of those of the subscribers who have an account, with what is valid within ``[first, last]``."""
+    """The rows of those of the subscribers who have an account, with assignments valid within ``[first, last]``."""
     plans, bundles = listed_assignments("payer.subscriber_id", first, last)
     rows = select_in(
         f"SELECT payer.subscriber_id, payer.account_id, account.mode, account.tenant_id, {plans}, {bundles}"

@@ -23,9 +23,9 @@ from apps.subscribers.selectors import holders_at
 
 SESSIONS_AT_MOST = timedelta(days=32)
 """Price plans that ended longer ago than this are not looked up: no session is that old."""
-# The part of its time after which what is used is read ahead; the rest is for doing so.
+# The part of an entry's life after which it is prefetched if in use; the rest is for doing so.
 _AHEAD = 0.75
-# Computing for one statement's rows keeps the interpreter from requests that wait.
+# Computing for one statement's rows keeps the GIL from waiting requests.
 _REFRESHED_AT_ONCE = 100
 
 Item = TypeVar("Item")

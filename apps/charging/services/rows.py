@@ -182,7 +182,7 @@ _METER_PASSED = Meter._fields.index("passed")
 
 
 def meters_to_text(meters: tuple[Meter, ...]) -> str:
-    """The meters as JSON without what is held for them, which rows of their own say."""
+    """The meters as JSON without their holds, which have rows of their own."""
     return f"[{','.join([_meter_text(meter) for meter in meters])}]"
 
 
@@ -224,7 +224,7 @@ def _stamp(moment: datetime) -> str:
 
 
 def meters_from_text(text: str, holds: dict[int, list[Hold]]) -> tuple[Meter, ...]:
-    """The meters again, with what is held for each by its number."""
+    """The meters again, with the holds of each by its number."""
     meters = []
     for number, fields in enumerate(json.loads(text)):
         for index in _METER_INSTANTS:

@@ -29,7 +29,7 @@ def order_reauthorisation(
 
 
 def order_abort(session: ChargingSession, cause: str, now: datetime) -> SessionOrder | None:
-    """Have the client end the session; it then terminates it with what was used. None as above."""
+    """Have the client end the session; it then terminates it with its usage. None as above."""
     return _order(SessionOrder.Kind.ABORT, session, cause, now, None)
 
 

@@ -1,4 +1,4 @@
-"""Sessions that end without their client: silent ones, those the operator ends, and what is kept of old ones."""
+"""Sessions that end without their client: silent ones, those the operator ends, and how long old ones are kept."""
 
 from __future__ import annotations
 

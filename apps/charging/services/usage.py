@@ -37,7 +37,7 @@ Period = TypeVar("Period", Holding, PlanPeriod, BundlePeriod)
 
 
 class KnownHoldings(NamedTuple):
-    """Who had which of a batch's numbers when, on which terms, and who pays: what is the same before and after it."""
+    """Who had which of a batch's numbers when, on which terms, and who pays: facts that the batch does not change."""
 
     subscriber_ids: list[int]
     accounts: dict[int, int]
@@ -59,7 +59,7 @@ def lock_usage_book(
 
     Inside the caller's transaction. The subscribers' payer rows are locked in id order until it ends, so no
     other batch consumes the same free units meanwhile, and two batches cannot wait for each other. What was read
-    beforehand by :func:`read_holdings`, for the same arguments, is not read again if the payers are still the same.
+    in advance by :func:`read_holdings`, for the same arguments, is not read again if the payers are still the same.
     """
     if known is not None and _payers(known.subscriber_ids, lock=True) != known.accounts:
         known = None

@@ -31,7 +31,7 @@ class TriggerView:
 
 @dataclass(frozen=True, slots=True)
 class FiringView:
-    """A trigger that fired, as it was then. ``value_micros`` is the balance, or what was spent; ``text`` says it."""
+    """A trigger that fired, as it was then. ``value_micros`` is the balance, or the sum spent; ``text`` says it."""
 
     id: int
     at: datetime

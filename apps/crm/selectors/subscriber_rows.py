@@ -114,7 +114,7 @@ LEFT JOIN {CYCLES} y ON y.id = g.cycle_id
 LEFT JOIN {CYCLES} z ON z.id = g.next_cycle_id
 WHERE s.id IN ({{{{values}}}})
 """
-# One statement rather than three: each is a fixed cost to the database, and for us a wait for the interpreter.
+# One statement rather than three: each is a fixed cost to the database, and for us a wait for the GIL.
 _HELD = f"""
 SELECT {{in_order}} x.subscriber_id, x.kind, x.id, x.value, '', NULL, NULL
 FROM {NUMBERS_HELD} x

@@ -89,7 +89,7 @@ def read_known(now: datetime) -> Known:
         limits=limits,
         tenants=dict(Tenant.objects.values_list("code", "id")),
         revoked=frozenset(
-            # A revocation holds as long as the token's expiry is forgiven.
+            # A revocation holds for the leeway of the token's expiry too.
             RevokedToken.objects.filter(
                 expires_at__gt=now - timedelta(seconds=settings.API_TOKEN_LEEWAY_S)
             ).values_list("token_id", flat=True)

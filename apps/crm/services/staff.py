@@ -31,7 +31,7 @@ def demand_giver(user: Any, tenant_id: int, roles: list[str]) -> None:
     own = {role for group, role in ROLE_OF_GROUP.items() if group in groups}
     if more := [role for role in ROLES if role in roles and role not in own]:
         raise Forbidden(
-            f"you have not the role {', '.join(more)} yourself; "
+            f"you lack the role {', '.join(more)} yourself; "
             + (f"you may give {', '.join(sorted(own))}" if own else "a superuser gives roles"),
             where="roles",
         )

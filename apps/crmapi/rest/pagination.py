@@ -73,7 +73,7 @@ def read_cursor(cursor: str, name: str, first: Position) -> Position:
         return tuple(_value(value, like) for value, like in zip(values, first, strict=True))
     except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error):
         raise InvalidInput(
-            "this cursor is not one that this list gave out; begin again without it",
+            "this cursor is not one that this list gave out; start over without it",
             code="invalid_cursor",
             where="cursor",
         ) from None

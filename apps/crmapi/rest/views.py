@@ -61,7 +61,7 @@ class ApiView(APIView):
 
 
 class PdfRenderer(BaseRenderer):
-    """Says that an address has a PDF; problems are told in JSON all the same."""
+    """Says that an address has a PDF; problems are still told in JSON."""
 
     media_type = PDF
     format = "pdf"

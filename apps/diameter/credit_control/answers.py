@@ -112,7 +112,7 @@ def credit_control_answer(
     """The answer to ``ccr`` (RFC 8506 section 3.2); Proxy-Info is the connection's to add.
 
     ``at`` is when the request happened, by its own timestamp if it has one: so a repeat is answered alike.
-    Session-Id comes first, then what is mandatory, each once: some clients silently drop any other answer.
+    Session-Id comes first, then each mandatory AVP once: some clients silently drop any other answer.
     """
     code = _result_code(ccr, answer, policy)
     request_type, items = ccr.type, answer.items

@@ -207,7 +207,7 @@ def _units(group: Avps) -> Units:
 def _money_of(
     group: Avps, used: tuple[UsedUnits, ...], is_event: bool
 ) -> tuple[tuple[UsedUnits, ...], Money | None]:
-    """What was used in units, and what is asked for and was used in money.
+    """The used units, and the requested and used money.
 
     Zero money asked for within a session leaves the amount to the server, like an empty Requested-Service-Unit.
     Raises DiameterFault 5004 for an amount that cannot be, or is not in the currency of the others.

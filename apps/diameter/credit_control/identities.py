@@ -65,7 +65,7 @@ def subscriber(avps: Mapping[str, Any]) -> Subscriber:
 
 
 def _digits(text: str) -> str:
-    """The digits of a number; nothing of what is too long to be one, which the cache of numbers must not keep."""
+    """The digits of a number; empty if it is too long to be one, which the cache of numbers must not keep."""
     if len(text) > MAX_NUMBER_CHARACTERS:
         return ""
     return text if text.isdecimal() and text.isascii() else _NOT_DIGITS.sub("", text)

@@ -60,7 +60,7 @@ def problems_of(request: dict[str, Any], answer: Message) -> list[str]:
 def _grant_problems(asked: dict[str, Any], answer: dict[str, Any], request_type: int, name: str) -> list[str]:
     grant = answer.get("Granted-Service-Unit")
     if "Requested-Service-Unit" not in asked or request_type == CcRequestType.TERMINATION_REQUEST:
-        return [f"{name} was granted what was not asked for"] if grant is not None else []
+        return [f"{name} was granted a quota without a request"] if grant is not None else []
     if grant is None:
         # To redirect or restrict at once is success without units (RFC 8506 sections 5.6.2 and 5.6.3).
         action = answer.get("Final-Unit-Indication", {}).get("Final-Unit-Action")

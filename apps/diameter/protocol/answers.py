@@ -1,4 +1,4 @@
-"""Answers that say what was wrong with a request, made from what can be read of it."""
+"""Answers that report the fault of a request, made from its readable part."""
 
 from __future__ import annotations
 

@@ -50,8 +50,8 @@ def decode_message(
 ) -> Message:
     """Read and check a whole message of a command in the dictionary; ``header`` saves reading it again.
 
-    ``ignore_unknown_mandatory`` is the peer's M-bit policy: what is unknown is passed over even with the M bit,
-    and what is known but cannot be read is passed over without it. Raises DiameterFault with the answer's
+    ``ignore_unknown_mandatory`` is the peer's M-bit policy: unknown AVPs are ignored even with the M bit,
+    and known but unreadable ones are ignored without it. Raises DiameterFault with the answer's
     result code, Error-Message and Failed-AVP; of several faults the first one in the message counts.
     """
     if header is None:
@@ -225,7 +225,7 @@ def _read_like_before(
             try:
                 return _read_by_layout(data, start, layout, lenient, depth)
             except (_BadLength, _BadValue, UnicodeDecodeError, DiameterFault):
-                # The walk finds the same AVP and says what is wrong and where, or passes over it.
+                # The walk finds the same AVP and reports its fault and place, or ignores it.
                 return _read_group(data, start, after, plan, lenient, depth)
         layout.misses += 1
     values = _read_group(data, start, after, plan, lenient, depth)
@@ -377,7 +377,7 @@ def _read_rarer(
         if octets < 3 or octets != _ADDRESS_OCTETS.get(data[start : start + 2], octets):
             raise _BadLength
         return data[start:after]
-    # RAW: its members are checked although its octets are what is kept.
+    # RAW: its members are checked although its octets are kept.
     _read_members(data, position, start, after, entry, lenient, depth)
     whole = data[position : after + 3 & -4]
     return whole + bytes(-len(whole) % 4)
@@ -420,7 +420,7 @@ def _bad_length(data: bytes, position: int, end: int, entry: Any) -> DiameterFau
 
 
 def _count_of_avps(data: bytes, start: int, plan: Plan) -> int:
-    """How many AVPs there are, groups included; what is malformed ends the count of its group."""
+    """How many AVPs there are, groups included; a malformed one ends the count of its group."""
     count = 0
     pending = [(start, len(data), plan)]
     while pending:

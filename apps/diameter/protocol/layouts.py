@@ -38,7 +38,7 @@ _FORMS = {
 _CONVERTED = (int(AvpType.UTF8), int(AvpType.IDENTITY), int(AvpType.TIME), int(AvpType.ADDRESS))
 
 Walked = list[tuple[int, Shape, "Walked | None"]]
-"""Positions and shapes of the members of a group in their order, and what was walked within those that are groups."""
+"""Positions and shapes of the members of a group in their order, and those within the members that are groups."""
 
 
 class Group(NamedTuple):
@@ -148,7 +148,7 @@ class _Member(NamedTuple):
     name: str
     kind: int
     value: int
-    """Its number among the values; -1 for what is no plain value."""
+    """Its number among the values; -1 if it is no plain value."""
     known: frozenset[int] | None = None
     listed: bool = False
 

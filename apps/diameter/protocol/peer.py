@@ -217,7 +217,7 @@ class PeerConnection:
         self._send_request(command, COMMANDS[command].application, flags, encode_avps(avps), now, token)
 
     def stop(self, cause: DisconnectCause, now: float) -> list[Event]:
-        """End the connection in good order: answer what is in flight, DPR with ``cause``, wait for DPA."""
+        """End the connection in good order: answer requests in flight, DPR with ``cause``, wait for DPA."""
         self._disconnect_cause = cause
         self._input(PeerInput.STOP, now, "ended by this side")
         return self._take_events()

@@ -72,7 +72,7 @@ class AnswerUnmatched(NamedTuple):
 
 
 class ConnectionEnded(NamedTuple):
-    """The owner sends what is left and closes the transport."""
+    """The owner sends the rest and closes the transport."""
 
     reason: str
 

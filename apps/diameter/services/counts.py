@@ -15,7 +15,7 @@ CountKey = tuple[str, str, int]
 
 
 def add_counts(counts: Mapping[CountKey, int], now: datetime) -> None:
-    """Add what was answered since the last time to the hour's rows, all or nothing."""
+    """Add the answers since the last time to the hour's rows, all or nothing."""
     if not counts:
         return
     hour = now.replace(minute=0, second=0, microsecond=0)

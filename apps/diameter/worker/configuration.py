@@ -49,7 +49,7 @@ class ServerConfiguration:
     supervision_s: float = 1.0
     """How often expired sessions are looked for."""
     freshness_s: float = 1.0
-    """How often what charging remembers of subscribers is read ahead."""
+    """How often charging's cache of subscribers is prefetched."""
 
 
 def node_for(origin_host: str, origin_realm: str, bind: str) -> LocalNode:

@@ -139,7 +139,7 @@ class DiameterServer:
             )
         # Answers of gateways to orders are written down before the end.
         await self._jobs.finish(LAST_ROWS_S)
-        # Without a database the process ends all the same: what it owned is free once it does not run any more.
+        # Without a database the process still ends: its connections are free once it is gone.
         for job, last in ((self._write_counts, "counts"), (self._forget_process, "process")):
             try:
                 await job()
@@ -266,7 +266,7 @@ class DiameterServer:
             log.error(
                 "diameter.not_charged", session_id=asked.session_id, number=asked.number, why=str(reply)
             )
-            # The client may ask again, here or elsewhere: a repeat of what was charged after all gets its answer.
+            # The client may ask again, here or elsewhere: a repeat of a charged request gets its answer.
             fault = DiameterFault(ResultCode.TOO_BUSY, "charging is not available now; ask again")
             self._refuse(transport, request, fault)
             return

@@ -45,7 +45,7 @@ SUSPENSE_COLUMNS = (
 AHEAD_MYSQL, AHEAD_SQLITE = 10, 2
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY_S = 86_400
-# Between two statements the storing thread needs the interpreter for a moment only; at Python's usual 5 ms it would
+# Between two statements the storing thread needs the GIL for a moment only; at Python's usual 5 ms it would
 # wait longer for it than SQLite takes for the statement. On MySQL it needs it twice a chunk, on SQLite often.
 SWITCH_MYSQL_S, SWITCH_SQLITE_S = 0.000_05, 0.000_5
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0"})
@@ -109,7 +109,7 @@ class CdrWriter:
     def put(self, table: str, columns: Sequence[str], rows: Any) -> None:
         """Hand over rows: lists of values, or on MySQL lines of tab-separated text with ``raw`` in hexadecimal."""
         self._raise()
-        # The text is made here: the thread has to wait for the interpreter, and the database for the thread.
+        # The text is made here: the thread has to wait for the GIL, and the database for the thread.
         stored = lines_in_memory(("\n".join(rows) + "\n").encode()) if self._as_text else rows
         self._queue.put((table, columns, stored, len(rows)))
 

@@ -1,4 +1,4 @@
-"""Loads of tariff folders: who loaded what, when, and what was odd in it."""
+"""Loads of tariff folders: who loaded what, when, and its odd rows."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class TariffVersion(models.Model):
 
 
 class TariffLoad(models.Model):
-    """One folder that was loaded: who loaded it, what was in it, and what it changed."""
+    """One folder that was loaded: who loaded it, its content, and its changes."""
 
     loaded_at = models.DateTimeField()
     loaded_by = models.CharField(max_length=150, blank=True, help_text="Empty: a process.")

@@ -110,7 +110,7 @@ class Transaction:
                 self.tenant_id,
                 [subject for subject in subjects if self.guards.get(subject, NO_FAILURES).failures],
             )
-            # What an earlier run committed was written down with it; what is taken now was not.
+            # Commits of an earlier run were written down with it; redemptions of this one were not.
             self.also(
                 {
                     place: outcome

@@ -16,7 +16,7 @@ from bss_project.demo.stages import Size
 class Command(BaseCommand):
     help = (
         "Invent an operator with customers and a month of usage, load and rate it, run the bill cycles, render bills. "
-        "Started again, it adds what is missing and repeats nothing."
+        "Started again, it adds missing parts and repeats nothing."
     )
     requires_migrations_checks = False
 

@@ -15,7 +15,7 @@ from bss_project.operator_setup import Operator, set_up
 class Command(BaseCommand):
     help = (
         "Create the operator's tenant, the services voice, sms, data and mms, bill cycles and a general tax. "
-        "Running it again adds what is missing and changes nothing that exists. Then load a tariff "
+        "Running it again adds missing parts and changes nothing that exists. Then load a tariff "
         "(maketariffplan, loadtariffplan) and make price plans in the admin."
     )
 

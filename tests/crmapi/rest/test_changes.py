@@ -236,7 +236,7 @@ def test_money_may_be_given_as_text_or_as_micro_units_but_not_as_a_number(world)
     assert got == cases
 
 
-def test_a_bill_is_cancelled_once_and_shows_its_credit_note_and_what_was_issued_instead(world):
+def test_a_bill_is_cancelled_once_and_shows_its_credit_note_and_its_replacement(world):
     billing, bill = world.api("billing"), world.names["postpaid_bill"]
     path, body = f"bills/{bill}/cancel", {"reason": "wrong price", "again": True}
     first, repeated = billing.post(path, body, "cancel-1"), billing.post(path, body, "cancel-1")

@@ -1,4 +1,4 @@
-"""Every operation: it works, it is documented, it is for whom it is for, and it says what is wrong."""
+"""Every operation: it works, it is documented, it checks permissions, and it reports errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""For every RPC: a call that works and what its answer shows, one for what is not there, one that makes no sense."""
+"""For every RPC: a call that works and its answer, one for a missing object, one that is invalid."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOWHERE = 987_654_321
 class Case(NamedTuple):
     """``works`` makes a request of the names and ``shows`` says whether the answer is right.
 
-    ``missing`` asks for what is not there; where a list has nothing of the kind, its answer is empty. ``wrong``
+    ``missing`` asks for a missing object; if a list has nothing of the kind, its answer is empty. ``wrong``
     breaks a rule, in ``field``; its id 1 stands for an existing subscriber.
     """
 

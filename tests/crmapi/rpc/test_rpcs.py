@@ -1,4 +1,4 @@
-"""Every RPC: it works, it says what is not there, it says what is wrong, and it lets in just whom it should."""
+"""Every RPC: it works, it reports missing objects and errors, and it checks permissions."""
 
 from __future__ import annotations
 

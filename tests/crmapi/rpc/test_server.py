@@ -98,7 +98,7 @@ def test_a_server_serves_over_tls_within_its_limits(plan, database_url, tmp_path
                 stub.CreateSubscriber(new_person(plan, number), metadata=metadata(), timeout=30)
             listed = list(stub.GetSubscribers(crm.GetSubscribersRequest(), metadata=metadata(), timeout=30))
             assert [one.id for one in listed] == sorted(Subscriber.objects.values_list("pk", flat=True))
-            # Many at once are read together, and each gets its own; what is not there is refused for itself.
+            # Many at once are read together, and each gets its own; a missing one is refused for itself.
             asked = [*(one.id for one in listed), 999_999] * 10
             calls = [
                 stub.GetSubscriber.future(crm.GetSubscriberRequest(id=pk), metadata=metadata(), timeout=30)

@@ -124,7 +124,7 @@ def _packet(chunk: Chunk, sequence: int, acknowledged: int, octets: bytes) -> by
 def complaints_of_tshark(capture: Path) -> list[str]:
     """What tshark finds wrong with what the server sent: malformed packets and notes of the level “error”.
 
-    Its warnings are about what is unusual, such as the unknown AVP of a client that Failed-AVP brings back.
+    Its warnings are about unusual messages, such as the unknown AVP of a client that Failed-AVP brings back.
     """
     command = [
         find_program("tshark"),

@@ -17,7 +17,7 @@ from apps.runtime.commands import RoomCommand, system_user
 class Command(RoomCommand):
     help = (
         "Cancel a bill by a credit note with a number and a document of its own. Its usage and charges are billable "
-        "again; what was paid is taken off the next bill."
+        "again; payments are taken off the next bill."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -1,4 +1,4 @@
-"""``triggers list|add|on|off|firings``: what is to happen when an account's money falls, rises or is spent too fast."""
+"""``triggers list|add|on|off|firings``: actions when an account's money falls, rises or is spent too fast."""
 
 from __future__ import annotations
 

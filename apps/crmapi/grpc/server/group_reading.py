@@ -34,7 +34,7 @@ class GroupReader(Generic[A, F, R]):
     """``read`` takes a list of requests and carries them out within ``most_s`` seconds, in a thread that may wait.
 
     ``answer`` makes as many results of that, in the event loop's own thread: two that compute at once would only take
-    the interpreter from one another. All methods are for that thread, too.
+    the GIL from one another. All methods are for that thread, too.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class GroupReader(Generic[A, F, R]):
             self._end,
             group,
             Unavailable(
-                "it took too long; a change may have been made all the same: send it again with its idempotency key",
+                "it took too long; the change may have been made: retry with its idempotency key",
                 code="deadline_exceeded",
             ),
         )

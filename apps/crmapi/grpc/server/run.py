@@ -94,7 +94,7 @@ class CrmServer:
         self._watch = asyncio.create_task(self._watch_health())
 
     async def stop(self) -> None:
-        """Take no more calls, let those in flight end for as long as may be, then let go of the database."""
+        """Take no more calls, let those in flight end for as long as may be, then close the database connection."""
         if self._watch is not None:
             self._watch.cancel()
         await self._health.enter_graceful_shutdown()

@@ -33,9 +33,7 @@ from apps.kernel.errors import BssError
 log = structlog.get_logger(__name__)
 
 MESSAGES_A_PORTION = 200
-TOO_LATE = (
-    "the deadline passed; a change may have been made all the same: send it again with its idempotency key"
-)
+TOO_LATE = "the deadline passed; the change may have been made: retry with its idempotency key"
 
 Context = Any
 Unary = Callable[[bytes, Context], Awaitable[bytes]]

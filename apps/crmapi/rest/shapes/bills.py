@@ -173,7 +173,7 @@ class CancelBody(RequestBody):
     reason = StrictText(max_length=200, help_text="The credit note keeps it.")
     again = StrictBoolean(
         required=False,
-        help_text="Issue it again at once, with what is known now; otherwise the next run bills it.",
+        help_text="Issue it again at once, with today's data; otherwise the next run bills it.",
     )
 
     class Meta:

@@ -56,7 +56,7 @@ class FiringShape(Shape):
     action = serializers.ChoiceField(TRIGGER_ACTION)
     threshold = MoneyField(source="threshold_micros")
     threshold_micros = serializers.IntegerField()
-    value = MoneyField(source="value_micros", help_text="The balance after it, or what was spent.")
+    value = MoneyField(source="value_micros", help_text="The balance after it, or the sum spent.")
     value_micros = serializers.IntegerField()
     currency = serializers.CharField()
     cause = serializers.CharField(help_text="Of the ledger entry that did it.")

@@ -21,7 +21,7 @@ from apps.runtime.commands import RoomCommand
 
 
 class Command(RoomCommand):
-    """The door: what is to be played, and how the outcome is shown. Playing is ``load/``."""
+    """The door: which load is played, and how the outcome is shown. Playing is ``load/``."""
 
     help = (
         "Play gateways against a Diameter server: sessions of data, calls and messages, in a closed loop or at a rate. "
@@ -40,7 +40,7 @@ class Command(RoomCommand):
             "--mix",
             default="data",
             metavar="NAME[=WEIGHT],…",
-            help=f"what is played, of {', '.join(SCENARIOS)}: data=3,voice=2,sms=1 (default: %(default)s)",
+            help=f"the mix, of {', '.join(SCENARIOS)}: data=3,voice=2,sms=1 (default: %(default)s)",
         )
         parser.add_argument("--peers", type=int, default=1, metavar="N", help="gateways, a connection each")
         parser.add_argument(
@@ -94,7 +94,7 @@ class Command(RoomCommand):
         parser.add_argument(
             "--persist",
             action="store_true",
-            help="when the server falls, connect again and repeat what was not answered, with the T flag",
+            help="when the server falls, connect again and repeat unanswered requests, with the T flag",
         )
         parser.add_argument(
             "--origin-host", default="gateway", help="N and the realm are added (default: %(default)s)"

@@ -1,6 +1,6 @@
 """The tables of a tariff folder that the product does not act on yet: read, checked and named, not stored.
 
-A row of them can stop no price, so what is wrong with it is a warning with its place.
+A row of them can stop no price, so its faults are warnings with their places.
 Sources of the columns: CGRateS v0.9 ``engine/models.go`` and ``data/tariffplans``.
 """
 

@@ -51,7 +51,7 @@ class Command(RoomCommand):
         parser.add_argument(
             "--validate",
             action="store_true",
-            help="Also warn of likely mistakes, here and in what is loaded: unused ids, prefixes without a rate, "
+            help="Also warn of likely mistakes, here and in loaded rows: unused ids, prefixes without a rate, "
             "overlaps, gaps in timings.",
         )
         parser.add_argument("--flush", action="store_true", help="Remove the rows of former loads.")
