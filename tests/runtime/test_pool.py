@@ -35,10 +35,12 @@ def test_every_item_has_a_result_and_nothing_is_said(capfd: pytest.CaptureFixtur
     assert capfd.readouterr() == ("", "")
 
 
-def test_an_item_that_kills_its_process_has_none_and_all_others_have_theirs() -> None:
+@pytest.mark.parametrize("processes", [1, 2])
+def test_an_item_that_kills_its_process_has_none_and_all_others_have_theirs(processes: int) -> None:
     items = [1, -2, 3, 4, 5, -6]
 
-    results = dict(results_of(square_or_die, items, 2, new_pool))
+    # One process alone has to be replaced before the next item.
+    results = dict(results_of(square_or_die, items, processes, new_pool))
 
     assert results == {number: None if number < 0 else number * number for number in items}
 
