@@ -59,7 +59,7 @@ def test_a_source_of_an_unknown_format_is_named_too():
     assert WaitingFile.objects.get().source == source
 
 
-def test_a_file_that_was_taken_away_is_forgotten_whatever_its_name():
+def test_a_file_that_was_taken_away_is_forgotten_under_any_name():
     make_operator(1)
     Source.objects.create(code="X", format="csv", file_pattern="*", options={"speed": 1})
     paths = [new_file(b"a,b\n", os.fsdecode(b"\xff.csv")), new_file(b"c,d\n", "b.csv")]

@@ -1,6 +1,6 @@
 """Records whose MSISDN is one subscriber's and whose IMSI is another's: neither of the two is charged by guess.
 
-The same rule as over Gy, where such a request is refused (5030). A number that nobody has contradicts nothing.
+The same rule as over Gy, where such a request is refused (5030). An unassigned number contradicts nothing.
 """
 
 from __future__ import annotations
