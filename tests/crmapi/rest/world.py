@@ -13,6 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpResponse
 from django.test import Client
+from redis import Redis
 
 from apps.billing.models import Activity, Bill, BillCycle, Notification
 from apps.charging.models import Account, Balance, BalanceTrigger
@@ -20,6 +21,7 @@ from apps.charging.services.executor import forget_directory
 from apps.charging.services.trigger_settings import make_trigger
 from apps.crm.selectors.reference import forget_reference_data
 from apps.crm.selectors.tenants import forget_tenants
+from apps.crm.services import shared_rates
 from apps.crm.services.authentication import forget_shared_authenticator
 from apps.crm.services.clients import platform_token
 from apps.crmapi.rest.throttling import forget_rates
@@ -117,6 +119,11 @@ def forget_everything() -> None:
     forget_reference_data()
     forget_directory()
     forget_rates()
+    if settings.API_RATES_URL:
+        # Calls and refusals of earlier tests, which all come from one address.
+        with Redis.from_url(settings.API_RATES_URL) as redis:
+            for key in redis.scan_iter(f"{shared_rates.PREFIX}*"):
+                redis.delete(key)
     look_again()
 
 
