@@ -118,7 +118,8 @@ class _BadValue(Exception):
     """The data is no value of its type."""
 
 
-def _read_group(
+# One loop without calls: every AVP of every message goes through it.
+def _read_group(  # noqa: C901
     data: bytes, position: int, end: int, plan: Plan, lenient: bool, depth: int
 ) -> dict[str, Any]:
     """The values between two positions.
