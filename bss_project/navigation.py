@@ -84,6 +84,8 @@ GROUPS = (
             Item("Subscribers", "sim_card", "subscribers.subscriber"),
             Item("Accounts", "account_balance_wallet", "charging.account"),
             Item("Ledger", "menu_book", "charging.ledgerentry"),
+            Item("Books", "account_balance", "charging.ledgerbook"),
+            Item("Postings between books", "swap_horiz", "charging.bookposting"),
             Item("Free units used", "hourglass_bottom", "charging.allowancecounter"),
             Item("Numbers and devices", "dialpad", "subscribers.resource"),
         ),

@@ -118,6 +118,8 @@ GROUPS = (
             "billing.change_notification",
             "invoicing.add_billdocument",
             "charging.add_ledgerentry",
+            # Postings between the operator's own books.
+            "charging.add_bookposting",
             "vouchers.add_voucherbatch",
             "vouchers.change_voucher",
         ),

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from apps.charging.models.accounts import DEFAULT_BALANCE, Account, Balance
-from apps.charging.models.ledger import LedgerEntry
+from apps.charging.models.ledger import LedgerBook
 from apps.rating.models import Bundle, Tenant
 from apps.vouchers.domain.vouchers import VoucherStatus, status_at
 
@@ -47,7 +47,7 @@ class VoucherBatch(models.Model):
         null=True, blank=True, help_text="Days for which the bundle is given."
     )
     book = models.CharField(
-        max_length=12, choices=LedgerEntry.Book.choices, help_text="cash for sold ones, promotion for gifts."
+        max_length=12, choices=LedgerBook.Code.choices, help_text="cash for sold ones, promotion for gifts."
     )
     count = models.PositiveIntegerField()
     valid_from = models.DateTimeField()

@@ -16,7 +16,7 @@ from apps.billing.domain import cycle_period
 from apps.billing.models import Activity, Bill, BillCycle, BillingAccount, BillRun, Notification, OneOffCharge
 from apps.billing.services.billing import bill_accounts
 from apps.billing.services.payments import issue_bill
-from apps.charging.models import Account, Balance, LedgerEntry
+from apps.charging.models import Account, Balance, BookPosting, LedgerBook, LedgerEntry
 from apps.kernel.periods import Month
 from apps.rating.models import Destination, PricePlan, Rate, Service, TariffPlan, TariffVersion
 from apps.subscribers.models import Customer, Resource, Subscriber
@@ -118,7 +118,7 @@ def test_a_top_up_that_is_sent_twice_moves_money_once(client):
     assert "has moved money before" in second[0]
     assert Balance.objects.get(account=account).amount_micros == 12_500_000
     entry = LedgerEntry.objects.get(kind="top_up")
-    assert (entry.note, entry.book) == ("Receipt 7", "cash")
+    assert (entry.note, entry.book.code) == ("Receipt 7", "cash")
 
 
 def test_an_adjustment_may_take_money_off_and_needs_a_reason(client):
@@ -415,3 +415,21 @@ def test_the_ledger_links_each_entry_to_what_caused_it(client):
     assert f'href="{change_url(bill)}">bill:{bill.pk}</a>' in page
     assert f'href="{change_url(bill.account)}">opening:{bill.account_id}</a>' in page
     assert "Ledger entries" in page
+
+
+def test_a_posting_that_is_sent_twice_moves_money_between_two_books_once(client):
+    make_subscriber(plan=make_plan(), mode="prepaid", opening_balance_micros=5_000_000)
+    cash = LedgerBook.objects.get(code="cash")
+    receivables = LedgerBook.objects.get(code="receivables")
+    foreign = LedgerBook.objects.create(tenant=make_tenant("mvno"), currency="EUR", code="fees")
+    data = {"amount_micros": "12.50", "note": "Bank statement 7", "key": "a" * 32}
+    first = act(client, cash, "post", credit=receivables.pk, **data)
+    second = act(client, cash, "post", credit=receivables.pk, **data)
+    assert first == ["12.50\u00a0EUR posted to Owed by bill."]
+    assert "has moved money before" in second[0]
+    posting = BookPosting.objects.get()
+    assert (posting.debit, posting.credit, posting.amount_micros) == (cash, receivables, 12_500_000)
+    form = client.get(admin.site.get_model_admin(LedgerBook).action_url("post", cash)).context["form"]
+    offered = set(form.fields["credit"].queryset)
+    assert receivables in offered
+    assert not offered & {cash, foreign}

@@ -10,8 +10,10 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.backoffice.display import cause_link
-from apps.charging.models import Account, LedgerEntry
+from apps.charging.models import Account, LedgerBook, LedgerEntry
+from apps.charging.services.books import post_between
 from apps.charging.services.ledger import post
+from apps.kernel.clock import utc_now
 from tests.admin.test_pages import signed_in
 from tests.charging.stored import make_prepaid
 
@@ -91,3 +93,31 @@ def test_a_search_that_finds_nothing_says_so(client: Client) -> None:
 
 def test_a_list_without_rows_says_so(client: Client) -> None:
     assert "There are no failed requests yet." in page_of(client, "charging.failedrequest")
+
+
+def test_books_show_what_moved_in_them_within_the_days_chosen(client: Client) -> None:
+    make_prepaid(balance_micros=0)
+    account, now = Account.objects.get(), utc_now()
+    for number, (micros, days) in enumerate(((5_000_000, 0), (70_000_000, 10), (900_000_000, 40))):
+        post(
+            account,
+            micros,
+            kind="top_up",
+            book="cash",
+            at=now - timedelta(days=days),
+            cause=f"x:{number}",
+        )
+    cash = LedgerBook.objects.get(code="cash")
+    fees = LedgerBook.objects.get(code="fees")
+    post_between(cash, fees, 1_000_000, cause="y:1", at=now)
+    for days, debited in (
+        ("", "76.00"),
+        ("week", "6.00"),
+        ("today", "6.00"),
+        ("ever", "976.00"),
+        ("wrong", "76.00"),
+    ):
+        page = page_of(client, "charging.ledgerbook", **({"days": days} if days else {}), code__exact="cash")
+        assert f"{debited}\u00a0EUR" in page, days
+        assert f"-{debited}\u00a0EUR" in page.replace("−", "-"), days
+        assert "Recurring fees, EUR" not in page

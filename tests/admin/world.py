@@ -28,6 +28,7 @@ from apps.charging.models import (
     AllowanceCounter,
     BalanceTrigger,
     ChargingSession,
+    LedgerBook,
     LedgerEntry,
     PeerDay,
     QuotaPolicy,
@@ -362,7 +363,7 @@ def make_billing(people: list[Subscriber], now: datetime) -> None:
         account,
         -250_000,
         kind=LedgerEntry.Kind.USAGE,
-        book=LedgerEntry.Book.REVENUE,
+        book=LedgerBook.Code.REVENUE,
         cause="cdr-file:1:1",
         at=now,
     )

@@ -12,7 +12,7 @@ from django.db.models import Sum
 
 from apps.billing.models import Bill, BillRun
 from apps.billing.services import runs
-from apps.charging.models import Account, LedgerEntry
+from apps.charging.models import Account, LedgerBook, LedgerEntry
 from apps.charging.services.ledger import Movement, post_movements
 from apps.kernel.periods import Month, Period, month_period
 from apps.mediation.models import Cdr, CdrFile, RatedDestination, Source
@@ -98,7 +98,7 @@ def store(records: Iterable[Usage]) -> CdrFile:
                     row.start,
                     -row.cost_micros,
                     LedgerEntry.Kind.USAGE,
-                    LedgerEntry.Book.REVENUE,
+                    LedgerBook.Code.REVENUE,
                     f"cdr-file:{file.pk}:{row.record_id}",
                 )
                 for row in rows

@@ -57,7 +57,12 @@ def test_an_opening_balance_is_a_ledger_entry(products):
     onboard([new_line(mode="prepaid", opening_balance_micros=5_000_000)], LONG_AGO)
     assert Balance.objects.get().amount_micros == 5_000_000
     entry = LedgerEntry.objects.get()
-    assert (entry.kind, entry.book, entry.amount_micros, entry.at) == ("opening", "cash", 5_000_000, LONG_AGO)
+    assert (entry.kind, entry.book.code, entry.amount_micros, entry.at) == (
+        "opening",
+        "cash",
+        5_000_000,
+        LONG_AGO,
+    )
 
 
 def test_a_number_that_was_given_back_is_taken_again_but_not_for_a_time_when_another_had_it(products):

@@ -364,7 +364,7 @@ def test_the_database_refuses_a_second_answer_and_a_second_entry() -> None:
     entry = LedgerEntry.objects.filter(kind="usage").get()
     with pytest.raises(IntegrityError), transaction.atomic():
         LedgerEntry.objects.create(
-            balance=entry.balance, at=NOW, kind="usage", book="revenue", amount_micros=-1, cause=entry.cause
+            balance=entry.balance, at=NOW, kind="usage", book=entry.book, amount_micros=-1, cause=entry.cause
         )
 
 

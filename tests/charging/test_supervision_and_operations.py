@@ -106,7 +106,7 @@ def test_a_top_up_under_one_key_is_made_once() -> None:
         top_up(account_of(), 500_000, NOW, key="receipt-1", note="Cash charger")
     assert default_balance().amount_micros == 1_500_000
     entry = LedgerEntry.objects.get(kind="top_up", note="Cash charger")
-    assert (entry.book, entry.amount_micros) == ("cash", 500_000)
+    assert (entry.book.code, entry.amount_micros) == ("cash", 500_000)
 
 
 def test_an_adjustment_below_zero_is_refused_with_its_reason() -> None:

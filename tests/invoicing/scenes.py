@@ -9,7 +9,7 @@ from pathlib import Path
 from django.db import transaction
 
 from apps.billing.models import Bill, BillCycle
-from apps.charging.models import LedgerEntry
+from apps.charging.models import LedgerBook, LedgerEntry
 from apps.charging.services.ledger import Movement, post_movements
 from tests.billing.scenes import Usage, at, month, people, run, store
 from tests.factories import make_plan
@@ -50,7 +50,7 @@ def new_bills(postpaid: int = 2, prepaid: int = 0, records: int = 12) -> list[Bi
                         at(1, 10),
                         25_000_000,
                         LedgerEntry.Kind.TOP_UP,
-                        LedgerEntry.Book.CASH,
+                        LedgerBook.Code.CASH,
                         f"voucher:{subscriber.pk}",
                         "Voucher 4003",
                     )

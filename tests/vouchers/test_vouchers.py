@@ -64,7 +64,7 @@ def test_a_voucher_credits_the_account_that_pays_for_the_number_and_is_used_up()
     assert (done.serial, done.value, done.currency, done.balance_micros) == (serial, TEN, "EUR", 11_000_000)
     assert default_balance().amount_micros == 11_000_000
     entry = LedgerEntry.objects.get(note=f"Voucher {serial}")
-    assert (entry.kind, entry.book, entry.amount_micros) == ("top_up", "cash", TEN)
+    assert (entry.kind, entry.book.code, entry.amount_micros) == ("top_up", "cash", TEN)
     voucher = select_voucher(make_tenant(), serial)
     assert (voucher.status, voucher.account, voucher.msisdn) == ("redeemed", account_of(), msisdn(1))
     assert (voucher.redeemed_at, voucher.cause) == (NOW, entry.cause)
@@ -194,7 +194,7 @@ def test_units_go_to_a_balance_of_their_own_that_ends_in_time():
     balance = Balance.objects.get(tag="voucher-voice")
     assert (done.kind, done.value, done.balance_micros) == ("voice", 3_600, 1_000_000)
     assert (balance.units, balance.expires_at) == (3_600, NOW + timedelta(days=7))
-    assert LedgerEntry.objects.get(units=3_600).book == "promotion"
+    assert LedgerEntry.objects.get(units=3_600).book.code == "promotion"
     assert list(differences()) == []
 
 

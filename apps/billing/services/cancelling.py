@@ -19,7 +19,7 @@ from apps.billing.services.inserting import LINE_COLUMNS, line_row
 from apps.billing.services.notifications import notify
 from apps.billing.services.numbering import number_bills
 from apps.billing.services.settling import use_credits
-from apps.charging.models import LedgerEntry
+from apps.charging.models import LedgerBook, LedgerEntry
 from apps.charging.services.ledger import Movement, post_movements
 from apps.kernel.errors import Conflict, InvalidInput, NotFound
 from apps.kernel.periods import Period, as_utc
@@ -167,7 +167,7 @@ def _give_back_what_was_taken_over(bill: Bill, note: Bill) -> None:
                 at=entry.at,
                 amount_micros=-entry.amount_micros,
                 kind=LedgerEntry.Kind.BILLED,
-                book=LedgerEntry.Book.RECEIVABLES,
+                book=LedgerBook.Code.RECEIVABLES,
                 cause=cause_of_bill(note.pk),
                 note="Given back by the credit note",
             )

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Max, QuerySet
 
 from apps.billing.domain.onboarding import NewLine
 from apps.billing.models import BillCycle, BillingAccount
-from apps.charging.models import Account, LedgerEntry, Payer
+from apps.charging.models import Account, LedgerBook, LedgerEntry, Payer
+from apps.charging.services.books import make_books
 from apps.charging.services.ledger import Movement, post_movements
 from apps.kernel.errors import InvalidInputs, Problem
 from apps.rating.models import Bundle, PricePlan, Tenant
@@ -269,6 +270,7 @@ def _create_accounts(lines: Sequence[NewLine], known: _Known, now: datetime) -> 
                 opened_at=line.start,
             )
     Account.objects.bulk_create(new.values(), batch_size=ROWS_A_STATEMENT)
+    make_books(connection, {(account.tenant.code, account.currency) for account in new.values()})
     created = _reread(Account.objects.all(), new)
     known.accounts.update(created)
     BillingAccount.objects.bulk_create(
@@ -289,7 +291,7 @@ def _create_accounts(lines: Sequence[NewLine], known: _Known, now: datetime) -> 
                 at=first_line[key].start,
                 amount_micros=opening[key],
                 kind=LedgerEntry.Kind.OPENING,
-                book=LedgerEntry.Book.CASH,
+                book=LedgerBook.Code.CASH,
                 cause=f"opening:{account.pk}",
             )
             for key, account in created.items()

@@ -14,7 +14,7 @@ from apps.billing.models.bills import cause_of_bill
 from apps.billing.selectors.among import among
 from apps.billing.selectors.due import DueAccount
 from apps.billing.services.context import Billed, BillingContext
-from apps.charging.models import DEFAULT_BALANCE, Balance, LedgerEntry
+from apps.charging.models import DEFAULT_BALANCE, Balance, LedgerBook, LedgerEntry
 from apps.charging.services.ledger import Movement, post_movements
 from apps.subscribers.selectors import in_portions
 
@@ -60,7 +60,7 @@ def settle(context: BillingContext, bills: Sequence[Billed], ids: Mapping[int, i
                     at=context.until - A_SECOND,
                     amount_micros=-taken,
                     kind=LedgerEntry.Kind.FEE if account.prepaid else LedgerEntry.Kind.BILLED,
-                    book=LedgerEntry.Book.FEES if account.prepaid else LedgerEntry.Book.RECEIVABLES,
+                    book=LedgerBook.Code.FEES if account.prepaid else LedgerBook.Code.RECEIVABLES,
                     cause=cause_of_bill(ids[account.account_id]),
                     note="Fees and charges of the statement" if account.prepaid else "Taken over by the bill",
                 )

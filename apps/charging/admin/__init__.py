@@ -2,6 +2,7 @@
 
 from apps.charging.admin import (
     accounts,
+    books,
     counters,
     ledger,
     online,
@@ -10,4 +11,4 @@ from apps.charging.admin import (
     triggers,
 )
 
-__all__ = ["accounts", "counters", "ledger", "online", "panels", "session_orders", "triggers"]
+__all__ = ["accounts", "books", "counters", "ledger", "online", "panels", "session_orders", "triggers"]

@@ -17,7 +17,7 @@ from apps.backoffice.admins import HistoryAdmin, KeptMixin
 from apps.backoffice.display import badge, instant, link_to, money, plain_money
 from apps.backoffice.forms import ActionForm, InstantField
 from apps.backoffice.money import MicrosField
-from apps.charging.models import DEFAULT_BALANCE, Account, Balance, LedgerEntry
+from apps.charging.models import DEFAULT_BALANCE, Account, Balance, LedgerBook, LedgerEntry
 from apps.charging.services import ledger
 from apps.kernel.clock import utc_now
 
@@ -49,10 +49,10 @@ class AdjustmentForm(MovementForm):
     book = forms.ChoiceField(
         label="Against",
         choices=[
-            (LedgerEntry.Book.CORRECTION, "Corrections"),
-            (LedgerEntry.Book.PROMOTION, "Promotions given"),
-            (LedgerEntry.Book.REVENUE, "Usage revenue"),
-            (LedgerEntry.Book.FEES, "Recurring fees"),
+            (LedgerBook.Code.CORRECTION, "Corrections"),
+            (LedgerBook.Code.PROMOTION, "Promotions given"),
+            (LedgerBook.Code.REVENUE, "Usage revenue"),
+            (LedgerBook.Code.FEES, "Recurring fees"),
         ],
     )
     field_order = ("amount_micros", "book", "note", "at")
@@ -80,7 +80,7 @@ def _post(request: HttpRequest, account: Account, form: MovementForm, kind: str,
 
 
 def top_up(request: HttpRequest, account: Account, form: TopUpForm) -> str:
-    return _post(request, account, form, LedgerEntry.Kind.TOP_UP, LedgerEntry.Book.CASH)
+    return _post(request, account, form, LedgerEntry.Kind.TOP_UP, LedgerBook.Code.CASH)
 
 
 def adjust(request: HttpRequest, account: Account, form: AdjustmentForm) -> str:

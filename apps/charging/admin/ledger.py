@@ -20,21 +20,21 @@ KIND_COLOURS = {"top_up": "success", "usage": "", "fee": "", "adjustment": "warn
 
 @admin.register(LedgerEntry)
 class LedgerEntryAdmin(ReadOnlyAdmin):
-    list_display = ("effective", "account", "kind_label", "amount", "book", "note", "cause_label")
+    list_display = ("effective", "account", "kind_label", "amount", "book_label", "note", "cause_label")
     list_display_links = ("effective",)
     list_filter = (
         ("balance__account", AutocompleteSelectFilter),
         ("kind", ChoicesDropdownFilter),
-        ("book", ChoicesDropdownFilter),
+        ("book__code", ChoicesDropdownFilter),
         ("at", DaysFilter),
     )
-    list_select_related = ("balance__account",)
+    list_select_related = ("balance__account", "book")
     search_fields = ("cause__startswith",)
     search_help_text = "The first letters of the cause, such as cdr-file:12"
     ordering = ("-at", "-pk")
     paginator = InfinitePaginator
     currency_path = "balance__account__currency"
-    fields = ("effective", "account", "balance", "kind_label", "amount", "book", "cause_label", "note")
+    fields = ("effective", "account", "balance", "kind_label", "amount", "book_label", "cause_label", "note")
 
     @display(description="Effective", ordering="at")
     def effective(self, entry: LedgerEntry) -> SafeString | str:
@@ -43,6 +43,10 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     @display(description="Account")
     def account(self, entry: LedgerEntry) -> SafeString | str:
         return link_to(entry.balance.account)
+
+    @display(description="Book")
+    def book_label(self, entry: LedgerEntry):
+        return link_to(entry.book, entry.book.get_code_display())
 
     @display(description="Cause")
     def cause_label(self, entry: LedgerEntry) -> SafeString:

@@ -95,7 +95,9 @@ def free_units(request: HttpRequest, subscriber: Subscriber) -> Table:
 
 def ledger(request: HttpRequest, account: Account) -> Table:
     entries = (
-        LedgerEntry.objects.filter(balance__account=account).select_related("balance").order_by("-at", "-pk")
+        LedgerEntry.objects.filter(balance__account=account)
+        .select_related("balance", "book")
+        .order_by("-at", "-pk")
     )
     rows, previous_url, next_url = page_of(request, "ledger", entries)
     return Table(
@@ -106,7 +108,7 @@ def ledger(request: HttpRequest, account: Account) -> Table:
                 badge(
                     row.get_kind_display(), {"top_up": "success", "adjustment": "warning"}.get(row.kind, "")
                 ),
-                row.get_book_display(),
+                row.book.get_code_display(),
                 money(row.amount_micros, account.currency),
                 row.note or "–",
                 cause_link(row.cause),

@@ -333,12 +333,33 @@ class Migration(InitialMigration):
             bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
         migrations.CreateModel(
+            name='LedgerBook',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('currency', models.CharField(max_length=3)),
+                ('code', models.CharField(choices=[('cash', 'Cash received'), ('revenue', 'Usage revenue'), ('fees', 'Recurring fees'), ('promotion', 'Promotions given'), ('correction', 'Corrections'), ('transfer', 'Transfers between accounts'), ('receivables', 'Owed by bill')], max_length=12)),
+                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='ledger_books', to='rating.tenant')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='BookPosting',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('at', models.DateTimeField(db_index=True, help_text='When the posting took effect.')),
+                ('amount_micros', models.BigIntegerField(help_text='Taken from the debited book and added to the other.')),
+                ('cause', models.CharField(help_text='A cause moves money once.', max_length=100, unique=True)),
+                ('note', models.CharField(blank=True, max_length=200)),
+                ('credit', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='credits', to='charging.ledgerbook')),
+                ('debit', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='debits', to='charging.ledgerbook')),
+            ],
+        ),
+        migrations.CreateModel(
             name='LedgerEntry',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('at', models.DateTimeField(help_text='When the movement took effect.')),
                 ('kind', models.CharField(choices=[('opening', 'Opening balance'), ('top_up', 'Top-up'), ('usage', 'Usage'), ('fee', 'Fee'), ('adjustment', 'Adjustment'), ('refund', 'Refund'), ('transfer', 'Transfer'), ('billed', 'Taken over by a bill')], max_length=12)),
-                ('book', models.CharField(choices=[('cash', 'Cash received'), ('revenue', 'Usage revenue'), ('fees', 'Recurring fees'), ('promotion', 'Promotions given'), ('correction', 'Corrections'), ('transfer', 'Transfers between accounts'), ('receivables', 'Owed by bill')], max_length=12)),
+                ('book', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='charging.ledgerbook')),
                 ('amount_micros', models.BigIntegerField(help_text='Added to the balance and taken from the book; or the reverse.')),
                 ('units', models.BigIntegerField(db_default=0, default=0, help_text='The same for balances of units.')),
                 ('cause', models.CharField(help_text='What moved it, such as cdr-file:12:34; a cause moves money once.', max_length=100, unique=True)),
@@ -471,6 +492,18 @@ class Migration(InitialMigration):
         migrations.AddIndex(
             model_name='chargingsession',
             index=models.Index(fields=['status', 'due_at'], name='session_by_due_time'),
+        ),
+        migrations.AddConstraint(
+            model_name='ledgerbook',
+            constraint=models.UniqueConstraint(fields=('tenant', 'currency', 'code'), name='ledger_book_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='bookposting',
+            constraint=models.CheckConstraint(condition=models.Q(('amount_micros__gt', 0)), name='book_posting_above_zero'),
+        ),
+        migrations.AddConstraint(
+            model_name='bookposting',
+            constraint=models.CheckConstraint(condition=models.Q(('debit', models.F('credit')), _negated=True), name='book_posting_between_two'),
         ),
         migrations.AddIndex(
             model_name='ledgerentry',

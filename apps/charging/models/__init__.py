@@ -9,7 +9,7 @@ from apps.charging.models.accounts import (
     SharedGroup,
     SharedGroupTerms,
 )
-from apps.charging.models.ledger import AllowanceEntry, LedgerEntry
+from apps.charging.models.ledger import AllowanceEntry, BookPosting, LedgerBook, LedgerEntry
 from apps.charging.models.online import (
     ChargingSession,
     FailedRequest,
@@ -29,8 +29,10 @@ __all__ = [
     "AllowanceEntry",
     "Balance",
     "BalanceTrigger",
+    "BookPosting",
     "ChargingSession",
     "FailedRequest",
+    "LedgerBook",
     "LedgerEntry",
     "Payer",
     "PeerDay",

@@ -14,6 +14,7 @@ from django.db import connection
 from django.db.models import Count, Exists, OuterRef
 
 from apps.charging.models import ChargingSession, FailedRequest, StoredAnswer
+from apps.rating.selectors.views import TENANTS
 from apps.subscribers.selectors import SUBSCRIBERS
 
 IDS_A_STATEMENT = 20_000
@@ -60,6 +61,24 @@ _BALANCES = (
     " WHERE balance_id BETWEEN {low} AND {high} GROUP BY balance_id) e ON e.balance_id = b.id"
     " WHERE b.id BETWEEN {low} AND {high} AND b.%(column)s <> COALESCE(e.total, 0) ORDER BY b.id"
 )
+# All balances and all books of a tenant in one statement, so that it sees them at one instant.
+_OF_TENANTS = (
+    "WHERE {owner}.tenant_id BETWEEN {{low}} AND {{high}} GROUP BY {owner}.tenant_id, {owner}.currency"
+)
+_DOUBLE_ENTRY = (
+    "SELECT t.code, m.currency, SUM(m.balances), -SUM(m.books) FROM ("
+    "SELECT a.tenant_id, a.currency, SUM(b.amount_micros) AS balances, 0 AS books FROM charging_balance b"
+    f" JOIN charging_account a ON a.id = b.account_id {_OF_TENANTS.format(owner='a')}"
+    " UNION ALL SELECT k.tenant_id, k.currency, 0, -SUM(e.amount_micros) FROM"
+    " (SELECT book_id, SUM(amount_micros) AS amount_micros FROM charging_ledgerentry GROUP BY book_id) e"
+    f" JOIN charging_ledgerbook k ON k.id = e.book_id {_OF_TENANTS.format(owner='k')}"
+    " UNION ALL SELECT k.tenant_id, k.currency, 0, -SUM(p.amount_micros) FROM charging_bookposting p"
+    f" JOIN charging_ledgerbook k ON k.id = p.debit_id {_OF_TENANTS.format(owner='k')}"
+    " UNION ALL SELECT k.tenant_id, k.currency, 0, SUM(p.amount_micros) FROM charging_bookposting p"
+    f" JOIN charging_ledgerbook k ON k.id = p.credit_id {_OF_TENANTS.format(owner='k')}"
+    f") m JOIN {TENANTS} t ON t.id = m.tenant_id GROUP BY t.code, m.currency"
+    " HAVING SUM(m.balances) + SUM(m.books) <> 0 ORDER BY t.code, m.currency"
+)
 _WHOSE_COUNTER = "subscriber {}, free units of {} in {}-{:02}"
 PROOFS: list[Proof] = [
     Proof(
@@ -69,6 +88,7 @@ PROOFS: list[Proof] = [
         "amount in micro-units",
         _BALANCES % {"column": "amount_micros"},
     ),
+    Proof("double entry", f"{TENANTS} t", "tenant {}, {}", "money in all balances", _DOUBLE_ENTRY),
     Proof("balances in units", "charging_balance", _WHOSE_BALANCE, "units", _BALANCES % {"column": "units"}),
     Proof(
         "reserved of balances",

@@ -117,6 +117,7 @@ class _Batch:
         whose = read.find_out_whose()
         stored = read.lock_and_read(whose)
         writing.before, writing.versions = dict(read.sessions), read.versions
+        writing.accounts = read.accounts
         with self.turn:
             results = self._charge_all(whose, stored)
         if writing.failures:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,7 +12,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from apps.charging.domain.balances import Balance
 from apps.charging.domain.lines import CounterKey
 from apps.charging.domain.sessions import Session, with_stored_ids
-from apps.charging.domain.state import FIRST_NEW_ID, Counter, Entry
+from apps.charging.domain.state import FIRST_NEW_ID, Account, Counter, Entry
+from apps.charging.services.books import BookKey, book_ids
 from apps.charging.services.failures import Failure, write_failures
 from apps.charging.services.rows import balance_figures, instant_text, meters_to_text
 from apps.charging.services.session_memory import Mark
@@ -26,7 +28,8 @@ class Writing:
     """The last value of everything that changed, and the entries, answers and failures to be added.
 
     ``before`` are the sessions as they were read with the ``versions`` of their rows, and ``marks`` those that were
-    written as their rows say it now. ``balances_before`` has those that changed as they were read.
+    written as their rows say it now. ``balances_before`` has those that changed as they were read. ``accounts`` are
+    those of the balances.
     """
 
     balances: dict[int, Balance] = field(default_factory=dict)
@@ -41,6 +44,7 @@ class Writing:
     answers: list[tuple[str, str]] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     events: list[NewEvent] = field(default_factory=list)
+    accounts: Mapping[int, Account] = field(default_factory=dict)
 
 
 def store_new_rows(connection: BaseDatabaseWrapper, writing: Writing) -> None:
@@ -360,20 +364,25 @@ def _held(session: Session) -> dict[tuple[int, int], int]:
 
 
 def _write_entries(connection: BaseDatabaseWrapper, writing: Writing, script: Script) -> None:
-    money, units = [], []
+    money, units, places = [], [], []
     for entry in writing.entries:
-        at = instant_text(entry.at)
         if entry.balance_id < 0:
-            units.append((-entry.balance_id, at, entry.amount, entry.cause, entry.session_row))
+            units.append(
+                (-entry.balance_id, instant_text(entry.at), entry.amount, entry.cause, entry.session_row)
+            )
             continue
-        monetary = writing.balances[entry.balance_id].kind == "monetary"
+        balance = writing.balances[entry.balance_id]
+        owner = writing.accounts[balance.account_id]
+        places.append((entry, balance.kind == "monetary", BookKey(owner.tenant, owner.currency, entry.book)))
+    books = book_ids(connection, {key for _, _, key in places})
+    for entry, monetary, key in places:
         micros, amount = (entry.amount, 0) if monetary else (0, entry.amount)
         money.append(
             (
                 entry.balance_id,
-                at,
+                instant_text(entry.at),
                 entry.kind,
-                entry.book,
+                books[key],
                 micros,
                 amount,
                 entry.cause,
@@ -384,9 +393,9 @@ def _write_entries(connection: BaseDatabaseWrapper, writing: Writing, script: Sc
     insert_few(
         connection,
         "charging_ledgerentry",
-        ("balance_id", "at", "kind", "book", "amount_micros", "units", "cause", "note", "session_id"),
+        ("balance_id", "at", "kind", "book_id", "amount_micros", "units", "cause", "note", "session_id"),
         money,
-        "ipptiiptn",
+        "ippiiiptn",
         script,
     )
     insert_few(

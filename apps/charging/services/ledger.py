@@ -11,16 +11,18 @@ from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections, transaction
 
 from apps.charging.domain.published import CREDITS, account_credited
 from apps.charging.models import DEFAULT_BALANCE, Account, Balance, LedgerEntry
+from apps.charging.services.books import BookKey, book_ids
 from apps.charging.services.triggers import watch_movements
 from apps.events.services.publishing import publish
 from apps.kernel.errors import Conflict, InvalidInput
+from apps.rating.selectors.views import TENANTS
 from apps.storage.bulk import database_instant, insert_rows
 from apps.storage.dialect import greatest
 from apps.storage.reads import select_in
 from apps.storage.upserts import change_rows
 
 ROWS_A_STATEMENT = 20_000
-ENTRY_COLUMNS = ("balance_id", "at", "kind", "book", "amount_micros", "cause", "note")
+ENTRY_COLUMNS = ("balance_id", "at", "kind", "book_id", "amount_micros", "cause", "note")
 BALANCES_A_STATEMENT = 2_000
 
 
@@ -82,6 +84,12 @@ def _post_portion(movements: Sequence[Movement]) -> None:
     for movement in movements:
         sums[movement.account_id] += movement.amount_micros
     balance_of = _default_balances(sums)
+    owners = _owners(sums)
+    key_of = {
+        (account_id, book): BookKey(*owners[account_id], str(book))
+        for account_id, book in {(one.account_id, one.book) for one in movements}
+    }
+    books = book_ids(connections[DEFAULT_DB_ALIAS], set(key_of.values()))
     _raise_amounts({balance_of[account_id]: amount for account_id, amount in sums.items()})
     insert_rows(
         LedgerEntry._meta.db_table,
@@ -91,7 +99,7 @@ def _post_portion(movements: Sequence[Movement]) -> None:
                 balance_of[movement.account_id],
                 database_instant(movement.at),
                 str(movement.kind),
-                str(movement.book),
+                books[key_of[movement.account_id, movement.book]],
                 movement.amount_micros,
                 movement.cause,
                 movement.note,
@@ -101,15 +109,10 @@ def _post_portion(movements: Sequence[Movement]) -> None:
     )
     credited = [one for one in movements if one.kind in CREDITS and one.amount_micros > 0]
     if credited:
-        tenants = dict(
-            Account.objects.filter(pk__in={one.account_id for one in credited}).values_list(
-                "pk", "tenant__code"
-            )
-        )
         publish(
             account_credited(
                 one.account_id,
-                tenants[one.account_id],
+                owners[one.account_id][0],
                 one.at,
                 str(one.kind),
                 amount_micros=one.amount_micros,
@@ -133,6 +136,16 @@ def _default_balances(account_ids: Collection[int]) -> dict[int, int]:
         )
         found.update(_known_balances(missing))
     return found
+
+
+def _owners(account_ids: Collection[int]) -> dict[int, tuple[str, str]]:
+    """The tenant's code and the currency of each account."""
+    rows = select_in(
+        f"SELECT a.id, t.code, a.currency FROM charging_account a JOIN {TENANTS} t ON t.id = a.tenant_id"
+        " WHERE a.id IN ({values})",
+        account_ids,
+    )
+    return {account_id: (tenant, currency) for account_id, tenant, currency in rows}
 
 
 def _known_balances(account_ids: Collection[int]) -> dict[int, int]:

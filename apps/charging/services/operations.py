@@ -8,7 +8,7 @@ from django.db import transaction
 
 from apps.charging.domain.balances import BalanceKind, free_increment
 from apps.charging.domain.requests import BalanceOrder, ChargingAnswer, OnlineRequest, Operation, Result
-from apps.charging.models import DEFAULT_BALANCE, Account, Balance, LedgerEntry
+from apps.charging.models import DEFAULT_BALANCE, Account, Balance, LedgerBook
 from apps.charging.services.executor import charge_now
 from apps.charging.services.rows import factors_of, timings_of
 from apps.kernel.errors import Conflict, InvalidInput, NotFound
@@ -20,7 +20,7 @@ def top_up(
     now: datetime,
     *,
     key: str,
-    book: str = LedgerEntry.Book.CASH,
+    book: str = LedgerBook.Code.CASH,
     tag: str = DEFAULT_BALANCE,
     kind: str = BalanceKind.MONETARY,
     expires_at: datetime | None = None,
@@ -42,7 +42,7 @@ def adjust(
     now: datetime,
     *,
     key: str,
-    book: str = LedgerEntry.Book.CORRECTION,
+    book: str = LedgerBook.Code.CORRECTION,
     tag: str = DEFAULT_BALANCE,
     kind: str = BalanceKind.MONETARY,
     note: str = "",
@@ -71,7 +71,7 @@ def transfer(
     order = BalanceOrder(
         account.pk,
         amount,
-        LedgerEntry.Book.TRANSFER,
+        LedgerBook.Code.TRANSFER,
         tag,
         kind,
         note,

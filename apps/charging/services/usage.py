@@ -19,7 +19,7 @@ from apps.charging.domain.lines import (
     ServiceInfo,
 )
 from apps.charging.domain.usage_book import UsageBook
-from apps.charging.models import Account, AllowanceCounter, LedgerEntry
+from apps.charging.models import Account, AllowanceCounter, LedgerBook, LedgerEntry
 from apps.charging.services.ledger import Movement, post_movements
 from apps.charging.services.terms import Terms
 from apps.rating.models import Service
@@ -117,7 +117,7 @@ def usage_to_write(book: UsageBook, cause: str) -> UsageWriting:
             at=debit.last_start,
             amount_micros=-debit.amount_micros,
             kind=LedgerEntry.Kind.USAGE.value,
-            book=LedgerEntry.Book.REVENUE.value,
+            book=LedgerBook.Code.REVENUE.value,
             cause=f"{cause}:{account_id}:{day}",
         )
         for (account_id, day), debit in book.debits.items()

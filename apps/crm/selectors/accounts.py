@@ -30,7 +30,7 @@ _BALANCE = (
     "disabled",
     "weight",
 )
-_ENTRY = ("pk", "at", "balance__tag", "kind", "book", "amount_micros", "units", "cause", "note")
+_ENTRY = ("pk", "at", "balance__tag", "kind", "book__code", "amount_micros", "units", "cause", "note")
 
 
 def get_account(tenant: str, *, account_id: int = 0, number: str = "") -> AccountView:

@@ -21,7 +21,7 @@ from apps.backoffice.display import grouped, instant, list_url
 from apps.backoffice.forms import ActionForm, InstantField
 from apps.backoffice.panels import Fact, add_facts
 from apps.charging.domain.balances import BalanceKind
-from apps.charging.models import Balance, LedgerEntry
+from apps.charging.models import Balance, LedgerBook
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import InvalidInput
 from apps.kernel.money import parse_micros
@@ -61,8 +61,8 @@ class GenerateForm(ActionForm):
     book = forms.ChoiceField(
         label="Against",
         choices=[
-            (LedgerEntry.Book.CASH.value, "Cash received (they are sold)"),
-            (LedgerEntry.Book.PROMOTION.value, "Promotions given (they are gifts)"),
+            (LedgerBook.Code.CASH.value, "Cash received (they are sold)"),
+            (LedgerBook.Code.PROMOTION.value, "Promotions given (they are gifts)"),
         ],
     )
     active = forms.BooleanField(

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from apps.charging.domain.balances import DEFAULT_TAG, BalanceKind
-from apps.charging.models import LedgerEntry
+from apps.charging.models import LedgerBook
 from apps.kernel.errors import Conflict, InvalidInput, NotFound, Problem
 from apps.kernel.errors import InvalidInputs as SeveralProblems
 from apps.rating.models import Bundle, Tenant
@@ -30,7 +30,7 @@ ROWS_A_STATEMENT = 20_000
 LONGEST_KEY = 100
 MOST_DAYS = 3660
 MOST_VALUE = 10**15
-_BOOKS = (LedgerEntry.Book.CASH, LedgerEntry.Book.PROMOTION)
+_BOOKS = (LedgerBook.Code.CASH, LedgerBook.Code.PROMOTION)
 _COLUMNS = (
     "batch_id",
     "tenant_id",
@@ -69,7 +69,7 @@ class NewBatch(NamedTuple):
     balance_days: int | None = None
     bundle: str = ""
     bundle_days: int | None = None
-    book: str = LedgerEntry.Book.CASH.value
+    book: str = LedgerBook.Code.CASH.value
     active: bool = True
     handover: str = VoucherBatch.Handover.SHOWN.value
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 from django.core.management.base import CommandError, CommandParser
 
 from apps.charging.domain.balances import BalanceKind
-from apps.charging.models import DEFAULT_BALANCE, Account, Balance, LedgerEntry
+from apps.charging.models import DEFAULT_BALANCE, Account, Balance, LedgerBook
 from apps.charging.services import operations
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError, InvalidInput, NotFound
@@ -18,9 +18,7 @@ from apps.kernel.periods import as_utc
 from apps.rating.models.tenants import DEFAULT_TENANT
 from apps.runtime.commands import RoomCommand
 
-BOOKS = [
-    book.value for book in (LedgerEntry.Book.CASH, LedgerEntry.Book.PROMOTION, LedgerEntry.Book.CORRECTION)
-]
+BOOKS = [book.value for book in (LedgerBook.Code.CASH, LedgerBook.Code.PROMOTION, LedgerBook.Code.CORRECTION)]
 
 
 class Command(RoomCommand):

@@ -13,7 +13,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from apps.backoffice.progress import progress
 from apps.charging.domain.balances import BalanceKind
-from apps.charging.models import LedgerEntry
+from apps.charging.models import LedgerBook
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError, InvalidInput, NotFound
 from apps.kernel.money import parse_micros
@@ -106,7 +106,7 @@ class Command(RoomCommand):
         now, path, kind = utc_now(), options["file"], options["kind"]
         if path.exists():
             raise InvalidInput("the file exists already; name another one", where=str(path))
-        book = LedgerEntry.Book.PROMOTION if options["gift"] else LedgerEntry.Book.CASH
+        book = LedgerBook.Code.PROMOTION if options["gift"] else LedgerBook.Code.CASH
         new = NewBatch(
             options["name"],
             options["count"],
