@@ -12,6 +12,7 @@ from apps.charging.domain.usage_book import Debit
 from apps.charging.models import Account, AllowanceCounter, Balance, LedgerEntry, Payer
 from apps.charging.services.ledger import post
 from apps.charging.services.usage import lock_usage_book, read_holdings, save_usage_book
+from apps.crm.selectors.usage import usage_data
 from apps.kernel.errors import Conflict, InvalidInput
 from apps.subscribers.services.assignments import assign_bundle, assign_plan
 from tests.factories import make_bundle, make_plan, make_subscriber
@@ -105,6 +106,26 @@ def test_what_a_batch_used_is_there_for_the_next_one():
     assert AllowanceCounter.objects.get().used == 90
     assert book().counters == {key: 90}
     assert book(JUNE + timedelta(days=2), JUNE + timedelta(days=3)).counters == {}
+
+
+def test_another_run_of_the_records_counts_and_debits_apart_from_the_default_one():
+    subscriber = make_subscriber(plan=make_plan(voice=(60, 100)), mode="prepaid", opening_balance_micros=10)
+    default = book()
+    key = CounterKey(subscriber.pk, 2026, 5, default.services["voice"].service_id, "plan:1")
+    for run, used in (("*default", 60), ("reseller", 90)):
+        some = book()
+        some.run = run
+        some.counters[key._replace(run=run)] = used
+        some.changed.add(key._replace(run=run))
+        some.debits[(subscriber.payer.account_id, date(2026, 5, 1))] = Debit(3, MAY)
+        with transaction.atomic():
+            save_usage_book(some, "cdr-file:1")
+    assert book().counters == {key: 60, key._replace(run="reseller"): 90}
+    causes = LedgerEntry.objects.filter(kind="usage").order_by("pk").values_list("cause", flat=True)
+    account_id = subscriber.payer.account_id
+    assert list(causes) == [f"cdr-file:1:{run}:{account_id}:2026-05-01" for run in ("*default", "reseller")]
+    shown = usage_data("default", subscriber.pk, now=MAY).free_units
+    assert [one.used for one in shown] == [60]
 
 
 def test_a_batch_debits_an_account_once_however_often_it_is_saved():

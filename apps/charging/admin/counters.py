@@ -32,7 +32,7 @@ def grants_of(origins: Iterable[str]) -> dict[str, PricePlan | Bundle]:
 
 @admin.register(AllowanceCounter)
 class AllowanceCounterAdmin(ReadOnlyAdmin):
-    list_display = ("subscriber_link", "month_label", "service", "origin_link", "used_label")
+    list_display = ("subscriber_link", "month_label", "service", "origin_link", "run", "used_label")
     list_filter = (
         ("subscriber", AutocompleteSelectFilter),
         ("service", RelatedDropdownFilter),
@@ -44,7 +44,7 @@ class AllowanceCounterAdmin(ReadOnlyAdmin):
     search_help_text = "Subscriber's number"
     ordering = ("-pk",)
     paginator = InfinitePaginator
-    fields = ("subscriber_link", "month_label", "service", "origin_link", "used_label")
+    fields = ("subscriber_link", "month_label", "service", "origin_link", "run", "used_label")
 
     @display(description="Subscriber")
     def subscriber_link(self, counter: AllowanceCounter) -> SafeString | str:

@@ -10,6 +10,7 @@ from apps.charging.admin.counters import grants_of
 from apps.charging.models import DEFAULT_BALANCE, Account, AllowanceCounter, Balance, LedgerEntry
 from apps.kernel.clock import utc_now
 from apps.kernel.periods import month_of
+from apps.rating.domain.runs import DEFAULT_RUN
 from apps.rating.models import BundleService, PricePlanService
 from apps.subscribers.models import Customer, Subscriber
 
@@ -51,7 +52,7 @@ def free_units(request: HttpRequest, subscriber: Subscriber) -> Table:
     counters = [
         counter
         for counter in AllowanceCounter.objects.filter(
-            subscriber=subscriber, year__gte=months[-1].year
+            subscriber=subscriber, run=DEFAULT_RUN, year__gte=months[-1].year
         ).select_related("service")
         if (counter.year, counter.month) in months
     ]

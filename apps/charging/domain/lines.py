@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from apps.charging.domain.policies import QuotaPolicy
 from apps.kernel.errors import BssError
+from apps.rating.domain.runs import DEFAULT_RUN
 from apps.rating.domain.usage import VOICE
 
 UNLIMITED = -1
@@ -126,13 +127,14 @@ class Holding(NamedTuple):
 
 
 class CounterKey(NamedTuple):
-    """Names a monthly counter of free units used."""
+    """Names a monthly counter of free units used; each run of a record counts its own."""
 
     subscriber_id: int
     year: int
     month: int
     service_id: int
     origin: str
+    run: str = DEFAULT_RUN
 
 
 def in_order_of_use(grants: Iterable[Grant]) -> tuple[Grant, ...]:

@@ -24,6 +24,7 @@ from apps.charging.domain.lines import (
 )
 from apps.kernel.periods import Period, local_midnight, month_of, month_period
 from apps.rating.domain import Allowance, RatedUsage, Rater, Usage
+from apps.rating.domain.runs import DEFAULT_RUN
 
 # Bypasses the NamedTuple's Python-level constructor; the fields are in their order.
 _new_usage: Callable[[type[Usage], tuple[object, ...]], Usage] = tuple.__new__
@@ -126,7 +127,7 @@ class UsageBook:
     """The state of a batch.
 
     ``counters`` holds the free units used so far, ``stored`` the row of each that there was when the book was filled;
-    ``debits`` what prepaid accounts owe, by account and local day.
+    ``debits`` what prepaid accounts owe, by account and local day. All of it is of one ``run`` of the records.
     """
 
     services: Mapping[str, ServiceInfo]
@@ -135,6 +136,7 @@ class UsageBook:
     stored: Mapping[CounterKey, int] = field(default_factory=dict)
     changed: set[CounterKey] = field(default_factory=set)
     debits: dict[tuple[int, date], Debit] = field(default_factory=dict)
+    run: str = DEFAULT_RUN
     _numbers: dict[str, _Number] = field(default_factory=dict)
     # Two numbers of a subscriber, or a number before and after a change of plan, share their counters.
     _counters: dict[CounterKey, _Counter] = field(default_factory=dict)
@@ -240,7 +242,9 @@ class UsageBook:
             )
         granted = []
         for origin, units, included, excluded in line.grants_at(plan, service_code, start):
-            key = CounterKey(line.subscriber_id, number.year, number.month, service.service_id, origin)
+            key = CounterKey(
+                line.subscriber_id, number.year, number.month, service.service_id, origin, self.run
+            )
             counter = self._counters.get(key)
             if counter is None:
                 counter = self._counters[key] = _Counter(key, self.counters.get(key, 0))

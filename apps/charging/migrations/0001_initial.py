@@ -74,6 +74,7 @@ class Migration(InitialMigration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('origin', models.CharField(max_length=40)),
+                ('run', models.CharField(db_default='*default', default='*default', help_text="Of which charge of the records: *default is the subscriber's own, and all that is used online.", max_length=32)),
                 ('year', models.PositiveSmallIntegerField()),
                 ('month', models.PositiveSmallIntegerField()),
                 ('used', models.BigIntegerField(default=0)),
@@ -362,7 +363,7 @@ class Migration(InitialMigration):
                 ('book', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='charging.ledgerbook')),
                 ('amount_micros', models.BigIntegerField(help_text='Added to the balance and taken from the book; or the reverse.')),
                 ('units', models.BigIntegerField(db_default=0, default=0, help_text='The same for balances of units.')),
-                ('cause', models.CharField(help_text='What moved it, such as cdr-file:12:34; a cause moves money once.', max_length=100, unique=True)),
+                ('cause', models.CharField(help_text='What moved it, such as cdr-file:12:*default:34:2026-05-20; a cause moves money once.', max_length=100, unique=True)),
                 ('note', models.CharField(blank=True, max_length=200)),
                 ('session_id', models.BigIntegerField(blank=True, help_text='The charging session, if one moved it.', null=True)),
                 ('balance', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='charging.balance')),
@@ -467,7 +468,7 @@ class Migration(InitialMigration):
         ),
         migrations.AddConstraint(
             model_name='allowancecounter',
-            constraint=models.UniqueConstraint(fields=('subscriber', 'year', 'month', 'service', 'origin'), name='allowance_counter_once'),
+            constraint=models.UniqueConstraint(fields=('subscriber', 'year', 'month', 'service', 'origin', 'run'), name='allowance_counter_once'),
         ),
         migrations.AddConstraint(
             model_name='allowancecounter',

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 from simple_history.models import HistoricalRecords
 
+from apps.rating.domain.runs import DEFAULT_RUN, LONGEST_RUN
 from apps.rating.models import Service, Tenant
 from apps.subscribers.models import Customer, Subscriber
 
@@ -198,6 +199,12 @@ class AllowanceCounter(models.Model):
     subscriber = models.ForeignKey(Subscriber, on_delete=models.PROTECT, related_name="allowance_counters")
     service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="+")
     origin = models.CharField(max_length=40)
+    run = models.CharField(
+        max_length=LONGEST_RUN,
+        default=DEFAULT_RUN,
+        db_default=DEFAULT_RUN,
+        help_text="Of which charge of the records: *default is the subscriber's own, and all that is used online.",
+    )
     year = models.PositiveSmallIntegerField()
     month = models.PositiveSmallIntegerField()
     used = models.BigIntegerField(default=0)
@@ -209,7 +216,8 @@ class AllowanceCounter(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["subscriber", "year", "month", "service", "origin"], name="allowance_counter_once"
+                fields=["subscriber", "year", "month", "service", "origin", "run"],
+                name="allowance_counter_once",
             ),
             models.CheckConstraint(condition=Q(used__gte=0), name="allowance_used_not_negative"),
             models.CheckConstraint(

@@ -86,7 +86,7 @@ class LedgerEntry(models.Model):
     cause = models.CharField(
         max_length=100,
         unique=True,
-        help_text="What moved it, such as cdr-file:12:34; a cause moves money once.",
+        help_text="What moved it, such as cdr-file:12:*default:34:2026-05-20; a cause moves money once.",
     )
     note = models.CharField(max_length=200, blank=True)
     session_id = models.BigIntegerField(

@@ -332,7 +332,7 @@ class BatchReading:
         # Sessions end within days; the months that matter are this one and the one before.
         since = self.now.year * 12 + self.now.month - 3
         columns = (
-            "SELECT id, subscriber_id, year, month, service_id, origin, used, reserved"
+            "SELECT id, subscriber_id, year, month, service_id, origin, run, used, reserved"
             " FROM charging_allowancecounter"
         )
         rows: list[tuple[Any, ...]] = []
@@ -346,7 +346,7 @@ class BatchReading:
             rows += self._select(columns + " WHERE id IN ({values})", held - known)
         counters: dict[int, dict[CounterKey, Counter]] = {}
         for row in rows:
-            counters.setdefault(row[1], {})[CounterKey(*row[1:6])] = Counter(-row[0], row[6], row[7])
+            counters.setdefault(row[1], {})[CounterKey(*row[1:7])] = Counter(-row[0], row[7], row[8])
         self.counters.update(counters)
 
     def _select(self, sql: str, values: Iterable[int | str]) -> list[tuple[Any, ...]]:

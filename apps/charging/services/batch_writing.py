@@ -189,7 +189,7 @@ def _changed_figures(known: list[tuple[int, Balance]], before: dict[int, Balance
     return [place for place, changed in enumerate(changes) if changed]
 
 
-_COUNTER_KEY = ("subscriber_id", "year", "month", "service_id", "origin")
+_COUNTER_KEY = ("subscriber_id", "year", "month", "service_id", "origin", "run")
 
 
 def _insert_counters(connection: BaseDatabaseWrapper, writing: Writing) -> dict[int, int]:

@@ -103,7 +103,7 @@ class UsageWriting(NamedTuple):
 
 
 def usage_to_write(book: UsageBook, cause: str) -> UsageWriting:
-    """What :func:`write_usage` is to write; ``cause`` names the batch and moves money once. Needs no database."""
+    """What :func:`write_usage` is to write; ``cause`` names the batch: it moves money once a run. No database."""
     known, new = [], []
     for key in book.changed:
         row_id = book.stored.get(key)
@@ -118,7 +118,7 @@ def usage_to_write(book: UsageBook, cause: str) -> UsageWriting:
             amount_micros=-debit.amount_micros,
             kind=LedgerEntry.Kind.USAGE.value,
             book=LedgerBook.Code.REVENUE.value,
-            cause=f"{cause}:{account_id}:{day}",
+            cause=f"{cause}:{book.run}:{account_id}:{day}",
         )
         for (account_id, day), debit in book.debits.items()
     ]
@@ -226,14 +226,14 @@ def _counters(
 ) -> tuple[dict[CounterKey, int], dict[CounterKey, int]]:
     """The free units used in the months from that of ``first`` to that of ``last``, and the row of each."""
     rows = select_in(
-        "SELECT subscriber_id, year, month, service_id, origin, used, id FROM charging_allowancecounter"
+        "SELECT subscriber_id, year, month, service_id, origin, run, used, id FROM charging_allowancecounter"
         f" WHERE year * 12 + month BETWEEN {first.year * 12 + first.month} AND {last.year * 12 + last.month}"
         " AND subscriber_id IN ({values})",
         subscriber_ids,
     )
     counters: dict[CounterKey, int] = {}
     stored: dict[CounterKey, int] = {}
-    for subscriber_id, year, month, service_id, origin, used, row_id in rows:
-        key = CounterKey(subscriber_id, year, month, service_id, origin)
+    for *fields, used, row_id in rows:
+        key = CounterKey(*fields)
         counters[key], stored[key] = used, row_id
     return counters, stored

@@ -164,7 +164,7 @@ def _free_units(subscriber_id: int, month: Month, period: Period) -> Iterator[Fr
     used = {
         (origin, service_id): (spent, reserved)
         for origin, service_id, spent, reserved in AllowanceCounter.objects.filter(
-            **subscriber, year=month.year, month=month.month
+            **subscriber, year=month.year, month=month.month, run=DEFAULT_RUN
         ).values_list("origin", "service_id", "used", "reserved")
     }
     for origin, terms, owner in (
