@@ -109,9 +109,10 @@ def test_what_a_batch_used_is_there_for_the_next_one():
 
 
 def test_another_run_of_the_records_counts_and_debits_apart_from_the_default_one():
-    subscriber = make_subscriber(plan=make_plan(voice=(60, 100)), mode="prepaid", opening_balance_micros=10)
+    plan = make_plan(voice=(60, 100))
+    subscriber = make_subscriber(plan=plan, mode="prepaid", opening_balance_micros=10)
     default = book()
-    key = CounterKey(subscriber.pk, 2026, 5, default.services["voice"].service_id, "plan:1")
+    key = CounterKey(subscriber.pk, 2026, 5, default.services["voice"].service_id, f"plan:{plan.pk}")
     for run, used in (("*default", 60), ("reseller", 90)):
         some = book()
         some.run = run
