@@ -32,6 +32,8 @@ NEVER_EDITED = {
     "charging.allowancecounter",
     "charging.balance",
     "charging.chargingsession",
+    "charging.bookposting",
+    "charging.ledgerbook",
     "charging.ledgerentry",
     "charging.peerday",
     "insight.moneyday",
