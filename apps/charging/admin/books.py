@@ -11,6 +11,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
@@ -124,19 +125,19 @@ class LedgerBookAdmin(ReadOnlyAdmin):
         return changelist
 
     @display(description="Book", ordering="code")
-    def name(self, book: LedgerBook):
+    def name(self, book: LedgerBook) -> SafeString | str:
         return book.get_code_display()
 
     @display(description="Debited")
-    def debited(self, book: Any):
+    def debited(self, book: Any) -> SafeString | str:
         return money(book.sums.debited, book.currency)
 
     @display(description="Credited")
-    def credited(self, book: Any):
+    def credited(self, book: Any) -> SafeString | str:
         return money(book.sums.credited, book.currency)
 
     @display(description="Credited less debited")
-    def difference(self, book: Any):
+    def difference(self, book: Any) -> SafeString | str:
         return money(book.sums.credited - book.sums.debited, book.currency)
 
 
@@ -157,13 +158,13 @@ class BookPostingAdmin(ReadOnlyAdmin):
     fields = ("effective", "debit_label", "credit_label", "amount", "cause", "note")
 
     @display(description="Effective", ordering="at")
-    def effective(self, posting: BookPosting):
+    def effective(self, posting: BookPosting) -> SafeString | str:
         return instant(posting.at, seconds=True)
 
     @display(description="From (debit)")
-    def debit_label(self, posting: BookPosting):
+    def debit_label(self, posting: BookPosting) -> SafeString | str:
         return link_to(posting.debit)
 
     @display(description="To (credit)")
-    def credit_label(self, posting: BookPosting):
+    def credit_label(self, posting: BookPosting) -> SafeString | str:
         return link_to(posting.credit)

@@ -45,7 +45,7 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
         return link_to(entry.balance.account)
 
     @display(description="Book")
-    def book_label(self, entry: LedgerEntry):
+    def book_label(self, entry: LedgerEntry) -> SafeString | str:
         return link_to(entry.book, entry.book.get_code_display())
 
     @display(description="Cause")
