@@ -171,7 +171,7 @@ def test_an_auditor_changes_nothing(world):
 
 
 @pytest.mark.any_database
-def test_an_auditor_may_do_no_action_but_ask_for_prices(world):
+def test_an_auditor_may_do_no_action_but_ask_for_prices_and_download_them(world):
     client = signed_in("auditor")
     allowed = []
     for label, model_admin in ADMINS.items():
@@ -184,6 +184,7 @@ def test_an_auditor_may_do_no_action_but_ask_for_prices(world):
                 allowed.append(f"{label} {action.name}")
     assert set(allowed) <= {
         "rating.tariffversion enquiry",
+        "rating.tariffversion download",
         "mediation.cdr explain",
         "charging.account preview",
     }

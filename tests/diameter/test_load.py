@@ -221,7 +221,8 @@ def test_gateways_play_sessions_to_their_end_and_count_what_came(pace):
 @pytest.mark.any_database
 @pytest.mark.django_db(transaction=True)
 def test_the_gateways_own_lateness_is_told_apart_from_the_servers(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(runner, "PACE_S", 0.3)
+    # Far above what a busy machine adds to an answer.
+    monkeypatch.setattr(runner, "PACE_S", 2.0)
 
     figures = load(sessions=100, requests=100, rate=200.0, mix={"sms": 1}).summary()
 
