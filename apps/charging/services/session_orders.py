@@ -13,7 +13,6 @@ from django.db import IntegrityError, transaction
 
 from apps.charging.domain.sessions import peer_of_route
 from apps.charging.models import ChargingSession, SessionOrder
-from apps.charging.services.sessions import release_session
 from apps.kernel.errors import Conflict
 
 MAX_ORDERS_AT_ONCE = 500
@@ -111,6 +110,9 @@ def finish_order(
         finished_at=now,
     )
     if is_unknown:
+        # Every command imports this module; the executor behind a release costs it a tenth of its start.
+        from apps.charging.services.sessions import release_session
+
         order = SessionOrder.objects.get(id=order_id)
         if ChargingSession.objects.filter(id=order.session_row, status=ChargingSession.Status.OPEN).exists():
             release_session(order.session_row, now)
