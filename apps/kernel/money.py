@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from math import gcd
 
 from apps.kernel.errors import InvalidInput
@@ -57,29 +56,3 @@ def format_micros(micros: int, min_decimals: int = 0) -> str:
     digits = f"{fraction:06d}".rstrip("0").ljust(min_decimals, "0")
     sign = "-" if micros < 0 else ""
     return f"{sign}{whole}.{digits}" if digits else f"{sign}{whole}"
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Money:
-    """An amount in one currency (ISO 4217 code), for the edges; inside, integers named ``…_micros``."""
-
-    micros: int
-    currency: str
-
-    def __add__(self, other: Money) -> Money:
-        self._same_currency(other)
-        return Money(self.micros + other.micros, self.currency)
-
-    def __sub__(self, other: Money) -> Money:
-        self._same_currency(other)
-        return Money(self.micros - other.micros, self.currency)
-
-    def __neg__(self) -> Money:
-        return Money(-self.micros, self.currency)
-
-    def __str__(self) -> str:
-        return f"{format_micros(self.micros, 2)} {self.currency}"
-
-    def _same_currency(self, other: Money) -> None:
-        if self.currency != other.currency:
-            raise InvalidInput(f"{self.currency} and {other.currency} cannot be added")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.core.management import CommandError, call_command
 
-from apps.charging.models import Balance, LedgerEntry
+from apps.charging.models import Account, Balance, LedgerEntry
 from tests.charging.stored import assert_books_are_right, default_balance, make_prepaid
 from tests.factories import make_plan, make_subscriber
 
@@ -34,6 +34,15 @@ def test_an_account_without_a_balance_says_so(capsys: pytest.CaptureFixture[str]
     make_plan("PLAN")
     make_subscriber(1, mode="postpaid")
     assert said(capsys, "show", "C1") == "C1 has no balance yet (postpaid)\n"
+
+
+@pytest.mark.parametrize(("currency", "shown"), [("JPY", "1 JPY, 0"), ("KWD", "1.000 KWD, 0.000")])
+def test_money_is_shown_with_the_decimals_of_its_currency(
+    capsys: pytest.CaptureFixture[str], currency: str, shown: str
+) -> None:
+    make_prepaid(1)
+    Account.objects.update(currency=currency)
+    assert said(capsys, "show", "C1") == f"C1 *default: {shown} of it reserved\n"
 
 
 def test_a_balance_of_units_with_its_terms(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from apps.charging.domain.balances import BalanceKind
+from apps.kernel.currencies import decimals_of
 from apps.kernel.errors import InvalidInput
 from apps.kernel.money import format_micros
 from apps.rating.models import Tenant
@@ -55,7 +56,7 @@ def as_csv(made: GeneratedBatch) -> bytes:
     """``serial,pin,value,unit,valid_from,expires_at``, a line a voucher; money as a decimal in the currency."""
     batch = made.batch
     if batch.kind == BalanceKind.MONETARY:
-        value, unit = format_micros(batch.amount_micros, 2), batch.currency
+        value, unit = format_micros(batch.amount_micros, decimals_of(batch.currency)), batch.currency
     else:
         value, unit = str(batch.units), batch.kind
     tail = f"{value},{unit},{batch.valid_from:%Y-%m-%dT%H:%M:%SZ},{batch.expires_at:%Y-%m-%dT%H:%M:%SZ}"

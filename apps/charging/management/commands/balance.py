@@ -12,6 +12,7 @@ from apps.charging.domain.balances import BalanceKind
 from apps.charging.models import DEFAULT_BALANCE, Account, Balance, LedgerBook
 from apps.charging.services import operations
 from apps.kernel.clock import utc_now
+from apps.kernel.currencies import decimals_of, format_money
 from apps.kernel.errors import BssError, InvalidInput, NotFound
 from apps.kernel.money import format_micros, parse_micros
 from apps.kernel.periods import as_utc
@@ -103,8 +104,8 @@ class Command(RoomCommand):
             self.stdout.write(f"{owner.number} has no balance yet ({owner.mode})")
         for balance in balances:
             if balance.kind == Balance.Kind.MONETARY:
-                held = f"{format_micros(balance.amount_micros, 2)} {owner.currency}"
-                reserved = format_micros(balance.reserved_micros, 2)
+                held = format_money(balance.amount_micros, owner.currency)
+                reserved = format_micros(balance.reserved_micros, decimals_of(owner.currency))
             else:
                 held, reserved = f"{balance.units} {balance.get_kind_display()}", str(balance.reserved_units)
             until = f", expires {balance.expires_at:%Y-%m-%d %H:%M} UTC" if balance.expires_at else ""
