@@ -208,7 +208,8 @@ def test_prices_are_entered_as_decimals_and_kept_as_micro_units(client, django_c
     plan.refresh_from_db()
     line.refresh_from_db()
     assert (plan.monthly_fee_micros, line.price_micros) == (7_990_000, 91_200)
-    assert TariffVersion.objects.get().note == "root: price plan Plan"
+    version = TariffVersion.objects.get()
+    assert (version.published_by, version.note) == ("root", "price plan Plan")
     with django_capture_on_commit_callbacks(execute=True):
         client.cookies.pop("messages", None)
         again = client.post(page, {**data, "name": "Plan renamed"})

@@ -216,6 +216,20 @@ def test_a_new_tariff_may_be_left_to_the_quotas_validity(subscriber, settings):
     assert orders() == []
 
 
+def test_a_version_that_changes_no_price_re_authorises_no_session(subscriber, settings):
+    settings.DIAMETER_TARIFF_REAUTHORISATIONS_PER_S = 10
+    open_session()
+    now = utc_now()
+    publish(now)
+    deliver_to_gateways(now + timedelta(minutes=1))
+    ordered = orders()
+    PricePlan.objects.update(monthly_fee_micros=1)
+    assert publish(now).is_new
+    deliver_to_gateways(now + timedelta(minutes=1))
+
+    assert orders() == ordered
+
+
 def test_a_session_of_the_longest_id_is_told_like_any_other(subscriber):
     session = open_session(session_id="s" * 1_000)
     order = order_abort(session, "long", utc_now())

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 
-from apps.rating.selectors import current_tariff
+from apps.rating.models import TariffVersion
+from apps.rating.selectors import current_tariff, rater_as_of
 from apps.rating.selectors.tariffs import look_again
 from tests.rating.folders import write_folder
 
@@ -191,9 +193,25 @@ def test_an_earlier_version_may_be_asked(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "tp", Rates="RT_FIX,0,6,60,60,0\nRT_MOB,0,6,60,60,0\n")
     call_command("loadtariffplan", str(folder), stdout=io.StringIO())
     assert json.loads(rate([QUERY], tmp_path))["cost"] == "12"
-    assert json.loads(rate([QUERY], tmp_path, "--tariff-version", str(before)))["cost"] == "0.71"
+    assert json.loads(rate([QUERY], tmp_path, "--as-of", str(before)))["cost"] == "0.71"
     with pytest.raises(CommandError, match="no tariff version"):
-        rate([QUERY], tmp_path, "--tariff-version", "9999")
+        rate([QUERY], tmp_path, "--as-of", "9999")
+
+
+def test_a_time_may_be_asked_for_the_tariff_that_was_in_force_then(tmp_path: Path) -> None:
+    first = TariffVersion.objects.get()
+    folder = write_folder(tmp_path / "tp", Rates="RT_FIX,0,6,60,60,0\nRT_MOB,0,6,60,60,0\n")
+    call_command("loadtariffplan", str(folder), stdout=io.StringIO())
+    for version, day in zip(TariffVersion.objects.order_by("pk"), (1, 2), strict=True):
+        version.published_at = datetime(2026, 3, day, tzinfo=UTC)
+        version.save()
+    assert json.loads(rate([QUERY], tmp_path, "--as-of", "2026-03-01T23:59:59Z"))["cost"] == "0.71"
+    assert json.loads(rate([QUERY], tmp_path, "--as-of", "2026-03-02"))["cost"] == "12"
+    assert rater_as_of(first.pk).rater is rater_as_of(datetime(2026, 3, 1, 12, tzinfo=UTC)).rater
+    with pytest.raises(CommandError, match="no tariff was in force at 2026-02-28"):
+        rate([QUERY], tmp_path, "--as-of", "2026-02-28T12:00:00Z")
+    with pytest.raises(CommandError, match="neither a tariff version such as 17 nor a time"):
+        rate([QUERY], tmp_path, "--as-of", "yesterday")
 
 
 def test_a_file_that_is_not_there_is_told() -> None:

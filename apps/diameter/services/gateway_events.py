@@ -48,7 +48,8 @@ def order_what_events_ask(events: Sequence[Event], now: datetime) -> int:
     """Write the orders; returns how many. An event orders once for each session, however often it is handled."""
     asked = [one for event in events if (one := _asked_by(event)) is not None]
     for event in events:
-        if event.kind == TARIFF_PUBLISHED.name and settings.DIAMETER_TARIFF_REAUTHORISATIONS_PER_S > 0:
+        new_prices = event.kind == TARIFF_PUBLISHED.name and event.body["prices_changed"]
+        if new_prices and settings.DIAMETER_TARIFF_REAUTHORISATIONS_PER_S > 0:
             TariffChange.objects.get_or_create(
                 version_id=event.body["version_id"],
                 defaults={"in_force_at": event.at + timedelta(seconds=settings.RATING_TARIFF_REFRESH_S)},

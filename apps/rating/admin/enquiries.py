@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -16,7 +17,8 @@ from apps.rating.admin.explanations import ExplainedPrice, explained
 from apps.rating.domain import Usage, plan_subject
 from apps.rating.domain.explain import explain
 from apps.rating.models import PricePlan, Service, TariffVersion, Tenant
-from apps.rating.selectors import current_tariff, tariff_version
+from apps.rating.selectors import current_tariff, rater_as_of
+from apps.rating.selectors.tariffs import read_as_of
 
 
 class EnquiryForm(ActionForm):
@@ -49,9 +51,19 @@ class EnquiryForm(ActionForm):
     position = forms.IntegerField(
         min_value=0, initial=0, required=False, help_text="Usage of the same session that was priced before."
     )
-    version = forms.IntegerField(
-        min_value=1, required=False, label="Tariff version", help_text="Empty: the one in force."
+    as_of = forms.CharField(
+        required=False,
+        max_length=40,
+        label="Tariff as of",
+        help_text="A version such as 17, or a time such as 2026-11-01T00:00:00Z. Empty: the one in force.",
     )
+
+    def clean_as_of(self) -> int | datetime | None:
+        text = self.cleaned_data["as_of"]
+        try:
+            return read_as_of(text) if text else None
+        except InvalidInput as error:
+            raise forms.ValidationError(error.message) from error
 
     def clean_amount(self) -> int:
         try:
@@ -70,7 +82,7 @@ class EnquiryForm(ActionForm):
 def enquire(request: HttpRequest, obj: TariffVersion | None, form: EnquiryForm) -> ExplainedPrice:
     data = form.cleaned_data
     plan, service, tenant = data["price_plan"], data["service"], data["tenant"]
-    tariff = tariff_version(data["version"]) if data["version"] else current_tariff()
+    tariff = current_tariff() if data["as_of"] is None else rater_as_of(data["as_of"])
     explanation = explain(
         tariff.rater,
         Usage(

@@ -48,7 +48,7 @@ def publish_and_tell(request: HttpRequest, note: str) -> None:
                 request, f"Tariff version {now} is in force; every process has it within a minute."
             )
 
-    publish_on_commit(utc_now(), note=f"{request.user.get_username()}: {note}"[:200], on_error=on_error)
+    publish_on_commit(utc_now(), note, by=request.user.get_username(), on_error=on_error)
     if not getattr(request, "bss_publication_told", False):
         request.bss_publication_told = True  # type: ignore[attr-defined]
         transaction.on_commit(report)

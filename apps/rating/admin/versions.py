@@ -9,11 +9,13 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.db.models.functions import Length
 from django.http import HttpRequest, HttpResponse
+from unfold.contrib.filters.admin import AllValuesCheckboxFilter
 from unfold.decorators import display
 
 from apps.backoffice.actions import PageAction
 from apps.backoffice.admins import ReadOnlyAdmin
 from apps.backoffice.display import instant, octets
+from apps.backoffice.filters import DaysFilter
 from apps.backoffice.forms import ActionForm
 from apps.rating.admin.enquiries import ENQUIRY
 from apps.rating.domain.source import SHARED_TARIFF_PLAN
@@ -53,11 +55,12 @@ DOWNLOAD = PageAction(
 
 @admin.register(TariffVersion)
 class TariffVersionAdmin(ReadOnlyAdmin):
-    list_display = ("number", "published", "size", "note")
-    search_fields = ("=id", "note")
+    list_display = ("number", "published", "who", "note", "size")
+    list_filter = (("published_at", DaysFilter), ("published_by", AllValuesCheckboxFilter))
+    search_fields = ("=id", "note", "published_by")
     ordering = ("-pk",)
     page_actions = (ENQUIRY, DOWNLOAD)
-    fields = ("number", "published", "note", "size", "content_hash")
+    fields = ("number", "published", "who", "note", "size", "content_hash")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         # A snapshot may be megabytes: its length is enough here.
@@ -73,6 +76,10 @@ class TariffVersionAdmin(ReadOnlyAdmin):
     @display(description="Published", ordering="published_at")
     def published(self, version: TariffVersion) -> str:
         return instant(version.published_at, seconds=True)
+
+    @display(description="By", ordering="published_by", empty_value="a process")
+    def who(self, version: TariffVersion) -> str:
+        return version.published_by
 
     @display(description="Size (compressed)")
     def size(self, version: Any) -> str:

@@ -112,8 +112,10 @@ class Migration(InitialMigration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('published_at', models.DateTimeField()),
+                ('published_by', models.CharField(blank=True, help_text='Empty: a process.', max_length=150)),
                 ('content_hash', models.CharField(help_text='SHA-256 of the snapshot; the same content is one version.', max_length=64)),
                 ('snapshot', models.BinaryField(help_text='Compressed canonical JSON (apps.rating.domain).')),
+                ('products', models.JSONField(default=dict, help_text='Services, price plans and bundles with fees, free units and whether they are on sale, by table.')),
                 ('note', models.CharField(blank=True, max_length=200)),
             ],
             options={

@@ -7,13 +7,18 @@ from django.db import models
 
 
 class TariffVersion(models.Model):
-    """One immutable snapshot of all that prices depend on, of every tenant."""
+    """One immutable snapshot of all that prices depend on, of every tenant, and of the terms of its products."""
 
     published_at = models.DateTimeField()
+    published_by = models.CharField(max_length=150, blank=True, help_text="Empty: a process.")
     content_hash = models.CharField(
         max_length=64, help_text="SHA-256 of the snapshot; the same content is one version."
     )
     snapshot = models.BinaryField(help_text="Compressed canonical JSON (apps.rating.domain).")
+    products = models.JSONField(
+        default=dict,
+        help_text="Services, price plans and bundles with fees, free units and whether they are on sale, by table.",
+    )
     note = models.CharField(max_length=200, blank=True)
 
     class Meta:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Any
 
 from apps.rating.domain import source as src
 from apps.rating.domain.source import ANY
 from apps.rating.domain.tariff_files import KnownIds
 from apps.rating.models import (
+    Bundle,
+    BundleService,
     Destination,
     DestinationPrefix,
     DestinationRate,
@@ -20,6 +23,7 @@ from apps.rating.models import (
     RatingPlan,
     RatingPlanEntry,
     RatingProfile,
+    Service,
     TariffPlan,
     Tenant,
     Timing,
@@ -33,6 +37,43 @@ def tariff_source() -> src.TariffSource:
         tuple(_tariff_plan(plan) for plan in TariffPlan.objects.order_by("code")),
         tuple(_price_plans()),
     )
+
+
+def product_terms() -> dict[str, list[dict[str, Any]]]:
+    """Services, price plans and bundles as they are sold, by table, in an order that the same content always has."""
+    return {
+        "services": [
+            _sold(service, "code", "name", "type_of_record", "category", "unit_size", "unit_label")
+            for service in Service.objects.order_by("code")
+        ],
+        "price_plans": [
+            {"tenant": plan.tenant.code}
+            | _sold(plan, "code", "name", "currency", "monthly_fee_micros", "rating_subject")
+            | {"expiration_date": plan.expiration_date.isoformat() if plan.expiration_date else None}
+            for plan in PricePlan.objects.select_related("tenant").order_by("tenant__code", "code")
+        ],
+        "price_plan_services": _terms(PricePlanService, "price_plan", "price_micros"),
+        "bundles": [
+            {"tenant": bundle.tenant.code} | _sold(bundle, "code", "name", "currency", "monthly_fee_micros")
+            for bundle in Bundle.objects.select_related("tenant").order_by("tenant__code", "code")
+        ],
+        "bundle_services": _terms(BundleService, "bundle"),
+    }
+
+
+def _sold(product: Any, *fields: str) -> dict[str, Any]:
+    retired_at = product.retired_at.isoformat() if product.retired_at else None
+    return {field: getattr(product, field) for field in fields} | {"retired_at": retired_at}
+
+
+def _terms(model: type[PricePlanService | BundleService], product: str, *fields: str) -> list[dict[str, Any]]:
+    columns = (f"{product}__tenant__code", f"{product}__code", "service__code")
+    rows = model._default_manager.order_by(*columns)
+    names = ("tenant", product, "service", "free_units", "free_destinations", *fields)
+    return [
+        dict(zip(names, row, strict=True))
+        for row in rows.values_list(*columns, "free_units", "free_destinations", *fields)
+    ]
 
 
 def stored_plan(code: str) -> src.TariffPlan:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from functools import lru_cache
+from collections import OrderedDict
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from django.conf import settings
 
-from apps.kernel.errors import NotFound
+from apps.kernel.errors import InvalidInput, NotFound
+from apps.kernel.periods import as_utc
 from apps.rating.domain import source as src
 from apps.rating.domain.rater import Rater
 from apps.rating.domain.snapshot import decode
@@ -78,6 +80,44 @@ def tariff_version(version_id: int) -> CurrentTariff:
     return _compiled(version_id, content_hash)
 
 
+def rater_as_of(which: int | datetime) -> CurrentTariff:
+    """The tariff of a version, or the one that was in force at an instant; kept compiled in each process.
+
+    Raises NotFound if there is no such version, or if none was in force then.
+    """
+    return tariff_version(which if isinstance(which, int) else version_at(which))
+
+
+def version_at(instant: datetime) -> int:
+    """The version that was in force at an instant. Raises NotFound."""
+    versions = TariffVersion.objects.filter(published_at__lte=as_utc(instant)).order_by(
+        "-published_at", "-id"
+    )
+    version_id = versions.values_list("id", flat=True).first()
+    if version_id is None:
+        raise NotFound(
+            f"no tariff was in force at {instant.isoformat()}; the first version is a later one",
+            code="no_tariff",
+        )
+    return version_id
+
+
+def read_as_of(text: str) -> int | datetime:
+    """What :func:`rater_as_of` takes, from text: a version's number, or an instant (ISO 8601, UTC unless it says).
+
+    Raises InvalidInput.
+    """
+    if text.isdecimal():
+        return int(text)
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidInput(
+            f"“{text}” is neither a tariff version such as 17 nor a time such as 2026-11-01T00:00:00Z"
+        ) from error
+    return instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
+
+
 def published_plan(code: str, version_id: int | None = None) -> src.TariffPlan:
     """A tariff plan as the newest version, or an earlier one, holds it. Raises NotFound."""
     versions = TariffVersion.objects.order_by("-id")
@@ -102,9 +142,19 @@ def look_again() -> None:
     _in_force.current = None
 
 
-# The hash is part of the key because a database that was rolled back may give an id again.
-@lru_cache(maxsize=_KEPT_VERSIONS)
+_raters: OrderedDict[str, Rater] = OrderedDict()
+"""The Raters used last, by the hash of their content: versions that differ in terms of products share one."""
+_raters_lock = threading.Lock()
+
+
 def _compiled(version_id: int, content_hash: str) -> CurrentTariff:
-    snapshot = TariffVersion.objects.values_list("snapshot", flat=True).get(pk=version_id)
-    tariff = compile_tariff(decode(bytes(snapshot)))
-    return CurrentTariff(version_id, tariff, Rater(tariff, settings.RATING_FALLBACK_DEPTH))
+    with _raters_lock:
+        rater = _raters.get(content_hash)
+        if rater is None:
+            snapshot = TariffVersion.objects.values_list("snapshot", flat=True).get(pk=version_id)
+            rater = Rater(compile_tariff(decode(bytes(snapshot))), settings.RATING_FALLBACK_DEPTH)
+            _raters[content_hash] = rater
+        _raters.move_to_end(content_hash)
+        while len(_raters) > _KEPT_VERSIONS:
+            _raters.popitem(last=False)
+    return CurrentTariff(version_id, rater.tariff, rater)

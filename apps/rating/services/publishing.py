@@ -16,23 +16,24 @@ from apps.rating.domain.snapshot import encode
 from apps.rating.domain.source import SHARED_TARIFF_PLAN
 from apps.rating.domain.tariff import compile_tariff
 from apps.rating.models import TariffPlan, TariffVersion
-from apps.rating.selectors.tariff_source import tariff_source
+from apps.rating.selectors.tariff_source import product_terms, tariff_source
 from apps.rating.selectors.tariffs import look_again
 
 logger = logging.getLogger(__name__)
 
 
 class Published(NamedTuple):
-    """The version in force now; ``is_new`` is False if nothing that prices depend on has changed."""
+    """The version in force now; ``is_new`` is False if neither prices nor the terms of products have changed."""
 
     version_id: int
     is_new: bool
 
 
 @transaction.atomic
-def publish(now: datetime, note: str = "") -> Published:
+def publish(now: datetime, note: str = "", by: str = "") -> Published:
     """Make a tariff version of the rows as they are; other processes see it within a minute.
 
+    ``note`` says why, ``by`` who (empty: a process); the history of the tariff keeps both.
     Raises InvalidInputs if the rows do not make a tariff; the former version then stays in force.
     """
     # One at a time, so that the newest version is always made of the newest rows.
@@ -41,25 +42,36 @@ def publish(now: datetime, note: str = "") -> Published:
     source = tariff_source()
     compile_tariff(source)
     snapshot = encode(source)
-    newest = TariffVersion.objects.order_by("-id").only("id", "content_hash").first()
-    if newest is not None and newest.content_hash == snapshot.content_hash:
+    products = product_terms()
+    newest = TariffVersion.objects.order_by("-id").only("id", "content_hash", "products").first()
+    same_prices = newest is not None and newest.content_hash == snapshot.content_hash
+    if newest is not None and same_prices and newest.products == products:
         return Published(newest.pk, is_new=False)
     version = TariffVersion.objects.create(
-        published_at=now, content_hash=snapshot.content_hash, snapshot=snapshot.data, note=note[:200]
+        published_at=now,
+        published_by=by[:150],
+        content_hash=snapshot.content_hash,
+        snapshot=snapshot.data,
+        products=products,
+        note=note[:200],
     )
-    publish_events([TARIFF_PUBLISHED.event(version.pk, now, version_id=version.pk)])
+    publish_events(
+        [TARIFF_PUBLISHED.event(version.pk, now, version_id=version.pk, prices_changed=int(not same_prices))]
+    )
     look_again()
     transaction.on_commit(look_again)
     return Published(version.pk, is_new=True)
 
 
 class _PublishOnCommit:
-    def __init__(self, now: datetime, note: str, on_error: Callable[[InvalidInputs], object] | None) -> None:
-        self.now, self.note, self.on_error = now, note, on_error
+    def __init__(
+        self, now: datetime, note: str, by: str, on_error: Callable[[InvalidInputs], object] | None
+    ) -> None:
+        self.now, self.note, self.by, self.on_error = now, note, by, on_error
 
     def __call__(self) -> None:
         try:
-            publish(self.now, self.note)
+            publish(self.now, self.note, self.by)
         except InvalidInputs as error:
             # The edit is stored, but it does not make a tariff (yet): the former one stays in force.
             logger.error("The tariff was not published: %s", error)
@@ -68,11 +80,14 @@ class _PublishOnCommit:
 
 
 def publish_on_commit(
-    now: datetime, note: str = "", on_error: Callable[[InvalidInputs], object] | None = None
+    now: datetime,
+    note: str = "",
+    by: str = "",
+    on_error: Callable[[InvalidInputs], object] | None = None,
 ) -> None:
     """Publish after the current transaction, once however often it is asked for within it.
 
     If the rows do not make a tariff, the former one stays in force and ``on_error`` is told why.
     """
     if not any(isinstance(callback[1], _PublishOnCommit) for callback in connection.run_on_commit):
-        transaction.on_commit(_PublishOnCommit(now, note, on_error))
+        transaction.on_commit(_PublishOnCommit(now, note, by, on_error))

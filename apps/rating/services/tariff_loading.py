@@ -90,7 +90,7 @@ def load_tariff_plan(
         _remove(plan)
     new_tenants = _create_tenants(files.tenants())
     _Writer(plan, files).write()
-    published = publish(now, f"loadtariffplan {plan.code}")
+    published = publish(now, f"loadtariffplan {plan.code}", by)
     warnings = [*files.warnings, *findings]
     TariffLoad.objects.create(
         loaded_at=now,

@@ -15,7 +15,8 @@ from apps.kernel.errors import BssError
 from apps.rating.domain.explain import explain, prose
 from apps.rating.domain.price_queries import answer_line, read_query
 from apps.rating.domain.rater import Rater
-from apps.rating.selectors import current_tariff, tariff_version
+from apps.rating.selectors import current_tariff, rater_as_of
+from apps.rating.selectors.tariffs import read_as_of
 from apps.runtime.commands import RoomCommand
 
 
@@ -38,14 +39,13 @@ class Command(RoomCommand):
             "--explain", action="store_true", help="Say in sentences how each price comes about."
         )
         parser.add_argument(
-            "--tariff-version",
-            type=int,
-            metavar="N",
-            help="Price by an earlier tariff version than the newest.",
+            "--as-of",
+            metavar="VERSION|TIME",
+            help="Price by an earlier tariff version, or by the one that was in force at a time (ISO 8601).",
         )
 
-    def handle(self, *args: Any, file: str, tariff_version: int | None, **options: Any) -> None:
-        rater = _rater(tariff_version)
+    def handle(self, *args: Any, file: str, as_of: str | None, **options: Any) -> None:
+        rater = _rater(as_of)
         answer = _explain_line if options["explain"] else answer_line
         if file == "-":
             self._answer(rater, answer, getattr(sys.stdin, "buffer", sys.stdin))
@@ -83,9 +83,9 @@ def _is_file(stream: Any) -> bool:
         return False
 
 
-def _rater(version_id: int | None) -> Rater:
+def _rater(as_of: str | None) -> Rater:
     try:
-        return (current_tariff() if version_id is None else tariff_version(version_id)).rater
+        return (current_tariff() if as_of is None else rater_as_of(read_as_of(as_of))).rater
     except BssError as error:
         raise CommandError(str(error)) from error
 
