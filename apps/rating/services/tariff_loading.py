@@ -11,7 +11,10 @@ from django.db import models, transaction
 
 from apps.kernel.errors import InvalidInputs, Problem
 from apps.rating.domain.source import ANY, SHARED_TARIFF_PLAN
-from apps.rating.domain.tariff_files import FILES, KnownIds, TariffFiles, check_references
+from apps.rating.domain.tariff_files import (
+    FILES,
+    TariffFiles,
+)
 from apps.rating.models import (
     Destination,
     DestinationPrefix,
@@ -27,7 +30,11 @@ from apps.rating.models import (
     Tenant,
     Timing,
 )
-from apps.rating.selectors.tariff_source import known_ids
+from apps.rating.services.folder_checking import Checked, check_folder
+from apps.rating.services.folder_parts import (
+    PartChange,
+    parts,
+)
 from apps.rating.services.publishing import publish
 from apps.storage.bulk import insert_in_batches
 
@@ -55,12 +62,6 @@ class Loaded(NamedTuple):
     changes: Mapping[str, Changes]
 
 
-def check_tariff_files(files: TariffFiles, *, flush: bool) -> TariffFiles:
-    """The files as they would be loaded: ``faults`` keep them from it, ``warnings`` tell which rows are left out or
-    read in an unexpected way. With ``flush`` they may refer to themselves only."""
-    return check_references(files, KnownIds() if flush else known_ids(files.plan.code))
-
-
 @transaction.atomic
 def load_tariff_plan(
     files: TariffFiles,
@@ -81,15 +82,17 @@ def load_tariff_plan(
     """
     plan, _ = TariffPlan.objects.get_or_create(code=files.plan.code)
     TariffPlan.objects.select_for_update().get(pk=plan.pk)
-    known = known_ids(plan.code)
-    files = check_references(files, KnownIds() if flush else known)
+    checked = check_folder(files, now, flush=flush)
+    files = checked.files
     if files.faults:
         raise InvalidInputs(files.problems)
-    changes = _changes(files, known, flush=flush)
+    changes = _changes(checked, flush=flush)
     if flush:
         _remove(plan)
-    new_tenants = _create_tenants(files.tenants())
+    served = (code for change in checked.changes.values() for code in change.tenants)
+    new_tenants = _create_tenants(dict.fromkeys((*files.tenants(), *served)))
     _Writer(plan, files).write()
+    _load_parts(checked.changes)
     published = publish(now, f"loadtariffplan {plan.code}", by)
     warnings = [*files.warnings, *findings]
     TariffLoad.objects.create(
@@ -98,7 +101,7 @@ def load_tariff_plan(
         plan_code=plan.code,
         origin=origin[-255:],
         flushed=flush,
-        files=files.rows | files.unused.rows,
+        files=files.rows | files.others.counts,
         changes={file: change._asdict() for file, change in changes.items()},
         warnings=[[w.where, w.message, w.code] for w in warnings[:_WARNINGS_KEPT]],
         warning_count=len(warnings),
@@ -108,14 +111,28 @@ def load_tariff_plan(
     return Loaded(published.version_id, published.is_new, new_tenants, changes)
 
 
-def _changes(files: TariffFiles, known: KnownIds, *, flush: bool) -> dict[str, Changes]:
+def _load_parts(changes: Mapping[str, PartChange]) -> None:
+    loaded = [part for part in parts() if part.name in changes]
+    for part in loaded:
+        part.load(changes[part.name])
+    for part in reversed(loaded):
+        if changes[part.name].removed:
+            part.remove(changes[part.name])
+
+
+def _changes(checked: Checked, *, flush: bool) -> dict[str, Changes]:
     """By file with ids, what the load does to the ids that are stored."""
-    values = files.plan
+    values, known = checked.files.plan, checked.known
     tables: tuple[tuple[Any, ...], ...] = values[1:6]
     result = {}
     for file, rows, there in zip(FILES, tables, known, strict=False):
         own = {row.id for row in rows}
         result[file] = Changes(len(own - there), len(own & there), len(there - own) if flush else 0)
+    others = checked.files.others
+    for name, change in checked.changes.items():
+        table = others.tables[name]
+        keys, stored = others.keys(name), {row.key(table) for row in checked.stored[name]}
+        result[name] = Changes(len(keys - stored), len(keys & stored), len(change.removed))
     return result
 
 

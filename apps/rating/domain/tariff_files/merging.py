@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from apps.rating.domain import source as src
+from apps.rating.domain.tariff_files.folder_rows import FolderFile, FolderRow, FolderRows
+from apps.rating.domain.tariff_files.folder_tables import FolderTable
 from apps.rating.domain.tariff_files.reading import (
     DESTINATION_RATES,
     DESTINATIONS,
@@ -16,9 +18,7 @@ from apps.rating.domain.tariff_files.reading import (
     TIMINGS,
     TariffFiles,
 )
-
-# The line of a value that does not come from the folder.
-LIVE = 0
+from apps.rating.domain.tariff_files.table import LIVE
 
 
 def merged(live: src.TariffPlan, files: TariffFiles) -> TariffFiles:
@@ -56,3 +56,34 @@ def merged(live: src.TariffPlan, files: TariffFiles) -> TariffFiles:
         ),
         lines=lines,
     )
+
+
+class TableRow(NamedTuple):
+    """A row of a table beside those of prices; ``acts``: the product acts on the table."""
+
+    name: str
+    table: FolderTable
+    acts: bool
+    row: FolderRow
+
+
+def merged_rows(
+    others: FolderRows,
+    live: Mapping[str, Sequence[FolderRow]],
+    parts: Mapping[str, FolderFile],
+    *,
+    flush: bool,
+) -> list[TableRow]:
+    """The rows of the other tables once the folder is loaded over the ``live`` ones (by table).
+
+    All rows of a key are replaced together. A flush empties the tables that the folder has, and no other.
+    """
+    result = []
+    for part in {part.name: part for part in parts.values()}.values():
+        own = others.rows.get(part.name, [])
+        kept: Sequence[FolderRow] = ()
+        if not (flush and part.name in others.rows):
+            replaced = others.keys(part.name)
+            kept = [row for row in live.get(part.name, ()) if row.key(part.table) not in replaced]
+        result += [TableRow(part.name, part.table, part.acts, row) for row in (*own, *kept)]
+    return result

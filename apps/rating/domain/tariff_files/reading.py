@@ -13,8 +13,8 @@ from apps.kernel.rounding import RoundingMethod
 from apps.rating.domain import source as src
 from apps.rating.domain.source import ANY
 from apps.rating.domain.tariff_files import fields, times
+from apps.rating.domain.tariff_files.folder_rows import NO_PARTS, FolderFile, FolderRows, read_folder_rows
 from apps.rating.domain.tariff_files.table import Fault, Layout, Row, TableReader
-from apps.rating.domain.tariff_files.unused_tables import UNUSED_TABLES, UnusedRows, read_unused_tables
 
 TIMINGS, DESTINATIONS, RATES = "Timings", "Destinations", "Rates"
 DESTINATION_RATES, RATING_PLANS, RATING_PROFILES = "DestinationRates", "RatingPlans", "RatingProfiles"
@@ -80,7 +80,7 @@ class TariffFiles:
     rows: dict[str, int] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
-    unused: UnusedRows = field(default_factory=UnusedRows)
+    others: FolderRows = field(default_factory=FolderRows)
 
     @property
     def problems(self) -> list[Problem]:
@@ -88,8 +88,13 @@ class TariffFiles:
         return [fault.problem for fault in self.faults]
 
     def tenants(self) -> tuple[str, ...]:
-        """The tenants that the profiles name, in their order."""
-        return tuple(dict.fromkeys(profile.tenant for profile in self.plan.rating_profiles))
+        """The tenants that the profiles and the rows acted on name, in their order."""
+        profiles = (profile.tenant for profile in self.plan.rating_profiles)
+        rows = (
+            row for name in self.others.rows if name in self.others.acting for row in self.others.rows[name]
+        )
+        named = (row.values["Tenant"] for row in rows if "Tenant" in row.values)
+        return tuple(dict.fromkeys(code for code in (*profiles, *named) if not code.startswith("*")))
 
 
 class _Once:
@@ -121,12 +126,13 @@ def read_tariff_files(
     tenant: str | None = None,
     zones: Mapping[str, ZoneInfo] | None = None,
     unknown: tuple[str, ...] = (),
+    parts: Mapping[str, FolderFile] = NO_PARTS,
 ) -> TariffFiles:
     """Read the files given (by name without ``.csv``); those absent count as empty.
 
-    Files that the product does not act on, and the ``unknown`` ones, are named in the warnings.
-    ``tenant`` takes the place of the tenants in the profiles. ``zones`` are the tenants' time zones, for
-    activation times without one; UTC if a tenant is new.
+    ``parts`` are the tables beside those of prices, by file name; those that the product does not act on, and the
+    ``unknown`` files, are named in the warnings. ``tenant`` takes the place of the tenants in the rows. ``zones`` are
+    the tenants' time zones, for activation times without one; UTC if a tenant is new.
     """
     result = TariffFiles(src.TariffPlan(plan_code))
     readers: dict[str, Callable[[TableReader, Iterable[Row], list[int]], tuple[object, ...]]] = {
@@ -149,18 +155,21 @@ def read_tariff_files(
         result.faults += reader.faults
         result.warnings += reader.warnings
     result.plan = src.TariffPlan(plan_code, *values)  # type: ignore[arg-type]
-    result.unused = read_unused_tables(files, unknown)
+    result.others = read_folder_rows(files, parts, tenant=tenant, unknown=unknown)
+    result.faults += result.others.faults
     # Whole files first: a long list of warnings is cut at its end.
-    result.warnings = [*result.unused.files, *result.warnings, *result.unused.warnings]
+    result.warnings = [*result.others.files, *result.warnings, *result.others.warnings]
     return result
 
 
-def sorted_out(names: Iterable[str]) -> tuple[list[str], list[str]]:
+def sorted_out(
+    names: Iterable[str], parts: Mapping[str, FolderFile] = NO_PARTS
+) -> tuple[list[str], list[str]]:
     """Of the names of a folder's files: those of tariff tables (without ``.csv``), and the others."""
     known, others = [], []
     for name in sorted(names):
         table = name.removesuffix(".csv")
-        if table != name and (table in FILES or table in UNUSED_TABLES):
+        if table != name and (table in FILES or table in parts):
             known.append(table)
         elif not name.startswith("."):
             others.append(name)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 from apps.kernel.errors import Problem
 from apps.rating.domain.source import ANY
+from apps.rating.domain.tariff_files.merging import TableRow
 from apps.rating.domain.tariff_files.reading import (
     DESTINATION_RATES,
     DESTINATIONS,
@@ -18,7 +20,7 @@ from apps.rating.domain.tariff_files.reading import (
     TIMINGS,
     TariffFiles,
 )
-from apps.rating.domain.tariff_files.table import Fault, place
+from apps.rating.domain.tariff_files.table import LIVE, Fault, place
 
 _Value = TypeVar("_Value", bound=tuple[object, ...])
 
@@ -33,15 +35,18 @@ class KnownIds(NamedTuple):
     rating_plans: frozenset[str] = frozenset()
 
 
-def check_references(files: TariffFiles, known: KnownIds) -> TariffFiles:
+def check_references(files: TariffFiles, known: KnownIds, rows: Sequence[TableRow] = ()) -> TariffFiles:
     """The files with a fault for every id that is named but nowhere defined.
+
+    ``rows`` are those of the other tables once the folder is loaded (:func:`merging.merged_rows`).
 
     A faulty id that prices nothing is left out with a warning instead: one that no rating profile of the folder
     leads to, and that is not stored already (the stored rows would go on being used). In a folder
     without profiles all rating plans count as used, without rating plans all destination rates, and so on.
     """
-    files = replace(files, warnings=[*files.warnings, *_named_by_unused_tables(files, known)])
-    used = _used_ids(files)
+    faults, warnings = _named_by_rows(files, known, rows)
+    files = replace(files, faults=[*files.faults, *faults], warnings=[*files.warnings, *warnings])
+    used = _used_ids(files, rows)
     stored = _by_file(known)
     while True:
         faults = [*files.faults, *_dangling(files, known)]
@@ -70,8 +75,8 @@ class _Everything(frozenset[str]):
         return True
 
 
-def _used_ids(files: TariffFiles) -> Mapping[str, frozenset[str]]:
-    """By file, the ids that the folder's rating profiles lead to."""
+def _used_ids(files: TariffFiles, rows: Sequence[TableRow]) -> Mapping[str, frozenset[str]]:
+    """By file, the ids that the folder's rating profiles lead to, or rows that are acted on."""
     plan = files.plan
     everything: frozenset[str] = _Everything()
     plans, groups, timings, rates, destinations = (everything,) * 5
@@ -82,12 +87,17 @@ def _used_ids(files: TariffFiles) -> Mapping[str, frozenset[str]]:
         groups = frozenset(entry.destination_rates_id for entry in entries)
         timings = frozenset(entry.timing_id for entry in entries)
     if files.rows.get(DESTINATION_RATES):
-        rows = [row for row in plan.destination_rates if row.id in groups]
-        rates = frozenset(row.rate_id for row in rows)
-        destinations = frozenset(row.destination_id for row in rows)
+        rated = [row for row in plan.destination_rates if row.id in groups]
+        rates = frozenset(row.rate_id for row in rated)
+        destinations = frozenset(row.destination_id for row in rated)
+    named: dict[str, set[str]] = defaultdict(set)
+    for _, table, acts, row in rows:
+        if acts:
+            for _, file, name in row.mentions(table):
+                named[file].add(name)
     return {
-        TIMINGS: timings,
-        DESTINATIONS: destinations,
+        TIMINGS: timings if timings is everything else timings | named[TIMINGS],
+        DESTINATIONS: destinations if destinations is everything else destinations | named[DESTINATIONS],
         RATES: rates,
         DESTINATION_RATES: groups,
         RATING_PLANS: plans,
@@ -132,24 +142,32 @@ def _dangling(files: TariffFiles, known: KnownIds) -> list[Fault]:
     return faults
 
 
-def _named_by_unused_tables(files: TariffFiles, known: KnownIds) -> list[Problem]:
-    """Warnings: ids that the tables without effect name, and that are defined nowhere."""
-    unused = files.unused
-    defined: dict[str, Container[str]] = {
-        **unused.ids,
-        TIMINGS: known.timings.union(timing.id for timing in files.plan.timings),
-        DESTINATIONS: known.destinations.union(row.id for row in files.plan.destinations),
-    }
+def _named_by_rows(
+    files: TariffFiles, known: KnownIds, rows: Sequence[TableRow]
+) -> tuple[list[Fault], list[Problem]]:
+    """Ids that the rows name and that are defined nowhere: faults of tables acted on, warnings of the others."""
+    defined: dict[str, set[str]] = defaultdict(set)
+    defined[TIMINGS] = {*known.timings, *(timing.id for timing in files.plan.timings)}
+    defined[DESTINATIONS] = {*known.destinations, *(row.id for row in files.plan.destinations)}
+    for name, table, _, row in rows:
+        if len(table.key) == 1:
+            defined[name].update(row.key(table))
     # Each unknown id is reported once, at its first use.
-    first: dict[tuple[str, str], str] = {}
-    for mention in unused.mentions:
-        if mention.id not in defined.get(mention.file, ()):
-            first.setdefault((mention.file, mention.id), mention.where)
-    problems = []
-    for (file, name), where in first.items():
-        elsewhere = f" or in tariff plan {files.plan.code}" if file in (TIMINGS, DESTINATIONS) else ""
-        problems.append(Problem(where, f"“{name}” is not in {file}.csv{elsewhere}", "unknown_reference"))
-    return problems
+    told: set[tuple[bool, str, str]] = set()
+    faults: list[Fault] = []
+    warnings: list[Problem] = []
+    for _, table, acts, row in rows:
+        for column, file, named in row.mentions(table):
+            if named in defined[file] or (acts, file, named) in told or (row.line == LIVE and not acts):
+                continue
+            told.add((acts, file, named))
+            message = f"“{named}” is neither in {file}.csv nor in tariff plan {files.plan.code}"
+            problem = row.problem(column, message, "unknown_reference")
+            if acts:
+                faults.append(Fault(row.file, "", problem))
+            else:
+                warnings.append(problem)
+    return faults, warnings
 
 
 def _left_out(files: TariffFiles, unused: Mapping[str, set[str]]) -> TariffFiles:
@@ -157,7 +175,7 @@ def _left_out(files: TariffFiles, unused: Mapping[str, set[str]]) -> TariffFiles
     warnings = list(files.warnings)
     faults = []
     for fault in files.faults:
-        if fault.owner in unused[fault.file]:
+        if fault.owner and fault.owner in unused[fault.file]:
             where, message, code = fault.problem.where, fault.problem.message, fault.problem.code
             warnings.append(Problem(where, f"{message}; {fault.owner} is left out, nothing uses it", code))
         else:

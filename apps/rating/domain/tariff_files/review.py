@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import date, timedelta
+from types import MappingProxyType
 
 from apps.kernel.errors import Problem
 from apps.kernel.units import SECONDS_PER_DAY
 from apps.rating.domain import source as src
 from apps.rating.domain.source import ANY
-from apps.rating.domain.tariff_files.merging import LIVE, merged
+from apps.rating.domain.tariff_files.folder_tables import FOLDER_TABLES
+from apps.rating.domain.tariff_files.merging import TableRow, merged
 from apps.rating.domain.tariff_files.reading import (
     DESTINATION_RATES,
     DESTINATIONS,
@@ -20,21 +23,30 @@ from apps.rating.domain.tariff_files.reading import (
     TIMINGS,
     TariffFiles,
 )
-from apps.rating.domain.tariff_files.table import place
+from apps.rating.domain.tariff_files.table import LIVE, place
 from apps.rating.domain.timings import applies_on
 
 _DAYS_REVIEWED = 4 * 366
+# Tables of which others name ids.
+_REFERRED_TO = {file for table in FOLDER_TABLES.values() for file in table.refers.values()}
 
 
-def review(files: TariffFiles, first_day: date, live: src.TariffPlan | None = None) -> list[Problem]:
+def review(
+    files: TariffFiles,
+    first_day: date,
+    live: src.TariffPlan | None = None,
+    rows: Sequence[TableRow] = (),
+    used: Mapping[str, AbstractSet[str]] = MappingProxyType({}),
+) -> list[Problem]:
     """Warnings about a folder that reads without problems; timings are tried on four years from ``first_day``.
 
-    ``live`` is what the tariff plan holds already. Findings that only concern live rows are left out.
+    ``live`` is what the tariff plan holds already, ``rows`` are those of the other tables once the folder
+    is loaded, ``used`` (by table) ids that something outside of the folder uses. Findings that only concern live
+    rows are left out.
     """
     files = merged(live or src.TariffPlan(files.plan.code), files)
     findings = (
-        *_unused(files),
-        *_unused_without_effect(files),
+        *_unused(files, rows, used),
         *_unrated_prefixes(files),
         *_shared_prefixes(files),
         *_caps(files),
@@ -49,10 +61,16 @@ def _warn(files: TariffFiles, file: str, index: int, column: str, message: str, 
     return None if line == LIVE else Problem(place(file, line, column), message, code)
 
 
-def _unused(files: TariffFiles) -> Iterator[Problem | None]:
+def _unused(
+    files: TariffFiles, rows: Sequence[TableRow], used_elsewhere: Mapping[str, AbstractSet[str]]
+) -> Iterator[Problem | None]:
     plan = files.plan
-    used_timings = {entry.timing_id for entry in plan.rating_plans}
-    used_destinations = {row.destination_id for row in plan.destination_rates}
+    named: dict[str, set[str]] = defaultdict(set)
+    for table_row in rows:
+        for _, file, name in table_row.row.mentions(table_row.table):
+            named[file].add(name)
+    used_timings = {entry.timing_id for entry in plan.rating_plans} | named[TIMINGS]
+    used_destinations = {row.destination_id for row in plan.destination_rates} | named[DESTINATIONS]
     used_rates = {row.rate_id for row in plan.destination_rates}
     used_groups = {entry.destination_rates_id for entry in plan.rating_plans}
     used_plans = {profile.rating_plan_id for profile in plan.rating_profiles}
@@ -70,15 +88,12 @@ def _unused(files: TariffFiles) -> Iterator[Problem | None]:
             if name not in used and name not in told:
                 told.add(name)
                 yield _warn(files, file, index, column, f"{what} {name} is used by nothing", "unused")
-
-
-def _unused_without_effect(files: TariffFiles) -> Iterator[Problem]:
-    """Ids of the tables without effect that no other row names."""
-    for file, ids in files.unused.ids.items():
-        mentioned = files.unused.mentioned(file)
-        for name, where in ids.items():
-            if name not in mentioned:
-                yield Problem(where, f"{name} is used by no file of this folder", "unused")
+    for name, table, _, row in rows:
+        if name in _REFERRED_TO and row.line != LIVE:
+            (own,) = row.key(table)
+            if own not in named[name] and own not in used_elsewhere.get(name, ()):
+                named[name].add(own)
+                yield row.problem(table.key[0], f"{own} is used by nothing", "unused")
 
 
 def _unrated_prefixes(files: TariffFiles) -> Iterator[Problem | None]:

@@ -11,6 +11,8 @@ from apps.kernel.errors import InvalidInput, Problem
 
 Value = TypeVar("Value")
 MAX_PROBLEMS = 1_000
+# The line of a value that does not come from the folder but was loaded before.
+LIVE = 0
 
 
 class Row(NamedTuple):

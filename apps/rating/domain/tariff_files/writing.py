@@ -67,7 +67,7 @@ def write_tariff_files(plan: src.TariffPlan) -> tuple[dict[str, str], list[Probl
             for profile in plan.rating_profiles
         ),
     }
-    return {name: _table(LAYOUTS[name][0].columns, rows[name]) for name in FILES}, problems
+    return {name: write_table(LAYOUTS[name][0].columns, rows[name]) for name in FILES}, problems
 
 
 def packed(files: Mapping[str, str]) -> bytes:
@@ -81,7 +81,8 @@ def packed(files: Mapping[str, str]) -> bytes:
     return archive.getvalue()
 
 
-def _table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+def write_table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    """A table with its headings."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)

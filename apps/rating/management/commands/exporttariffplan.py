@@ -10,15 +10,14 @@ from django.core.management.base import CommandError
 
 from apps.kernel.errors import BssError
 from apps.rating.domain.source import SHARED_TARIFF_PLAN
-from apps.rating.domain.tariff_files import write_tariff_files
-from apps.rating.selectors.tariffs import published_plan
+from apps.rating.services.tariff_export import export_folder
 from apps.runtime.commands import RoomCommand
 
 
 class Command(RoomCommand):
     help = (
-        "Write the tariff in force, or an earlier version, as the CGRateS files that loadtariffplan reads. Loaded "
-        "again with --flush they make the same tariff. Activation times are written in UTC; the time zones of "
+        "Write what is in force as the CGRateS files that loadtariffplan reads, or the prices of an earlier version. "
+        "Loaded again with --flush they make the same tariff. Activation times are written in UTC; the time zones of "
         "tenants and price plans are in no file."
     )
 
@@ -42,10 +41,9 @@ class Command(RoomCommand):
         **options: Any,
     ) -> None:
         try:
-            plan = published_plan(tenant or SHARED_TARIFF_PLAN, tariff_version)
+            files, problems = export_folder(tenant or SHARED_TARIFF_PLAN, tariff_version)
         except BssError as error:
             raise CommandError(str(error)) from error
-        files, problems = write_tariff_files(plan)
         there = [f"{name}.csv" for name in files if (folder / f"{name}.csv").exists()]
         if there and not force:
             raise CommandError(f"{folder} has {', '.join(there)} already; --force writes over them")

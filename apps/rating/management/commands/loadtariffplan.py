@@ -6,24 +6,20 @@ import time
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.core.management.base import CommandError
 
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import InvalidInput, InvalidInputs, Problem
-from apps.rating.domain.source import SHARED_TARIFF_PLAN
 from apps.rating.domain.tariff_files import (
     FILES,
     TariffFiles,
     fields,
-    read_tariff_files,
-    review,
     sorted_out,
 )
-from apps.rating.models import Tenant
-from apps.rating.selectors.tariff_source import stored_plan
-from apps.rating.services.tariff_loading import check_tariff_files, load_tariff_plan
+from apps.rating.services.folder_checking import check_folder, read_folder, review_folder
+from apps.rating.services.folder_parts import folder_files
+from apps.rating.services.tariff_loading import load_tariff_plan
 from apps.runtime.commands import RoomCommand, system_user
 
 _SHOWN = 200
@@ -73,28 +69,23 @@ class Command(RoomCommand):
             except InvalidInput as error:
                 raise CommandError(f"--tenant: {error}") from error
         contents, unknown = self._read(folder)
-        files = read_tariff_files(
-            contents,
-            plan_code=tenant or SHARED_TARIFF_PLAN,
-            tenant=tenant,
-            zones={code: ZoneInfo(zone) for code, zone in Tenant.objects.values_list("code", "time_zone")},
-            unknown=tuple(unknown),
-        )
+        now = utc_now()
+        files = read_folder(contents, tenant=tenant, unknown=tuple(unknown))
         self._print_rows(files)
-        checked = check_tariff_files(files, flush=flush)
+        checked = check_folder(files, now, flush=flush, every=validate)
         findings: list[Problem] = []
-        if validate and not checked.faults:
-            findings = review(checked, utc_now().date(), None if flush else stored_plan(checked.plan.code))
-        warnings = [*checked.warnings, *findings]
+        if validate and not checked.files.faults:
+            findings = review_folder(checked, now.date(), flush=flush)
+        warnings = [*checked.files.warnings, *findings]
         self._warn(warnings, folder)
         if dry_run:
-            self._refuse(checked.problems, folder)
+            self._refuse(checked.files.problems, folder)
             self.stdout.write(f"{folder} is in order; nothing was stored ({_seconds_since(began)} s).")
             return
         try:
             loaded = load_tariff_plan(
                 files,
-                utc_now(),
+                now,
                 flush=flush,
                 by=system_user(),
                 origin=str(folder),
@@ -122,7 +113,7 @@ class Command(RoomCommand):
         """The tables that are there, by name, and the names of other files; a folder without tables is an error."""
         if not folder.is_dir():
             raise CommandError(f"{folder} is not a folder")
-        names, unknown = sorted_out(entry.name for entry in folder.iterdir())
+        names, unknown = sorted_out((entry.name for entry in folder.iterdir()), folder_files())
         files = {}
         for name in names:
             try:
@@ -139,7 +130,7 @@ class Command(RoomCommand):
         return files, unknown
 
     def _print_rows(self, files: TariffFiles) -> None:
-        for name, rows in (files.rows | files.unused.rows).items():
+        for name, rows in (files.rows | files.others.counts).items():
             self.stdout.write(f"{name + '.csv':22} {rows:>9,} rows")
 
     def _warn(self, warnings: list[Problem], folder: Path) -> None:

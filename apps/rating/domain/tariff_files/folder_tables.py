@@ -1,6 +1,6 @@
-"""The tables of a tariff folder that the product does not act on yet: read, checked and named, not stored.
+"""The columns of a tariff folder's tables beside the six of prices: checks, keys and references.
 
-A row of them can stop no price, so its faults are warnings with their places.
+Rooms above rating load the tables that they act on (:mod:`apps.rating.services.folder_parts`).
 Sources of the columns: CGRateS v0.9 ``engine/models.go`` and ``data/tariffplans``.
 """
 
@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from apps.kernel.errors import InvalidInput, Problem
+from apps.kernel.errors import InvalidInput
 from apps.kernel.units import parse_usage_units
 from apps.rating.domain.source import ANY
 from apps.rating.domain.tariff_files import fields, times
-from apps.rating.domain.tariff_files.table import Layout, Row, TableReader, place
 
 Check = Callable[[str], object]
 TIMINGS, DESTINATIONS = "Timings", "Destinations"
 SHARED_GROUPS, ACTIONS, ACTION_PLANS = "SharedGroups", "Actions", "ActionPlans"
 ACTION_TRIGGERS, ACCOUNT_ACTIONS = "ActionTriggers", "AccountActions"
 
+EXCLUDED = "!"
 _FLAGS = ("", "0", "1", "t", "f", "true", "false", ANY)
 _STRATEGIES = ("lowest", "highest", "random", "mine_lowest", "mine_highest", "mine_random")
 _DURATION = re.compile(r"[+-]?(?:\d+|(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+)", re.ASCII)
@@ -37,10 +36,16 @@ def _id(text: str) -> str:
     return fields.reference(text)
 
 
+def _optional_id(text: str) -> str:
+    return fields.reference(text) if text else ""
+
+
 def _ids(text: str) -> tuple[str, ...]:
     """Ids split by semicolons, perhaps none; “!” before one excludes it."""
-    parts = (part.strip().removeprefix("!") for part in text.split(fields.LIST_SEPARATOR))
-    return tuple(fields.reference(part) for part in parts if part)
+    parts = [part for item in text.split(fields.LIST_SEPARATOR) if (part := item.strip())]
+    return tuple(
+        EXCLUDED * part.startswith(EXCLUDED) + fields.reference(part.removeprefix(EXCLUDED)) for part in parts
+    )
 
 
 def _flag(text: str) -> str:
@@ -89,9 +94,11 @@ def _instant(text: str) -> str:
 
 
 def _strategy(text: str) -> str:
-    if fields.keyword(text).removeprefix("*") not in _STRATEGIES:
+    """How the balances of a shared group are ordered; empty is ``*mine_random``, as with CGRateS."""
+    strategy = text.casefold().removeprefix("*") or "mine_random"
+    if strategy not in _STRATEGIES:
         raise InvalidInput(f"“{text}” is not a strategy; use *{', *'.join(_STRATEGIES)}")
-    return text
+    return f"*{strategy}"
 
 
 def _threshold(text: str) -> str:
@@ -100,13 +107,18 @@ def _threshold(text: str) -> str:
     return text
 
 
-class UnusedTable(NamedTuple):
-    """Columns with their checks. ``refers`` names the file whose ids a column holds; ``id`` is the own id's column."""
+class FolderTable(NamedTuple):
+    """Columns with their checks, in the order of the file; the last ``optional`` ones may be left out.
+
+    ``key``: the columns that name what a row belongs to. All rows of a key are replaced together.
+    ``refers``: by column, the table whose ids it holds. ``each``: a list in such a column is a row for each item.
+    """
 
     columns: Mapping[str, Check]
     optional: int = 0
-    id: str = ""
+    key: tuple[str, ...] = ()
     refers: Mapping[str, str] = {}
+    each: tuple[str, ...] = ()
 
 
 _KEY: dict[str, Check] = {
@@ -116,7 +128,7 @@ _KEY: dict[str, Check] = {
     "Account": _ids,
     "Subject": _ids,
 }
-_DERIVED = UnusedTable(
+_DERIVED = FolderTable(
     _KEY
     | {"DestinationIds": _ids, "RunId": _id, "RunFilter": _text}
     | dict.fromkeys(
@@ -128,13 +140,14 @@ _DERIVED = UnusedTable(
         _text,
     ),
     4,
+    key=tuple(_KEY),
     refers={"DestinationIds": DESTINATIONS},
 )
-UNUSED_TABLES: Mapping[str, UnusedTable] = {
-    SHARED_GROUPS: UnusedTable(
-        {"Id": _id, "Account": _id, "Strategy": _strategy, "RatingSubject": _text}, id="Id"
+FOLDER_TABLES: Mapping[str, FolderTable] = {
+    SHARED_GROUPS: FolderTable(
+        {"Id": _id, "Account": _id, "Strategy": _strategy, "RatingSubject": _optional_id}, key=("Id",)
     ),
-    ACTIONS: UnusedTable(
+    ACTIONS: FolderTable(
         {
             "ActionsId": _id,
             "Action": _id,
@@ -155,15 +168,15 @@ UNUSED_TABLES: Mapping[str, UnusedTable] = {
             "BalanceDisabled": _flag,
             "Weight": _weight,
         },
-        id="ActionsId",
+        key=("ActionsId",),
         refers={"DestinationIds": DESTINATIONS, "SharedGroup": SHARED_GROUPS, "TimingIds": TIMINGS},
     ),
-    ACTION_PLANS: UnusedTable(
+    ACTION_PLANS: FolderTable(
         {"Id": _id, "ActionsId": _id, "TimingId": _ids, "Weight": _weight},
-        id="Id",
+        key=("Id",),
         refers={"ActionsId": ACTIONS, "TimingId": TIMINGS},
     ),
-    ACTION_TRIGGERS: UnusedTable(
+    ACTION_TRIGGERS: FolderTable(
         {
             "Tag": _id,
             "UniqueId": _text,
@@ -189,7 +202,7 @@ UNUSED_TABLES: Mapping[str, UnusedTable] = {
             "ActionsId": _id,
             "Weight": _weight,
         },
-        id="Tag",
+        key=("Tag",),
         refers={
             "BalanceDestinationIds": DESTINATIONS,
             "BalanceSharedGroup": SHARED_GROUPS,
@@ -197,9 +210,9 @@ UNUSED_TABLES: Mapping[str, UnusedTable] = {
             "ActionsId": ACTIONS,
         },
     ),
-    ACCOUNT_ACTIONS: UnusedTable(
+    ACCOUNT_ACTIONS: FolderTable(
         {
-            "Tenant": _id,
+            "Tenant": fields.tenant,
             "Account": _ids,
             "ActionPlanId": _ids,
             "ActionTriggersId": _ids,
@@ -207,11 +220,13 @@ UNUSED_TABLES: Mapping[str, UnusedTable] = {
             "Disabled": _flag,
         },
         2,
+        key=("Tenant", "Account"),
+        each=("Account",),
         refers={"ActionPlanId": ACTION_PLANS, "ActionTriggersId": ACTION_TRIGGERS},
     ),
     "DerivedChargers": _DERIVED,
     "DerivedCharges": _DERIVED,
-    "LcrRules": UnusedTable(
+    "LcrRules": FolderTable(
         _KEY
         | {
             "DestinationId": _ids,
@@ -221,9 +236,10 @@ UNUSED_TABLES: Mapping[str, UnusedTable] = {
             "ActivationTime": _instant,
             "Weight": _weight,
         },
+        key=tuple(_KEY),
         refers={"DestinationId": DESTINATIONS},
     ),
-    "CdrStats": UnusedTable(
+    "CdrStats": FolderTable(
         {
             "Id": _id,
             "QueueLength": _number,
@@ -241,9 +257,10 @@ UNUSED_TABLES: Mapping[str, UnusedTable] = {
             _text,
         )
         | {"Triggers": _ids},
+        key=("Id",),
         refers={"Triggers": ACTION_TRIGGERS},
     ),
-    "Aliases": UnusedTable(
+    "Aliases": FolderTable(
         _KEY
         | {
             "DestinationId": _ids,
@@ -253,9 +270,10 @@ UNUSED_TABLES: Mapping[str, UnusedTable] = {
             "Alias": _text,
             "Weight": _weight,
         },
+        key=tuple(_KEY),
         refers={"DestinationId": DESTINATIONS},
     ),
-    "Users": UnusedTable(
+    "Users": FolderTable(
         {
             "Tenant": _id,
             "UserName": _id,
@@ -264,8 +282,9 @@ UNUSED_TABLES: Mapping[str, UnusedTable] = {
             "AttributeValue": _text,
             "Weight": _weight,
         },
+        key=("Tenant", "UserName"),
     ),
-    "ResourceLimits": UnusedTable(
+    "ResourceLimits": FolderTable(
         {
             "Id": _id,
             "FilterType": _text,
@@ -276,85 +295,7 @@ UNUSED_TABLES: Mapping[str, UnusedTable] = {
             "Limit": _number,
             "ActionTriggers": _ids,
         },
+        key=("Id",),
         refers={"ActionTriggers": ACTION_TRIGGERS},
     ),
 }
-
-
-class Mention(NamedTuple):
-    """Where an id of ``file`` is named."""
-
-    file: str
-    id: str
-    where: str
-
-
-@dataclass
-class UnusedRows:
-    """The number of rows by file, where each id is defined first, what is named, and the findings.
-
-    ``files`` are the findings about whole files, ``warnings`` those about rows.
-    """
-
-    rows: dict[str, int] = field(default_factory=dict)
-    ids: dict[str, dict[str, str]] = field(default_factory=dict)
-    mentions: list[Mention] = field(default_factory=list)
-    files: list[Problem] = field(default_factory=list)
-    warnings: list[Problem] = field(default_factory=list)
-
-    def mentioned(self, file: str) -> set[str]:
-        """The ids of ``file`` that the rows name."""
-        return {mention.id for mention in self.mentions if mention.file == file}
-
-
-def read_unused_tables(files: Mapping[str, bytes], unknown: tuple[str, ...] = ()) -> UnusedRows:
-    """Check the tables that the product does not act on, and name each with its rows.
-
-    ``unknown`` are the names of files that belong to no tariff folder; each is named too.
-    """
-    result = UnusedRows()
-    for name, table in UNUSED_TABLES.items():
-        if name in files:
-            _read(name, table, files[name], result)
-    for name in unknown:
-        message = "this is no file of a tariff folder; it was not read"
-        result.files.append(Problem(name, message, "unknown_file"))
-    return result
-
-
-def _read(name: str, table: UnusedTable, data: bytes, result: UnusedRows) -> None:
-    reader = TableReader(name)
-    count = 0
-    ids: dict[str, str] = {}
-    aliases = {"Tag": "Id"} if "Id" in table.columns else {"Id": table.id} if table.id else {}
-    for row in reader.rows(data, [Layout(tuple(table.columns), table.optional, aliases)]):
-        count += 1
-        _check(reader, table, row, result, ids)
-    result.rows[name] = count
-    result.ids[name] = ids
-    message = f"the product does not act on this file yet: {_rows(count)} checked, none stored"
-    result.files.append(Problem(f"{name}.csv", message, "not_acted_on"))
-    result.warnings += [fault.problem for fault in reader.faults]
-
-
-def _check(
-    reader: TableReader, table: UnusedTable, row: Row, result: UnusedRows, ids: dict[str, str]
-) -> None:
-    required = len(table.columns) - table.optional
-    for index, (column, check) in enumerate(table.columns.items()):
-        value = reader.field(row, column, check, None if index < required else "")
-        where = place(reader.name, row.line, column)
-        if column == table.id and isinstance(value, str):
-            ids.setdefault(value, where)
-        if column in table.refers and value is not None:
-            for name in (value,) if isinstance(value, str) else _strings(value):
-                if not name.startswith("*"):
-                    result.mentions.append(Mention(table.refers[column], name, where))
-
-
-def _strings(value: object) -> tuple[str, ...]:
-    return tuple(str(item) for item in value) if isinstance(value, tuple) else ()
-
-
-def _rows(count: int) -> str:
-    return f"{count:,} row{'s' if count != 1 else ''}"

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from apps.rating.domain.tariff_files import KnownIds, check_references, read_tariff_files, sorted_out
-from apps.rating.domain.tariff_files.unused_tables import UNUSED_TABLES
+from apps.rating.domain.tariff_files import (
+    FOLDER_TABLES,
+    KnownIds,
+    TariffFiles,
+    check_references,
+    merged_rows,
+    read_tariff_files,
+    sorted_out,
+)
+from apps.rating.domain.tariff_files.folder_rows import NO_PARTS
 from tests.rating.folders import encoded
 
 ROWS = {
@@ -40,16 +48,20 @@ BROKEN = {
 }
 
 
+def referred(read: TariffFiles, known: KnownIds) -> TariffFiles:
+    return check_references(read, known, merged_rows(read.others, {}, NO_PARTS, flush=False))
+
+
 def warnings(unknown: tuple[str, ...] = (), **files: str) -> list[str]:
     read = read_tariff_files(encoded(**files), plan_code="*shared", unknown=unknown)
     assert read.problems == []
-    checked = check_references(read, KnownIds())
+    checked = referred(read, KnownIds())
     assert checked.plan == read.plan
     return [str(warning) for warning in checked.warnings]
 
 
 def test_there_is_a_case_for_each_table() -> None:
-    assert set(ROWS) == set(BROKEN) == set(UNUSED_TABLES)
+    assert set(ROWS) == set(BROKEN) == set(FOLDER_TABLES)
 
 
 def test_a_sound_folder_is_told_of_the_files_that_are_not_acted_on_and_of_nothing_else() -> None:
@@ -83,29 +95,47 @@ def test_a_row_that_lacks_columns_is_told() -> None:
             "Actions",
             "!DE_MOBILE",
             "!MARS",
-            "column DestinationIds: “MARS” is not in Destinations.csv or in tariff plan *shared",
+            "column DestinationIds: “MARS” is neither in Destinations.csv",
         ),
-        ("ActionPlans", "TOPUP", "TOPDOWN", "column ActionsId: “TOPDOWN” is not in Actions.csv"),
+        (
+            "ActionPlans",
+            "TOPUP",
+            "TOPDOWN",
+            "column ActionsId: “TOPDOWN” is neither in Actions.csv",
+        ),
         (
             "ActionPlans",
             "PEAK",
             "NIGHT",
-            "column TimingId: “NIGHT” is not in Timings.csv or in tariff plan *shared",
+            "column TimingId: “NIGHT” is neither in Timings.csv",
         ),
-        ("ActionTriggers", "TOPUP", "STOP", "column ActionsId: “STOP” is not in Actions.csv"),
-        ("AccountActions", "WARN", "ALARM", "column ActionTriggersId: “ALARM” is not in ActionTriggers.csv"),
+        (
+            "ActionTriggers",
+            "TOPUP",
+            "STOP",
+            "column ActionsId: “STOP” is neither in Actions.csv",
+        ),
+        (
+            "AccountActions",
+            "WARN",
+            "ALARM",
+            "column ActionTriggersId: “ALARM” is neither in ActionTriggers.csv",
+        ),
     ],
 )
 def test_an_id_that_is_nowhere_defined_is_told(name: str, right: str, wrong: str, told: str) -> None:
     said = warnings(**ROWS | {name: ROWS[name].replace(right, wrong)})
-    assert any(text.startswith(f"{name}.csv, line 1, ") and text.endswith(told) for text in said), said
+    assert any(
+        text.startswith(f"{name}.csv, line 1, ") and text.endswith(f"{told} nor in tariff plan *shared")
+        for text in said
+    ), said
 
 
 def test_destinations_and_timings_may_be_stored_already() -> None:
     read = read_tariff_files(
         encoded(ActionPlans="A,TOPUP,LIVE,10", Actions=ROWS["Actions"]), plan_code="*shared"
     )
-    checked = check_references(read, KnownIds(timings=frozenset({"LIVE"})))
+    checked = referred(read, KnownIds(timings=frozenset({"LIVE"})))
     assert not any("LIVE" in str(warning) for warning in checked.warnings)
 
 
