@@ -187,6 +187,7 @@ class Charger:
         self.answers: dict[tuple[str, int, int], ChargingAnswer] = {}
         self.config = ChargingConfig(SERVICES, policies or {}, {group.group_id: group for group in groups})
         self.barred = False
+        self.barred_members: frozenset[int] = frozenset()
         self.fresh_id = FIRST_NEW_ID
         self.now = NOON
 
@@ -203,6 +204,7 @@ class Charger:
             self.other,
             len(self.sessions) + 1,
             self.fresh_id,
+            barred_members=self.barred_members,
         )
         outcome = charge(state, request, self.rater, now or self.now)
         # The fast path gives the same result as the rules.

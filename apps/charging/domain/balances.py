@@ -179,9 +179,9 @@ def candidates(
 ) -> list[Candidate]:
     """The account's balances of these kinds that may be used at ``instant`` for a number, in order of use.
 
-    The most precise destination first, then the highest weight, then the oldest. One that is shared stands
-    for all of its group, in the order of the group's strategy. ``balances`` are those of all accounts concerned,
-    ``prefix`` is the longest known one of the number.
+    The most precise destination first, then the highest weight, then the oldest; those of groups as
+    :func:`with_shared` says. ``balances`` are those of all accounts concerned, ``prefix`` is the longest known one of
+    the number.
     """
     if len(balances) == 1:
         (only,) = balances
@@ -200,28 +200,53 @@ def candidates(
                 exact = _UNLIMITED_FIRST
             fitting.append((-exact, -balance.terms.weight, balance.balance_id, balance))
     fitting.sort()
-    if not groups:
-        return [
-            Candidate(entry[3], entry[3].terms.rating_subject)
-            for entry in fitting
-            if entry[3].account_id == account_id
-        ]
+    mine = memberships(balances, account_id, groups)
+    return with_shared([entry[3] for entry in fitting], account_id, mine, seed)
+
+
+def memberships(
+    balances: Iterable[Balance], account_id: int, groups: Mapping[int, Group]
+) -> Mapping[int, Group]:
+    """The groups that the account is a member of: one of its balances is in it, or its terms name the account."""
+    found: dict[int, Group] = {}
+    for balance in balances:
+        for group_id in balance.terms.groups:
+            group = groups.get(group_id)
+            if group is not None and (balance.account_id == account_id or account_id in group.terms):
+                found[group_id] = group
+    return found
+
+
+def with_shared(
+    usable: list[Balance], account_id: int, groups: Mapping[int, Group], seed: str
+) -> list[Candidate]:
+    """The account's own of the ``usable`` balances, in their order, and those of the groups that it is in.
+
+    A group's balances of a kind stand together: where the first of the account's own among them stands or, if none
+    of these is usable, the first of any member.
+    """
     found: dict[int, Candidate] = {}
-    usable = [entry[3] for entry in fitting]
+    anchored = {
+        (group_id, balance.kind)
+        for balance in usable
+        if groups and balance.account_id == account_id
+        for group_id in balance.terms.groups
+    }
     for balance in usable:
-        if balance.account_id != account_id:
-            continue
+        own = balance.account_id == account_id
         shared = [groups[group_id] for group_id in balance.terms.groups if group_id in groups]
-        if not shared:
+        if own and not shared:
             found.setdefault(balance.balance_id, Candidate(balance, balance.terms.rating_subject))
         for group in shared:
+            if not own and (group.group_id, balance.kind) in anchored:
+                continue
             strategy, subject = group.terms_of(account_id)
             members = [
                 other
                 for other in usable
                 if group.group_id in other.terms.groups and other.kind == balance.kind
             ]
-            for member in in_order_of_strategy(members, strategy, balance, seed):
+            for member in in_order_of_strategy(members, strategy, account_id, seed):
                 found.setdefault(member.balance_id, Candidate(member, subject or member.terms.rating_subject))
     return list(found.values())
 
@@ -240,16 +265,19 @@ def _alone(
     return [Candidate(balance, balance.terms.rating_subject)]
 
 
-def in_order_of_strategy(members: list[Balance], strategy: str, mine: Balance, seed: str) -> list[Balance]:
-    """A group's balances as ``strategy`` orders them; *random is settled by ``seed``, so repeats agree."""
+def in_order_of_strategy(members: list[Balance], strategy: str, account_id: int, seed: str) -> list[Balance]:
+    """A group's balances as ``strategy`` orders them for the account; lots are drawn by ``seed``, so repeats agree.
+
+    The lowest is the one with the least to spend. With *mine_* all of the account's own come first, in the same order.
+    """
     if strategy.endswith("lowest"):
-        ordered = sorted(members, key=lambda balance: (balance.value, balance.balance_id))
+        ordered = sorted(members, key=lambda balance: (balance.available, balance.balance_id))
     elif strategy.endswith("highest"):
-        ordered = sorted(members, key=lambda balance: (-balance.value, balance.balance_id))
+        ordered = sorted(members, key=lambda balance: (-balance.available, balance.balance_id))
     else:
         ordered = sorted(members, key=lambda balance: _drawn_lot(seed, balance.balance_id))
     if strategy.startswith("*mine"):
-        ordered.sort(key=lambda balance: balance.balance_id != mine.balance_id)
+        ordered.sort(key=lambda balance: balance.account_id != account_id)
     return ordered
 
 

@@ -63,12 +63,14 @@ class Books:
         return new_id
 
     def with_grants(
-        self, grants: tuple[tuple[CounterKey, Grant], ...], account_id: int, kind: str
+        self,
+        balances: Mapping[int, Balance],
+        grants: tuple[tuple[CounterKey, Grant], ...],
+        account_id: int,
+        kind: str,
     ) -> Mapping[int, Balance]:
-        """The balances together with free units of these grants, seen as unit balances."""
-        if not grants:
-            return self.balances
-        seen = dict(self.balances)
+        """The ``balances`` together with free units of these grants, seen as unit balances."""
+        seen = dict(balances)
         for key, grant in grants:
             counter = self.counters.get(key)
             if counter is None:

@@ -52,7 +52,7 @@ def charge_quickly(  # noqa: C901, PLR0915
     state: State, request: OnlineRequest, rater: Rater, now: datetime
 ) -> Outcome | None:
     """The outcome of a usual request of a session; None for any other."""
-    config, line, account, balances, counters, session, barred, _, new_row, fresh_id, bounds = state
+    config, line, account, balances, counters, session, barred, _, new_row, fresh_id, bounds, _ = state
     if len(request.items) != 1 or len(balances) != 1 or account is None or line is None:
         return None
     if barred or account.barred or account.allow_negative or not account.prepaid or line.bundles:

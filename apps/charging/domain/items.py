@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from apps.charging.domain.balances import plain_balance
+from apps.charging.domain.balances import Balance, plain_balance
 from apps.charging.domain.books import Books
 from apps.charging.domain.lines import CounterKey, Grant, Line, PayingTerms, UsageRefused, Use
 from apps.charging.domain.requests import OnlineRequest, Result, Units
@@ -81,7 +81,14 @@ def find_payment(state: State, books: Books, rater: Rater, meter: Reading, servi
     assert line is not None
     assert account is not None
     terms = _terms_of(line, state.config, service_code, meter)
-    account_id, balances = account.account_id, books.balances
+    account_id = account.account_id
+    balances: Mapping[int, Balance] = books.balances
+    if state.barred_members:
+        balances = {
+            balance_id: balance
+            for balance_id, balance in balances.items()
+            if balance.account_id not in state.barred_members
+        }
     overdrawn = books.default_balance(account).balance_id if account.allow_negative else None
     grants = _grants_of(line, terms, meter) if terms.has_free_units and account.prepaid else ()
     return Payment(
@@ -89,12 +96,13 @@ def find_payment(state: State, books: Books, rater: Rater, meter: Reading, servi
         terms,
         meter.destination,
         account_id,
-        books.with_grants(grants, account_id, terms.use.type_of_record) if grants else balances,
+        books.with_grants(balances, grants, account_id, terms.use.type_of_record) if grants else balances,
         state.config.groups,
         books.seed,
         overdrawn,
         None if grants else plain_balance(balances, account_id),
         not account.prepaid,
+        bool(terms.has_free_units or state.barred_members),
     )
 
 

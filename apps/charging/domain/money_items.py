@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from apps.charging.domain.balances import BalanceKind, is_usable
+from apps.charging.domain.balances import BalanceKind, is_usable, memberships, with_shared
 from apps.charging.domain.books import Books
 from apps.charging.domain.policies import QuotaPolicy
 from apps.charging.domain.requests import RequestItem
@@ -57,20 +57,22 @@ def money_takes(
     assert account is not None
     service = state.config.services.get(service_code)
     category = service.category if service is not None else ""
+    balances = books.balances.values()
     usable = sorted(
         (
             balance
-            for balance in books.balances.values()
-            if balance.account_id == account.account_id
+            for balance in balances
+            if balance.account_id not in state.barred_members
             and balance.kind == BalanceKind.MONETARY
             and not balance.terms.included
             and is_usable(balance, category, moment, account.zone)
         ),
         key=lambda balance: (-balance.terms.weight, balance.balance_id),
     )
+    groups = memberships(balances, account.account_id, state.config.groups)
     rest = amount_micros
     takes: dict[int, int] = {}
-    for balance in usable:
+    for balance, _ in with_shared(usable, account.account_id, groups, books.seed):
         part = min(rest, balance.available)
         if part > 0:
             takes[balance.balance_id] = part

@@ -59,7 +59,7 @@ class Payment(NamedTuple):
     ``balances`` are all that may matter: the account's own, those shared with it and the subscriber's free
     units. ``overdrawn`` is the balance that may fall below zero without limit, if the account allows it. ``only``
     is the balance that is all there is, if it is one of money that pays for everything at any time. ``postpaid`` usage
-    is authorised without limit and billed from its records.
+    is authorised without limit and billed from its records. A ``copied`` one has the balances as they were.
     """
 
     rater: Rater
@@ -72,16 +72,15 @@ class Payment(NamedTuple):
     overdrawn: int | None
     only: int | None
     postpaid: bool
+    copied: bool
 
     def holds_for(self, meter: Reading) -> bool:
         """Whether the next piece of the meter's usage is paid for like this too.
 
-        Not with free units: they are among the balances as they were, and have to be looked at again after a debit.
+        Not with copied balances, such as free units: they have to be looked at again after a debit.
         """
         terms = self.terms
-        return not terms.has_free_units and (
-            terms.use.type_of_record == VOICE or meter.reported_at < terms.plan.end
-        )
+        return not self.copied and (terms.use.type_of_record == VOICE or meter.reported_at < terms.plan.end)
 
     def plan_debit(self, meter: Reading, amount: int, *, forced: bool = False) -> DebitPlan:
         """Pay for the ``amount`` units that follow ``meter.position``, as far as the balances reach.

@@ -72,7 +72,8 @@ class State(NamedTuple):
     ``line`` is None for an unknown subscriber, ``barred`` for one that is suspended. ``other`` is the receiving
     account of a transfer. A session that is opened takes ``new_session_row`` for its id, other new rows take ids
     from ``fresh_id`` upwards, which are replaced when they are stored. ``money_bounds`` are those of a request that
-    moves money by amount; None = no bound.
+    moves money by amount; None = no bound. ``barred_members`` are accounts that share balances and are barred or
+    closed: these do not pay for others.
     """
 
     config: ChargingConfig
@@ -86,6 +87,7 @@ class State(NamedTuple):
     new_session_row: int = 0
     fresh_id: int = FIRST_NEW_ID
     money_bounds: MoneyBounds | None = None
+    barred_members: frozenset[int] = frozenset()
 
 
 class Entry(NamedTuple):

@@ -203,11 +203,12 @@ class _Batch:
         if subscriber_id is not None:
             line, counters = read.lines.get(subscriber_id), read.counters.get(subscriber_id, counters)
         limit = request.money_limit
+        balances, barred_members = self._balances_of(account_id, order)
         state = State(
             read.config,
             line,
             account,
-            _NO_BALANCES if account_id is None else self._balances_of(account_id, order),
+            balances,
             counters,
             session,
             subscriber_id in read.barred,
@@ -217,6 +218,7 @@ class _Batch:
             None
             if limit is None or account is None
             else read.money.bounds(request.operation, limit, account),
+            barred_members,
         )
         outcome = charge(state, request, self.rater, self.now)
         self._keep(state, outcome, key, subscriber_id)
@@ -232,22 +234,34 @@ class _Batch:
             self.writing.answers.append((digest, answer_to_text(outcome.answer)))
         return outcome.answer
 
-    def _balances_of(self, account_id: int, order: BalanceOrder | None) -> Mapping[int, Balance]:
-        """The balances that the request may touch: of its accounts, and of those that share with it."""
+    def _balances_of(
+        self, account_id: int | None, order: BalanceOrder | None
+    ) -> tuple[Mapping[int, Balance], frozenset[int]]:
+        """The balances that the request may touch: of its accounts, and of those that share with it.
+
+        And those of these accounts that are barred or closed.
+        """
         read = self.read
+        if account_id is None:
+            return _NO_BALANCES, _NOBODY
         if order is None and account_id not in read.sharing.groups_of:
-            return read.balances.get(account_id, _NO_BALANCES)
+            return read.balances.get(account_id, _NO_BALANCES), _NOBODY
         ids = {account_id}
         if order is not None and order.to_account_id is not None:
             ids.add(order.to_account_id)
         if account_id in read.sharing.groups_of:
             ids = read.sharing.together(ids)
-        return {
+        balances = {
             pk: balance
             for found in sorted(ids)
             if found in read.balances
             for pk, balance in read.balances[found].items()
         }
+        return balances, frozenset(
+            found
+            for found in ids
+            if found != account_id and found in read.accounts and read.accounts[found].barred
+        )
 
     def _keep(self, before: State, after: Outcome, key: str | None, subscriber_id: int | None) -> None:
         """Keep what the request changed, for the requests behind it and for the end of the batch."""
@@ -279,6 +293,7 @@ class _Batch:
 
 
 _NO_BALANCES: Mapping[int, Balance] = {}
+_NOBODY: frozenset[int] = frozenset()
 _NO_COUNTERS: Mapping[CounterKey, Counter] = {}
 
 

@@ -19,7 +19,7 @@ Tenants = dict[int, tuple[str, ZoneInfo]]
 
 
 class Sharing(NamedTuple):
-    """Shared groups: by account those it is in, by group its accounts."""
+    """Shared groups: by account those it is in, by group the accounts whose balances are in it."""
 
     groups_of: dict[int, frozenset[int]]
     accounts_of: dict[int, frozenset[int]]
@@ -29,7 +29,7 @@ class Sharing(NamedTuple):
         found = set(account_ids)
         for account_id in list(found):
             for group_id in self.groups_of.get(account_id, ()):
-                found |= self.accounts_of[group_id]
+                found |= self.accounts_of.get(group_id, frozenset())
         return found
 
 
@@ -48,9 +48,11 @@ def read_config() -> tuple[ChargingConfig, Sharing, Tenants]:
     terms: dict[int, dict[int, tuple[str, str]]] = {
         pk: {} for pk in SharedGroup.objects.values_list("pk", flat=True)
     }
+    groups_of: dict[int, set[int]] = {}
     for row in SharedGroupTerms.objects.all():
         terms[row.group_id][row.account_id or 0] = (row.strategy, row.rating_subject)
-    groups_of: dict[int, set[int]] = {}
+        if row.account_id is not None:
+            groups_of.setdefault(row.account_id, set()).add(row.group_id)
     accounts_of: dict[int, set[int]] = {}
     if terms:
         for group_id, account_id in Balance.groups.through.objects.values_list(
