@@ -10,6 +10,7 @@ class ChargingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from apps.charging.services.closing import register
+        from apps.charging.services import closing, shared_groups
 
-        register()
+        closing.register()
+        shared_groups.register()

@@ -184,9 +184,9 @@ class SharedGroupTermsInline(TabularInline):
 
 @admin.register(SharedGroup)
 class SharedGroupAdmin(HistoryAdmin):
-    list_display = ("code", "tenant")
-    list_filter = (("tenant", RelatedDropdownFilter),)
-    list_select_related = ("tenant",)
+    list_display = ("code", "tenant", "tariff_plan")
+    list_filter = (("tenant", RelatedDropdownFilter), ("tariff_plan", RelatedDropdownFilter))
+    list_select_related = ("tenant", "tariff_plan")
     search_fields = ("code",)
     ordering = ("tenant", "code")
     fields = (("code", "tenant"),)

@@ -323,6 +323,7 @@ class Migration(InitialMigration):
                 ('history_change_reason', models.CharField(max_length=100, null=True)),
                 ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
                 ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('tariff_plan', models.ForeignKey(blank=True, db_constraint=False, editable=False, help_text='The folder that it was loaded with; empty = made by hand.', null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='rating.tariffplan')),
                 ('tenant', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='rating.tenant')),
             ],
             options={
@@ -413,6 +414,7 @@ class Migration(InitialMigration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('code', models.CharField(max_length=64)),
+                ('tariff_plan', models.ForeignKey(blank=True, editable=False, help_text='The folder that it was loaded with; empty = made by hand.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='rating.tariffplan')),
                 ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='shared_groups', to='rating.tenant')),
             ],
         ),

@@ -7,7 +7,7 @@ from django.db.models import F, Q
 from simple_history.models import HistoricalRecords
 
 from apps.rating.domain.runs import DEFAULT_RUN, LONGEST_RUN
-from apps.rating.models import Service, Tenant
+from apps.rating.models import Service, TariffPlan, Tenant
 from apps.subscribers.models import Customer, Subscriber
 
 DEFAULT_BALANCE = "*default"
@@ -58,6 +58,15 @@ class SharedGroup(models.Model):
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="shared_groups")
     code = models.CharField(max_length=64)
+    tariff_plan = models.ForeignKey(
+        TariffPlan,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        help_text="The folder that it was loaded with; empty = made by hand.",
+    )
     history = HistoricalRecords()
 
     class Meta:
