@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.core.management import call_command
 from django.db import IntegrityError, transaction
 
 from apps.charging.domain.requests import Operation, Result
@@ -22,6 +23,7 @@ from apps.charging.models import (
 )
 from apps.charging.services import batch as batches
 from apps.charging.services.executor import forget_directory
+from apps.charging.services.operations import set_terms
 from apps.rating.models import Service
 from apps.subscribers.models import Subscriber
 from tests.charging.online import MIB, item
@@ -277,6 +279,27 @@ def test_the_terms_of_a_balance_are_read_from_its_row() -> None:
     )
     assert terms.factors == (("voice", 60), ("sms", 1))
     assert (terms.blocker, terms.active_from) == (True, NOW - timedelta(days=1))
+
+
+def test_a_unit_that_is_used_in_part_is_kept_exactly_until_it_is_used_up() -> None:
+    make_prepaid(balance_micros=0)
+    charge_now(request(Operation.TOP_UP, session="x", order=order(3, tag="bonus", kind="generic")))
+    row = Balance.objects.get(tag="bonus")
+    set_terms(row.pk, factors="sms=2;mms=1/2;voice=60")
+    kept = []
+    for number in range(3):
+        charge_now(request(Operation.EVENT, item("sms", 1), session=f"sms-{number}"))
+        row.refresh_from_db()
+        kept.append((row.units, row.used_part, row.units_text))
+    assert kept == [(3, "1/2", "2 1/2"), (2, "", "2"), (2, "1/2", "1 1/2")]
+    assert [entry.units for entry in row.entries.filter(kind="usage").order_by("pk")] == [0, -1, 0]
+    set_terms(row.pk, factors="sms=3")
+    row.refresh_from_db()
+    assert row.used_part == "1/3"
+    charge_now(request(Operation.ADJUST, session="y", order=order(-2, tag="bonus", kind="generic")))
+    row.refresh_from_db()
+    assert (row.units, row.used_part) == (0, "")
+    call_command("audit")
 
 
 def test_accounts_of_a_shared_group_spend_together() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import timedelta
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -32,6 +33,9 @@ from tests.charging.online import (
 
 DESTINATIONS = st.sampled_from([GERMANY, BERLIN, BRITAIN])
 AMOUNTS = st.integers(0, 400)
+FACTORS = st.sampled_from(
+    [(("voice", 1),), (("voice", 7), ("sms", 2)), (("voice", Fraction(1, 4)),), (("voice", Fraction(5, 2)),)]
+)
 
 
 @st.composite
@@ -54,7 +58,7 @@ def unit_balances(draw: st.DrawFn, balance_id: int) -> Balance:
         rating_subject=""
         if kind == "monetary"
         else draw(st.sampled_from(["", "*zero10s", "*zero1m", "cheap"])),
-        factors=draw(st.sampled_from([(("voice", 1),), (("voice", 7),)])) if kind == "generic" else (),
+        factors=draw(FACTORS) if kind == "generic" else (),
         groups=draw(st.sampled_from([(), (1,)])),
         account_id=ACCOUNT_ID,
     )
@@ -138,7 +142,9 @@ def desks_of_priced_units(draw: st.DrawFn, service: str) -> Charger:
                 weight=draw(st.integers(0, 3)),
                 rating_subject=draw(st.sampled_from(["cheap", "cheap", "", "*zero10"])),
                 blocker=draw(st.sampled_from([False, False, False, True])),
-                factors=((service, draw(st.sampled_from([1, 7]))),) if kind == "generic" else (),
+                factors=((service, draw(st.sampled_from([1, 7, Fraction(1, 4), Fraction(5, 2)]))),)
+                if kind == "generic"
+                else (),
             )
         )
     # The tariff, not the plan, prices data of the plan “timed”: by slots, as it does calls.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 
 import pytest
 
@@ -129,6 +130,31 @@ RULES = {
         GERMANY,
         {2: 2},
     ),
+    "four units a message, or a fourth of what a unit buys": (
+        [units(2, "generic", 250, factors=(("voice", Fraction(1, 4)),))],
+        GERMANY,
+        {2: 240},
+    ),
+    "half a second is not rounded": (
+        [units(2, "generic", 50, factors=(("voice", Fraction(3, 2)),))],
+        GERMANY,
+        {2: 40},
+    ),
+    "a factor goes with whole increments": (
+        [units(2, "generic", 5, factors=(("voice", 40),), rating_subject="*zero1m")],
+        GERMANY,
+        {2: 1},
+    ),
+    "units at a price are used by their factor": (
+        [money(10**6), units(2, "generic", 5, factors=(("voice", 15),), rating_subject="cheap")],
+        GERMANY,
+        {2: 4, 1: 6_000},
+    ),
+    "units at a price pay as much as their factor makes of them": (
+        [money(10**6), units(2, "generic", 5, factors=(("voice", Fraction(1, 2)),), rating_subject="cheap")],
+        GERMANY,
+        {2: 4, 1: 200 + 58_000},
+    ),
     "a generic balance without a factor for it does not pay": (
         [money(10**6), units(2, "generic", 5, factors=(("sms", 1),))],
         GERMANY,
@@ -153,6 +179,32 @@ def test_a_call_of_a_minute_is_paid_by_the_rule(rule: str) -> None:
     charger = Charger(*balances, rater=make_rater(subjects={"cheap": [RateSlot(0, "0", "0.006", 60, 1)]}))
     call(charger, 60, destination=destination)
     assert taken(charger) == expected
+
+
+def test_a_unit_is_booked_once_it_is_used_up_and_what_is_left_of_it_is_exact() -> None:
+    """CGRateS: 100 generic units at a factor of 60 pay for 70 seconds, and 98 5/6 are left."""
+    factors = (("voice", 60), ("sms", 2), ("mms", Fraction(1, 4)))
+    charger = Charger(units(2, "generic", 100, factors=factors))
+    call(charger, 30, 40)
+    assert (charger.value(2), charger.balances[2].used_part) == (99, Fraction(1, 6))
+    assert charger.send(Operation.EVENT, item("sms", 1), session="one").result is Result.SUCCESS
+    assert (charger.value(2), charger.balances[2].used_part) == (99, Fraction(2, 3))
+    assert charger.send(Operation.EVENT, item("mms", 1), session="two").result is Result.SUCCESS
+    assert (charger.value(2), charger.balances[2].used_part) == (95, Fraction(2, 3))
+    assert charger.booked(2) == -5
+    assert [entry.cause.partition("=")[2] for entry in charger.entries] == ["1/2", "2/3", "1/2", "4"]
+
+
+def test_the_last_half_of_a_unit_is_granted_once() -> None:
+    charger = Charger(units(2, "generic", 1, factors=(("sms", 2),)))
+    charger.send(Operation.EVENT, item("sms", 1), session="one")
+    grants = [
+        charger.send(Operation.INITIATE, item("sms", 5), session=session).items[0].granted
+        for session in ("two", "three")
+    ]
+    assert grants == [1, 0]
+    charger.send(Operation.TERMINATE, item("sms", None, 1), session="two", number=1)
+    assert (charger.value(2), charger.reserved(2), charger.balances[2].used_part) == (0, 0, 0)
 
 
 def test_the_connect_fee_is_taken_once_at_the_rate_of_the_first_balance() -> None:

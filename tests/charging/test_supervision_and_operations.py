@@ -133,7 +133,14 @@ def test_terms_are_checked_before_they_are_set() -> None:
     set_terms(bonus.pk, weight=5, destinations="DE", expires_at=NOW)
     bonus.refresh_from_db()
     assert (bonus.weight, bonus.destinations, bonus.expires_at) == (5, "DE", NOW)
-    for wrong in ({"timings": "[1]"}, {"factors": "voice"}, {"rating_subject": "*zerox"}, {"units": 5}):
+    for wrong in (
+        {"timings": "[1]"},
+        {"factors": "voice"},
+        {"factors": "sms=1/0"},
+        {"factors": "sms=-2"},
+        {"rating_subject": "*zerox"},
+        {"units": 5},
+    ):
         with pytest.raises(InvalidInput):
             set_terms(bonus.pk, **wrong)
     with pytest.raises(NotFound):

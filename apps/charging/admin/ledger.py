@@ -96,7 +96,7 @@ class BalanceAdmin(ReadOnlyAdmin):
     def holds(self, balance: Balance) -> SafeString | str:
         if balance.kind == Balance.Kind.MONETARY:
             return money(balance.amount_micros, balance.account.currency)
-        return usage(balance.units, balance.kind)
+        return balance.units_text if balance.used_part else usage(balance.units, balance.kind)
 
     @display(description="Reserved")
     def reserved_label(self, balance: Balance) -> SafeString | str:

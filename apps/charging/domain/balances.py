@@ -6,10 +6,12 @@ balances too (:func:`balance_of_grant`), so one order of use holds for everythin
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
+from fractions import Fraction
 from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
@@ -24,6 +26,7 @@ from apps.rating.domain.tariff import Tariff
 from apps.rating.domain.timings import applies_on
 
 DEFAULT_TAG = "*default"
+NOTHING = Fraction(0)
 UNLIMITED_UNITS = 1 << 60
 """The value of a balance that never runs out; counted down nowhere."""
 
@@ -56,7 +59,8 @@ class BalanceTerms(NamedTuple):
     It may be used from ``active_from`` and before ``expires_at``, and then at the instants that ``timings`` name
     (empty = all). A ``blocker`` ends the chain. ``rating_subject`` empty or ``*zeroN`` makes units free in increments
     of N; another one prices the usage, and units and money are both debited. ``factors`` says for a generic balance how
-    many units of each type of record one unit of it buys. ``groups`` share it between accounts.
+    much usage of each type of record one unit of it buys: 60 (a minute for a unit), 1/4 (four units a message).
+    ``groups`` share it between accounts.
     """
 
     weight: int = 0
@@ -69,7 +73,7 @@ class BalanceTerms(NamedTuple):
     disabled: bool = False
     blocker: bool = False
     rating_subject: str = ""
-    factors: tuple[tuple[str, int], ...] = ()
+    factors: tuple[tuple[str, Fraction | int], ...] = ()
     groups: tuple[int, ...] = ()
 
 
@@ -80,7 +84,8 @@ class Balance(NamedTuple):
     """One balance. ``value`` and ``reserved`` count micro-units (monetary), seconds, octets or events.
 
     A monetary balance may not fall below ``-overdraft``. ``counter`` marks free units of a plan, whose use is counted
-    and not booked.
+    and not booked. ``used_part`` of one of its units (below 1) is used already: the rest of that unit is spent before
+    another one, and the unit is booked when nothing of it is left.
     """
 
     balance_id: int
@@ -92,16 +97,42 @@ class Balance(NamedTuple):
     overdraft: int = 0
     terms: BalanceTerms = ANY_USE
     counter: CounterKey | None = None
+    used_part: Fraction = NOTHING
 
     def holding(self, value: int, reserved: int) -> Balance:
         """The same balance with other figures."""
-        balance_id, account_id, tag, kind, _, _, overdraft, terms, counter = self
-        return Balance(balance_id, account_id, tag, kind, value, reserved, overdraft, terms, counter)
+        balance_id, account_id, tag, kind, _, _, overdraft, terms, counter, used_part = self
+        return Balance(
+            balance_id, account_id, tag, kind, value, reserved, overdraft, terms, counter, used_part
+        )
 
     @property
     def available(self) -> int:
         """The spendable part: the value less reservations, never below zero."""
         return max(self.value - self.reserved, 0)
+
+    @property
+    def parts(self) -> int:
+        """Into how many equal parts a unit is divided, so that every factor costs a whole number of them."""
+        if not self.terms.factors and self.used_part is NOTHING:
+            return 1
+        numerators = [factor.numerator for _, factor in self.terms.factors]
+        return math.lcm(self.used_part.denominator, *numerators)
+
+    @property
+    def available_parts(self) -> int:
+        """:attr:`available` in parts of a unit, exactly."""
+        if not self.terms.factors and self.used_part is NOTHING:
+            return self.available
+        parts = self.parts
+        return max((self.value - self.reserved) * parts - int(self.used_part * parts), 0)
+
+    def less(self, amount: int) -> Balance:
+        """The balance after ``amount`` parts of a unit more are used, or less if that is below zero."""
+        parts = self.parts
+        left = self.value * parts - int(self.used_part * parts) - amount
+        value = -(-left // parts)
+        return self._replace(value=value, used_part=Fraction(value * parts - left, parts) or NOTHING)
 
 
 def plain_balance(balances: Mapping[int, Balance], account_id: int) -> int | None:
@@ -313,7 +344,7 @@ def free_increment(rating_subject: str) -> int | None:
 
 
 class FreeTerms(NamedTuple):
-    """Free units are taken ``increment`` units of usage at a time, each for ``price`` units of the balance."""
+    """Free units are taken ``increment`` units of usage at a time, each for ``price`` parts of the balance's unit."""
 
     increment: int
     price: int
@@ -324,9 +355,13 @@ def free_terms(balance: Balance, rating_subject: str, type_of_record: str) -> Fr
     increment = free_increment(rating_subject)
     if increment is None:
         return None
+    return FreeTerms(increment, increment * parts_of_usage(balance, type_of_record))
+
+
+def parts_of_usage(balance: Balance, type_of_record: str) -> int:
+    """What one unit of usage costs, in parts of a unit of the balance."""
     factor = _factor(balance, type_of_record) or 1
-    whole = -(-increment // factor)
-    return FreeTerms(whole * factor, whole)
+    return balance.parts * factor.denominator // factor.numerator
 
 
 def balance_of_grant(
@@ -357,7 +392,7 @@ MONEY = frozenset({BalanceKind.MONETARY.value})
 _MONETARY = BalanceKind.MONETARY.value
 
 
-def _factor(balance: Balance, type_of_record: str) -> int | None:
+def _factor(balance: Balance, type_of_record: str) -> Fraction | int | None:
     for name, factor in balance.terms.factors:
         if name == type_of_record:
             return factor

@@ -6,12 +6,15 @@ a debit makes a ledger entry. A copy lives for one call of ``charge`` and is nev
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import datetime
+from fractions import Fraction
 
 from apps.charging.domain.balances import (
     ANY_USE,
     DEFAULT_TAG,
+    NOTHING,
     Balance,
     BalanceKind,
     balance_of_grant,
@@ -82,8 +85,14 @@ class Books:
         return seen
 
     def hold(self, takes: Mapping[int, int], overdrawn: int | None = None) -> tuple[Hold, ...]:
-        """Reserve the amounts; only the balance ``overdrawn`` may go below zero by it."""
-        holds = tuple([Hold(balance_id, amount) for balance_id, amount in takes.items() if amount > 0])
+        """Reserve the amounts, in whole units; only the balance ``overdrawn`` may go below zero by it."""
+        holds = tuple(
+            [
+                Hold(balance_id, self._whole(balance_id, amount))
+                for balance_id, amount in takes.items()
+                if amount > 0
+            ]
+        )
         self._reserve(holds, 1)
         if overdrawn is not None and takes.get(overdrawn, 0) > 0:
             self._allow_what_is(overdrawn)
@@ -101,9 +110,28 @@ class Books:
         Causes count the takes: a balance may have no id yet that is worth writing down.
         """
         for number, (balance_id, amount) in enumerate(takes.items()):
-            if amount:
-                cause = f"{self.cause}:{piece}:{number}"
+            if not amount:
+                continue
+            cause = f"{self.cause}:{piece}:{number}"
+            parts = self.balances[balance_id].parts if balance_id > 0 else 1
+            if parts == 1:
                 self.post(balance_id, -amount, at, USAGE, REVENUE, cause, note, balance_id == overdrawn)
+            else:
+                self.post_parts(balance_id, amount, at, USAGE, cause, note)
+
+    def post_parts(
+        self, balance_id: int, amount: int, at: datetime, kind: str, cause: str, note: str
+    ) -> None:
+        """Take ``amount`` parts of a unit, or give them back if it is below zero.
+
+        The entry has the whole units that this makes, and its cause says what it was exactly: ``…=1/2``.
+        """
+        before = self.balances[balance_id]
+        after = self.balances[balance_id] = before.less(amount)
+        cause = f"{cause}={Fraction(amount, before.parts)}"
+        self.entries.append(
+            Entry(balance_id, at, kind, REVENUE, after.value - before.value, cause, note, self.session_row)
+        )
 
     def post(
         self,
@@ -127,7 +155,11 @@ class Books:
             amount = -amount
         else:
             balance = self.balances[balance_id]
-            self.balances[balance_id] = balance.holding(balance.value + amount, balance.reserved)
+            balance = balance.holding(balance.value + amount, balance.reserved)
+            if balance.used_part is not NOTHING and not balance.value:
+                # The rest of the unit that was in use has gone with it.
+                balance = balance._replace(used_part=NOTHING)
+            self.balances[balance_id] = balance
             if overdraw:
                 self._allow_what_is(balance_id)
         self.entries.append(Entry(balance_id, at, kind, book, amount, cause, note, self.session_row))
@@ -173,6 +205,13 @@ class Books:
         balance = self.balances[balance_id]
         if balance.reserved - balance.value > balance.overdraft:
             self.balances[balance_id] = balance._replace(overdraft=balance.reserved - balance.value)
+
+    def _whole(self, balance_id: int, amount: int) -> int:
+        """The units to be held so that ``amount`` parts can be used of them, one being used in part already."""
+        balance = self.balances.get(balance_id)
+        if balance is None or (parts := balance.parts) == 1:
+            return amount
+        return math.ceil(Fraction(amount, parts) + balance.used_part)
 
     def _key_of(self, counter_id: int) -> CounterKey:
         known = self._counter_balances.get(counter_id)

@@ -23,6 +23,7 @@ from apps.charging.domain.balances import (
     free_terms,
     kinds_for,
     next_change,
+    parts_of_usage,
 )
 from apps.charging.domain.lines import PayingTerms
 from apps.charging.domain.sessions import FREE_RUN, Passed, Reading
@@ -37,9 +38,9 @@ _NOTHING: Mapping[int, int] = {}
 class DebitPlan(NamedTuple):
     """What paying for a piece takes. ``reached`` is the session position up to which it is paid.
 
-    ``takes`` are amounts by balance, in order of use. ``free_units`` were paid by unit balances without a price;
-    ``unpaid_micros`` is the price that nothing could pay (only where usage had happened already). The rest is
-    how the meter goes on.
+    ``takes`` are amounts by balance, in order of use (in parts of a unit where factors divide it). ``free_units`` were
+    paid by unit balances without a price; ``unpaid_micros`` is the price that nothing could pay (only where usage had
+    happened already). The rest is how the meter goes on.
     """
 
     reached: int
@@ -285,7 +286,7 @@ class _Planning:
 
     def _available(self, balance: Balance) -> int:
         left = self.left.get(balance.balance_id)
-        return balance.available if left is None else left
+        return balance.available_parts if left is None else left
 
     def _take(self, balance: Balance, amount: int) -> None:
         self.left[balance.balance_id] = self._available(balance) - amount
@@ -333,7 +334,8 @@ class _Planning:
     def _pay_with_priced_units(self, candidate: Candidate, end: int) -> None:
         """Units of the balance and money at the rate of its subject, both for whole increments of that rate."""
         balance, subject = candidate.balance, candidate.rating_subject
-        available = self._available(balance)
+        each = parts_of_usage(balance, self.payment.terms.use.type_of_record)
+        available = self._available(balance) // each
         if available <= 0:
             return
         start = self.position
@@ -349,7 +351,7 @@ class _Planning:
             amount, rated = self.payment.rater.rate_within(usage, budget, start, run_from)
         if amount <= 0:
             return
-        self._take(balance, rated.billed_usage)
+        self._take(balance, rated.billed_usage * each)
         self._spread(rated.cost_micros)
         self._reach(end, start + max(rated.billed_usage, amount), subject, run_from)
 

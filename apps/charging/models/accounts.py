@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from django.db import models
 from django.db.models import F, Q
 from simple_history.models import HistoricalRecords
@@ -170,7 +172,14 @@ class Balance(models.Model):
         blank=True,
         default="",
         db_default="",
-        help_text="Generic units: usage that one unit buys by type of record, such as voice=60;sms=1.",
+        help_text="Generic units: usage that one unit buys by type of record: voice=60;sms=1/4 (four units a message).",
+    )
+    used_part = models.CharField(
+        max_length=40,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="How much of one of the units is used already, such as 1/2; it is booked when nothing of it is left.",
     )
     groups = models.ManyToManyField(SharedGroup, related_name="balances", blank=True)
 
@@ -197,6 +206,14 @@ class Balance(models.Model):
 
     def __str__(self) -> str:
         return f"{self.account} {self.tag}"
+
+    @property
+    def units_text(self) -> str:
+        """The units that are left, exactly: 98 5/6."""
+        if not self.used_part:
+            return str(self.units)
+        rest = 1 - Fraction(self.used_part)
+        return f"{self.units - 1} {rest}" if self.units > 1 else str(rest)
 
 
 class AllowanceCounter(models.Model):

@@ -109,6 +109,7 @@ _BALANCE_COLUMNS = (
     "overdraft_micros",
     "weight",
     "expires_at",
+    "used_part",
 )
 
 
@@ -121,6 +122,7 @@ def _balance_row(balance: Balance) -> tuple[Any, ...]:
         *balance_figures(balance),
         balance.terms.weight,
         None if expires_at is None else instant_text(expires_at),
+        str(balance.used_part) if balance.used_part else "",
     )
 
 
@@ -165,18 +167,18 @@ def _write_balances(connection: BaseDatabaseWrapper, writing: Writing, script: S
         ("id", *_BALANCE_COLUMNS),
         [(balance_id, *_balance_row(balance)) for balance_id, balance in known],
         key=("id",),
-        update=(*_FIGURES, "expires_at"),
-        forms="iitpiiiiiio",
+        update=(*_FIGURES, "expires_at", "used_part"),
+        forms="iitpiiiiiiop",
         script=script,
     )
 
 
 def _changed_figures(known: list[tuple[int, Balance]], before: dict[int, Balance]) -> list[int] | None:
-    """Which of the figures changed in any of the balances, by their places; None if an end changed as well."""
+    """Which of the figures changed in any of the balances, by their places; None if more than figures did."""
     value = units = reserved = reserved_units = overdraft = False
     for balance_id, balance in known:
         former = before[balance_id]
-        if balance.terms is not former.terms:
+        if balance.terms is not former.terms or balance.used_part is not former.used_part:
             return None
         if balance.kind == "monetary":
             value = value or balance.value != former.value

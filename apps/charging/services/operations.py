@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from fractions import Fraction
 
 from django.db import transaction
 
@@ -10,7 +11,7 @@ from apps.charging.domain.balances import BalanceKind, free_increment
 from apps.charging.domain.requests import BalanceOrder, ChargingAnswer, OnlineRequest, Operation, Result
 from apps.charging.models import DEFAULT_BALANCE, Account, Balance, LedgerBook
 from apps.charging.services.executor import charge_now
-from apps.charging.services.rows import factors_of, timings_of
+from apps.charging.services.rows import factors_of, timings_of, used_part_under
 from apps.kernel.errors import Conflict, InvalidInput, NotFound
 
 
@@ -92,7 +93,7 @@ def set_terms(balance_id: int, **terms: object) -> Balance:
             f"{', '.join(sorted(unknown))} cannot be set; terms are {', '.join(sorted(TERMS))}"
         )
     timings_of(str(terms.get("timings", "")) or "[]")
-    factors_of(str(terms.get("factors", "")))
+    factors = factors_of(str(terms.get("factors", "")))
     free_increment(str(terms.get("rating_subject", "")))
     with transaction.atomic():
         balance = Balance.objects.select_for_update().filter(pk=balance_id).first()
@@ -100,7 +101,9 @@ def set_terms(balance_id: int, **terms: object) -> Balance:
             raise NotFound(f"there is no balance {balance_id}")
         for name, value in terms.items():
             setattr(balance, name, value)
-        balance.save(update_fields=sorted(terms))
+        if "factors" in terms and balance.used_part:
+            balance.used_part = str(used_part_under(Fraction(balance.used_part), factors) or "")
+        balance.save(update_fields=[*sorted(terms), "used_part"])
     return balance
 
 

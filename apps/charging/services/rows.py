@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import UTC, datetime
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
@@ -15,7 +17,8 @@ from apps.rating.domain.source import Timing
 
 BALANCE_COLUMNS = (
     "id, account_id, tag, kind, amount_micros, units, reserved_micros, reserved_units, weight, destinations,"
-    " categories, timings, active_from, expires_at, disabled, blocker, rating_subject, factors, overdraft_micros"
+    " categories, timings, active_from, expires_at, disabled, blocker, rating_subject, factors, overdraft_micros,"
+    " used_part"
 )
 SESSION_COLUMNS = (
     "id, session_id, sub_session, account_id, subscriber_id, CAST(opened_at AS CHAR), CAST(updated_at AS CHAR),"
@@ -23,6 +26,7 @@ SESSION_COLUMNS = (
 )
 SESSION_MARK_COLUMNS = "id, version"
 """The version of a session's row: each write, under its account's lock, increments it."""
+LARGEST_DIVISION = 10**15
 # weight … factors of a balance without terms of its own, between its tag and figures and its overdraft.
 _NO_TERMS = (0, "", "", "", None, None, 0, 0, "", "")
 
@@ -49,7 +53,8 @@ def balance_of(row: tuple[Any, ...], groups: tuple[int, ...] = ()) -> Balance:
     value, reserved = (row[4], row[6]) if is_money else (row[5], row[7])
     # Nearly all balances have no terms.
     terms = ANY_USE if row[8:18] == _NO_TERMS and not groups else _terms_of(row[8:18], groups)
-    return Balance(row[0], row[1], row[2], row[3], value, reserved, row[18], terms)
+    balance = Balance(row[0], row[1], row[2], row[3], value, reserved, row[18], terms)
+    return balance._replace(used_part=Fraction(row[19])) if row[19] else balance
 
 
 def _terms_of(row: tuple[Any, ...], groups: tuple[int, ...]) -> BalanceTerms:
@@ -105,15 +110,29 @@ def destinations_of(text: str) -> tuple[frozenset[str], frozenset[str]]:
 
 
 @lru_cache(maxsize=1_000)
-def factors_of(text: str) -> tuple[tuple[str, int], ...]:
-    """Factors by type of record: ``voice=60;sms=1``. Raises InvalidInput."""
+def factors_of(text: str) -> tuple[tuple[str, Fraction], ...]:
+    """Factors by type of record: ``voice=60;sms=1/4;mms=0.5``. Raises InvalidInput."""
     factors = []
     for part in words(text):
         name, _, number = part.partition("=")
-        if not number.strip().isdigit() or int(number) < 1:
-            raise InvalidInput(f"“{part}” is not a factor; write it like voice=60")
-        factors.append((name.strip(), int(number)))
+        try:
+            factor = Fraction(number.strip())
+        except (ValueError, ZeroDivisionError):
+            factor = Fraction(0)
+        if factor <= 0 or not name.strip():
+            raise InvalidInput(f"“{part}” is not a factor; write it like voice=60, sms=1/4 or sms=0.25")
+        factors.append((name.strip(), factor))
+    if math.lcm(*(factor.numerator for _, factor in factors)) > LARGEST_DIVISION:
+        raise InvalidInput(
+            f"the factors “{text}” divide a unit into more than {LARGEST_DIVISION} parts; choose rounder ones"
+        )
     return tuple(factors)
+
+
+def used_part_under(used_part: Fraction, factors: tuple[tuple[str, Fraction], ...]) -> Fraction:
+    """What is used of a unit as other factors divide it; what cannot be divided so is given to the customer."""
+    parts = math.lcm(*(factor.numerator for _, factor in factors))
+    return Fraction(math.floor(used_part * parts), parts)
 
 
 @lru_cache(maxsize=1_000)

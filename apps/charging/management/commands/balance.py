@@ -107,7 +107,10 @@ class Command(RoomCommand):
                 held = format_money(balance.amount_micros, owner.currency)
                 reserved = format_micros(balance.reserved_micros, decimals_of(owner.currency))
             else:
-                held, reserved = f"{balance.units} {balance.get_kind_display()}", str(balance.reserved_units)
+                held, reserved = (
+                    f"{balance.units_text} {balance.get_kind_display()}",
+                    str(balance.reserved_units),
+                )
             until = f", expires {balance.expires_at:%Y-%m-%d %H:%M} UTC" if balance.expires_at else ""
             self.stdout.write(f"{owner.number} {balance.tag}: {held}, {reserved} of it reserved{until}")
 
