@@ -32,6 +32,57 @@ class Source(models.Model):
         return self.name or self.code
 
 
+class DerivedCharger(models.Model):
+    """A run of the records that it is for, besides the default one: a row of DerivedChargers.csv (CGRateS).
+
+    Rows of the same key (direction to destination ids) belong together; the most precise key decides
+    (``domain/derived.py``).
+    """
+
+    direction = models.CharField(max_length=8, default="*out", help_text="*out; rows of *in are kept only.")
+    tenant = models.CharField(max_length=64, help_text="Of the records; *any = of every tenant.")
+    category = models.CharField(max_length=255, default="*any", help_text="Split by “;”; *any = all.")
+    account = models.CharField(
+        max_length=255, default="*any", help_text="Numbers of the accounts that pay, split by “;”; *any = all."
+    )
+    subject = models.CharField(
+        max_length=255, default="*any", help_text="Such as *plan:GOLD, split by “;”; *any = all."
+    )
+    destination_ids = models.CharField(
+        max_length=500, blank=True, help_text="Split by “;”; “!” before one excludes it; empty = all."
+    )
+    run = models.CharField(max_length=LONGEST_RUN, help_text="The run's name, such as wholesale.")
+    run_filter = models.CharField(
+        max_length=1_000,
+        blank=True,
+        help_text="Conditions that a record must pass, such as destination(^49);usage(>=1); empty = every record.",
+    )
+    templates = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text=(
+            'What replaces a field of the record, such as {"AccountField": "^R-001", "SubjectField": "^wholesale"}; '
+            "one that is not named stays as it is."
+        ),
+    )
+    history = HistoricalRecords()
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.run} of {self.tenant}"
+
+
+class RunAccount(models.Model):
+    """An account that some run besides the default one has charged: its bill has lines of such runs."""
+
+    account = models.OneToOneField(Account, on_delete=models.PROTECT, primary_key=True, related_name="+")
+
+    def __str__(self) -> str:
+        return str(self.account)
+
+
 class RatedDestination(models.Model):
     """The name of a destination that records were rated to; kept when a later tariff no longer has it."""
 
@@ -175,7 +226,14 @@ class Cdr(models.Model):
         max_length=LONGEST_RUN,
         default=DEFAULT_RUN,
         db_default=DEFAULT_RUN,
-        help_text="Which charge of the record: *default is the subscriber's own, the one that is billed.",
+        help_text="Which charge of the record: *default is the subscriber's own, others come of derived charging.",
+    )
+    mode = models.CharField(
+        max_length=14,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Empty: its account's bill or balance pays; otherwise how it is charged instead, such as *rated.",
     )
     account = models.ForeignKey(
         Account, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="+"
@@ -198,7 +256,12 @@ class Cdr(models.Model):
     free_usage = models.BigIntegerField(help_text="Of it, taken from free units.")
     billed_usage = models.BigIntegerField(help_text="Charged for, rounded up to increments.")
     cost_micros = models.BigIntegerField()
-    raw = models.BinaryField(help_text="The CDR message (proto/billing.proto), for files of any format.")
+    raw = models.BinaryField(
+        help_text=(
+            "The CDR message (proto/billing.proto), for files of any format; of runs besides the default one only "
+            "what they were rated as."
+        )
+    )
 
     class Meta:
         verbose_name = "CDR"

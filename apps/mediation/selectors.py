@@ -8,15 +8,18 @@ from django.db.models import QuerySet
 
 from apps.kernel.errors import BssError
 from apps.mediation.models import Cdr, CdrFile, SuspendedRecord
+from apps.mediation.pb.billing_pb2 import CDR
 from apps.rating.domain import Allowance, Usage, plan_subject
 from apps.rating.domain.explain import Explanation, explain, prose
+from apps.rating.domain.runs import DEFAULT_RUN
 from apps.rating.selectors import tariff_version
 
 # Rows that other rooms may join in SQL of their own: ``FROM {RATED_RECORDS} c``.
 RATED_RECORDS = (
-    "(SELECT id, file_id, run, account_id, subscriber_id, service_id, destination_id, price_plan_id, start, `usage`,"
+    "(SELECT id, file_id, run, mode, account_id, subscriber_id, service_id, destination_id, price_plan_id, start, `usage`,"
     " free_usage, billed_usage, cost_micros FROM mediation_cdr)"
 )
+RUN_ACCOUNTS = "(SELECT account_id FROM mediation_runaccount)"
 FILES = "(SELECT id, load_sequence FROM mediation_cdrfile)"
 
 
@@ -39,10 +42,14 @@ def explain_cdr(cdr: Cdr) -> CdrExplanation:
         raise BssError("the record's file names no tariff version", code="no_tariff")
     rater = tariff_version(cdr.file.tariff_version_id).rater
     tenant = cdr.account.tenant
+    category, subject = cdr.service.category, plan_subject(cdr.price_plan.code)
+    if cdr.run != DEFAULT_RUN:
+        terms = CDR.FromString(bytes(cdr.raw))
+        category, subject = terms.category, terms.subject
     usage = Usage(
         tenant.code,
-        cdr.service.category,
-        plan_subject(cdr.price_plan.code),
+        category,
+        subject,
         cdr.service.type_of_record,
         cdr.other_party,
         cdr.start,

@@ -8,10 +8,13 @@ from typing import NamedTuple
 
 
 class UsageTotal(NamedTuple):
-    """Rated records of one subscriber, service and destination, added up; usage in seconds, octets or events."""
+    """Rated records of one subscriber, service and destination, added up; usage in seconds, octets or events.
+
+    Without a subscriber: what other runs than the default one charged the account, such as a reseller's wholesale.
+    """
 
     account_id: int
-    subscriber_id: int
+    subscriber_id: int | None
     service_id: int
     destination_id: int
     records: int

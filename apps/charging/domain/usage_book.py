@@ -196,8 +196,30 @@ class UsageBook:
             rated = rater.rate(usage)
         cost_micros = rated.cost_micros
         if cost_micros and number.prepaid:
-            self._debit(number.line, start, cost_micros)
+            self.debit(number.line.account_id, number.line.zone, start, cost_micros)
         return charged_to, rated
+
+    def price(
+        self, rater: Rater, msisdn: str, service_code: str, other_party: str, start: datetime, amount: int
+    ) -> tuple[ChargedTo, RatedUsage]:
+        """What a record would cost without free units, and whose it is; nothing is charged or remembered.
+
+        Raises as :meth:`charge` does.
+        """
+        priced_as, charged_to = self.parties(msisdn, service_code, start)
+        return charged_to, rater.rate(Usage(*priced_as, other_party, start, amount))
+
+    def parties(
+        self, msisdn: str, service_code: str, start: datetime
+    ) -> tuple[tuple[str, str, str, str], ChargedTo]:
+        """How usage is priced (tenant, category, subject, type of record) and to whom. Raises UsageRefused."""
+        number = self._numbers.get(msisdn)
+        if number is None or not number.since <= start < number.until:
+            number = self._number_at(msisdn, start)
+        priced_as, charged_to, _ = number.terms.get(service_code) or self._terms_of(
+            number, msisdn, service_code, start
+        )
+        return priced_as, charged_to
 
     def _number_at(self, msisdn: str, start: datetime) -> _Number:
         """Whose ``msisdn`` is at ``start``, remembered for the next record."""
@@ -256,11 +278,12 @@ class UsageBook:
         )
         return terms
 
-    def _debit(self, line: Line, start: datetime, amount_micros: int) -> None:
-        finder = self._days.get(line.zone.key)
+    def debit(self, account_id: int, zone: ZoneInfo, start: datetime, amount_micros: int) -> None:
+        """Remember that an account, whose days are those of ``zone``, owes an amount for usage from ``start`` on."""
+        finder = self._days.get(zone.key)
         if finder is None:
-            finder = self._days[line.zone.key] = _DayFinder(line.zone)
-        key = (line.account_id, finder.find(start))
+            finder = self._days[zone.key] = _DayFinder(zone)
+        key = (account_id, finder.find(start))
         debit = self.debits.get(key)
         if debit is None:
             self.debits[key] = Debit(amount_micros, start)

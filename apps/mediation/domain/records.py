@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 # Longest that is kept of something unreadable, octets; the rest stays in the file in error_cdr or processed_cdr.
 RAW_LIMIT = 4_096
+# The largest amount that a row can hold.
+MOST_STORED = (1 << 63) - 1
 
 # Reasons, as stable codes. Those of charging and rating (unknown_subscriber, no_price_plan, …) are theirs.
 MALFORMED = "malformed"
@@ -24,6 +26,7 @@ FUTURE_DATE = "future_date"
 ANCIENT_DATE = "ancient_date"
 COST_OUT_OF_RANGE = "cost_out_of_range"
 CONTRADICTORY_SUBSCRIBER = "contradictory_subscriber"
+DERIVED_RUN_FAILED = "derived_run_failed"
 
 _BY_HAND = "ask its source for it again, or give service, MSISDN, start and usage by hand and recycle it"
 _CORRECT = "correct the record and recycle it, or discard it"
@@ -47,6 +50,10 @@ ADVICE = {
     CONTRADICTORY_SUBSCRIBER: (
         "Find out whose record it is: correct its msisdn or its imsi, or the date from which its subscriber has the "
         "number or the SIM; then recycle it."
+    ),
+    DERIVED_RUN_FAILED: (
+        "Mend the derived charger, or the account or rates that its run names; then recycle the record. Nothing of it is "
+        "charged until all of its runs can be."
     ),
     "unknown_subscriber": "Give the number to its subscriber as of before the record, or correct it; then recycle it.",
     "no_price_plan": "Give the subscriber a price plan from before the record on; then recycle it.",

@@ -30,6 +30,24 @@ class Migration(InitialMigration):
 
     operations = [
         migrations.CreateModel(
+            name='DerivedCharger',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('direction', models.CharField(default='*out', help_text='*out; rows of *in are kept only.', max_length=8)),
+                ('tenant', models.CharField(help_text='Of the records; *any = of every tenant.', max_length=64)),
+                ('category', models.CharField(default='*any', help_text='Split by “;”; *any = all.', max_length=255)),
+                ('account', models.CharField(default='*any', help_text='Numbers of the accounts that pay, split by “;”; *any = all.', max_length=255)),
+                ('subject', models.CharField(default='*any', help_text='Such as *plan:GOLD, split by “;”; *any = all.', max_length=255)),
+                ('destination_ids', models.CharField(blank=True, help_text='Split by “;”; “!” before one excludes it; empty = all.', max_length=500)),
+                ('run', models.CharField(help_text="The run's name, such as wholesale.", max_length=32)),
+                ('run_filter', models.CharField(blank=True, help_text='Conditions that a record must pass, such as destination(^49);usage(>=1); empty = every record.', max_length=1000)),
+                ('templates', models.JSONField(blank=True, default=dict, help_text='What replaces a field of the record, such as {"AccountField": "^R-001", "SubjectField": "^wholesale"}; one that is not named stays as it is.')),
+            ],
+            options={
+                'ordering': ['pk'],
+            },
+        ),
+        migrations.CreateModel(
             name='LoadSequence',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -41,6 +59,12 @@ class Migration(InitialMigration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('tag', models.CharField(max_length=64, unique=True)),
+            ],
+        ),
+        migrations.CreateModel(
+            name='RunAccount',
+            fields=[
+                ('account', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='+', serialize=False, to='charging.account')),
             ],
         ),
         migrations.CreateModel(
@@ -88,22 +112,31 @@ class Migration(InitialMigration):
             },
         ),
         migrations.CreateModel(
-            name='WaitingFile',
+            name='HistoricalDerivedCharger',
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('path', models.BinaryField(help_text='Where it is, in the octets of the file system.')),
-                ('path_hash', models.CharField(help_text='SHA-256 of the path.', max_length=64, unique=True)),
-                ('name', models.CharField(max_length=255)),
-                ('reason', models.CharField(help_text='Stable code, such as no_tariff.', max_length=40)),
-                ('message', models.TextField()),
-                ('first_tried_at', models.DateTimeField()),
-                ('last_tried_at', models.DateTimeField()),
-                ('attempts', models.PositiveIntegerField(default=1)),
-                ('source', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='waiting_files', to='mediation.source')),
+                ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
+                ('direction', models.CharField(default='*out', help_text='*out; rows of *in are kept only.', max_length=8)),
+                ('tenant', models.CharField(help_text='Of the records; *any = of every tenant.', max_length=64)),
+                ('category', models.CharField(default='*any', help_text='Split by “;”; *any = all.', max_length=255)),
+                ('account', models.CharField(default='*any', help_text='Numbers of the accounts that pay, split by “;”; *any = all.', max_length=255)),
+                ('subject', models.CharField(default='*any', help_text='Such as *plan:GOLD, split by “;”; *any = all.', max_length=255)),
+                ('destination_ids', models.CharField(blank=True, help_text='Split by “;”; “!” before one excludes it; empty = all.', max_length=500)),
+                ('run', models.CharField(help_text="The run's name, such as wholesale.", max_length=32)),
+                ('run_filter', models.CharField(blank=True, help_text='Conditions that a record must pass, such as destination(^49);usage(>=1); empty = every record.', max_length=1000)),
+                ('templates', models.JSONField(blank=True, default=dict, help_text='What replaces a field of the record, such as {"AccountField": "^R-001", "SubjectField": "^wholesale"}; one that is not named stays as it is.')),
+                ('history_id', models.AutoField(primary_key=True, serialize=False)),
+                ('history_date', models.DateTimeField(db_index=True)),
+                ('history_change_reason', models.CharField(max_length=100, null=True)),
+                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
+                ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
-                'verbose_name': 'waiting file',
+                'verbose_name': 'historical derived charger',
+                'verbose_name_plural': 'historical derived chargers',
+                'ordering': ('-history_date', '-history_id'),
+                'get_latest_by': ('history_date', 'history_id'),
             },
+            bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
         migrations.CreateModel(
             name='HistoricalSource',
@@ -165,6 +198,24 @@ class Migration(InitialMigration):
             bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
         migrations.CreateModel(
+            name='WaitingFile',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('path', models.BinaryField(help_text='Where it is, in the octets of the file system.')),
+                ('path_hash', models.CharField(help_text='SHA-256 of the path.', max_length=64, unique=True)),
+                ('name', models.CharField(max_length=255)),
+                ('reason', models.CharField(help_text='Stable code, such as no_tariff.', max_length=40)),
+                ('message', models.TextField()),
+                ('first_tried_at', models.DateTimeField()),
+                ('last_tried_at', models.DateTimeField()),
+                ('attempts', models.PositiveIntegerField(default=1)),
+                ('source', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='waiting_files', to='mediation.source')),
+            ],
+            options={
+                'verbose_name': 'waiting file',
+            },
+        ),
+        migrations.CreateModel(
             name='CdrFileDay',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -185,14 +236,15 @@ class Migration(InitialMigration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('record_id', models.CharField(help_text="The source's own id, or a hash if it has none.", max_length=64)),
-                ('run', models.CharField(db_default='*default', default='*default', help_text="Which charge of the record: *default is the subscriber's own, the one that is billed.", max_length=32)),
+                ('run', models.CharField(db_default='*default', default='*default', help_text="Which charge of the record: *default is the subscriber's own, others come of derived charging.", max_length=32)),
+                ('mode', models.CharField(blank=True, db_default='', default='', help_text="Empty: its account's bill or balance pays; otherwise how it is charged instead, such as *rated.", max_length=14)),
                 ('start', models.DateTimeField()),
                 ('other_party', models.CharField(help_text='Number dialled, or the access point of data.', max_length=64)),
                 ('usage', models.BigIntegerField(help_text='Seconds, octets or events as measured.')),
                 ('free_usage', models.BigIntegerField(help_text='Of it, taken from free units.')),
                 ('billed_usage', models.BigIntegerField(help_text='Charged for, rounded up to increments.')),
                 ('cost_micros', models.BigIntegerField()),
-                ('raw', models.BinaryField(help_text="The CDR message (proto/billing.proto), for files of any format.")),
+                ('raw', models.BinaryField(help_text='The CDR message (proto/billing.proto), for files of any format; of runs besides the default one only what they were rated as.')),
                 ('account', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='charging.account')),
                 ('price_plan', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='rating.priceplan')),
                 ('service', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='rating.service')),

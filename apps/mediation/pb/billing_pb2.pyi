@@ -69,7 +69,7 @@ VOUCHER_STATUS_EXPIRED: VoucherStatus
 VOUCHER_STATUS_VOID: VoucherStatus
 
 class CDR(_message.Message):
-    __slots__ = ("record_id", "source", "service", "msisdn", "imsi", "imei", "other_party", "start", "duration_s", "octets_up", "octets_down", "events", "cell", "roaming_network", "cause", "session_id", "part", "rating_group", "radio_access", "trunk")
+    __slots__ = ("record_id", "source", "service", "msisdn", "imsi", "imei", "other_party", "start", "duration_s", "octets_up", "octets_down", "events", "cell", "roaming_network", "cause", "session_id", "part", "rating_group", "radio_access", "trunk", "request_type", "category", "subject")
     RECORD_ID_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     SERVICE_FIELD_NUMBER: _ClassVar[int]
@@ -90,6 +90,9 @@ class CDR(_message.Message):
     RATING_GROUP_FIELD_NUMBER: _ClassVar[int]
     RADIO_ACCESS_FIELD_NUMBER: _ClassVar[int]
     TRUNK_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_TYPE_FIELD_NUMBER: _ClassVar[int]
+    CATEGORY_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
     record_id: str
     source: str
     service: str
@@ -110,7 +113,10 @@ class CDR(_message.Message):
     rating_group: int
     radio_access: int
     trunk: str
-    def __init__(self, record_id: _Optional[str] = ..., source: _Optional[str] = ..., service: _Optional[str] = ..., msisdn: _Optional[str] = ..., imsi: _Optional[str] = ..., imei: _Optional[str] = ..., other_party: _Optional[str] = ..., start: _Optional[int] = ..., duration_s: _Optional[int] = ..., octets_up: _Optional[int] = ..., octets_down: _Optional[int] = ..., events: _Optional[int] = ..., cell: _Optional[str] = ..., roaming_network: _Optional[str] = ..., cause: _Optional[int] = ..., session_id: _Optional[str] = ..., part: _Optional[int] = ..., rating_group: _Optional[int] = ..., radio_access: _Optional[int] = ..., trunk: _Optional[str] = ...) -> None: ...
+    request_type: str
+    category: str
+    subject: str
+    def __init__(self, record_id: _Optional[str] = ..., source: _Optional[str] = ..., service: _Optional[str] = ..., msisdn: _Optional[str] = ..., imsi: _Optional[str] = ..., imei: _Optional[str] = ..., other_party: _Optional[str] = ..., start: _Optional[int] = ..., duration_s: _Optional[int] = ..., octets_up: _Optional[int] = ..., octets_down: _Optional[int] = ..., events: _Optional[int] = ..., cell: _Optional[str] = ..., roaming_network: _Optional[str] = ..., cause: _Optional[int] = ..., session_id: _Optional[str] = ..., part: _Optional[int] = ..., rating_group: _Optional[int] = ..., radio_access: _Optional[int] = ..., trunk: _Optional[str] = ..., request_type: _Optional[str] = ..., category: _Optional[str] = ..., subject: _Optional[str] = ...) -> None: ...
 
 class CDRFileHeader(_message.Message):
     __slots__ = ("magic", "source", "sequence", "count", "created")

@@ -12,19 +12,21 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import F, Max
 
-from apps.charging.domain.usage_book import UsageBook
+from apps.charging.domain.usage_book import ChargedTo, UsageBook
 from apps.events.services.publishing import publish
 from apps.kernel.errors import BssError
 from apps.mediation.domain.checks import CheckedRecord, SuspendedRecordData, suspended
 from apps.mediation.domain.identities import Mismatches
 from apps.mediation.domain.published import FILE_LOADED
-from apps.mediation.domain.records import COST_OUT_OF_RANGE
+from apps.mediation.domain.records import COST_OUT_OF_RANGE, MOST_STORED
+from apps.mediation.domain.run_charges import RunCharge
 from apps.mediation.models import Cdr, CdrFile, CdrFileDay, LoadSequence, RatedDestination
 from apps.mediation.services.cdr_writer import (
     CDR_COLUMNS,
     CDR_TABLE,
     DAY_S,
     EPOCH,
+    RUN_COLUMNS,
     SUSPENSE_COLUMNS,
     SUSPENSE_TABLE,
     CdrWriter,
@@ -33,6 +35,7 @@ from apps.mediation.services.cdr_writer import (
     escaped,
     suspense_rows,
 )
+from apps.mediation.services.derived import BatchRuns, derived_chargers
 from apps.rating.domain import Rater, Tariff
 from apps.rating.domain.runs import DEFAULT_RUN
 from apps.storage.dialect import loads_text
@@ -41,7 +44,6 @@ CHUNK_RECORDS = 4_000
 # The first chunk's charging overlaps with nothing, so it is small; so are some after it, until enough is charged for
 # the storing never to wait. Few sizes, because SQLite prepares a statement for each.
 FIRST_CHUNK_RECORDS, CHUNKS_A_SIZE = 500, 4
-MOST_MICROS = (1 << 63) - 1
 LOAD_SEQUENCE_ID = 1
 
 
@@ -146,6 +148,8 @@ class Batch:
         self._after_cdr = 0
         self._texts = StartTexts()
         self._as_text = loads_text(connections[DEFAULT_DB_ALIAS])
+        # What is charged besides the default run; None if there is nothing of the kind.
+        self.runs: BatchRuns | None = None
         # Hashes of the records of a dry run so far: a tenth of the memory of the ids themselves.
         self._seen: set[int] = set()
 
@@ -153,8 +157,11 @@ class Batch:
         """Charge and store ``records`` in the order given, and put ``suspended`` into suspense."""
         if not self.dry_run:
             self._after_cdr = newest_cdr_id()
+        chargers = derived_chargers()
         # The wrapper itself: django.db.connection would be another one in the writer's thread.
         with CdrWriter(connections[DEFAULT_DB_ALIAS]) as writer:
+            if chargers:
+                self.runs = BatchRuns(chargers, self.rater, self.book, writer.wait)
             for portion in _portions(suspended):
                 self._suspend(writer, portion)
             for chunk in _portions(records):
@@ -164,10 +171,12 @@ class Batch:
                 mismatched: list[SuspendedRecordData] = []
                 if self.mismatches:
                     chunk, mismatched = self.mismatches.split(chunk)
-                rows, refused = self._charge(writer, chunk)
+                rows, run_rows, refused = self._charge(writer, chunk)
                 refused += mismatched
                 if rows and not self.dry_run:
                     writer.put(CDR_TABLE, CDR_COLUMNS, rows)
+                if run_rows and not self.dry_run:
+                    writer.put(CDR_TABLE, RUN_COLUMNS, run_rows)
                 if refused:
                     self._suspend(writer, refused)
                 self.totals.rated += len(rows)
@@ -224,14 +233,16 @@ class Batch:
 
     def _charge(
         self, writer: CdrWriter, chunk: list[CheckedRecord]
-    ) -> tuple[list[Any], list[SuspendedRecordData]]:
+    ) -> tuple[list[Any], list[Any], list[SuspendedRecordData]]:
+        """Rows of the default run, rows of other runs (RUN_COLUMNS), and the records that cannot be charged."""
         rate, rater, instant = self.book.rate, self.rater, datetime.fromtimestamp
         file_id, as_text = self.file_id, self._as_text
-        destinations, day_costs = self.destinations, self._day_costs
+        destinations, day_costs, runs = self.destinations, self._day_costs, self.runs
         # Records come in the order of their start, so that it, or at least the day, is often that of the one before.
         last = day = day_start = day_end = -1
         at, start_text, day_text, clock = EPOCH, "", "", clock_texts()
         rows: list[Any] = []
+        run_rows: list[Any] = []
         refused: list[SuspendedRecordData] = []
         total = 0
         for record in chunk:
@@ -242,10 +253,13 @@ class Batch:
                     day = start // DAY_S
                     day_start, day_end, day_text = day * DAY_S, (day + 1) * DAY_S, self._texts[day]
                 start_text = day_text + clock[start - day_start]
+            charges: Iterable[RunCharge] = ()
             try:
+                if runs is not None:
+                    charges = runs.rate(record, at)
                 charged_to, rated = rate(rater, msisdn, service, other_party, at, amount)
                 cost, billed = rated.cost_micros, rated.billed_usage
-                if cost > MOST_MICROS or billed > MOST_MICROS:
+                if cost > MOST_STORED or billed > MOST_STORED:
                     raise BssError("the price is larger than can be stored", code=COST_OUT_OF_RANGE)
             except BssError as error:
                 refused.append(suspended(record, error.code, error.message))
@@ -277,10 +291,39 @@ class Batch:
                         destination_id, start_text, other_party, amount, free, billed, cost, message,
                     )
                 )  # fmt: skip
+            for charge in charges:
+                run_rows.append(self._run_row(writer, record, charged_to, charge))
             if self.on_charged is not None:
                 self.on_charged(record, True)
         self.totals.cost_micros += total
-        return rows, refused
+        return rows, run_rows, refused
+
+    def _run_row(
+        self, writer: CdrWriter, record: CheckedRecord, charged_to: ChargedTo, charge: RunCharge
+    ) -> Any:
+        """The row of a record in a run besides the default one, which is charged now."""
+        assert self.runs is not None
+        self.runs.charge(charge)
+        usage, rated = charge.usage, charge.rated
+        if rated.destination not in self.destinations:
+            writer.wait()
+            self.destinations.prepare((rated.destination,))
+        subscriber_id, _, service_id, plan_id = charged_to
+        values: list[Any] = [
+            *(self.file_id, record[2], record[3], charge.account.account_id, subscriber_id, service_id, plan_id),
+            *(self.destinations[rated.destination], self._texts.of(int(usage.start.timestamp()))),
+            *(usage.destination, usage.amount, rated.free_usage, rated.billed_usage, rated.cost_micros),
+            *(charge.terms(), charge.run, charge.mode),
+        ]
+        if not self._as_text:
+            return values
+        values[14] = values[14].hex()
+        return "\t".join(escaped(str(value)) for value in values)
+
+    def save_runs(self, cause: str) -> None:
+        """Write what the runs besides the default one debited; ``cause`` names the batch."""
+        if self.runs is not None:
+            self.runs.save(cause)
 
 
 def _portions(items: Iterable[Any]) -> Iterator[list[Any]]:

@@ -26,6 +26,8 @@ CDR_COLUMNS = (
     *("file_id", "source_id", "record_id", "account_id", "subscriber_id", "service_id", "price_plan_id"),
     *("destination_id", "start", "other_party", "usage", "free_usage", "billed_usage", "cost_micros", "raw"),
 )
+# Of rows that are not the subscriber's own charge, or not charged as usual.
+RUN_COLUMNS = (*CDR_COLUMNS, "run", "mode")
 SUSPENSE_TABLE = "mediation_suspendedrecord"
 SUSPENSE_COLUMNS = (
     *(

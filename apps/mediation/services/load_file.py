@@ -278,6 +278,7 @@ class _FileLoad:
         batch.run(contents.records, (SuspendedRecordData(*values) for values in contents.suspended))
         if not self.dry_run:
             write_usage(writing[0])
+            batch.save_runs(f"cdr-file:{file_row.pk}")
         self.on_step("charged", batch.totals.records, batch.totals.records)
         return batch
 

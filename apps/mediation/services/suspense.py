@@ -240,6 +240,7 @@ class _Portion:
         )
         totals = batch.run(records, ())
         save_usage_book(book, f"cdr-file:{file_row.pk}")
+        batch.save_runs(f"cdr-file:{file_row.pk}")
         if not settled:
             file_row.delete()
             return None, batch

@@ -142,6 +142,11 @@ def look_again() -> None:
     _in_force.current = None
 
 
+def looked_at() -> float:
+    """When this process looked last (monotonic): what is kept beside the tariff is read again with it."""
+    return _in_force.looked_at
+
+
 _raters: OrderedDict[str, Rater] = OrderedDict()
 """The Raters used last, by the hash of their content: versions that differ in terms of products share one."""
 _raters_lock = threading.Lock()
