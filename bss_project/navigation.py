@@ -158,6 +158,7 @@ GROUPS = (
             Item("CDRs", "receipt_long", "mediation.cdr"),
             Item("Suspense", "report", "mediation.suspendedrecord"),
             Item("Sources", "cell_tower", "mediation.source"),
+            Item("Derived chargers", "account_tree", "mediation.derivedcharger"),
         ),
     ),
     Group(

@@ -85,6 +85,7 @@ GROUPS = (
             "charging.balancetrigger",
             "charging.sharedgroup",
             "charging.sharedgroupterms",
+            "mediation.derivedcharger",
             "billing.billcycle",
             "billing.billingaccount",
             "billing.recurringcharge",
@@ -109,6 +110,7 @@ GROUPS = (
                     "bundleservice",
                 )
             ),
+            "mediation.delete_derivedcharger",
             "billing.add_activity",
             "billing.change_activity",
             # Bills cancelled by credit notes.

@@ -8,3 +8,8 @@ class MediationConfig(AppConfig):
     label = "mediation"
     verbose_name = "Mediation"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from apps.mediation.services.derived_settings import register
+
+        register()

@@ -7,6 +7,7 @@ from simple_history.models import HistoricalRecords
 
 from apps.charging.models import Account
 from apps.rating.domain.runs import DEFAULT_RUN, LONGEST_RUN
+from apps.rating.domain.source import SHARED_TARIFF_PLAN
 from apps.rating.models import PricePlan, Service, TariffVersion
 from apps.rating.models.tenants import code_validator
 from apps.subscribers.models import Subscriber
@@ -39,11 +40,19 @@ class DerivedCharger(models.Model):
     (``domain/derived.py``).
     """
 
+    tariff_plan = models.CharField(
+        max_length=64,
+        default=SHARED_TARIFF_PLAN,
+        db_index=True,
+        help_text="The tariff plan whose folder has the row.",
+    )
     direction = models.CharField(max_length=8, default="*out", help_text="*out; rows of *in are kept only.")
     tenant = models.CharField(max_length=64, help_text="Of the records; *any = of every tenant.")
     category = models.CharField(max_length=255, default="*any", help_text="Split by “;”; *any = all.")
     account = models.CharField(
-        max_length=255, default="*any", help_text="Numbers of the accounts that pay, split by “;”; *any = all."
+        max_length=255,
+        default="*any",
+        help_text="Numbers of the accounts that pay, split by “;”; *any = all.",
     )
     subject = models.CharField(
         max_length=255, default="*any", help_text="Such as *plan:GOLD, split by “;”; *any = all."

@@ -45,7 +45,15 @@ from apps.insight.models import UsageDay
 from apps.insight.services.collecting import collect_statistics
 from apps.invoicing.models import BillDocument
 from apps.kernel.clock import utc_now
-from apps.mediation.models import Cdr, CdrFile, CdrFileDay, RatedDestination, Source, SuspendedRecord
+from apps.mediation.models import (
+    Cdr,
+    CdrFile,
+    CdrFileDay,
+    DerivedCharger,
+    RatedDestination,
+    Source,
+    SuspendedRecord,
+)
 from apps.mediation.services.batches import finish_batch, prepare_load_sequence
 from apps.rating.models import PricePlan, Service, TariffLoad, TariffVersion
 from apps.subscribers.models import Subscriber
@@ -408,6 +416,7 @@ def make_session(person: Subscriber, now: datetime) -> None:
 def _watch(account: Account) -> None:
     """Triggers, one that fired, and an account that is barred for it."""
     terms = {"tenant": account.tenant, "currency": account.currency, "threshold_micros": 5_000_000}
+    DerivedCharger.objects.create(tenant="default", run="wholesale", templates={"AccountField": "^R-001"})
     BalanceTrigger.objects.create(name="low", kind="below", action="reauthorise", **terms)
     fraud = BalanceTrigger.objects.create(
         name="fraud", kind="spent", window_s=3_600, action="bar", account=account, **terms

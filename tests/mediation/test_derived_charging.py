@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
 
 from apps.billing.models import BillLine
 from apps.charging.models import Account, Balance, LedgerEntry
@@ -13,11 +17,13 @@ from apps.mediation.models import Cdr, DerivedCharger, RunAccount, SuspendedReco
 from apps.mediation.selectors import explain_cdr
 from apps.mediation.services.load_file import Outcome
 from apps.mediation.services.suspense import recycle
+from apps.rating.domain.tariff_files.folder_tables import FOLDER_TABLES
 from apps.rating.selectors.tariffs import look_again
 from apps.rating.services.publishing import publish
 from tests.billing.scenes import run as bill_run
 from tests.factories import make_cycle, make_plan, make_subscriber, make_tenant
 from tests.mediation.samples import NOW, START, cdr, load, make_operator, stream
+from tests.rating.folders import write_folder
 
 pytestmark = pytest.mark.django_db
 
@@ -48,7 +54,9 @@ def make_chain(mode: str = "postpaid") -> None:
 
 def rows() -> list[tuple[str, str, int, str]]:
     """Run, account, cost and destination number of each stored row."""
-    return list(Cdr.objects.order_by("pk").values_list("run", "account__number", "cost_micros", "other_party"))
+    return list(
+        Cdr.objects.order_by("pk").values_list("run", "account__number", "cost_micros", "other_party")
+    )
 
 
 def test_each_run_charges_its_own_account_by_its_own_rates():
@@ -83,7 +91,9 @@ def test_a_prepaid_reseller_is_debited_once_a_day():
     make_chain("prepaid")
     load(stream([cdr(1), cdr(2), cdr(90_000)]))
     entries = LedgerEntry.objects.order_by("cause").values_list("cause", "amount_micros")
-    file_id, account_id = Cdr.objects.values_list("file_id", "account_id").get(run="wholesale", record_id="R000001")
+    file_id, account_id = Cdr.objects.values_list("file_id", "account_id").get(
+        run="wholesale", record_id="R000001"
+    )
     assert list(entries) == [
         (f"cdr-file:{file_id}:wholesale:{account_id}:2026-03-10", -100_000),
         (f"cdr-file:{file_id}:wholesale:{account_id}:2026-03-11", -50_000),
@@ -201,3 +211,67 @@ def test_a_wrong_row_is_refused_with_its_column(column, row):
     assert error.value.where == column
 
 
+# The key, destination ids, run and filter, then the templates.
+_ROW = "*out,brand,call,*any,*any,,wholesale,usage(>=1)," + ",".join(
+    ["*default", "*default", "^default", "*default", "^R-001", "^wholesale", *["*default"] * 5, "{supplier}"]
+    + ["*default"] * 3
+)
+
+
+def tariff_folder(path: Path, *rows: str) -> Path:
+    header = ",".join(FOLDER_TABLES["DerivedChargers"].columns)
+    return write_folder(path, DerivedChargers="\n".join([header, *rows]) + "\n")
+
+
+def test_derived_chargers_of_a_folder_are_loaded_exported_and_loaded_again_as_they_were(tmp_path):
+    call_command("loadtariffplan", str(tariff_folder(tmp_path / "tp", _ROW.format(supplier="*default"))))
+    charger = DerivedCharger.objects.get()
+    assert (charger.tenant, charger.run, charger.run_filter) == ("brand", "wholesale", "usage(>=1)")
+    assert charger.templates == {
+        "TenantField": "^default",
+        "AccountField": "^R-001",
+        "SubjectField": "^wholesale",
+    }
+    call_command("exporttariffplan", str(tmp_path / "out"))
+    exported = (tmp_path / "out" / "DerivedChargers.csv").read_text()
+    assert exported.splitlines()[1] == _ROW.format(supplier="*default")
+    call_command("loadtariffplan", str(tmp_path / "out"), flush=True)
+    call_command("exporttariffplan", str(tmp_path / "again"))
+    assert (tmp_path / "again" / "DerivedChargers.csv").read_text() == exported
+    call_command("loadtariffplan", str(tariff_folder(tmp_path / "none")), flush=True)
+    assert not DerivedCharger.objects.exists()
+
+
+def test_a_folder_with_a_wrong_derived_charger_is_refused_with_its_place(tmp_path, capsys):
+    wrong = _ROW.format(supplier="*default").replace("usage(>=1)", "colour(red)")
+    with pytest.raises(CommandError):
+        call_command("loadtariffplan", str(tariff_folder(tmp_path / "tp", wrong)))
+    assert (
+        "DerivedChargers.csv, line 2, column RunFilter: a record has no field “colour”"
+        in capsys.readouterr().err
+    )
+    assert not DerivedCharger.objects.exists()
+
+
+def test_a_column_that_nothing_acts_on_is_named_and_kept(tmp_path, capsys):
+    call_command("loadtariffplan", str(tariff_folder(tmp_path / "tp", _ROW.format(supplier="^acme"))))
+    told = capsys.readouterr()
+    assert "SupplierField: it is kept, but" in told.out + told.err
+    assert DerivedCharger.objects.get().templates["SupplierField"] == "^acme"
+
+
+def test_the_command_lists_adds_and_removes_rows(capsys):
+    def said(*arguments: str) -> str:
+        call_command("derivedchargers", *arguments)
+        return capsys.readouterr().out
+
+    assert "no derived chargers" in said("list")
+    row = said(
+        "add", "wholesale", "--tenant", "brand", "--set", "AccountField=^R-001", "--filter", "usage(>=1)"
+    )
+    assert row.endswith(": wholesale of brand, *any, *any, *any, *any, if usage(>=1): AccountField ^R-001\n")
+    assert said("list") == row
+    with pytest.raises(CommandError, match="templates: there is no Acount"):
+        call_command("derivedchargers", "add", "x", "--set", "Acount=^1")
+    said("remove", row.partition(":")[0])
+    assert not DerivedCharger.objects.exists()

@@ -1,7 +1,7 @@
 """Rated records that are on no bill yet, added up by the database for a chunk of accounts.
 
-An account that other runs have charged as well (derived charging: a reseller) has their records on its bill too, added up
-by service and destination, for the subscribers are not its own.
+An account that other runs have charged (derived charging: a reseller) has their records on its bill too, added up by
+service and destination, because the subscribers are not its own.
 
 A record belongs on the first bill whose period ends after it started and that was made after its file was loaded. So
 a bill until E that sees load sequence S, after one until U that saw P, has the records of files up to S that started
@@ -119,7 +119,9 @@ def _read_late(
     )
 
 
-def _read_each(accounts: Sequence[DueAccount], until: datetime, sequence: int, which: str) -> list[UsageTotal]:
+def _read_each(
+    accounts: Sequence[DueAccount], until: datetime, sequence: int, which: str
+) -> list[UsageTotal]:
     """All of these at once, for accounts each with a last bill of its own."""
     lowest = min(account.begins for account in accounts)
     earliest = _earliest_start(min(account.billed_sequence for account in accounts), sequence)

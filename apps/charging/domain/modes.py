@@ -1,4 +1,4 @@
-"""How a record or a request is charged (CGRateS: RequestType): from a balance now, later, only priced, or not at all."""
+"""How a record or a request is charged (CGRateS: RequestType): now, later, only priced, or not at all."""
 
 from __future__ import annotations
 

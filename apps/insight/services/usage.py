@@ -89,7 +89,8 @@ def _read(file_ids: Collection[int]) -> list[tuple[int, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT c.price_plan_id, c.service_id, {quarter}, COUNT(*), {sums} FROM {RATED_RECORDS} c "
-            f"WHERE {within}c.run = '{DEFAULT_RUN}' AND c.mode <> '{ChargingMode.RATED}' AND c.file_id IN ({','.join(str(int(pk)) for pk in file_ids)}) "
+            f"WHERE {within}c.run = '{DEFAULT_RUN}' AND c.mode <> '{ChargingMode.RATED}' "
+            f"AND c.file_id IN ({','.join(str(int(pk)) for pk in file_ids)}) "
             f"GROUP BY c.price_plan_id, c.service_id, {quarter}"
         )
         return list(cursor.fetchall())

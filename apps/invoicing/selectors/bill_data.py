@@ -133,7 +133,9 @@ class Batch:
 
 def _records_from(bill: Bill) -> QuerySet[Cdr]:
     """Records of the account that started in the period (on a first bill: ever), in files that its run saw."""
-    records = Cdr.objects.filter(account_id=bill.account_id, run=DEFAULT_RUN, mode="", start__lt=bill.period_end)
+    records = Cdr.objects.filter(
+        account_id=bill.account_id, run=DEFAULT_RUN, mode="", start__lt=bill.period_end
+    )
     if bill.usage_after_sequence:
         records = records.filter(start__gte=bill.usage_from)
     # Nearly always none, so this costs less than joining every record with its file.

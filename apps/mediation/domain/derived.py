@@ -33,11 +33,13 @@ REPLACED = {
     "AnswerTimeField": "answertime",
     "UsageField": "usage",
 }
-# Columns that are kept and exported; a rated record has no such field that could be replaced.
-KEPT = (
-    *("DirectionField", "SetupTimeField", "PddField", "SupplierField"),
-    *("DisconnectCause", "CostField", "RatedField"),
+# The templates in the order of the file. Those not in REPLACED are kept and exported: a rated record has no such field.
+COLUMNS = (
+    *("ReqTypeField", "DirectionField", "TenantField", "CategoryField", "AccountField"),
+    *("SubjectField", "DestinationField", "SetupTimeField", "PddField", "AnswerTimeField"),
+    *("UsageField", "SupplierField", "DisconnectCause", "CostField", "RatedField"),
 )
+KEPT = tuple(column for column in COLUMNS if column not in REPLACED)
 FIELDS = (*REPLACED.values(), "direction", "tor", "service", "msisdn", "originid", "source")
 # Other spellings of CGRateS, and those of the CDR message; case and “_” make no difference.
 _SPELLINGS = {
@@ -87,7 +89,7 @@ class Run(NamedTuple):
 
 
 class RunSet(NamedTuple):
-    """The runs of the records with these tenants, categories, accounts and subjects (None: any), to some destinations."""
+    """The runs of the records with these tenants, categories, accounts and subjects (None: any)."""
 
     key: tuple[frozenset[str] | None, ...]
     included: tuple[str, ...]
@@ -112,7 +114,9 @@ class DerivedChargers:
         for row in rows:
             if row.direction in ("", OUT, ANY):
                 runs[row[1:6]].append(read_run(row))
-        sets = [RunSet(tuple(map(_values, key[:4])), *_destinations(key[4]), tuple(runs[key])) for key in runs]
+        sets = [
+            RunSet(tuple(map(_values, key[:4])), *_destinations(key[4]), tuple(runs[key])) for key in runs
+        ]
         self._sets = sorted(sets, key=lambda one: one.precision, reverse=True)
         self._known: dict[tuple[str, ...], tuple[RunSet, ...]] = {}
 
@@ -140,6 +144,11 @@ class DerivedChargers:
 
 def read_run(row: ChargerRow) -> Run:
     """A row's run. Raises InvalidInput that names the column."""
+    unknown = row.fields.keys() - set(COLUMNS)
+    if unknown:
+        raise InvalidInput(
+            f"there is no {', '.join(sorted(unknown))}; there are {', '.join(COLUMNS)}", where="templates"
+        )
     if row.run in ("", DEFAULT_RUN) or len(row.run) > LONGEST_RUN:
         raise InvalidInput(
             f"a run needs a name of 1 to {LONGEST_RUN} characters; {DEFAULT_RUN} is the subscriber's own charge, "

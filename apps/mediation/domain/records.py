@@ -52,8 +52,8 @@ ADVICE = {
         "number or the SIM; then recycle it."
     ),
     DERIVED_RUN_FAILED: (
-        "Mend the derived charger, or the account or rates that its run names; then recycle the record. Nothing of it is "
-        "charged until all of its runs can be."
+        "Mend the derived charger, or the account or rates that its run names; then recycle the record. "
+        "Nothing of it is charged until all of its runs can be."
     ),
     "unknown_subscriber": "Give the number to its subscriber as of before the record, or correct it; then recycle it.",
     "no_price_plan": "Give the subscriber a price plan from before the record on; then recycle it.",

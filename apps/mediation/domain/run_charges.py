@@ -52,7 +52,8 @@ class RunCharge(NamedTuple):
 class RecordRuns:
     """Rates the runs of one batch's records.
 
-    ``numbers`` are those of the accounts that pay for the default run, ``account_of`` finds an account by tenant and number.
+    ``numbers`` are those of the accounts that pay for the default run; ``account_of`` finds an account by its tenant
+    and number.
     """
 
     def __init__(
@@ -177,7 +178,7 @@ class RecordRuns:
 
 
 def _instant(text: str) -> datetime:
-    """An instant as templates write it: ISO 8601 (UTC unless it says otherwise) or Unix seconds. Raises InvalidInput."""
+    """An instant as templates write it: ISO 8601 (UTC without a zone) or Unix seconds. Raises InvalidInput."""
     try:
         at = datetime.fromtimestamp(int(text), UTC) if text.isdecimal() else datetime.fromisoformat(text)
     except (ValueError, OverflowError):

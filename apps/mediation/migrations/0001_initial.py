@@ -33,6 +33,7 @@ class Migration(InitialMigration):
             name='DerivedCharger',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('tariff_plan', models.CharField(db_index=True, default='*shared', help_text='The tariff plan whose folder has the row.', max_length=64)),
                 ('direction', models.CharField(default='*out', help_text='*out; rows of *in are kept only.', max_length=8)),
                 ('tenant', models.CharField(help_text='Of the records; *any = of every tenant.', max_length=64)),
                 ('category', models.CharField(default='*any', help_text='Split by “;”; *any = all.', max_length=255)),
@@ -115,6 +116,7 @@ class Migration(InitialMigration):
             name='HistoricalDerivedCharger',
             fields=[
                 ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
+                ('tariff_plan', models.CharField(db_index=True, default='*shared', help_text='The tariff plan whose folder has the row.', max_length=64)),
                 ('direction', models.CharField(default='*out', help_text='*out; rows of *in are kept only.', max_length=8)),
                 ('tenant', models.CharField(help_text='Of the records; *any = of every tenant.', max_length=64)),
                 ('category', models.CharField(default='*any', help_text='Split by “;”; *any = all.', max_length=255)),

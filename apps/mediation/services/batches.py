@@ -253,7 +253,7 @@ class Batch:
                     day = start // DAY_S
                     day_start, day_end, day_text = day * DAY_S, (day + 1) * DAY_S, self._texts[day]
                 start_text = day_text + clock[start - day_start]
-            charges: Iterable[RunCharge] = ()
+            charges: Sequence[RunCharge] = ()
             try:
                 if runs is not None:
                     charges = runs.rate(record, at)
@@ -291,8 +291,8 @@ class Batch:
                         destination_id, start_text, other_party, amount, free, billed, cost, message,
                     )
                 )  # fmt: skip
-            for charge in charges:
-                run_rows.append(self._run_row(writer, record, charged_to, charge))
+            if charges:
+                run_rows += [self._run_row(writer, record, charged_to, charge) for charge in charges]
             if self.on_charged is not None:
                 self.on_charged(record, True)
         self.totals.cost_micros += total
@@ -310,7 +310,15 @@ class Batch:
             self.destinations.prepare((rated.destination,))
         subscriber_id, _, service_id, plan_id = charged_to
         values: list[Any] = [
-            *(self.file_id, record[2], record[3], charge.account.account_id, subscriber_id, service_id, plan_id),
+            *(
+                self.file_id,
+                record[2],
+                record[3],
+                charge.account.account_id,
+                subscriber_id,
+                service_id,
+                plan_id,
+            ),
             *(self.destinations[rated.destination], self._texts.of(int(usage.start.timestamp()))),
             *(usage.destination, usage.amount, rated.free_usage, rated.billed_usage, rated.cost_micros),
             *(charge.terms(), charge.run, charge.mode),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -80,14 +80,16 @@ class BatchRuns:
         self._books: dict[str, UsageBook] = {}
         self._accounts: dict[tuple[str, str], RunAccount | None] = {}
         payers = {holding.line.account_id for holdings in book.holdings.values() for holding in holdings}
-        numbers = dict(select_in(f"SELECT a.id, a.number FROM {ACCOUNTS} a WHERE a.id IN ({{values}})", payers))
+        numbers = dict(
+            select_in(f"SELECT a.id, a.number FROM {ACCOUNTS} a WHERE a.id IN ({{values}})", payers)
+        )
         sources = dict(Source.objects.values_list("pk", "code"))
         self._runs = RecordRuns(chargers, rater, book, numbers, sources, self._account_of)
         self._charged: set[int] = set()
 
     def rate(
         self, record: CheckedRecord, at: datetime, mode: ChargingMode | None = None
-    ) -> Iterable[RunCharge]:
+    ) -> Sequence[RunCharge]:
         """What its runs charge for the record (:meth:`RecordRuns.rate`); nothing is charged yet."""
         return self._runs.rate(record, at, mode)
 
@@ -105,9 +107,7 @@ class BatchRuns:
         """Write what was debited, and which accounts were charged, at the end of the batch's transaction."""
         for _, book in sorted(self._books.items()):
             save_usage_book(book, cause)
-        known = set(
-            RunAccountRow.objects.filter(pk__in=sorted(self._charged)).values_list("pk", flat=True)
-        )
+        known = set(RunAccountRow.objects.filter(pk__in=sorted(self._charged)).values_list("pk", flat=True))
         RunAccountRow.objects.bulk_create(
             [RunAccountRow(pk=account_id) for account_id in sorted(self._charged - known)],
             ignore_conflicts=True,

@@ -25,6 +25,7 @@ from apps.rating.models import RatingProfile, Tenant
 from apps.rating.models.tenants import DEFAULT_TENANT
 from apps.rating.selectors.tariff_source import known_ids, stored_plan
 from apps.rating.services.folder_parts import (
+    NOT_ACTED_ON,
     FolderPart,
     PartChange,
     folder_files,
@@ -83,7 +84,16 @@ def check_folder(files: TariffFiles, now: datetime, *, flush: bool, every: bool 
         for problem in part.check(changes[part.name])
     ]
     files = check_references(
-        replace(files, faults=[*files.faults, *found]), KnownIds() if flush else known, rows
+        replace(
+            files,
+            faults=[*files.faults, *(fault for fault in found if fault.problem.code != NOT_ACTED_ON)],
+            warnings=[
+                *files.warnings,
+                *(fault.problem for fault in found if fault.problem.code == NOT_ACTED_ON),
+            ],
+        ),
+        KnownIds() if flush else known,
+        rows,
     )
     return Checked(files, known, rows, stored, changes)
 

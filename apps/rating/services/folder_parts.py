@@ -22,6 +22,9 @@ from apps.rating.domain.tariff_files.folder_rows import (
 )
 from apps.rating.domain.tariff_files.folder_tables import FOLDER_TABLES, FolderTable
 
+NOT_ACTED_ON = "not_acted_on"
+"""The code of a part's problem that is a warning: what its row says in a column is kept, and nothing acts on it."""
+
 
 class PartChange(NamedTuple):
     """What a load does to one table of a tariff plan.
@@ -59,8 +62,8 @@ class FolderPart(NamedTuple):
     ``load`` stores the rows of a change; tables are loaded in the order of ``FOLDER_TABLES``, so that what they name is
     there. ``remove`` deletes the keys that a flush removes, in the reverse order. ``export`` gives the rows of
     a tariff plan, cell by cell in the order of the columns, always in the same order. ``check`` finds what
-    columns and references do not say (``FolderRow.problem``); any problem stops the load. ``used`` are the ids of the
-    table that something outside of the folder uses. ``also`` are other names of the file.
+    columns and references do not say (``FolderRow.problem``); any but NOT_ACTED_ON stops the load. ``used`` are the
+    ids of the table that something outside of the folder uses. ``also`` are other names of the file.
     """
 
     name: str
