@@ -24,14 +24,16 @@ from apps.charging.models import Balance
 from apps.charging.services.lines import Directory, Number
 from apps.charging.services.money_bounds import MoneyBook
 from apps.charging.services.rows import (
-    BALANCE_COLUMNS,
+    ACCOUNTS_SQL,
     SESSION_COLUMNS,
     SESSION_MARK_COLUMNS,
+    account_of,
     balance_of,
+    balances_sql,
     session_of,
 )
 from apps.charging.services.session_memory import Mark, SessionMemory
-from apps.storage.dialect import by_index, for_update
+from apps.storage.dialect import for_update
 from apps.storage.upserts import select, select_many
 from apps.subscribers.selectors import BARRED_SUBSCRIBERS
 
@@ -45,14 +47,6 @@ _IN_SESSION = _ENDINGS | {Operation.INITIATE, Operation.UPDATE, Operation.TERMIN
 # Questions change nothing, and a session ends once however often it is ended: neither needs a kept answer.
 WITHOUT_A_KEPT_ANSWER = _ENQUIRIES | _ENDINGS
 
-_ACCOUNTS = (
-    "SELECT a.id, a.number, a.tenant_id, a.currency, a.mode, a.allow_negative, a.closed_at, b.reason"
-    " FROM charging_account a LEFT JOIN charging_accountbar b ON b.account_id = a.id WHERE a.id IN ({values})"
-)
-_BALANCES = (
-    f"SELECT {BALANCE_COLUMNS} FROM charging_balance{{by_index}}"
-    " WHERE account_id IN ({values}) ORDER BY account_id, id"
-)
 _SESSION_MARKS = (
     f"SELECT `key`, {SESSION_MARK_COLUMNS} FROM charging_chargingsession WHERE `key` IN ({{values}})"
 )
@@ -191,11 +185,8 @@ class BatchReading:
         balances, accounts, marks, barred, answers = select_many(
             self.connection,
             [
-                # The default balance stands for its account, whose own row is left alone: bills and records that
-                # refer to one hold it for as long as their transaction lasts.
-                (self._balances_sql() + self.for_update, together),
-                # Behind the lock: its former holder may have closed or barred the account.
-                (_ACCOUNTS, together),
+                (balances_sql(self.connection), together),
+                (ACCOUNTS_SQL, together),
                 (_SESSION_MARKS, keys),
                 (BARRED_SUBSCRIBERS, subscriber_ids),
                 (_ANSWERS, self._perhaps_answered(whose)),
@@ -245,23 +236,12 @@ class BatchReading:
         return session is not None and request.number <= session.last_number
 
     def _take_accounts(self, rows: list[tuple[Any, ...]]) -> None:
-        for account_id, number, tenant_id, currency, mode, allow_negative, closed_at, bar_reason in rows:
-            if tenant_id not in self.tenants:
+        for row in rows:
+            if row[2] not in self.tenants:
                 # A tenant that is newer than what this process remembers.
                 self.directory.forget()
                 self.config, self.sharing, self.tenants = self.directory.config()
-            code, zone = self.tenants[tenant_id]
-            self.accounts[account_id] = Account(
-                account_id,
-                number,
-                code,
-                zone,
-                currency,
-                mode == "prepaid",
-                bool(allow_negative),
-                closed_at is not None or bar_reason is not None,
-                "" if bar_reason is None or closed_at is not None else bar_reason,
-            )
+            self.accounts[row[0]] = account_of(row, *self.tenants[row[2]])
 
     def _take_balances(self, account_ids: list[int], rows: list[tuple[Any, ...]]) -> None:
         self.balances = {account_id: {} for account_id in account_ids if account_id in self.accounts}
@@ -288,7 +268,7 @@ class BatchReading:
                 [Balance(account_id=account_id) for account_id in missing], ignore_conflicts=True
             )
             ids = sorted(self.accounts)
-            self._take_balances(ids, self._select(self._balances_sql() + self.for_update, ids))
+            self._take_balances(ids, self._select(balances_sql(self.connection), ids))
 
     def _take_sessions(self, marks: list[tuple[Any, ...]]) -> None:
         """The sessions as they are now; those that this process wrote last are known whole."""
@@ -351,10 +331,6 @@ class BatchReading:
 
     def _select(self, sql: str, values: Iterable[int | str]) -> list[tuple[Any, ...]]:
         return select(self.connection, sql, values)
-
-    def _balances_sql(self) -> str:
-        index = by_index(self.connection, "balance_tag_once_an_account")
-        return _BALANCES.replace("{by_index}", index)
 
 
 def _numbers_of(request: OnlineRequest) -> list[Number]:

@@ -8,18 +8,34 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from apps.charging.domain.answers import json_text
 from apps.charging.domain.balances import ANY_USE, Balance, BalanceTerms
 from apps.charging.domain.sessions import Hold, Meter, Session
+from apps.charging.domain.state import Account
 from apps.kernel.errors import InvalidInput
 from apps.rating.domain.source import Timing
+from apps.storage.dialect import by_index, for_update
 
 BALANCE_COLUMNS = (
     "id, account_id, tag, kind, amount_micros, units, reserved_micros, reserved_units, weight, destinations,"
     " categories, timings, active_from, expires_at, disabled, blocker, rating_subject, factors, overdraft_micros,"
     " used_part"
 )
+ACCOUNTS_SQL = (
+    "SELECT a.id, a.number, a.tenant_id, a.currency, a.mode, a.allow_negative, a.closed_at, b.reason"
+    " FROM charging_account a LEFT JOIN charging_accountbar b ON b.account_id = a.id WHERE a.id IN ({values})"
+)
+"""To be read behind the lock: its former holder may have closed or barred the account."""
+BALANCES_SQL = (
+    f"SELECT {BALANCE_COLUMNS} FROM charging_balance{{by_index}}"
+    " WHERE account_id IN ({values}) ORDER BY account_id, id"
+)
+"""The default balance stands for its account, whose own row is left alone: bills and records that refer to one hold it
+for as long as their transaction lasts."""
 SESSION_COLUMNS = (
     "id, session_id, sub_session, account_id, subscriber_id, CAST(opened_at AS CHAR), CAST(updated_at AS CHAR),"
     " CAST(expires_at AS CHAR), status, last_number, peer, owner, meters"
@@ -45,6 +61,28 @@ def instant(value: Any) -> datetime | None:
         value = datetime.fromisoformat(value)
     moment: datetime = value.replace(tzinfo=UTC)
     return moment
+
+
+def balances_sql(connection: BaseDatabaseWrapper) -> str:
+    """BALANCES_SQL with a lock on each row, and on no others."""
+    index = by_index(connection, "balance_tag_once_an_account")
+    return BALANCES_SQL.replace("{by_index}", index) + for_update(connection)
+
+
+def account_of(row: tuple[Any, ...], tenant: str, zone: ZoneInfo) -> Account:
+    """The account of a row of ACCOUNTS_SQL; its tenant's code and zone are known from the row's third value."""
+    account_id, number, _, currency, mode, allow_negative, closed_at, bar_reason = row
+    return Account(
+        account_id,
+        number,
+        tenant,
+        zone,
+        currency,
+        mode == "prepaid",
+        bool(allow_negative),
+        closed_at is not None or bar_reason is not None,
+        "" if bar_reason is None or closed_at is not None else bar_reason,
+    )
 
 
 def balance_of(row: tuple[Any, ...], groups: tuple[int, ...] = ()) -> Balance:
@@ -85,6 +123,55 @@ def _terms_of(row: tuple[Any, ...], groups: tuple[int, ...]) -> BalanceTerms:
         factors_of(factors),
         groups,
     )
+
+
+TERMS_COLUMNS = (
+    "weight",
+    "destinations",
+    "categories",
+    "timings",
+    "expires_at",
+    "disabled",
+    "blocker",
+    "rating_subject",
+)
+"""Terms that actions state."""
+
+
+def terms_row(terms: BalanceTerms) -> tuple[Any, ...]:
+    """The terms as TERMS_COLUMNS hold them; :func:`balance_of` reads them."""
+    if terms == ANY_USE:
+        return 0, "", "", "", None, 0, 0, ""
+    destinations = [*sorted(terms.included), *(f"!{name}" for name in sorted(terms.excluded))]
+    return (
+        terms.weight,
+        ";".join(destinations),
+        ";".join(sorted(terms.categories)),
+        timings_text(terms.timings),
+        None if terms.expires_at is None else instant_text(terms.expires_at),
+        int(terms.disabled),
+        int(terms.blocker),
+        terms.rating_subject,
+    )
+
+
+@lru_cache(maxsize=1_000)
+def timings_text(timings: tuple[Timing, ...]) -> str:
+    """The timings as the JSON that :func:`timings_of` reads; empty for none."""
+    if not timings:
+        return ""
+    lists = ("years", "months", "month_days", "weekdays")
+    return json.dumps(
+        [
+            {name: list(getattr(timing, name)) for name in lists if getattr(timing, name)}
+            | {"start": _clock(timing.start_s), "end": _clock(timing.end_s)}
+            for timing in timings
+        ]
+    )
+
+
+def _clock(second: int) -> str:
+    return f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}"
 
 
 def balance_figures(balance: Balance) -> tuple[int, int, int, int, int]:

@@ -1,0 +1,91 @@
+"""What actions switch on accounts: whether they may go below zero, bars, the account's end, and their triggers.
+
+Called under the locks of the accounts' balances, by :mod:`apps.charging.services.balance_actions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db.models import QuerySet
+from simple_history.utils import bulk_update_with_history
+
+from apps.charging.domain.balance_actions import Action, ActionKind
+from apps.charging.models import Account, AccountBar, SpendingWindow
+from apps.charging.services.barring import bar_unless_barred
+
+BY = "action:"
+"""Bars that an action set are ``by`` this and the key of its order; only these does ``*enable_account`` lift."""
+Switch = tuple[int, Action, str]
+"""Account, action, and the key of the order that it stands in."""
+
+_TRIGGERS = frozenset(
+    {
+        ActionKind.RESET_TRIGGERS,
+        ActionKind.RESET_COUNTERS,
+        ActionKind.SET_RECURRENT,
+        ActionKind.UNSET_RECURRENT,
+        ActionKind.RESET_ACCOUNT,
+    }
+)
+
+
+def switch_accounts(switches: Sequence[Switch], now: datetime) -> None:
+    """Carry out the switches, in their order for each account."""
+    if not switches:
+        return
+    _allow_negative(switches)
+    for account_id, action, key in switches:
+        if action.kind == ActionKind.DISABLE_ACCOUNT:
+            bar_unless_barred(
+                account_id, AccountBar.Reason.OTHER, now, by=f"{BY}{key}", note=action.parameters
+            )
+        elif action.kind == ActionKind.ENABLE_ACCOUNT:
+            _lift(account_id, key)
+        elif action.kind == ActionKind.REMOVE_ACCOUNT:
+            _update(Account.objects.filter(pk=account_id, closed_at=None), "closed_at", now, key)
+    switch_triggers([switch for switch in switches if switch[1].kind in _TRIGGERS], now)
+
+
+def switch_triggers(switches: Sequence[Switch], now: datetime) -> None:
+    """Reset the triggers of accounts, those of spending: they begin at zero and may fire again."""
+    resets = {
+        account_id
+        for account_id, action, _ in switches
+        if action.kind in (ActionKind.RESET_TRIGGERS, ActionKind.RESET_ACCOUNT)
+    }
+    if resets:
+        SpendingWindow.objects.filter(account__in=resets).delete()
+
+
+def _allow_negative(switches: Sequence[Switch]) -> None:
+    """The last word on each account counts."""
+    wanted = {
+        account_id: (action.kind == ActionKind.ALLOW_NEGATIVE, key)
+        for account_id, action, key in switches
+        if action.kind in (ActionKind.ALLOW_NEGATIVE, ActionKind.DENY_NEGATIVE)
+    }
+    for allowed in (True, False):
+        ids = [account_id for account_id, (value, _) in wanted.items() if value is allowed]
+        if ids:
+            changing = Account.objects.filter(pk__in=ids, allow_negative=not allowed)
+            _update(changing, "allow_negative", allowed, wanted[ids[0]][1])
+
+
+def _update(accounts: QuerySet[Account], field: str, value: object, key: str) -> None:
+    rows = list(accounts.order_by("pk"))
+    for row in rows:
+        setattr(row, field, value)
+    bulk_update_with_history(
+        rows, Account, [field], batch_size=1_000, default_change_reason=f"{BY}{key}"[:100]
+    )
+
+
+def _lift(account_id: int, key: str) -> None:
+    bar = (
+        AccountBar.objects.select_for_update().filter(account_id=account_id, barred_by__startswith=BY).first()
+    )
+    if bar is not None:
+        bar._change_reason = f"lifted by {BY}{key}"[:100]
+        bar.delete()

@@ -1,0 +1,356 @@
+"""Carry out actions on many accounts in one transaction: read under the locks, act, write each table at once.
+
+The locks, the ledger, the triggers that watch it and the events of credits are those of the batch executor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from hashlib import blake2b
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from apps.charging.domain.acting import LONGEST_KEY, Acted, Refused, act
+from apps.charging.domain.answers import answer_from_text, answer_to_text
+from apps.charging.domain.balance_actions import Action, ActionKind
+from apps.charging.domain.balances import DEFAULT_TAG, Balance, BalanceKind
+from apps.charging.domain.published import CREDITS, account_credited
+from apps.charging.domain.requests import ChargingAnswer, Result
+from apps.charging.domain.state import FIRST_NEW_ID, Account, Entry
+from apps.charging.models import Balance as BalanceRow
+from apps.charging.models import LedgerEntry
+from apps.charging.services.account_switches import switch_accounts
+from apps.charging.services.books import BookKey, book_ids
+from apps.charging.services.rows import (
+    ACCOUNTS_SQL,
+    TERMS_COLUMNS,
+    account_of,
+    balance_figures,
+    balance_of,
+    balances_sql,
+    instant_text,
+    terms_row,
+)
+from apps.charging.services.triggers import read_trigger_book, watch_batch
+from apps.events.services.publishing import publish
+from apps.kernel.errors import Conflict, InvalidInput
+from apps.rating.models import Tenant
+from apps.storage.bulk import insert_rows
+from apps.storage.reads import select_in
+from apps.storage.retry import retrying
+from apps.storage.upserts import update_few, upsert_few
+
+ROWS_A_STATEMENT = 2_000
+_FIGURES = ("amount_micros", "units", "reserved_micros", "reserved_units", "overdraft_micros")
+_IDENTITY = ("account_id", "tag", "kind")
+_ENTRY_COLUMNS = ("balance_id", "at", "kind", "book_id", "amount_micros", "units", "cause", "note")
+_ANSWERS = "SELECT `key`, answer FROM charging_storedanswer WHERE `key` IN ({values})"
+
+
+class ActionOrder(NamedTuple):
+    """Actions to be carried out on one account, all or none, with the value date ``at``.
+
+    ``key`` names what caused them (``firing:7``), within all orders of the product: up to 80 characters.
+    """
+
+    account_id: int
+    actions: tuple[Action, ...]
+    key: str
+    at: datetime
+
+
+def carry_out_actions(
+    orders: Sequence[ActionOrder], now: datetime, *, remember: bool = True
+) -> list[ChargingAnswer]:
+    """Carry out the orders, one after the other, in one transaction or the caller's; the answers in their order.
+
+    An order that cannot be carried out changes nothing and is refused by its answer (``account_closed``,
+    ``credit_limit_reached``, ``kind_differs``, ``no_account``, ``no_amount``); the others are carried out. A repeat
+    of a key changes nothing and gets the first answer, which is kept for CHARGING_ANSWERS_KEPT_H; ``remember`` is False
+    where the caller's own row, in the same transaction, says that the order is done. Later, the ledger refuses a cause
+    that it has: Conflict (``already_done``), and nothing of the batch is done.
+
+    Balances are locked in the order of the accounts. Errands (calls, mails) are published as ``charging.errand_due`` to
+    be carried out after the commit.
+    """
+    for order in orders:
+        if not 0 < len(order.key) <= LONGEST_KEY:
+            raise InvalidInput(f"a key has 1 to {LONGEST_KEY} characters, not {len(order.key)}", where="key")
+    return retrying(partial(_carry_out, orders, now, remember=remember), repeatable=remember)
+
+
+def _carry_out(orders: Sequence[ActionOrder], now: datetime, *, remember: bool) -> list[ChargingAnswer]:
+    try:
+        with transaction.atomic():
+            return _Batch(now).run(orders, remember=remember)
+    except IntegrityError as error:
+        causes = [f"action:{order.key}:" for order in orders[:1_000]]
+        done = next(
+            (cause for cause in causes if LedgerEntry.objects.filter(cause__startswith=cause).exists()), None
+        )
+        if done is None:
+            raise
+        raise Conflict(f"“{done}” has moved a balance before", code="already_done") from error
+
+
+class _Batch:
+    """The working state of one transaction."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self.connection: BaseDatabaseWrapper = connections[DEFAULT_DB_ALIAS]
+        self.accounts: dict[int, Account] = {}
+        self.balances: dict[int, dict[int, Balance]] = {}
+        self.before: dict[int, Balance] = {}
+        self.changed: dict[int, Balance] = {}
+        self.entries: list[Entry] = []
+        self.switches: list[tuple[int, Action, ActionOrder]] = []
+        self.errands: list[tuple[int, Action, ActionOrder]] = []
+        self.fresh_id = FIRST_NEW_ID
+
+    def run(self, orders: Sequence[ActionOrder], *, remember: bool) -> list[ChargingAnswer]:
+        self._lock_and_read({order.account_id for order in orders}, _states_groups(orders))
+        digests = [_digest(order.key) for order in orders]
+        stored = dict(select_in(_ANSWERS, digests)) if remember else {}
+        answers: list[ChargingAnswer] = []
+        new_answers: dict[str, str] = {}
+        for order, digest in zip(orders, digests, strict=True):
+            if (text := stored.get(digest) or new_answers.get(digest)) is not None:
+                answers.append(answer_from_text(text))
+                continue
+            answers.append(self._act(order))
+            if remember:
+                new_answers[digest] = answer_to_text(answers[-1])
+        self._write()
+        if new_answers:
+            rows = [(key, instant_text(self.now), text) for key, text in new_answers.items()]
+            insert_rows("charging_storedanswer", ("key", "answered_at", "answer"), rows)
+        return answers
+
+    def _lock_and_read(self, account_ids: set[int], with_groups: bool) -> None:
+        sql = balances_sql(self.connection)
+        rows = select_in(sql, account_ids)
+        without = account_ids - {row[1] for row in rows if row[2] == DEFAULT_TAG}
+        tenants = {
+            tenant_id: (code, ZoneInfo(time_zone))
+            for tenant_id, code, time_zone in Tenant.objects.values_list("id", "code", "time_zone")
+        }
+        self.accounts = {
+            row[0]: account_of(row, *tenants[row[2]]) for row in select_in(ACCOUNTS_SQL, account_ids)
+        }
+        if missing := sorted(without & self.accounts.keys()):
+            # An account that never held anything gets its default balance, to be locked by.
+            BalanceRow.objects.bulk_create(
+                [BalanceRow(account_id=pk) for pk in missing], ignore_conflicts=True
+            )
+            found = {row[0] for row in rows}
+            rows += [row for row in select_in(sql, missing) if row[0] not in found]
+        groups = self._groups([row[0] for row in rows]) if with_groups else {}
+        for row in rows:
+            balance = balance_of(row, groups.get(row[0], ()))
+            self.balances.setdefault(balance.account_id, {})[balance.balance_id] = balance
+
+    @staticmethod
+    def _groups(balance_ids: Sequence[int]) -> dict[int, tuple[int, ...]]:
+        groups: dict[int, tuple[int, ...]] = {}
+        for balance_id, group_id in select_in(
+            "SELECT balance_id, sharedgroup_id FROM charging_balance_groups WHERE balance_id IN ({values})"
+            " ORDER BY sharedgroup_id",
+            balance_ids,
+        ):
+            groups[balance_id] = (*groups.get(balance_id, ()), group_id)
+        return groups
+
+    def _act(self, order: ActionOrder) -> ChargingAnswer:
+        account = self.accounts.get(order.account_id)
+        if account is None:
+            message = f"there is no account {order.account_id}"
+            return ChargingAnswer(Result.UNKNOWN_USER, reason="no_account", message=message)
+        balances = self.balances[account.account_id]
+        answer = ChargingAnswer(Result.SUCCESS, account_id=account.account_id, currency=account.currency)
+        try:
+            acted = act(account, balances, order.actions, order.key, order.at, self.fresh_id)
+        except Refused as refused:
+            result, reason, message = refused.refusal
+            return answer._replace(result=result, reason=reason, message=message)
+        self._keep(order, account, balances, acted)
+        return answer
+
+    def _keep(
+        self, order: ActionOrder, account: Account, balances: Mapping[int, Balance], acted: Acted
+    ) -> None:
+        self.fresh_id = acted.fresh_id
+        for balance_id, balance in acted.balances.items():
+            former = balances.get(balance_id)
+            if balance is not former:
+                if former is not None:
+                    self.before.setdefault(balance_id, former)
+                self.changed[balance_id] = balance
+        self.balances[account.account_id] = dict(acted.balances)
+        self.entries += acted.entries
+        for action in acted.switches:
+            self.switches.append((account.account_id, action, order))
+            after = _switched(account, action)
+            if after is not account:
+                account = self.accounts[account.account_id] = after
+        self.errands += [(number, action, order) for number, action in acted.errands]
+
+    def _write(self) -> None:
+        self._write_known()
+        self._write_new()
+        self._write_entries()
+        book = read_trigger_book() if self.entries else None
+        if book is not None:
+            watch_batch(self.connection, book, self.accounts, self.changed, self.entries, self.now)
+        switch_accounts(
+            [(account_id, action, order.key) for account_id, action, order in self.switches], self.now
+        )
+        publish(self._events())
+
+    def _write_known(self) -> None:
+        """Balances that were there: their figures, and the terms of those whose terms changed."""
+        figures: list[tuple[int, ...]] = []
+        terms: list[tuple[Any, ...]] = []
+        regrouped: dict[int, tuple[int, ...]] = {}
+        for balance_id, former in sorted(self.before.items()):
+            balance = self.changed[balance_id]
+            if balance.terms is former.terms:
+                figures.append((balance_id, *balance_figures(balance)))
+                continue
+            identity = (balance_id, balance.account_id, balance.tag, balance.kind)
+            terms.append((*identity, *balance_figures(balance), *terms_row(balance.terms)))
+            if balance.terms.groups != former.terms.groups:
+                regrouped[balance_id] = balance.terms.groups
+        # Figures that no balance has another value of are left out: those of units, if only money moved.
+        places = [
+            place
+            for place in range(len(_FIGURES))
+            if any(row[place + 1] != balance_figures(self.before[row[0]])[place] for row in figures)
+        ]
+        for rows in _portions(figures):
+            update_few(
+                self.connection,
+                "charging_balance",
+                [_FIGURES[place] for place in places],
+                [(row[0], *[row[place + 1] for place in places]) for row in rows],
+            )
+        for changed in _portions(terms):
+            upsert_few(
+                self.connection,
+                "charging_balance",
+                ("id", *_IDENTITY, *_FIGURES, *TERMS_COLUMNS),
+                changed,
+                key=("id",),
+                update=(*_FIGURES, *TERMS_COLUMNS),
+            )
+        self._write_groups(regrouped)
+
+    def _write_new(self) -> None:
+        """Balances that came into being get rows, and their entries these rows' ids."""
+        new = [(pk, balance) for pk, balance in self.changed.items() if pk >= FIRST_NEW_ID]
+        if not new:
+            return
+        insert_rows(
+            "charging_balance",
+            (*_IDENTITY, *_FIGURES, *TERMS_COLUMNS),
+            [
+                (b.account_id, b.tag, b.kind, *balance_figures(b), *terms_row(b.terms))
+                for _, b in sorted(new, key=lambda pair: (pair[1].account_id, pair[1].tag))
+            ],
+        )
+        rows = select_in(
+            "SELECT account_id, tag, id FROM charging_balance WHERE account_id IN ({values})",
+            {balance.account_id for _, balance in new},
+        )
+        stored = {(account_id, tag): balance_id for account_id, tag, balance_id in rows}
+        ids = {pk: stored[balance.account_id, balance.tag] for pk, balance in new}
+        for pk, balance in new:
+            del self.changed[pk]
+            self.changed[ids[pk]] = balance._replace(balance_id=ids[pk])
+        self.entries = [
+            entry if entry.balance_id < FIRST_NEW_ID else entry._replace(balance_id=ids[entry.balance_id])
+            for entry in self.entries
+        ]
+        self._write_groups({ids[pk]: balance.terms.groups for pk, balance in new if balance.terms.groups})
+
+    @staticmethod
+    def _write_groups(groups: Mapping[int, tuple[int, ...]]) -> None:
+        """The shared groups of balances; executors see them within CHARGING_DIRECTORY_REFRESH_S."""
+        if not groups:
+            return
+        through = BalanceRow.groups.through
+        through.objects.filter(balance_id__in=groups).delete()
+        through.objects.bulk_create(
+            [
+                through(balance_id=balance_id, sharedgroup_id=group_id)
+                for balance_id, ids in sorted(groups.items())
+                for group_id in ids
+            ]
+        )
+
+    def _write_entries(self) -> None:
+        keys = []
+        for entry in self.entries:
+            owner = self.accounts[self.changed[entry.balance_id].account_id]
+            keys.append(BookKey(owner.tenant, owner.currency, entry.book))
+        books = book_ids(self.connection, set(keys)) if keys else {}
+        rows = []
+        for entry, key in zip(self.entries, keys, strict=True):
+            is_money = self.changed[entry.balance_id].kind == BalanceKind.MONETARY
+            amounts = (entry.amount, 0) if is_money else (0, entry.amount)
+            rows.append(
+                (
+                    entry.balance_id,
+                    instant_text(entry.at),
+                    entry.kind,
+                    books[key],
+                    *amounts,
+                    entry.cause,
+                    entry.note,
+                )
+            )
+        insert_rows(LedgerEntry._meta.db_table, _ENTRY_COLUMNS, rows)
+
+    def _events(self) -> Iterable[Any]:
+        for entry in self.entries:
+            if entry.kind in CREDITS and entry.amount > 0:
+                balance = self.changed[entry.balance_id]
+                is_money = balance.kind == BalanceKind.MONETARY
+                yield account_credited(
+                    balance.account_id,
+                    self.accounts[balance.account_id].tenant,
+                    entry.at,
+                    entry.kind,
+                    amount_micros=entry.amount if is_money else 0,
+                    units=0 if is_money else entry.amount,
+                )
+
+
+def _states_groups(orders: Sequence[ActionOrder]) -> bool:
+    lists = {id(order.actions): order.actions for order in orders}
+    return any(action.groups is not None for actions in lists.values() for action in actions)
+
+
+def _switched(account: Account, action: Action) -> Account:
+    """The account as orders behind this one in the same batch see it."""
+    if action.kind == ActionKind.ALLOW_NEGATIVE:
+        return account._replace(allow_negative=True)
+    if action.kind == ActionKind.DENY_NEGATIVE:
+        return account._replace(allow_negative=False)
+    if action.kind == ActionKind.REMOVE_ACCOUNT:
+        return account._replace(barred=True, bar_reason="")
+    return account
+
+
+def _digest(key: str) -> str:
+    return blake2b(f"actions\0{key}".encode(), digest_size=16).hexdigest()
+
+
+def _portions(rows: Sequence[tuple[Any, ...]]) -> Iterable[Sequence[tuple[Any, ...]]]:
+    for first in range(0, len(rows), ROWS_A_STATEMENT):
+        yield rows[first : first + ROWS_A_STATEMENT]
