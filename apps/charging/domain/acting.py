@@ -187,7 +187,7 @@ def _top_up(work: _Work, action: Action) -> None:
         work.move(work.new(action, tag), amount, TOP_UP, PROMOTION)
         return
     if work.is_over(balance):
-        # What nobody could use any more does not come back with new units.
+        # Units that could not be used any more do not come back with new ones.
         work.write_off(balance)
         balance = work.renewed(action, work.now_of(balance), terms=True)
     elif action.kind == ActionKind.TOPUP_RESET:
