@@ -81,6 +81,7 @@ GROUPS = (
             "rating.ratingplan",
             "rating.ratingplanentry",
             "rating.ratingprofile",
+            "rating.tariffdraft",
             "charging.quotapolicy",
             "charging.balancetrigger",
             "charging.sharedgroup",
@@ -111,6 +112,7 @@ GROUPS = (
                 )
             ),
             "mediation.delete_derivedcharger",
+            "rating.publish_tariffdraft",
             "billing.add_activity",
             "billing.change_activity",
             # Bills cancelled by credit notes.

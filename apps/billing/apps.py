@@ -10,7 +10,8 @@ class BillingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from apps.billing.services import last_bills, trigger_notices
+        from apps.billing.services import draft_notices, last_bills, trigger_notices
 
         last_bills.register()
         trigger_notices.register_consumer()
+        draft_notices.register_consumer()

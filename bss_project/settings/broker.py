@@ -69,6 +69,11 @@ _TICKS: dict[str, dict[str, Any]] = {
         "schedule": float(env.integer("BSS_ACTIVITY_TICK_S", 2)),
         "options": {"queue": "maintenance", "expires": 30.0},
     },
+    "publish-due-drafts": {
+        "task": "apps.rating.tasks.publish_due_drafts",
+        "schedule": float(env.integer("BSS_DRAFT_TICK_S", 10)),
+        "options": {"queue": "maintenance", "expires": 60.0},
+    },
     "render-new-bills": {
         "task": "apps.invoicing.tasks.render_new_bills",
         "schedule": float(env.integer("BSS_RENDER_TICK_S", 5)),

@@ -6,3 +6,5 @@ from bss_project.settings import environment as env
 RATING_FALLBACK_DEPTH = env.integer("BSS_RATING_FALLBACK_DEPTH", 3)
 # How often a running process looks for a newer tariff version, seconds.
 RATING_TARIFF_REFRESH_S = env.integer("BSS_RATING_TARIFF_REFRESH_S", 10)
+# Whether another person than its maker publishes a tariff draft, and folders are loaded as drafts only.
+RATING_MAKER_CHECKER = env.boolean("BSS_RATING_MAKER_CHECKER")

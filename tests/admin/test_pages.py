@@ -185,6 +185,7 @@ def test_an_auditor_may_do_no_action_but_ask_for_prices_and_download_them(world)
     assert set(allowed) <= {
         "rating.tariffversion enquiry",
         "rating.tariffversion download",
+        "rating.tariffdraft download",
         "mediation.cdr explain",
         "charging.account preview",
     }

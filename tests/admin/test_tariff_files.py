@@ -1,20 +1,26 @@
-"""Tariff folders in the admin: a version's files as an archive."""
+"""Tariff folders in the admin: a version's files as an archive; drafts uploaded, published and undone."""
 
 from __future__ import annotations
 
 import io
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
+from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
-from apps.rating.models import TariffVersion
+from apps.rating.admin import drafts
+from apps.rating.domain.tariff_files import packed
+from apps.rating.models import TariffDraft, TariffVersion
+from apps.rating.selectors.tariffs import version_source
 from bss_project.staff_groups import create_groups
-from tests.rating.folders import MINIMAL, write_folder
+from tests.rating.folders import MINIMAL, encoded, write_folder
 
 pytestmark = pytest.mark.django_db
 
@@ -47,3 +53,91 @@ def test_a_versions_files_are_downloaded_as_an_archive(loaded: TariffVersion) ->
     with zipfile.ZipFile(io.BytesIO(answer.content)) as folder:
         assert folder.namelist() == [f"{name}.csv" for name in MINIMAL]
         assert "RT_MOB,0,1.2,60,30,0\n" in folder.read("Rates.csv").decode()
+
+
+# --- Drafts ---
+
+
+def archive(**files: str) -> SimpleUploadedFile:
+    return SimpleUploadedFile("tp.zip", packed(encoded(**files)))
+
+
+def upload(client: Client, file: SimpleUploadedFile, **fields: str) -> str:
+    address = reverse("admin:rating_tariffdraft_do_list", args=("upload",))
+    return client.post(address, {"archive": file, **fields}, follow=True).content.decode()
+
+
+def do(client: Client, row: Model, action: str, **fields: str) -> str:
+    info = f"admin:rating_{row._meta.model_name}_do"
+    return client.post(reverse(info, args=(row.pk, action)), fields, follow=True).content.decode()
+
+
+def test_an_uploaded_folder_is_checked_published_and_undone(loaded: TariffVersion) -> None:
+    client = signed_in("billing")
+    page = upload(client, archive(Rates=MINIMAL["Rates"].replace("1.2", "2.4")), note="Dearer")
+    assert "The draft is in order" in page
+    draft = TariffDraft.objects.get(note="Dearer")
+    assert (draft.made_by, draft.origin, draft.plan_code) == ("billing", "tp.zip", "*shared")
+    assert TariffVersion.objects.count() == 1
+    assert "is in force" in do(client, draft, "publish")
+    draft.refresh_from_db()
+    assert "is in force" in do(client, draft.load, "undo")
+    assert version_source() == version_source(loaded.pk)
+    assert "is in force" in do(client, draft.load.version, "back", plan="*shared")
+    assert version_source() == version_source(draft.load.version_id)
+
+
+def test_an_upload_with_errors_says_file_line_and_column_and_cannot_be_published(
+    loaded: TariffVersion,
+) -> None:
+    client = signed_in("billing")
+    page = upload(client, archive(Rates=MINIMAL["Rates"].replace("1.2", "dear")))
+    assert "1 errors keep this draft" in page
+    assert "Rates.csv, line 4, column Rate" in page
+    assert "does not apply" in do(client, TariffDraft.objects.get(), "publish")
+    assert TariffVersion.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"no zip", "not a zip archive"), (packed({}), "none of the files of a tariff folder")],
+)
+def test_what_is_no_folder_makes_no_draft(content: bytes, message: str) -> None:
+    assert message in upload(signed_in("billing"), SimpleUploadedFile("tp.zip", content))
+    assert not TariffDraft.objects.exists()
+
+
+def test_an_archive_too_large_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drafts, "MAX_ARCHIVE_BYTES", 10)
+    assert "at most 10 are taken" in upload(signed_in("billing"), archive())
+
+
+def test_over_a_change_meanwhile_a_draft_is_published_only_when_that_is_ticked(loaded: TariffVersion) -> None:
+    client = signed_in("billing")
+    for price in ("2.4", "3.6"):
+        upload(client, archive(Rates=MINIMAL["Rates"].replace("1.2", price)), note=price)
+    first, second = TariffDraft.objects.get(note="2.4"), TariffDraft.objects.get(note="3.6")
+    do(client, first, "publish")
+    page = client.get(reverse("admin:rating_tariffdraft_change", args=(second.pk,)), {"panel": "meanwhile"})
+    assert "the draft writes over it" in page.content.decode()
+    assert "look at the difference" in do(client, second, "publish")
+    assert "is in force" in do(client, second, "publish", accept_changes="on")
+
+
+def test_with_maker_checker_rows_are_not_changed_by_hand(settings: Any, loaded: TariffVersion) -> None:
+    client = signed_in()
+    address = reverse("admin:rating_rate_add")
+    assert client.get(address).status_code == 200
+    settings.RATING_MAKER_CHECKER = True
+    assert client.get(address).status_code == 403
+
+
+def test_a_draft_is_scheduled_and_discarded(loaded: TariffVersion) -> None:
+    client = signed_in("billing")
+    upload(client, archive())
+    draft = TariffDraft.objects.get()
+    assert "goes live at 2099-01-01 00:00 UTC" in do(
+        client, draft, "schedule", at_0="2099-01-01", at_1="00:00"
+    )
+    assert "is discarded" in do(client, draft, "discard")
+    assert "does not apply" in do(client, draft, "publish")

@@ -55,7 +55,10 @@ from apps.mediation.models import (
     SuspendedRecord,
 )
 from apps.mediation.services.batches import finish_batch, prepare_load_sequence
-from apps.rating.models import PricePlan, Service, TariffLoad, TariffVersion
+from apps.rating.domain.snapshot import encode
+from apps.rating.domain.source import TariffSource
+from apps.rating.domain.tariff_files import packed
+from apps.rating.models import PricePlan, Service, TariffDraft, TariffLoad, TariffVersion
 from apps.subscribers.models import Subscriber
 from apps.vouchers.domain.vouchers import VoucherAction
 from apps.vouchers.models import RedemptionGuard, Voucher
@@ -132,7 +135,20 @@ def make_usage(
     ]
     source = Source.objects.create(code=name, name=f"Switch {name}", file_pattern=f"{name}_*")
     version = TariffVersion.objects.create(
-        published_at=now - 20 * DAY, content_hash="0" * 64, snapshot=b"nothing", note="By hand"
+        published_at=now - 20 * DAY,
+        content_hash="0" * 64,
+        snapshot=encode(TariffSource()).data,
+        note="By hand",
+    )
+    TariffDraft.objects.create(
+        plan_code="*shared",
+        made_at=now,
+        made_by="pat",
+        origin="new-prices.zip",
+        archive=packed({"Users": "Tenant,UserName\n"}),
+        problems=[["Rates.csv, line 2, column Rate", "“x” is not an amount", "invalid_input"]],
+        error_count=1,
+        checked_at=now,
     )
     TariffLoad.objects.create(
         loaded_at=version.published_at,

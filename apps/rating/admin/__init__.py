@@ -1,5 +1,25 @@
 """Pages of the rating room; importing them registers them."""
 
-from apps.rating.admin import destinations, enquiries, loads, plans, services, tariffs, tenants, versions
+from apps.rating.admin import (
+    destinations,
+    drafts,
+    enquiries,
+    loads,
+    plans,
+    services,
+    tariffs,
+    tenants,
+    versions,
+)
 
-__all__ = ["destinations", "enquiries", "loads", "plans", "services", "tariffs", "tenants", "versions"]
+__all__ = [
+    "destinations",
+    "drafts",
+    "enquiries",
+    "loads",
+    "plans",
+    "services",
+    "tariffs",
+    "tenants",
+    "versions",
+]

@@ -5,16 +5,40 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from unfold.contrib.filters.admin import AllValuesCheckboxFilter
 from unfold.decorators import display
 
+from apps.backoffice.actions import PageAction
 from apps.backoffice.admins import ReadOnlyAdmin
 from apps.backoffice.display import grouped, instant, link_to
 from apps.backoffice.filters import DaysFilter
+from apps.backoffice.forms import ActionForm
 from apps.backoffice.panels import Panel, Table, add_panel, page_of
+from apps.kernel.clock import utc_now
+from apps.rating.admin.versions import told_of
 from apps.rating.models import TariffLoad
+from apps.rating.services.drafts import go_back, version_before
 from apps.rating.services.tariff_loading import Changes
+
+
+def undo(request: HttpRequest, load: TariffLoad, form: ActionForm) -> HttpResponse:
+    draft = go_back(version_before(load), utc_now(), plan_code=load.plan_code, by=request.user.get_username())
+    return told_of(request, draft)
+
+
+UNDO = PageAction(
+    "undo",
+    "Undo this load",
+    ("rating.publish_tariffdraft",),
+    undo,
+    icon="undo",
+    explain=lambda load: (
+        f"Tariff plan {load.plan_code} becomes what it was before this load; later changes of it go too."
+    ),
+    offered=lambda load: load.is_new_version,
+    danger=True,
+)
 
 
 @admin.register(TariffLoad)
@@ -40,6 +64,7 @@ class TariffLoadAdmin(ReadOnlyAdmin):
     search_fields = ("origin", "loaded_by", "plan_code")
     search_help_text = "Folder, person or tariff plan"
     ordering = ("-pk",)
+    page_actions = (UNDO,)
     fields = ("when", "who", "plan_code", "origin", "rows", "warnings_label", "version_label", "flushed")
 
     @display(description="Loaded", ordering="loaded_at")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin import ModelAdmin
 from django.db import transaction
@@ -74,6 +75,21 @@ class RetiredFilter(DropdownFilter):
 class TariffAdmin(HistoryAdmin):
     """Rows that prices are made of. Each commit publishes its changes as one version."""
 
+    # Whether they change by drafts only if a second person publishes tariffs (``RATING_MAKER_CHECKER``).
+    by_drafts = True
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return not self._drafts_only() and super().has_add_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return not self._drafts_only() and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return not self._drafts_only() and super().has_delete_permission(request, obj)
+
+    def _drafts_only(self) -> bool:
+        return self.by_drafts and settings.RATING_MAKER_CHECKER
+
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         publish_and_tell(request, f"{self.opts.verbose_name} {form.instance}")
@@ -92,6 +108,8 @@ class TariffAdmin(HistoryAdmin):
 
 class ReferenceAdmin(KeptMixin, TariffAdmin):
     """What records and bills refer to for ever: retired rather than deleted."""
+
+    by_drafts = False
 
     @display(description="State")
     def retired_label(self, obj: Any) -> str:

@@ -5,23 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.db.models.functions import Length
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from unfold.contrib.filters.admin import AllValuesCheckboxFilter
 from unfold.decorators import display
 
 from apps.backoffice.actions import PageAction
 from apps.backoffice.admins import ReadOnlyAdmin
-from apps.backoffice.display import instant, octets
+from apps.backoffice.display import change_url, instant, octets
 from apps.backoffice.filters import DaysFilter
 from apps.backoffice.forms import ActionForm
+from apps.kernel.clock import utc_now
 from apps.rating.admin.enquiries import ENQUIRY
 from apps.rating.domain.source import SHARED_TARIFF_PLAN
 from apps.rating.domain.tariff_files import packed, write_tariff_files
-from apps.rating.models import TariffPlan, TariffVersion
+from apps.rating.models import TariffDraft, TariffPlan, TariffVersion
 from apps.rating.selectors.tariffs import published_plan
+from apps.rating.services.drafts import go_back
 
 
 def _plan_choices() -> list[tuple[str, str]]:
@@ -53,13 +55,44 @@ DOWNLOAD = PageAction(
 )
 
 
+def back(request: HttpRequest, version: TariffVersion, form: PlanForm) -> HttpResponse:
+    draft = go_back(
+        version.pk, utc_now(), plan_code=form.cleaned_data["plan"], by=request.user.get_username()
+    )
+    return told_of(request, draft)
+
+
+def told_of(request: HttpRequest, draft: TariffDraft) -> HttpResponse:
+    """The page of a draft on the way back to an earlier tariff, with what came of it."""
+    if draft.load is None:
+        messages.warning(request, f"{draft} is made; another person has to publish it.")
+    else:
+        messages.success(request, f"Tariff version {draft.load.version_id} is in force.")
+    return HttpResponseRedirect(change_url(draft))
+
+
+GO_BACK = PageAction(
+    "back",
+    "Go back to this version",
+    ("rating.publish_tariffdraft",),
+    back,
+    PlanForm,
+    icon="undo",
+    explain=lambda version: (
+        f"The tariff plan becomes what it was in version {version.pk}; what has been added to it "
+        "since goes. Price plans and tenants stay as they are."
+    ),
+    danger=True,
+)
+
+
 @admin.register(TariffVersion)
 class TariffVersionAdmin(ReadOnlyAdmin):
     list_display = ("number", "published", "who", "note", "size")
     list_filter = (("published_at", DaysFilter), ("published_by", AllValuesCheckboxFilter))
     search_fields = ("=id", "note", "published_by")
     ordering = ("-pk",)
-    page_actions = (ENQUIRY, DOWNLOAD)
+    page_actions = (ENQUIRY, DOWNLOAD, GO_BACK)
     fields = ("number", "published", "who", "note", "size", "content_hash")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

@@ -12,3 +12,10 @@ TARIFF_PUBLISHED = EventKind(
         "prices_changed": "1, or 0 if only terms of products differ: fees, free units, whether they are on sale.",
     },
 )
+TARIFF_DRAFT_HELD = EventKind(
+    "rating.draft_held",
+    version=1,
+    subject="draft",
+    meaning="A tariff draft was due and did not go live by itself: a person has to look at it.",
+    fields={"draft_id": "The draft.", "reason": "Why, as a sentence."},
+)

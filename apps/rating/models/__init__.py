@@ -1,5 +1,6 @@
 """Rows of the rating room."""
 
+from apps.rating.models.drafts import TariffDraft
 from apps.rating.models.plans import Bundle, BundleService, PricePlan, PricePlanService, Service
 from apps.rating.models.tariff import (
     Destination,
@@ -32,6 +33,7 @@ __all__ = [
     "RatingPlanEntry",
     "RatingProfile",
     "Service",
+    "TariffDraft",
     "TariffLoad",
     "TariffPlan",
     "TariffVersion",

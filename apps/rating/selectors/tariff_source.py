@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from apps.rating.domain import source as src
 from apps.rating.domain.source import ANY
@@ -80,6 +81,16 @@ def stored_plan(code: str) -> src.TariffPlan:
     """The rows of one tariff plan; an empty one if there is none of this code."""
     plan = TariffPlan.objects.filter(code=code).first()
     return _tariff_plan(plan) if plan is not None else src.TariffPlan(code)
+
+
+def tenant_zones() -> dict[str, str]:
+    """The names of the tenants' time zones by tenant."""
+    return dict(Tenant.objects.values_list("code", "time_zone"))
+
+
+def zones_of_tenants() -> dict[str, ZoneInfo]:
+    """The tenants' time zones, for instants that a file writes without one."""
+    return {code: ZoneInfo(zone) for code, zone in tenant_zones().items()}
 
 
 def known_ids(plan_code: str) -> KnownIds:

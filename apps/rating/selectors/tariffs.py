@@ -118,8 +118,8 @@ def read_as_of(text: str) -> int | datetime:
     return instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
 
 
-def published_plan(code: str, version_id: int | None = None) -> src.TariffPlan:
-    """A tariff plan as the newest version, or an earlier one, holds it. Raises NotFound."""
+def version_source(version_id: int | None = None) -> src.TariffSource:
+    """What the newest version, or an earlier one, was compiled from. Raises NotFound."""
     versions = TariffVersion.objects.order_by("-id")
     if version_id is not None:
         versions = versions.filter(pk=version_id)
@@ -130,7 +130,12 @@ def published_plan(code: str, version_id: int | None = None) -> src.TariffPlan:
             if version_id is None
             else f"there is no tariff version {version_id}"
         )
-    for plan in decode(bytes(snapshot)).tariff_plans:
+    return decode(bytes(snapshot))
+
+
+def published_plan(code: str, version_id: int | None = None) -> src.TariffPlan:
+    """A tariff plan as the newest version, or an earlier one, holds it. Raises NotFound."""
+    for plan in version_source(version_id).tariff_plans:
         if plan.code == code:
             return plan
     raise NotFound(f"there is no tariff plan {code} in this tariff version")

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from apps.kernel.errors import Problem
 from apps.rating.domain.source import SHARED_TARIFF_PLAN
@@ -21,9 +20,9 @@ from apps.rating.domain.tariff_files import (
     review,
 )
 from apps.rating.domain.tariff_files.table import Fault
-from apps.rating.models import RatingProfile, Tenant
+from apps.rating.models import RatingProfile
 from apps.rating.models.tenants import DEFAULT_TENANT
-from apps.rating.selectors.tariff_source import known_ids, stored_plan
+from apps.rating.selectors.tariff_source import known_ids, stored_plan, zones_of_tenants
 from apps.rating.services.folder_parts import (
     NOT_ACTED_ON,
     FolderPart,
@@ -46,7 +45,7 @@ def read_folder(
         contents,
         plan_code=tenant or SHARED_TARIFF_PLAN,
         tenant=tenant,
-        zones={code: ZoneInfo(zone) for code, zone in Tenant.objects.values_list("code", "time_zone")},
+        zones=zones_of_tenants(),
         unknown=unknown,
         parts=folder_files(),
     )

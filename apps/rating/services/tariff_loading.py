@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from django.conf import settings
 from django.db import models, transaction
 
-from apps.kernel.errors import InvalidInputs, Problem
+from apps.kernel.errors import Conflict, InvalidInputs, Problem
+from apps.rating.domain.drafts import with_fee_first
 from apps.rating.domain.source import ANY, SHARED_TARIFF_PLAN
 from apps.rating.domain.tariff_files import (
     FILES,
@@ -27,6 +29,7 @@ from apps.rating.models import (
     RatingProfile,
     TariffLoad,
     TariffPlan,
+    TariffVersion,
     Tenant,
     Timing,
 )
@@ -54,12 +57,14 @@ class Changes(NamedTuple):
 
 
 class Loaded(NamedTuple):
-    """What a load left: the tariff version in force, whether it is new, the tenants that it created, the changes."""
+    """What a load left: the tariff version in force, whether it is new, the tenants that it created, the changes,
+    and the load's record."""
 
     version_id: int
     is_new: bool
     new_tenants: tuple[str, ...]
     changes: Mapping[str, Changes]
+    load_id: int
 
 
 @transaction.atomic
@@ -78,8 +83,22 @@ def load_tariff_plan(
     from where; ``findings`` are warnings of a review, kept with the load's own.
 
     ``flush`` first removes the rows of this tariff plan (and, of one tenant's own plan, all the tenant's
-    rating profiles). Raises InvalidInputs with every problem; then nothing is changed.
+    rating profiles). Raises InvalidInputs with every problem; then nothing is changed. Raises Conflict if a
+    second person is to publish (``RATING_MAKER_CHECKER``), unless there is no tariff yet.
     """
+    if settings.RATING_MAKER_CHECKER and TariffVersion.objects.exists():
+        raise Conflict(
+            "here a second person publishes tariffs; make a draft of the folder (loadtariffplan --draft)",
+            code="second_person",
+        )
+    return store_tariff_plan(files, now, flush=flush, by=by, origin=origin, findings=findings)
+
+
+@transaction.atomic
+def store_tariff_plan(
+    files: TariffFiles, now: datetime, *, flush: bool, by: str, origin: str, findings: Sequence[Problem]
+) -> Loaded:
+    """:func:`load_tariff_plan` without asking who may."""
     plan, _ = TariffPlan.objects.get_or_create(code=files.plan.code)
     TariffPlan.objects.select_for_update().get(pk=plan.pk)
     checked = check_folder(files, now, flush=flush)
@@ -95,7 +114,7 @@ def load_tariff_plan(
     _load_parts(checked.changes)
     published = publish(now, f"loadtariffplan {plan.code}", by)
     warnings = [*files.warnings, *findings]
-    TariffLoad.objects.create(
+    load = TariffLoad.objects.create(
         loaded_at=now,
         loaded_by=by[:150],
         plan_code=plan.code,
@@ -108,7 +127,7 @@ def load_tariff_plan(
         version_id=published.version_id,
         is_new_version=published.is_new,
     )
-    return Loaded(published.version_id, published.is_new, new_tenants, changes)
+    return Loaded(published.version_id, published.is_new, new_tenants, changes, load.pk)
 
 
 def _load_parts(changes: Mapping[str, PartChange]) -> None:
@@ -241,7 +260,7 @@ class _Writer:
             "rate",
             (ids[rate.id] for rate in own),
             ("group_start", "connect_fee", "price", "unit", "increment"),
-            ((ids[rate.id], *slot) for rate in own for slot in _with_fee_first(rate.slots)),
+            ((ids[rate.id], *slot) for rate in own for slot in with_fee_first(rate.slots)),
         )
         return ids
 
@@ -318,12 +337,6 @@ class _Writer:
             (new if row.pk is None else changed).append(row)
         RatingProfile.objects.bulk_create(new, batch_size=2_000)
         RatingProfile.objects.bulk_update(changed, ["rating_plan", "fallback_subjects"], batch_size=_BATCH)
-
-
-def _with_fee_first(slots: tuple[Any, ...]) -> list[Any]:
-    """The slots by start; the first gets the connect fee of the file's first row."""
-    ordered = sorted(slots, key=lambda slot: slot.group_start)
-    return [ordered[0]._replace(connect_fee=slots[0].connect_fee), *ordered[1:]]
 
 
 def _text(numbers: tuple[int, ...]) -> str:

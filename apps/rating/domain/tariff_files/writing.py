@@ -1,11 +1,10 @@
-"""A tariff plan as the CSV files that it can be loaded from again, and folders as archives (zip)."""
+"""A tariff plan as the CSV files that it can be loaded from again."""
 
 from __future__ import annotations
 
 import csv
 import io
-import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from apps.kernel.errors import Problem
@@ -23,9 +22,6 @@ from apps.rating.domain.tariff_files.reading import (
     RATING_PROFILES,
     TIMINGS,
 )
-
-# The earliest time that an archive can hold: the same content makes the same archive.
-_ARCHIVE_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 def write_tariff_files(plan: src.TariffPlan) -> tuple[dict[str, str], list[Problem]]:
@@ -68,17 +64,6 @@ def write_tariff_files(plan: src.TariffPlan) -> tuple[dict[str, str], list[Probl
         ),
     }
     return {name: write_table(LAYOUTS[name][0].columns, rows[name]) for name in FILES}, problems
-
-
-def packed(files: Mapping[str, str]) -> bytes:
-    """The files as a zip archive."""
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as folder:
-        for name, text in files.items():
-            entry = zipfile.ZipInfo(f"{name}.csv", _ARCHIVE_TIME)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            folder.writestr(entry, text)
-    return archive.getvalue()
 
 
 def write_table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:

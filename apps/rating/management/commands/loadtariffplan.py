@@ -10,13 +10,14 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from apps.kernel.clock import utc_now
-from apps.kernel.errors import InvalidInput, InvalidInputs, Problem
+from apps.kernel.errors import Conflict, InvalidInput, InvalidInputs, Problem
 from apps.rating.domain.tariff_files import (
     FILES,
     TariffFiles,
     fields,
     sorted_out,
 )
+from apps.rating.services.drafts import make_draft
 from apps.rating.services.folder_checking import check_folder, read_folder, review_folder
 from apps.rating.services.folder_parts import folder_files
 from apps.rating.services.tariff_loading import load_tariff_plan
@@ -51,6 +52,12 @@ class Command(RoomCommand):
             "overlaps, gaps in timings.",
         )
         parser.add_argument("--flush", action="store_true", help="Remove the rows of former loads.")
+        parser.add_argument(
+            "--draft",
+            action="store_true",
+            help="Keep the folder as a draft that changes no price; publishtariff makes it live.",
+        )
+        parser.add_argument("--note", default="", metavar="TEXT", help="Why, kept with a draft.")
 
     def handle(
         self,
@@ -60,6 +67,8 @@ class Command(RoomCommand):
         dry_run: bool,
         validate: bool,
         flush: bool,
+        draft: bool,
+        note: str,
         **options: Any,
     ) -> None:
         began = time.monotonic()
@@ -82,6 +91,22 @@ class Command(RoomCommand):
             self._refuse(checked.files.problems, folder)
             self.stdout.write(f"{folder} is in order; nothing was stored ({_seconds_since(began)} s).")
             return
+        if draft:
+            self._refuse(checked.files.problems, folder)
+            made = make_draft(
+                contents,
+                now,
+                plan_code=checked.files.plan.code,
+                flush=flush,
+                by=system_user(),
+                origin=str(folder),
+                note=note,
+                unknown=tuple(unknown),
+            )
+            self.stdout.write(
+                self.style.SUCCESS(f"{folder} is draft {made.pk}; publishtariff {made.pk} makes it live.")
+            )
+            return
         try:
             loaded = load_tariff_plan(
                 files,
@@ -94,6 +119,8 @@ class Command(RoomCommand):
         except InvalidInputs as error:
             self._refuse(error.problems, folder)
             raise
+        except Conflict as error:
+            raise CommandError(str(error)) from error
         for name, change in loaded.changes.items():
             if any(change):
                 self.stdout.write(
