@@ -82,7 +82,10 @@ def run_one(name: str, setup: Setup, result: Path) -> None:
     """In the process of its own: set up Django and the tables, run, and leave the measurements in a file."""
     import django
 
+    from bss_project.evaluation import evaluate_if_new
+
     django.setup()
+    evaluate_if_new(lambda line: None)
     if setup.database:
         from django.core.management import call_command
 

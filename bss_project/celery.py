@@ -1,16 +1,42 @@
 """The Celery application; one queue a bill cycle, others by domain (``bss_project.routing``)."""
 
 import os
+from typing import Any
 
-from celery import Celery
+from celery import Celery, Task
 from celery.signals import beat_init, worker_init, worker_process_init
 
+from apps.licensing.domain.errors import LicenceError
+from apps.licensing.domain.licence import Feature
+from apps.licensing.services import gate
 from apps.runtime.children import die_with
 from apps.runtime.start import Role, start
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bss_project.settings")
 
-app = Celery("bss")
+FEATURE_OF_ROOM = {
+    "mediation": Feature.CDR_LOADER,
+    "billing": Feature.BILLING,
+    "invoicing": Feature.BILL_FMT,
+    "insight": Feature.STATS,
+}
+
+
+class LicensedTask(Task):  # type: ignore[type-arg]
+    """A task of a module that the licence does not include is refused before it does anything.
+
+    Rows say what is due, so what was refused is done once there is a licence.
+    """
+
+    abstract = True
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        room = self.name.split(".")[1] if self.name.startswith("apps.") else ""
+        gate.require(FEATURE_OF_ROOM.get(room, Feature(0)))
+        return super().__call__(*args, **kwargs)
+
+
+app = Celery("bss", task_cls=LicensedTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.task_routes = ("bss_project.routing.route",)
 app.autodiscover_tasks()
@@ -24,14 +50,22 @@ def _remember_the_worker(**_: object) -> None:
     _worker_pid = os.getpid()
 
 
+def _start_licensed(role: Role) -> None:
+    try:
+        start(role)
+    except LicenceError as error:
+        # Celery would log any other exception of a signal's handler and go on.
+        raise SystemExit(error.exit_code) from error
+
+
 @worker_init.connect
 def _begin_worker(**_: object) -> None:
-    start(Role.WORKER)
+    _start_licensed(Role.WORKER)
 
 
 @beat_init.connect
 def _begin_beat(**_: object) -> None:
-    start(Role.BEAT)
+    _start_licensed(Role.BEAT)
 
 
 @worker_process_init.connect

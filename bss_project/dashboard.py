@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,6 +20,7 @@ from apps.billing.selectors.runs import RunProgress
 from apps.kernel.clock import utc_now
 from apps.kernel.currencies import payable_micros
 from apps.kernel.money import MICROS_PER_UNIT
+from apps.licensing.services import gate
 from bss_project.dashboard_figures import Figures, figures
 from bss_project.navigation import may_view
 from bss_project.time_zone import operator_zone
@@ -35,7 +36,7 @@ def dashboard_context(request: HttpRequest, context: dict[str, Any]) -> dict[str
     def can(permission: str) -> bool:
         return may_view(request, permission)
 
-    context["facts"] = _facts(found, can)
+    context["facts"] = [*_licence(utc_now()), *_facts(found, can)]
     context["charts"] = [
         drawn
         for drawn, needed in (
@@ -49,6 +50,23 @@ def dashboard_context(request: HttpRequest, context: dict[str, Any]) -> dict[str
     context["runs"] = [_run(progress) for progress in found.runs] if can("billing.view_billrun") else None
     context["runs_url"] = list_url("billing.billrun")
     return context
+
+
+def _licence(now: datetime) -> list[Fact]:
+    """A licence that does not hold, or that ends within 30 days."""
+    licence, error = gate.verdict()
+    if licence is None:
+        return [Fact("Licence", "not valid", str(error))]
+    if not gate.warning_days(licence, now):
+        return []
+    days = licence.days_left(now)
+    return [
+        Fact(
+            "Licence",
+            f"{days} days left" if days else "last day",
+            f"ends when {licence.ends_at:%d %b %Y} begins (UTC)",
+        )
+    ]
 
 
 def _facts(found: Figures, can: Callable[[str], bool]) -> list[Fact]:

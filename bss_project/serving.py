@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from apps.licensing.domain.licence import Feature
 from apps.runtime.supervisor import ProcessSpec
 from bss_project.routing import SHARED_QUEUES
 from bss_project.settings.environment import BASE_DIR
@@ -132,6 +133,13 @@ PARTS: dict[str, Processes] = {
         for queue in SHARED_QUEUES
     },
 }
+
+FEATURES = {
+    "diameter": Feature.PREPAID | Feature.DIAMETER,
+    "grpc": Feature.CRM,
+    "cycles": Feature.BILLING,
+}
+"""What the licence must include for a part to start."""
 
 
 def wanted_processes(serving: Serving, parts: Sequence[str] = tuple(PARTS)) -> list[ProcessSpec]:

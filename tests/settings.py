@@ -26,8 +26,18 @@ if _broker.startswith("redis://"):
 elif not _broker or _broker.startswith("filesystem://"):
     os.environ["BROKER_URL"] = f"filesystem://{TEST_DIR / 'broker'}"
 
+# A licence of this machine for all tests and the processes that they start.
+os.environ["BSS_LICENSE_FILE"] = str(TEST_DIR / "license" / "platform.lic")
+os.environ["BSS_LICENSE_STATE"] = str(TEST_DIR / "license" / ".lkgt")
+
 from bss_project.settings import *  # noqa: E402, F403
-from bss_project.settings import DATABASES, STATIC_ROOT, VAR_DIR  # noqa: E402
+from bss_project.settings import (  # noqa: E402
+    DATABASES,
+    LICENSE_FILE,
+    LICENSE_STATE,
+    STATIC_ROOT,
+    VAR_DIR,
+)
 
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file rather than memory: real workers and other connections see the same database, as in the product.
@@ -37,3 +47,11 @@ for _folder in (VAR_DIR, STATIC_ROOT):
     _folder.mkdir(parents=True, exist_ok=True)
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+if not LICENSE_FILE.exists():
+    from datetime import UTC, datetime
+
+    from apps.licensing.services.files import machine_id
+    from apps.licensing.services.issuing import make_evaluation
+
+    make_evaluation(LICENSE_FILE, LICENSE_STATE.with_name("evaluation.pub"), machine_id(), datetime.now(UTC))

@@ -12,6 +12,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 from django.core.management.base import CommandError
 
 from apps.kernel.errors import BssError
+from apps.licensing.domain.errors import LicenceError
+from apps.licensing.services import gate
 from apps.runtime.commands import RoomCommand
 from apps.runtime.ports import held_port
 from apps.runtime.start import Role, start
@@ -82,6 +84,10 @@ class ServerCommand(RoomCommand, Generic[Configuration]):
                 self._keep(configuration, options)
             else:
                 self.serve(configuration)
+            if (ended := gate.ended_by()) is not None:
+                raise ended
+        except LicenceError:
+            raise
         except BssError as error:
             raise CommandError(str(error)) from error
         except (OSError, OverflowError) as error:

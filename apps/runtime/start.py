@@ -10,6 +10,9 @@ from enum import StrEnum
 
 import structlog
 
+from apps.licensing.domain.licence import Feature
+from apps.licensing.services import gate
+
 log = structlog.get_logger(__name__)
 
 
@@ -31,14 +34,20 @@ class Role(StrEnum):
 
 
 _HELPERS = frozenset((Role.LOADER, Role.READER, Role.FORMATTER))
+_NEEDS = {Role.DIAMETER: Feature.PREPAID | Feature.DIAMETER, Role.GRPC: Feature.CRM}
 
 
 def start(role: Role) -> None:
     """To be called once in each process, as soon as Django is set up and before it serves.
 
     What concerns all processes alike belongs here. A crash in compiled code leaves a traceback of Python's on standard
-    error, and there may be as many sockets as the system allows.
+    error, and there may be as many sockets as the system allows. Nothing starts without a licence that holds
+    (LicenceError), but the web, whose admin shows what is wrong with it; helpers start under their owner's.
     """
+    if role in (Role.SUPERVISOR, Role.DIAMETER, Role.GRPC):
+        gate.watch(_NEEDS.get(role, Feature(0)))
+    elif role in (Role.BEAT, Role.WORKER):
+        gate.require()
     if sys.__stderr__ is not None:
         faulthandler.enable(sys.__stderr__)
     raise_open_files_limit()

@@ -226,9 +226,11 @@ class Supervisor:
                 self._hurry.set()
             received.append(number)
 
-        before = {
-            number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        }
+        ends = [signal.SIGINT, signal.SIGTERM]
+        if sys.stdin is not None and sys.stdin.isatty():
+            # Its terminal is closed. Without one, SIGHUP means that the licence is to be read again.
+            ends.append(signal.SIGHUP)
+        before = {number: signal.signal(number, note) for number in ends}
         try:
             self.start()
             ready = False

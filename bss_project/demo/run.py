@@ -17,10 +17,12 @@ from rich.console import Console
 from apps.backoffice.progress import progress
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError
+from apps.licensing.services import gate
 from apps.runtime.supervisor import NotReady, Supervisor
 from bss_project import serving
 from bss_project.demo import prepaid_session, stages, summary
 from bss_project.demo.stages import Size
+from bss_project.evaluation import evaluate_if_new
 
 # The demonstration chooses which bills are rendered and which files are loaded.
 WORKER_ENVIRONMENT = {
@@ -54,6 +56,8 @@ def run(size: Size, console: Console) -> None:
     with watch.stage("Setting up: tables, operator, price plans, the tariff of the world", console):
         for folder in (settings.VAR_DIR, settings.STATIC_ROOT):
             folder.mkdir(parents=True, exist_ok=True)
+        evaluate_if_new(console.print)
+        gate.require()
         call_command("migrate", verbosity=0, interactive=False)
         how_to_sign_in = serving.ensure_admin(settings.VAR_DIR)
         tenant = stages.ensure_operator()

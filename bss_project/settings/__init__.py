@@ -13,6 +13,7 @@ from bss_project.settings.events import *  # noqa: F403
 from bss_project.settings.files import *  # noqa: F403
 from bss_project.settings.insight import *  # noqa: F403
 from bss_project.settings.invoicing import *  # noqa: F403
+from bss_project.settings.licence import *  # noqa: F403
 
 from bss_project.settings.admin_site import *  # noqa: F403 isort: skip
 from bss_project.settings.charging import *  # noqa: F403

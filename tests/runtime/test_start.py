@@ -7,6 +7,8 @@ import sys
 
 PROGRAM = """
 import faulthandler, resource
+import django
+django.setup()
 from apps.runtime.start import Role, start
 hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))

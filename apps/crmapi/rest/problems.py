@@ -19,6 +19,7 @@ from rest_framework.views import set_rollback
 
 from apps.crm.domain.errors import Forbidden, TooManyRequests, Unauthenticated
 from apps.kernel.errors import BssError, Conflict, InvalidInput, InvalidInputs, NotFound
+from apps.licensing.domain.errors import LicenceError
 from apps.rating.domain.errors import RatingError
 
 log = structlog.get_logger(__name__)
@@ -41,6 +42,7 @@ STATUS_OF_CLASS: tuple[tuple[type[BssError], int], ...] = (
     (Unauthenticated, status.HTTP_401_UNAUTHORIZED),
     (Forbidden, status.HTTP_403_FORBIDDEN),
     (TooManyRequests, status.HTTP_429_TOO_MANY_REQUESTS),
+    (LicenceError, status.HTTP_503_SERVICE_UNAVAILABLE),
     (NotFound, status.HTTP_404_NOT_FOUND),
     (Conflict, status.HTTP_409_CONFLICT),
     (InvalidInput, status.HTTP_422_UNPROCESSABLE_ENTITY),

@@ -26,6 +26,8 @@ from apps.crmapi.rest.fields import Shape
 from apps.crmapi.rest.pagination import page_of
 from apps.crmapi.rest.throttling import count_call
 from apps.kernel.errors import Conflict
+from apps.licensing.domain.licence import Feature
+from apps.licensing.services import gate
 
 
 class ApiView(APIView):
@@ -41,6 +43,7 @@ class ApiView(APIView):
         if not isinstance(caller, Caller):
             raise NotAuthenticated("Send a token: “Authorization: Bearer …”.")
         count_call(caller)
+        gate.require(Feature.CRM)
         method = (request.method or "").lower()
         endpoint = self.endpoints.get("get" if method == "head" else method)
         if endpoint is None:

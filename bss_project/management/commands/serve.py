@@ -12,9 +12,13 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
+from apps.licensing.domain.errors import LicenceError
+from apps.licensing.domain.licence import Feature
+from apps.licensing.services import gate
 from apps.runtime.start import Role, start
 from apps.runtime.supervisor import PrefixedLines, Supervisor
 from bss_project import serving
+from bss_project.evaluation import evaluate_if_new
 
 
 class Command(BaseCommand):
@@ -62,8 +66,12 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        start(Role.SUPERVISOR)
-        parts = self._parts(options["only"], options["without"])
+        evaluate_if_new(self.stdout.write)
+        try:
+            start(Role.SUPERVISOR)
+        except LicenceError as error:
+            raise CommandError(str(error), returncode=error.exit_code) from error
+        parts = self._licensed(self._parts(options["only"], options["without"]))
         for name in ("concurrency", "web_workers", "web_threads"):
             if options[name] < 1:
                 raise CommandError(f"--{name.replace('_', '-')} must be 1 or more, not {options[name]}")
@@ -101,7 +109,21 @@ class Command(BaseCommand):
         supervisor = Supervisor(
             lambda: serving.wanted_processes(chosen, parts), write=lines, look_again_s=options["look_again"]
         )
-        sys.exit(supervisor.run(tell))
+        code = supervisor.run(tell)
+        if (ended := gate.ended_by()) is not None:
+            raise CommandError(str(ended), returncode=ended.exit_code)
+        sys.exit(code)
+
+    def _licensed(self, parts: list[str]) -> list[str]:
+        """The parts whose modules the licence includes; says which are left out."""
+        kept = []
+        for part in parts:
+            try:
+                gate.require(serving.FEATURES.get(part, Feature(0)))
+                kept.append(part)
+            except LicenceError as error:
+                self.stdout.write(f"Without {part}: {error.message}")
+        return kept
 
     @staticmethod
     def _parts(only: str, without: str) -> list[str]:

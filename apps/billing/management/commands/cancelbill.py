@@ -11,10 +11,12 @@ from apps.billing.services.cancelling import cancel_bill
 from apps.kernel.clock import utc_now
 from apps.kernel.currencies import format_money
 from apps.kernel.errors import BssError
+from apps.licensing.domain.licence import Feature
 from apps.runtime.commands import RoomCommand, system_user
 
 
 class Command(RoomCommand):
+    feature = Feature.BILLING
     help = (
         "Cancel a bill by a credit note with a number and a document of its own. Its usage and charges are billable "
         "again; payments are taken off the next bill."

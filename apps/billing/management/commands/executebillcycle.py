@@ -16,10 +16,12 @@ from apps.billing.services.activities import queue_activity
 from apps.kernel.clock import utc_now
 from apps.kernel.currencies import format_money
 from apps.kernel.errors import BssError
+from apps.licensing.domain.licence import Feature
 from apps.runtime.commands import RoomCommand
 
 
 class Command(RoomCommand):
+    feature = Feature.BILLING
     help = "Bill every account of a cycle for a closed period, on the cycle's own queue."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -15,10 +15,12 @@ from apps.billing.selectors.preview import preview_account
 from apps.billing.services.activities import queue_activity
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError
+from apps.licensing.domain.licence import Feature
 from apps.runtime.commands import RoomCommand
 
 
 class Command(RoomCommand):
+    feature = Feature.BILLING
     help = "Bill the accounts that pay for these MSISDNs for a closed period, each on its cycle's queue."
 
     def add_arguments(self, parser: CommandParser) -> None:

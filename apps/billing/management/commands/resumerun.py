@@ -10,10 +10,12 @@ from apps.billing.selectors.runs import run_progress
 from apps.billing.services.runs import resume_run
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError
+from apps.licensing.domain.licence import Feature
 from apps.runtime.commands import RoomCommand
 
 
 class Command(RoomCommand):
+    feature = Feature.BILLING
     help = "Take a bill run up again: chunks that are left or failed, and accounts that have joined since."
 
     def add_arguments(self, parser: CommandParser) -> None:

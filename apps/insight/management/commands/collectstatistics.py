@@ -8,10 +8,12 @@ from django.core.management.base import CommandParser
 
 from apps.insight.services.collecting import collect_statistics
 from apps.kernel.clock import utc_now
+from apps.licensing.domain.licence import Feature
 from apps.runtime.commands import RoomCommand
 
 
 class Command(RoomCommand):
+    feature = Feature.STATS
     help = "Adds up usage, top-ups and subscribers by day, as beat does every half minute. Doing it again adds nothing."
 
     def add_arguments(self, parser: CommandParser) -> None:

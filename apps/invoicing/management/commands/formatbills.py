@@ -22,10 +22,12 @@ from apps.invoicing.services.formatter import Outcome
 from apps.invoicing.services.workers import format_bills, format_bills_in_processes
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError
+from apps.licensing.domain.licence import Feature
 from apps.runtime.commands import RoomCommand
 
 
 class Command(RoomCommand):
+    feature = Feature.BILL_FMT
     """The door: how many, by how many processes, how shown. Rendering itself is ``services/formatter.py``."""
 
     help = (

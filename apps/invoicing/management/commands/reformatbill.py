@@ -15,10 +15,12 @@ from apps.invoicing.services.reissues import request_reissue
 from apps.invoicing.services.workers import format_bills
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError
+from apps.licensing.domain.licence import Feature
 from apps.runtime.commands import RoomCommand, system_user
 
 
 class Command(RoomCommand):
+    feature = Feature.BILL_FMT
     """The door: which bills and why. A request that is not finished here is finished by beat."""
 
     help = (

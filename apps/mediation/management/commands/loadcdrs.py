@@ -15,6 +15,7 @@ from django.core.management.base import CommandError
 from rich.console import Console
 
 from apps.kernel.clock import utc_now
+from apps.licensing.domain.licence import Feature
 from apps.mediation.management.load_report import LoadReport
 from apps.mediation.services.file_folder import ready_files
 from apps.mediation.services.intake import files_meant_by, load_files, load_files_in_processes
@@ -23,6 +24,7 @@ from apps.runtime.commands import RoomCommand
 
 
 class Command(RoomCommand):
+    feature = Feature.CDR_LOADER
     """The door: which files, how often, how shown. Loading itself is ``services/load_file.py``."""
 
     help = (

@@ -11,6 +11,7 @@ from apps.backoffice.progress import progress
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError
 from apps.kernel.money import format_micros
+from apps.licensing.domain.licence import Feature
 from apps.mediation.models import CdrFile
 from apps.mediation.selectors import open_suspense
 from apps.mediation.services.suspense import recycle
@@ -18,6 +19,7 @@ from apps.runtime.commands import RoomCommand
 
 
 class Command(RoomCommand):
+    feature = Feature.CDR_LOADER
     """The door; recycling itself is ``services/suspense.py``."""
 
     help = (
