@@ -136,7 +136,7 @@ def _only_one(path: Path) -> Iterator[Path]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """The whole file or the old one, whatever dies."""
+    """Writes the file whole or not at all: a killed process leaves the old one."""
     new = path.with_name(f"{path.name}.new")
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(content)
