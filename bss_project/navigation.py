@@ -112,6 +112,7 @@ GROUPS = (
             Item("Tariff versions", "history", "rating.tariffversion"),
             Item("Tariff drafts", "edit_document", "rating.tariffdraft"),
             Item("Tariff loads", "upload_file", "rating.tariffload"),
+            Item("Kept rows", "inventory_2", "rating.keptrow"),
         ),
         folded=True,
     ),

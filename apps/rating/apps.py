@@ -8,3 +8,11 @@ class RatingConfig(AppConfig):
     label = "rating"
     verbose_name = "Rating"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from apps.rating.domain.tariff_files import FOLDER_TABLES
+        from apps.rating.services.folder_parts import add_part
+        from apps.rating.services.kept_tables import kept_table
+
+        for name, table in FOLDER_TABLES.items():
+            add_part(kept_table(name, table))

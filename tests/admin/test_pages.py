@@ -45,6 +45,7 @@ NEVER_EDITED = {
     "mediation.rateddestination",
     "mediation.suspendedrecord",
     "mediation.waitingfile",
+    "rating.keptrow",
     "rating.tariffload",
     "rating.tariffplan",
     "rating.tariffversion",

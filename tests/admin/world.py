@@ -58,7 +58,7 @@ from apps.mediation.services.batches import finish_batch, prepare_load_sequence
 from apps.rating.domain.snapshot import encode
 from apps.rating.domain.source import TariffSource
 from apps.rating.domain.tariff_files import packed
-from apps.rating.models import PricePlan, Service, TariffDraft, TariffLoad, TariffVersion
+from apps.rating.models import KeptRow, PricePlan, Service, TariffDraft, TariffLoad, TariffPlan, TariffVersion
 from apps.subscribers.models import Subscriber
 from apps.vouchers.domain.vouchers import VoucherAction
 from apps.vouchers.models import RedemptionGuard, Voucher
@@ -149,6 +149,11 @@ def make_usage(
         problems=[["Rates.csv, line 2, column Rate", "“x” is not an amount", "invalid_input"]],
         error_count=1,
         checked_at=now,
+    )
+    KeptRow.objects.create(
+        tariff_plan=TariffPlan.objects.get_or_create(code="*shared")[0],
+        file="Users",
+        cells=["default", "1001", "true", "Cli", "1", "10"],
     )
     TariffLoad.objects.create(
         loaded_at=version.published_at,

@@ -66,7 +66,7 @@ def test_there_is_a_case_for_each_table() -> None:
 
 def test_a_sound_folder_is_told_of_the_files_that_are_not_acted_on_and_of_nothing_else() -> None:
     expected = {
-        f"{name}.csv: the product does not act on this file yet: 1 row checked, none stored" for name in ROWS
+        f"{name}.csv: the product does not act on this file yet: 1 row checked and kept" for name in ROWS
     }
     assert set(warnings(**ROWS)) == expected
 
@@ -78,7 +78,7 @@ def test_a_broken_row_is_told_with_its_line_and_column(name: str) -> None:
     assert broken != ROWS[name]
     told = warnings(**ROWS | {name: f"#comment\n{ROWS[name]}\n{broken}\n"})
     assert any(text.startswith(f"{name}.csv, line 3, column {column}: ") for text in told), told
-    assert f"{name}.csv: the product does not act on this file yet: 2 rows checked, none stored" in told
+    assert f"{name}.csv: the product does not act on this file yet: 2 rows checked and kept" in told
 
 
 def test_a_row_that_lacks_columns_is_told() -> None:

@@ -185,7 +185,7 @@ def test_each_subject_and_category_of_a_list_has_a_profile() -> None:
 
 @pytest.mark.parametrize("direction", ["*out", "*OUT", ""])
 def test_outgoing_profiles_in_odd_letters(direction: str) -> None:
-    rows = f"{direction},default,call,*ANY,2026-01-01,RP,*ANY;1001;1001;,queue\n"
+    rows = f"{direction},default,call,*ANY,2026-01-01,RP,*ANY;1001;1001;,*NONE\n"
     checked = check(RatingProfiles=rows)
     assert (checked.problems, checked.warnings) == ([], [])
     assert checked.plan.rating_profiles == (profile(fallback_subjects=("*any", "1001")),)

@@ -200,6 +200,7 @@ class RatingProfileAdmin(TariffAdmin):
         ("tenant", "category"),
         ("subject", "activation_time"),
         ("rating_plan", "fallback_subjects"),
+        "cdr_stat_queues",
     )
 
     @display(description="Active from", ordering="activation_time")

@@ -74,7 +74,7 @@ def _tariff_plan(rows: list[Any]) -> src.TariffPlan:
         tuple(src.DestinationRate(*row) for row in destination_rates),
         tuple(src.RatingPlanEntry(*row) for row in rating_plans),
         tuple(
-            src.RatingProfile(tenant, category, subject, since, plan, tuple(fallbacks))
-            for tenant, category, subject, since, plan, fallbacks in profiles
+            src.RatingProfile(tenant, category, subject, since, plan, tuple(fallbacks), tuple(queues))
+            for tenant, category, subject, since, plan, fallbacks, queues in profiles
         ),
     )

@@ -84,6 +84,7 @@ class RatingProfile(NamedTuple):
     activation_epoch: int
     rating_plan_id: str
     fallback_subjects: tuple[str, ...] = ()
+    cdr_stat_queues: tuple[str, ...] = ()
 
 
 class TariffPlan(NamedTuple):

@@ -290,6 +290,19 @@ class Migration(InitialMigration):
             bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
         migrations.CreateModel(
+            name='KeptRow',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('file', models.CharField(help_text="The table's name, without .csv.", max_length=32)),
+                ('cells', models.JSONField(help_text='The text of the cells, in the order of the columns.')),
+                ('tariff_plan', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='rating.tariffplan')),
+            ],
+            options={
+                'ordering': ['id'],
+                'indexes': [models.Index(fields=['tariff_plan', 'file'], name='kept_rows_of_a_file')],
+            },
+        ),
+        migrations.CreateModel(
             name='RatingPlan',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -480,6 +493,7 @@ class Migration(InitialMigration):
                 ('subject', models.CharField(help_text='*any = every subject without its own.', max_length=64, validators=[apps.rating.models.tariff.validate_subject])),
                 ('activation_time', models.DateTimeField()),
                 ('fallback_subjects', models.CharField(blank=True, help_text='Asked in order for destinations that the rating plan lacks; split by “;”.', max_length=500, validators=[apps.rating.models.tariff.validate_subjects])),
+                ('cdr_stat_queues', models.CharField(blank=True, help_text='CdrStatQueueIds of the folder, split by “;”; kept and exported, without effect yet.', max_length=500, verbose_name='queues of CDR statistics')),
                 ('rating_plan', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='profiles', to='rating.ratingplan')),
                 ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='rating_profiles', to='rating.tenant')),
             ],
@@ -500,6 +514,7 @@ class Migration(InitialMigration):
                 ('subject', models.CharField(help_text='*any = every subject without its own.', max_length=64, validators=[apps.rating.models.tariff.validate_subject])),
                 ('activation_time', models.DateTimeField()),
                 ('fallback_subjects', models.CharField(blank=True, help_text='Asked in order for destinations that the rating plan lacks; split by “;”.', max_length=500, validators=[apps.rating.models.tariff.validate_subjects])),
+                ('cdr_stat_queues', models.CharField(blank=True, help_text='CdrStatQueueIds of the folder, split by “;”; kept and exported, without effect yet.', max_length=500, verbose_name='queues of CDR statistics')),
                 ('history_id', models.AutoField(primary_key=True, serialize=False)),
                 ('history_date', models.DateTimeField(db_index=True)),
                 ('history_change_reason', models.CharField(max_length=100, null=True)),

@@ -1,6 +1,7 @@
 """Rows of the rating room."""
 
 from apps.rating.models.drafts import TariffDraft
+from apps.rating.models.kept import KeptRow
 from apps.rating.models.plans import Bundle, BundleService, PricePlan, PricePlanService, Service
 from apps.rating.models.tariff import (
     Destination,
@@ -25,6 +26,7 @@ __all__ = [
     "DestinationPrefix",
     "DestinationRate",
     "DestinationRateEntry",
+    "KeptRow",
     "PricePlan",
     "PricePlanService",
     "Rate",

@@ -305,6 +305,12 @@ class RatingProfile(models.Model):
         validators=[validate_subjects],
         help_text="Asked in order for destinations that the rating plan lacks; split by “;”.",
     )
+    cdr_stat_queues = models.CharField(
+        max_length=500,
+        blank=True,
+        verbose_name="queues of CDR statistics",
+        help_text="CdrStatQueueIds of the folder, split by “;”; kept and exported, without effect yet.",
+    )
     history = HistoricalRecords()
 
     class Meta:

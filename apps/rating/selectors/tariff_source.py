@@ -176,7 +176,8 @@ def _profiles(plan: TariffPlan) -> Iterable[src.RatingProfile]:
             row.subject,
             int(row.activation_time.timestamp() // 1),
             row.rating_plan.code,
-            tuple(part.strip() for part in row.fallback_subjects.split(";") if part.strip()),
+            _items(row.fallback_subjects),
+            _items(row.cdr_stat_queues),
         )
 
 
@@ -191,6 +192,10 @@ def _price_plans() -> Iterable[src.PricePlan]:
     for plan in PricePlan.objects.select_related("tenant").order_by("tenant__code", "code"):
         expires = plan.expiration_date.isoformat() if plan.expiration_date else None
         yield src.PricePlan(plan.tenant.code, plan.code, plan.rating_subject, expires, tuple(prices[plan.pk]))
+
+
+def _items(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(";") if part.strip())
 
 
 def _numbers(text: str) -> tuple[int, ...]:

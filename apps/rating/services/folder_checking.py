@@ -19,6 +19,7 @@ from apps.rating.domain.tariff_files import (
     read_tariff_files,
     review,
 )
+from apps.rating.domain.tariff_files.folder_tables import CDR_STATS
 from apps.rating.domain.tariff_files.table import Fault
 from apps.rating.models import RatingProfile
 from apps.rating.models.tenants import DEFAULT_TENANT
@@ -69,7 +70,8 @@ def check_folder(files: TariffFiles, now: datetime, *, flush: bool, every: bool 
     """
     code = files.plan.code
     known = known_ids(code)
-    stored = stored_rows(code, files.others, every=every or flush)
+    queues = any(profile.cdr_stat_queues for profile in files.plan.rating_profiles)
+    stored = stored_rows(code, files.others, {CDR_STATS} if queues else set(), every=every or flush)
     rows = merged_rows(files.others, stored, folder_files(), flush=flush)
     changes = {
         part.name: _part_change(part, files, stored[part.name], now, flush=flush)
@@ -108,8 +110,10 @@ def _part_change(
     part: FolderPart, files: TariffFiles, stored: Sequence[FolderRow], now: datetime, *, flush: bool
 ) -> PartChange:
     table = part.columns
-    # Rows with a fault have no value in that column; the fault itself stops the load.
-    rows = tuple(row for row in files.others.rows[part.name] if len(row.values) == len(table.columns))
+    # A row with a fault lacks a value: the fault stops the load, and a kept row is kept as it is.
+    rows = tuple(
+        row for row in files.others.rows[part.name] if len(row.values) == len(table.columns) or not part.acts
+    )
     gone = {row.key(table): None for row in stored} if flush else {}
     own = files.others.keys(part.name)
     return PartChange(

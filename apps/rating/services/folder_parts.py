@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from apps.kernel.errors import Problem
 from apps.rating.domain.tariff_files.folder_rows import (
-    NO_PARTS,
     FolderFile,
     FolderRow,
     FolderRows,
@@ -63,7 +62,8 @@ class FolderPart(NamedTuple):
     there. ``remove`` deletes the keys that a flush removes, in the reverse order. ``export`` gives the rows of
     a tariff plan, cell by cell in the order of the columns, always in the same order. ``check`` finds what
     columns and references do not say (``FolderRow.problem``); any but NOT_ACTED_ON stops the load. ``used`` are the
-    ids of the table that something outside of the folder uses. ``also`` are other names of the file.
+    ids of the table that something outside of the folder uses. ``also`` are other names of the file. ``acts``: the
+    product acts on the table, so faults of its rows stop the load; else they are kept, and their faults are warnings.
     """
 
     name: str
@@ -74,6 +74,7 @@ class FolderPart(NamedTuple):
     check: Callable[[PartChange], Iterable[Problem]] = _no_problems
     used: Callable[[str], AbstractSet[str]] = _no_ids
     also: tuple[str, ...] = ()
+    acts: bool = True
 
     @property
     def columns(self) -> FolderTable:
@@ -82,31 +83,44 @@ class FolderPart(NamedTuple):
 
 
 _parts: dict[str, FolderPart] = {}
+# Tables that are kept until a room acts on them.
+_kept: dict[str, FolderPart] = {}
 
 
 def add_part(part: FolderPart) -> None:
     """Have a table loaded, checked and exported with the folder; rooms call it in ``AppConfig.ready``."""
-    _parts[part.name] = part
+    (_parts if part.acts else _kept)[part.name] = part
 
 
 def parts() -> list[FolderPart]:
     """The parts in the order in which they are loaded."""
     order = {name: index for index, name in enumerate(FOLDER_TABLES)}
-    return sorted(_parts.values(), key=lambda part: order.get(part.name, len(order)))
+    taken = {name for part in _parts.values() for name in (part.name, *part.also)}
+    kept = (part for part in _kept.values() if part.name not in taken)
+    return sorted((*_parts.values(), *kept), key=lambda part: order.get(part.name, len(order)))
 
 
 def folder_files() -> Mapping[str, FolderFile]:
     """The files beside those of prices, by name."""
-    files = dict(NO_PARTS)
-    for part in parts():
-        for name in (part.name, *part.also):
-            files[name] = FolderFile(part.name, part.columns, acts=True)
-    return files
+    return {
+        name: FolderFile(part.name, part.columns, part.acts)
+        for part in parts()
+        for name in (part.name, *part.also)
+    }
 
 
-def stored_rows(plan_code: str, others: FolderRows, *, every: bool) -> dict[str, list[FolderRow]]:
-    """By table, the rows that were loaded before: of every table, or of those that the folder has or refers to."""
-    wanted = set(others.rows) | {file for table in others.tables.values() for file in table.refers.values()}
+def stored_rows(
+    plan_code: str, others: FolderRows, named: AbstractSet[str], *, every: bool
+) -> dict[str, list[FolderRow]]:
+    """By table, the rows that were loaded before: of every table, or of those that the folder has or refers to.
+
+    ``named`` are tables that the folder's prices refer to.
+    """
+    wanted = (
+        set(others.rows)
+        | named
+        | {file for table in others.tables.values() for file in table.refers.values()}
+    )
     return {
         part.name: live_rows(part.name, part.columns, part.export(plan_code))
         for part in parts()

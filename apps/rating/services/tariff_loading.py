@@ -332,11 +332,14 @@ class _Writer:
                 activation_time=datetime.fromtimestamp(profile.activation_epoch, UTC),
                 rating_plan_id=plans[profile.rating_plan_id],
                 fallback_subjects=";".join(profile.fallback_subjects),
+                cdr_stat_queues=";".join(profile.cdr_stat_queues),
             )
             row.pk = there.get((row.tenant_id, row.category, row.subject, row.activation_time))
             (new if row.pk is None else changed).append(row)
         RatingProfile.objects.bulk_create(new, batch_size=2_000)
-        RatingProfile.objects.bulk_update(changed, ["rating_plan", "fallback_subjects"], batch_size=_BATCH)
+        RatingProfile.objects.bulk_update(
+            changed, ["rating_plan", "fallback_subjects", "cdr_stat_queues"], batch_size=_BATCH
+        )
 
 
 def _text(numbers: tuple[int, ...]) -> str:

@@ -93,6 +93,13 @@ def fallback_subjects(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(subject(keyword(part)) for part in _items(text)))
 
 
+def queues(text: str) -> tuple[str, ...]:
+    """Queues of CDR statistics, split by semicolons; nothing and ``*none`` are none."""
+    if len(text) > MAX_SUBJECTS_TEXT:
+        raise InvalidInput(f"the queues are longer than {MAX_SUBJECTS_TEXT} characters")
+    return () if keyword(text) == NONE else tuple(dict.fromkeys(identifier(part) for part in _items(text)))
+
+
 def profile_subjects(text: str) -> tuple[str, ...]:
     """The subjects of a rating profile, split by semicolons: each has a profile of its own."""
     subjects = tuple(dict.fromkeys(subject(keyword(part)) for part in _items(text)))

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from apps.kernel.errors import Problem
 from apps.rating.domain.tariff_files import fields
-from apps.rating.domain.tariff_files.folder_tables import EXCLUDED, FOLDER_TABLES, FolderTable
+from apps.rating.domain.tariff_files.folder_tables import EXCLUDED, FILTERED_IDS, FOLDER_TABLES, FolderTable
 from apps.rating.domain.tariff_files.table import LIVE, Fault, Layout, Row, TableReader, place
 
 Key = tuple[str, ...]
@@ -58,7 +58,10 @@ class FolderRow:
 
     def mentions(self, table: FolderTable) -> Iterator[tuple[str, str, str]]:
         """The ids that the row names: the column, the table that should have it, the id. Keywords are no ids."""
-        for column, file in table.refers.items():
+        refers = dict(table.refers)
+        if file := FILTERED_IDS.get(fields.keyword(self.cells.get("FilterType", ""))):
+            refers["FilterFieldValues"] = file
+        for column, file in refers.items():
             for item in self.cells.get(column, "").split(fields.LIST_SEPARATOR):
                 name = item.strip().removeprefix(EXCLUDED)
                 if name and not name.startswith("*"):
@@ -127,7 +130,7 @@ def _read(name: str, part: FolderFile, data: bytes, tenant: str | None, result: 
     if part.acts:
         result.faults += reader.faults
         return
-    message = f"the product does not act on this file yet: {_rows(count)} checked, none stored"
+    message = f"the product does not act on this file yet: {_rows(count)} checked and kept"
     result.files.append(Problem(f"{name}.csv", message, "not_acted_on"))
     result.warnings += [fault.problem for fault in reader.faults]
 

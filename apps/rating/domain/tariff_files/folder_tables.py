@@ -20,6 +20,7 @@ Check = Callable[[str], object]
 TIMINGS, DESTINATIONS = "Timings", "Destinations"
 SHARED_GROUPS, ACTIONS, ACTION_PLANS = "SharedGroups", "Actions", "ActionPlans"
 ACTION_TRIGGERS, ACCOUNT_ACTIONS = "ActionTriggers", "AccountActions"
+CDR_STATS, LCR_RULES = "CdrStats", "LcrRules"
 
 EXCLUDED = "!"
 _FLAGS = ("", "0", "1", "t", "f", "true", "false", ANY)
@@ -105,6 +106,17 @@ def _threshold(text: str) -> str:
     if not text.startswith("*"):
         raise InvalidInput(f"“{text}” is not a threshold type; write one such as *min_balance")
     return text
+
+
+# What the values of a resource limit's filter are, by its type: ids of these tables, else text.
+FILTERED_IDS = {"*destinations": DESTINATIONS, "*timings": TIMINGS}
+_FILTER_TYPES = ("", *FILTERED_IDS, "*string", "*string_prefix", "*rsr_fields", "*cdr_stats")
+
+
+def _filter_type(text: str) -> str:
+    if fields.keyword(text) not in _FILTER_TYPES:
+        raise InvalidInput(f"“{text}” is not a filter type; use {', '.join(_FILTER_TYPES[1:])}")
+    return fields.keyword(text)
 
 
 class FolderTable(NamedTuple):
@@ -226,7 +238,7 @@ FOLDER_TABLES: Mapping[str, FolderTable] = {
     ),
     "DerivedChargers": _DERIVED,
     "DerivedCharges": _DERIVED,
-    "LcrRules": FolderTable(
+    LCR_RULES: FolderTable(
         _KEY
         | {
             "DestinationId": _ids,
@@ -239,7 +251,7 @@ FOLDER_TABLES: Mapping[str, FolderTable] = {
         key=tuple(_KEY),
         refers={"DestinationId": DESTINATIONS},
     ),
-    "CdrStats": FolderTable(
+    CDR_STATS: FolderTable(
         {
             "Id": _id,
             "QueueLength": _number,
@@ -250,7 +262,14 @@ FOLDER_TABLES: Mapping[str, FolderTable] = {
         | dict.fromkeys(
             (
                 *("SetupInterval", "TOR", "CdrHost", "CdrSource", "ReqType", "Direction", "Tenant"),
-                *("Category", "Account", "Subject", "DestinationIds", "PddInterval", "UsageInterval"),
+                *("Category", "Account", "Subject"),
+            ),
+            _text,
+        )
+        | {"DestinationIds": _ids}
+        | dict.fromkeys(
+            (
+                *("PddInterval", "UsageInterval"),
                 *("Supplier", "DisconnectCause", "MediationRunIds", "RatedAccount", "RatedSubject"),
                 "CostInterval",
             ),
@@ -258,7 +277,7 @@ FOLDER_TABLES: Mapping[str, FolderTable] = {
         )
         | {"Triggers": _ids},
         key=("Id",),
-        refers={"Triggers": ACTION_TRIGGERS},
+        refers={"DestinationIds": DESTINATIONS, "Triggers": ACTION_TRIGGERS},
     ),
     "Aliases": FolderTable(
         _KEY
@@ -270,7 +289,7 @@ FOLDER_TABLES: Mapping[str, FolderTable] = {
             "Alias": _text,
             "Weight": _weight,
         },
-        key=tuple(_KEY),
+        key=(*_KEY, "Context"),
         refers={"DestinationId": DESTINATIONS},
     ),
     "Users": FolderTable(
@@ -287,7 +306,7 @@ FOLDER_TABLES: Mapping[str, FolderTable] = {
     "ResourceLimits": FolderTable(
         {
             "Id": _id,
-            "FilterType": _text,
+            "FilterType": _filter_type,
             "FilterFieldName": _text,
             "FilterFieldValues": _text,
             "ActivationTime": _instant,

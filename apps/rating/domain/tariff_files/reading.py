@@ -54,7 +54,7 @@ LAYOUTS: Mapping[str, tuple[Layout, ...]] = {
             _ID_ALIASES | {"DestinationRatesTag": "DestinationRatesId", "TimingId": "TimingTag"},
         ),
     ),
-    # Newer files lack the direction and the queues of CDR statistics; neither changes a price.
+    # Newer files lack the direction and the queues of CDR statistics; neither changes a price, the queues are kept.
     RATING_PROFILES: (
         Layout(
             ("Direction", *_PROFILE_COLUMNS, "CdrStatQueueIds"),
@@ -340,9 +340,10 @@ def _rating_profiles(
         activation = reader.field(row, "ActivationTime", partial(times.activation, zone=zone))
         plan = reader.field(row, "RatingPlanId", fields.identifier)
         fallbacks = reader.field(row, "RatesFallbackSubject", fields.fallback_subjects, "")
+        queues = reader.field(row, "CdrStatQueueIds", fields.queues, "")
         if direction is None or named is None or categories is None or subjects is None:
             continue
-        if activation is None or plan is None or fallbacks is None:
+        if activation is None or plan is None or fallbacks is None or queues is None:
             continue
         if ANY in categories:
             reader.warn(
@@ -352,7 +353,7 @@ def _rating_profiles(
                 "no_effect",
             )
         for category, subject in product(categories, subjects):
-            profile = src.RatingProfile(named, category, subject, activation, plan, fallbacks)
+            profile = src.RatingProfile(named, category, subject, activation, plan, fallbacks, queues)
             if once.is_new(row, profile[:4], profile):
                 result.append(profile)
                 lines.append(row.line)

@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeVar
 
 from apps.kernel.errors import Problem
 from apps.rating.domain.source import ANY
+from apps.rating.domain.tariff_files.folder_tables import CDR_STATS
 from apps.rating.domain.tariff_files.merging import TableRow
 from apps.rating.domain.tariff_files.reading import (
     DESTINATION_RATES,
@@ -152,10 +153,21 @@ def _named_by_rows(
     for name, table, _, row in rows:
         if len(table.key) == 1:
             defined[name].update(row.key(table))
+    warnings = [
+        Problem(
+            place(RATING_PROFILES, line, "CdrStatQueueIds"),
+            f"“{queue}” is neither in {CDR_STATS}.csv nor in tariff plan {files.plan.code}",
+            "unknown_reference",
+        )
+        for profile, line in zip(
+            files.plan.rating_profiles, files.lines.get(RATING_PROFILES, ()), strict=False
+        )
+        for queue in profile.cdr_stat_queues
+        if queue not in defined[CDR_STATS]
+    ]
     # Each unknown id is reported once, at its first use.
     told: set[tuple[bool, str, str]] = set()
     faults: list[Fault] = []
-    warnings: list[Problem] = []
     for _, table, acts, row in rows:
         for column, file, named in row.mentions(table):
             if named in defined[file] or (acts, file, named) in told or (row.line == LIVE and not acts):

@@ -12,7 +12,7 @@ from apps.kernel.errors import Problem
 from apps.kernel.units import SECONDS_PER_DAY
 from apps.rating.domain import source as src
 from apps.rating.domain.source import ANY
-from apps.rating.domain.tariff_files.folder_tables import FOLDER_TABLES
+from apps.rating.domain.tariff_files.folder_tables import FOLDER_TABLES, LCR_RULES
 from apps.rating.domain.tariff_files.merging import TableRow, merged
 from apps.rating.domain.tariff_files.reading import (
     DESTINATION_RATES,
@@ -51,6 +51,7 @@ def review(
         *_shared_prefixes(files),
         *_caps(files),
         *_unknown_fallbacks(files),
+        *_unknown_categories(files, rows),
         *_timing_gaps_and_ties(files, first_day),
     )
     return [finding for finding in findings if finding is not None]
@@ -187,6 +188,16 @@ def _unknown_fallbacks(files: TariffFiles) -> Iterator[Problem | None]:
                 yield _warn(
                     files, RATING_PROFILES, index, "RatesFallbackSubject", message, "unknown_fallback"
                 )
+
+
+def _unknown_categories(files: TariffFiles, rows: Sequence[TableRow]) -> Iterator[Problem]:
+    """LCR rules that take the suppliers' rates from a category without a profile."""
+    known = {profile.category for profile in files.plan.rating_profiles}
+    for name, _, _, row in rows:
+        category = row.cells.get("RPCategory", "")
+        if name == LCR_RULES and row.line != LIVE and category not in known:
+            message = f"no rating profile has the category {category}, which should have the suppliers' rates"
+            yield row.problem("RPCategory", message, "unknown_reference")
 
 
 def _timing_gaps_and_ties(files: TariffFiles, first_day: date) -> Iterator[Problem | None]:

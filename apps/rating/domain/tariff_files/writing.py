@@ -58,7 +58,7 @@ def write_tariff_files(plan: src.TariffPlan) -> tuple[dict[str, str], list[Probl
                 _activation(profile.activation_epoch),
                 profile.rating_plan_id,
                 fields.LIST_SEPARATOR.join(profile.fallback_subjects),
-                "",
+                fields.LIST_SEPARATOR.join(profile.cdr_stat_queues),
             )
             for profile in plan.rating_profiles
         ),
