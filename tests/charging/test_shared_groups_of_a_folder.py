@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 
 from apps.charging.models import Account, Balance, SharedGroup
 from apps.charging.services.config import read_config
+from apps.rating.models import PricePlanService
 from tests.factories import make_plan, make_subscriber, make_tenant
 from tests.rating.folders import MINIMAL, write_folder
 
@@ -39,7 +40,7 @@ def exported(path: Path) -> str:
 
 @pytest.fixture
 def account() -> Account:
-    account = make_subscriber(plan=make_plan()).payer.account
+    account = make_subscriber(plan=make_plan(voice=(100_000, 0))).payer.account
     account.number = "A1"
     account.save()
     return account
@@ -124,6 +125,23 @@ def test_a_tenants_own_plan_does_not_take_a_group_of_the_shared_one(tmp_path: Pa
     assert "REFUSED" not in load(tmp_path / "own", "--tenant", "brand", SharedGroups="OWN,*any,*lowest,\n")
     assert set(SharedGroup.objects.filter(code="OWN").values_list("tenant__code", flat=True)) == {"brand"}
     assert "OWN" not in exported(tmp_path / "out")
+
+
+def test_destinations_of_balances_and_free_units_count_as_used(tmp_path: Path, account: Account) -> None:
+    more = MINIMAL["Destinations"] + "FRANCE,33\nSPAIN,34\nITALY,39\n"
+    PricePlanService.objects.update(free_destinations="SPAIN")
+    Balance.objects.create(account=account, tag="ABROAD", destinations="!FRANCE; SPAIN")
+    said = load(tmp_path / "tp", "--validate", Destinations=more)
+    assert "destination ITALY is used by nothing" in said
+    assert "FRANCE is used by nothing" not in said
+    assert "SPAIN is used by nothing" not in said
+    said = load(tmp_path / "less", "--flush")
+    assert (
+        "Destinations.csv: the flush removes FRANCE, which balances or products outside of the folder name"
+        in said
+    )
+    assert "Destinations.csv: the flush removes SPAIN" in said
+    assert "removes ITALY" not in said
 
 
 def test_a_group_that_nothing_uses_is_told(tmp_path: Path) -> None:

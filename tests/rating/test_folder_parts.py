@@ -171,6 +171,34 @@ def test_what_was_loaded_before_may_be_named(shelf: Shelf, tmp_path: Path) -> No
     assert "ActionPlans.csv, line 1, column Id: DAILY is used by nothing" in said
 
 
+def test_actions_that_would_run_twice_are_told(shelf: Shelf, tmp_path: Path) -> None:
+    days = "FIRST,*any,*any,1,*any,00:00:00\nMONDAY,*any,*any,*any,1,00:00\nMAY,*any,5,*any,*any,*asap\n"
+    plans = "WEEKLY,TOPUP,MONDAY,10\nWEEKLY,TOPUP,PEAK,10\nMONTHLY,TOPUP,FIRST,10\n"
+    files = FULL | {"Timings": MINIMAL["Timings"] + days}
+    assert "runs twice" not in load(tmp_path / "tp", "--validate", **files | {"ActionPlans": plans})
+    said = load(tmp_path / "tp", "--validate", **files | {"ActionPlans": f"{plans}MONTHLY,TOPUP,MAY,10\n"})
+    assert "ActionPlans.csv, line 4, column TimingId: TOPUP runs at FIRST and MAY alike on " in said
+    assert "-05-01: it runs twice" in said
+
+
+def test_a_dry_run_says_what_a_load_would_do(shelf: Shelf, tmp_path: Path) -> None:
+    load(tmp_path / "tp", **FULL)
+    more = FULL | {"ActionPlans": "WEEKLY,TOPUP,*any,10\nDAILY,TOPUP,*any,10\n"}
+    said = load(tmp_path / "more", "--dry-run", **more)
+    assert "ActionPlans.csv        1 ids new, 1 replaced, 0 removed" in said
+    assert "nothing was stored" in said
+    less = FULL | {
+        "Timings": "",
+        "ActionPlans": "DAILY,TOPUP,*any,10\n",
+        "AccountActions": "brand,1,DAILY,\n",
+    }
+    said = load(tmp_path / "less", "--flush", "--dry-run", **less)
+    assert "Timings.csv; rows of former loads are removed" in said
+    assert "Timings.csv            0 ids new, 0 replaced, 1 removed" in said
+    assert "ActionPlans.csv        1 ids new, 0 replaced, 1 removed" in said
+    assert shelf.asked == ["load Actions", "load ActionPlans", "load AccountActions"]
+
+
 def test_a_room_that_fails_takes_the_prices_with_it(shelf: Shelf, tmp_path: Path) -> None:
     add_part(shelf.part("Actions", fails=True))
     with pytest.raises(RuntimeError):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 
-from apps.charging.models import Account, SharedGroup, SharedGroupTerms
+from apps.charging.models import Account, Balance, SharedGroup, SharedGroupTerms
 from apps.kernel.errors import Problem
 from apps.rating.domain.source import ANY
 from apps.rating.domain.tariff_files import FOLDER_TABLES, FolderRow
-from apps.rating.domain.tariff_files.folder_tables import SHARED_GROUPS
+from apps.rating.domain.tariff_files.folder_tables import DESTINATIONS, SHARED_GROUPS
 from apps.rating.models import TariffPlan, Tenant
-from apps.rating.services.folder_parts import FolderPart, PartChange, add_part
+from apps.rating.services.folder_parts import FolderPart, PartChange, add_part, add_user
 
 _TABLE = FOLDER_TABLES[SHARED_GROUPS]
 
@@ -19,6 +19,12 @@ _TABLE = FOLDER_TABLES[SHARED_GROUPS]
 def register() -> None:
     """Have the groups loaded, checked and exported with the folder."""
     add_part(FolderPart(SHARED_GROUPS, _load, _remove, _export, check=_check, used=_used))
+    add_user(DESTINATIONS, _destinations_of_balances)
+
+
+def _destinations_of_balances() -> AbstractSet[str]:
+    texts = Balance.objects.exclude(destinations="").values_list("destinations", flat=True).distinct()
+    return {name.strip().removeprefix("!") for text in texts for name in text.split(";")}
 
 
 def _load(change: PartChange) -> None:

@@ -103,6 +103,17 @@ def known_ids(plan_code: str) -> KnownIds:
     )
 
 
+def free_destinations() -> set[str]:
+    """The destinations that price plans and bundles have free units for."""
+    texts = (
+        model._default_manager.exclude(free_destinations="")
+        .values_list("free_destinations", flat=True)
+        .distinct()
+        for model in (PricePlanService, BundleService)
+    )
+    return {name.removeprefix("!") for column in texts for text in column for name in _items(text)}
+
+
 def _tariff_plan(plan: TariffPlan) -> src.TariffPlan:
     return src.TariffPlan(
         plan.code,

@@ -19,7 +19,7 @@ from apps.rating.domain.tariff_files import (
     read_tariff_files,
     review,
 )
-from apps.rating.domain.tariff_files.folder_tables import CDR_STATS
+from apps.rating.domain.tariff_files.folder_tables import CDR_STATS, DESTINATIONS
 from apps.rating.domain.tariff_files.table import Fault
 from apps.rating.models import RatingProfile
 from apps.rating.models.tenants import DEFAULT_TENANT
@@ -96,7 +96,23 @@ def check_folder(files: TariffFiles, now: datetime, *, flush: bool, every: bool 
         KnownIds() if flush else known,
         rows,
     )
+    if flush:
+        files = replace(files, warnings=[*files.warnings, *_flushed_in_use(files, known)])
     return Checked(files, known, rows, stored, changes)
+
+
+def _flushed_in_use(files: TariffFiles, known: KnownIds) -> list[Problem]:
+    """Destinations that a flush removes although balances or products name them."""
+    used = used_ids(files.plan.code).get(DESTINATIONS, frozenset())
+    gone = (known.destinations & used) - {row.id for row in files.plan.destinations}
+    return [
+        Problem(
+            f"{DESTINATIONS}.csv",
+            f"the flush removes {name}, which balances or products outside of the folder name",
+            "unknown_reference",
+        )
+        for name in sorted(gone)
+    ]
 
 
 def review_folder(checked: Checked, today: date, *, flush: bool) -> list[Problem]:

@@ -6,6 +6,7 @@ folder, and loaded in the transaction that loads the prices.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
@@ -83,6 +84,7 @@ class FolderPart(NamedTuple):
 
 
 _parts: dict[str, FolderPart] = {}
+_users: dict[str, list[Callable[[], AbstractSet[str]]]] = defaultdict(list)
 # Tables that are kept until a room acts on them.
 _kept: dict[str, FolderPart] = {}
 
@@ -128,6 +130,13 @@ def stored_rows(
     }
 
 
+def add_user(table: str, used: Callable[[], AbstractSet[str]]) -> None:
+    """Have ids of a table of prices, such as destinations, count as used: rows outside of the folder name them."""
+    if used not in _users[table]:
+        _users[table].append(used)
+
+
 def used_ids(plan_code: str) -> dict[str, AbstractSet[str]]:
     """By table, the ids that something outside of the folder uses."""
-    return {part.name: part.used(plan_code) for part in parts()}
+    named = {table: frozenset().union(*(used() for used in users)) for table, users in _users.items()}
+    return named | {part.name: part.used(plan_code) for part in parts()}

@@ -105,7 +105,7 @@ def store_tariff_plan(
     files = checked.files
     if files.faults:
         raise InvalidInputs(files.problems)
-    changes = _changes(checked, flush=flush)
+    changes = changes_of(checked, flush=flush)
     if flush:
         _remove(plan)
     served = (code for change in checked.changes.values() for code in change.tenants)
@@ -139,8 +139,8 @@ def _load_parts(changes: Mapping[str, PartChange]) -> None:
             part.remove(changes[part.name])
 
 
-def _changes(checked: Checked, *, flush: bool) -> dict[str, Changes]:
-    """By file with ids, what the load does to the ids that are stored."""
+def changes_of(checked: Checked, *, flush: bool) -> dict[str, Changes]:
+    """By file with ids, what a load does to the ids that are stored."""
     values, known = checked.files.plan, checked.known
     tables: tuple[tuple[Any, ...], ...] = values[1:6]
     result = {}

@@ -12,7 +12,7 @@ from apps.kernel.errors import Problem
 from apps.kernel.units import SECONDS_PER_DAY
 from apps.rating.domain import source as src
 from apps.rating.domain.source import ANY
-from apps.rating.domain.tariff_files.folder_tables import FOLDER_TABLES, LCR_RULES
+from apps.rating.domain.tariff_files.folder_tables import ACTION_PLANS, FOLDER_TABLES, LCR_RULES
 from apps.rating.domain.tariff_files.merging import TableRow, merged
 from apps.rating.domain.tariff_files.reading import (
     DESTINATION_RATES,
@@ -53,6 +53,7 @@ def review(
         *_unknown_fallbacks(files),
         *_unknown_categories(files, rows),
         *_timing_gaps_and_ties(files, first_day),
+        *_actions_run_twice(files, rows, first_day),
     )
     return [finding for finding in findings if finding is not None]
 
@@ -70,6 +71,8 @@ def _unused(
     for table_row in rows:
         for _, file, name in table_row.row.mentions(table_row.table):
             named[file].add(name)
+    for file, names in used_elsewhere.items():
+        named[file] |= names
     used_timings = {entry.timing_id for entry in plan.rating_plans} | named[TIMINGS]
     used_destinations = {row.destination_id for row in plan.destination_rates} | named[DESTINATIONS]
     used_rates = {row.rate_id for row in plan.destination_rates}
@@ -92,7 +95,7 @@ def _unused(
     for name, table, _, row in rows:
         if name in _REFERRED_TO and row.line != LIVE:
             (own,) = row.key(table)
-            if own not in named[name] and own not in used_elsewhere.get(name, ()):
+            if own not in named[name]:
                 named[name].add(own)
                 yield row.problem(table.key[0], f"{own} is used by nothing", "unused")
 
@@ -262,3 +265,21 @@ def _first_gap_and_tie(
                         "overlap",
                         f"on {clock} timings {' and '.join(rivals)} have the same weight and start; the first wins",
                     )
+
+
+def _actions_run_twice(files: TariffFiles, rows: Sequence[TableRow], first_day: date) -> Iterator[Problem]:
+    """Actions that an action plan runs at two timings that meet: a top-up would come twice."""
+    timings = {timing.id: timing for timing in files.plan.timings}
+    earlier: dict[tuple[str, str, int], list[src.Timing]] = defaultdict(list)
+    for name, _, _, row in rows:
+        timing = timings.get(row.cells.get("TimingId", ""))
+        if name != ACTION_PLANS or timing is None:
+            continue
+        others = earlier[row.cells["Id"], row.cells["ActionsId"], timing.start_s]
+        for other in others if row.line != LIVE else ():
+            days = (first_day + timedelta(days=ahead) for ahead in range(_DAYS_REVIEWED))
+            day = next((day for day in days if applies_on(timing, day) and applies_on(other, day)), None)
+            if day is not None:
+                message = f"{row.cells['ActionsId']} runs at {other.id} and {timing.id} alike on {day}: it runs twice"
+                yield row.problem("TimingId", message, "overlap")
+        others.append(timing)

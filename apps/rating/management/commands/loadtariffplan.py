@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from argparse import ArgumentParser
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from apps.rating.domain.tariff_files import (
 from apps.rating.services.drafts import make_draft
 from apps.rating.services.folder_checking import check_folder, read_folder, review_folder
 from apps.rating.services.folder_parts import folder_files
-from apps.rating.services.tariff_loading import load_tariff_plan
+from apps.rating.services.tariff_loading import Changes, changes_of, load_tariff_plan
 from apps.runtime.commands import RoomCommand, system_user
 
 _SHOWN = 200
@@ -28,10 +29,10 @@ _SHOWN = 200
 
 class Command(RoomCommand):
     help = (
-        "Load the CGRateS files Timings, Destinations, Rates, DestinationRates, RatingPlans and RatingProfiles "
-        "(.csv) of a folder, and publish the tariff. Any error loads nothing; a warning says what the load makes of "
-        "an odd row. Ids that were loaded before are replaced by those of the folder; the rest stays, unless "
-        "--flush removes it."
+        "Load the CGRateS files (.csv) of a folder, and publish the tariff: Timings, Destinations, Rates, "
+        "DestinationRates, RatingPlans and RatingProfiles make prices; SharedGroups, Actions and the other tables are "
+        "loaded with them. Any error loads nothing; a warning says what the load makes of an odd row. Ids that were "
+        "loaded before are replaced by those of the folder; the rest stays, unless --flush removes it."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -51,7 +52,11 @@ class Command(RoomCommand):
             help="Also warn of likely mistakes, here and in loaded rows: unused ids, prefixes without a rate, "
             "overlaps, gaps in timings.",
         )
-        parser.add_argument("--flush", action="store_true", help="Remove the rows of former loads.")
+        parser.add_argument(
+            "--flush",
+            action="store_true",
+            help="Remove the rows of former loads: all prices, and of the other tables those that are in DIR.",
+        )
         parser.add_argument(
             "--draft",
             action="store_true",
@@ -77,7 +82,7 @@ class Command(RoomCommand):
                 fields.tenant(tenant)
             except InvalidInput as error:
                 raise CommandError(f"--tenant: {error}") from error
-        contents, unknown = self._read(folder)
+        contents, unknown = self._read(folder, flush)
         now = utc_now()
         files = read_folder(contents, tenant=tenant, unknown=tuple(unknown))
         self._print_rows(files)
@@ -87,6 +92,8 @@ class Command(RoomCommand):
             findings = review_folder(checked, now.date(), flush=flush)
         warnings = [*checked.files.warnings, *findings]
         self._warn(warnings, folder)
+        if not checked.files.faults:
+            self._print_changes(changes_of(checked, flush=flush))
         if dry_run:
             self._refuse(checked.files.problems, folder)
             self.stdout.write(f"{folder} is in order; nothing was stored ({_seconds_since(began)} s).")
@@ -121,12 +128,6 @@ class Command(RoomCommand):
             raise
         except Conflict as error:
             raise CommandError(str(error)) from error
-        for name, change in loaded.changes.items():
-            if any(change):
-                self.stdout.write(
-                    f"{name + '.csv':22} {change.new:,} ids new, {change.replaced:,} replaced, "
-                    f"{change.removed:,} removed"
-                )
         for code in loaded.new_tenants:
             self.stdout.write(f"Tenant {code} is new; its time zone is UTC until it is set.")
         what = "published as" if loaded.is_new else "the same as"
@@ -136,7 +137,15 @@ class Command(RoomCommand):
             )
         )
 
-    def _read(self, folder: Path) -> tuple[dict[str, bytes], list[str]]:
+    def _print_changes(self, changes: Mapping[str, Changes]) -> None:
+        for name, change in changes.items():
+            if any(change):
+                self.stdout.write(
+                    f"{name + '.csv':22} {change.new:,} ids new, {change.replaced:,} replaced, "
+                    f"{change.removed:,} removed"
+                )
+
+    def _read(self, folder: Path, flush: bool) -> tuple[dict[str, bytes], list[str]]:
         """The tables that are there, by name, and the names of other files; a folder without tables is an error."""
         if not folder.is_dir():
             raise CommandError(f"{folder} is not a folder")
@@ -153,7 +162,8 @@ class Command(RoomCommand):
             )
         missing = [f"{name}.csv" for name in FILES if name not in files]
         if missing:
-            self.stdout.write(f"Not in {folder}: {', '.join(missing)}; rows of former loads are kept.")
+            former = "removed" if flush else "kept"
+            self.stdout.write(f"Not in {folder}: {', '.join(missing)}; rows of former loads are {former}.")
         return files, unknown
 
     def _print_rows(self, files: TariffFiles) -> None:
