@@ -7,6 +7,7 @@ from typing import Any
 
 QUEUE_OF_ROOM = {
     "apps.mediation.tasks.": "mediation",
+    "apps.rerating.tasks.": "mediation",
     "apps.invoicing.tasks.": "invoicing",
 }
 SHARED_QUEUES = ("mediation", "invoicing", "maintenance")

@@ -221,7 +221,7 @@ class Cdr(models.Model):
     """A rated record. The widest table of all: each column and index earns its place (design, hot paths).
 
     What billing does not need every day (cell, roaming, cause, …) is in ``raw``, as the CDR message itself.
-    The tariff version that priced it is its file's.
+    The tariff version that priced it is its file's, or that of its newest correction.
     """
 
     file = models.ForeignKey(
@@ -279,6 +279,41 @@ class Cdr(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source_id}:{self.record_id}"
+
+
+class CdrCorrection(models.Model):
+    """The charge of a rated record before and after it was corrected (re-rating), with the tariff version that did it.
+
+    The record itself has the newest; once a correction is taken back, what it had before.
+    """
+
+    cdr = models.ForeignKey(Cdr, on_delete=models.PROTECT, db_constraint=False, related_name="corrections")
+    cause = models.CharField(
+        max_length=60, help_text="What corrected it, such as rerate:7:34; a cause corrects a record once."
+    )
+    tariff_version = models.ForeignKey(TariffVersion, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+    taken_back_at = models.DateTimeField(null=True, blank=True)
+    destination_before = models.ForeignKey(
+        RatedDestination, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="+"
+    )
+    free_before = models.BigIntegerField()
+    billed_before = models.BigIntegerField()
+    cost_before_micros = models.BigIntegerField()
+    destination_after = models.ForeignKey(
+        RatedDestination, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="+"
+    )
+    free_after = models.BigIntegerField()
+    billed_after = models.BigIntegerField()
+    cost_after_micros = models.BigIntegerField()
+
+    class Meta:
+        verbose_name = "correction of a CDR"
+        verbose_name_plural = "corrections of CDRs"
+        constraints = [models.UniqueConstraint(fields=["cause", "cdr"], name="cdr_corrected_once_a_cause")]
+
+    def __str__(self) -> str:
+        return f"{self.cdr_id}: {self.cause}"
 
 
 class SuspendedRecord(models.Model):

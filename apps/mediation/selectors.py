@@ -21,6 +21,10 @@ RATED_RECORDS = (
 )
 RUN_ACCOUNTS = "(SELECT account_id FROM mediation_runaccount)"
 FILES = "(SELECT id, load_sequence FROM mediation_cdrfile)"
+CORRECTIONS = (
+    "(SELECT cause, taken_back_at, cost_after_micros - cost_before_micros AS added_micros"
+    " FROM mediation_cdrcorrection)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +42,16 @@ def explain_cdr(cdr: Cdr) -> CdrExplanation:
 
     Raises NotFound if its tariff version is gone, RatingError if it can no longer be priced.
     """
-    if cdr.file.tariff_version_id is None:
+    corrected_by = (
+        cdr.corrections.filter(taken_back_at=None)
+        .order_by("-pk")
+        .values_list("tariff_version_id", flat=True)
+        .first()
+    )
+    version_id = corrected_by or cdr.file.tariff_version_id
+    if version_id is None:
         raise BssError("the record's file names no tariff version", code="no_tariff")
-    rater = tariff_version(cdr.file.tariff_version_id).rater
+    rater = tariff_version(version_id).rater
     tenant = cdr.account.tenant
     category, subject = cdr.service.category, plan_subject(cdr.price_plan.code)
     if cdr.run != DEFAULT_RUN:

@@ -19,5 +19,6 @@ from bss_project.settings.admin_site import *  # noqa: F403 isort: skip
 from bss_project.settings.charging import *  # noqa: F403
 from bss_project.settings.logs import *  # noqa: F403
 from bss_project.settings.rating import *  # noqa: F403
+from bss_project.settings.rerating import *  # noqa: F403
 from bss_project.settings.rest import *  # noqa: F403
 from bss_project.settings.vouchers import *  # noqa: F403

@@ -57,6 +57,7 @@ INSTALLED_APPS = [
     "apps.mediation",
     "apps.insight",
     "apps.billing",
+    "apps.rerating",
     "apps.invoicing",
     "apps.diameter",
     "apps.crm",

@@ -74,6 +74,11 @@ _TICKS: dict[str, dict[str, Any]] = {
         "schedule": float(env.integer("BSS_DRAFT_TICK_S", 10)),
         "options": {"queue": "maintenance", "expires": 60.0},
     },
+    "continue-reratings": {
+        "task": "apps.rerating.tasks.continue_jobs",
+        "schedule": 30.0,
+        "options": {"queue": "mediation", "expires": 30.0},
+    },
     "render-new-bills": {
         "task": "apps.invoicing.tasks.render_new_bills",
         "schedule": float(env.integer("BSS_RENDER_TICK_S", 5)),

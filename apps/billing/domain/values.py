@@ -41,6 +41,8 @@ class OneOff(NamedTuple):
     description: str
     amount_micros: int
     origin: str = ""
+    service_id: int | None = None
+    """Whose taxes it bears; None: the general ones."""
 
 
 # Words of our own on lines of what gateways debited, beside the services' names; documents translate them.

@@ -37,8 +37,24 @@ class OneOffCharge(models.Model):
     at = models.DateTimeField()
     description = models.CharField(max_length=160)
     amount_micros = models.BigIntegerField()
+    service = models.ForeignKey(
+        Service,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="Whose taxes it bears; empty = the general ones.",
+    )
     bill = models.ForeignKey(
         "billing.Bill", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    corrects = models.ForeignKey(
+        "billing.Bill",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="corrections",
+        help_text="The bill whose usage has another price since; it goes if that is cancelled.",
     )
     history = HistoricalRecords(verbose_name="one-off charge", verbose_name_plural="one-off charges")
 

@@ -111,12 +111,13 @@ def read_inputs(
         account_id, subscriber_id, description, monthly, start, end, pk = row
         fee = Fee(subscriber_id, description, monthly, start, end, f"charge:{pk}")
         inputs.fees[account_id].append(fee)
-    for pk, account_id, subscriber_id, description, amount in (
+    for pk, account_id, subscriber_id, description, amount, service_id in (
         OneOffCharge.objects.filter(account_id__among=among(ids), bill=None, at__lt=until)
         .order_by("at", "pk")
-        .values_list("pk", "account_id", "subscriber_id", "description", "amount_micros")
+        .values_list("pk", "account_id", "subscriber_id", "description", "amount_micros", "service_id")
     ):
-        inputs.one_offs[account_id].append(OneOff(subscriber_id, description, amount, f"one_off:{pk}"))
+        charge = OneOff(subscriber_id, description, amount, f"one_off:{pk}", service_id)
+        inputs.one_offs[account_id].append(charge)
         inputs.one_off_ids[account_id].append(pk)
     inputs.online = charged_online(ids_of(online), until)
     postpaid = [account.account_id for account in accounts if not account.prepaid]

@@ -66,6 +66,8 @@ def _cancel(bill_id: int, reason: str, at: datetime, by: str, again: bool) -> Ca
     note = _write_credit_note(bill, reason, at)
     _give_back_what_was_taken_over(bill, note)
     OneOffCharge.objects.filter(bill=bill).update(bill=None)
+    # Its usage is billed again at the prices of now, which leaves nothing to correct.
+    OneOffCharge.objects.filter(corrects=bill, bill=None).delete()
     _unbill(account, bill)
     unpaid = bill.total_micros - paid_of([bill.pk]).get(bill.pk, 0)
     if unpaid:

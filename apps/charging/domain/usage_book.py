@@ -6,7 +6,7 @@ are given, and is written back with the batch. Nothing here knows a database.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
@@ -220,6 +220,13 @@ class UsageBook:
             number, msisdn, service_code, start
         )
         return priced_as, charged_to
+
+    def use(self, units: Iterable[tuple[CounterKey, int]]) -> None:
+        """Count free units as used without charging anything."""
+        for key, used in units:
+            self.counters[key] = self.counters.get(key, 0) + used
+            if key in self._counters:
+                self._counters[key].used = self.counters[key]
 
     def _number_at(self, msisdn: str, start: datetime) -> _Number:
         """Whose ``msisdn`` is at ``start``, remembered for the next record."""

@@ -147,6 +147,11 @@ def _start(period: Holding | PlanPeriod | BundlePeriod) -> datetime:
     return period.start
 
 
+def lock_payers(subscriber_ids: list[int]) -> None:
+    """Lock the subscribers' payer rows in id order until the caller's transaction ends."""
+    _payers(subscriber_ids, lock=True)
+
+
 def _payers(subscriber_ids: list[int], *, lock: bool) -> dict[int, int]:
     """The account that pays for each subscriber."""
     locking = for_update() if lock else ""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
 from django.db import transaction
+from django.db.models import Q
 
 from apps.events.domain.kinds import EventKind
 from apps.events.models import Event, Mark, StuckEvent
@@ -182,6 +183,20 @@ def _locked(consumer: Consumer) -> Mark:
         Mark.objects.bulk_create([Mark(name=consumer.name)], ignore_conflicts=True)
         mark = Mark.objects.select_for_update().get(pk=consumer.name)
     return mark
+
+
+def unhandled(consumer: Consumer, subjects: Collection[str]) -> set[str]:
+    """Those of ``subjects`` that have an event which the consumer has not handled yet.
+
+    Inside the caller's transaction, until whose end the consumer handles none.
+    """
+    mark = _locked(consumer)
+    waiting = Event.objects.filter(subject__in=subjects, kind__in=[kind.name for kind in consumer.kinds])
+    stuck = StuckEvent.objects.filter(consumer=consumer.name, event__subject__in=subjects)
+    return {
+        *waiting.filter(Q(number=None) | Q(number__gt=mark.number)).values_list("subject", flat=True),
+        *stuck.values_list("event__subject", flat=True),
+    }
 
 
 def retry_now(stuck: StuckEvent, now: datetime) -> None:

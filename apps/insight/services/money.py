@@ -78,7 +78,8 @@ def _count(after: int, upto: int) -> None:
 
 def _read(after: int, upto: int) -> list[tuple[Any, ...]]:
     quarter = quarter_of("e.at")
-    from_file = "CASE WHEN e.cause LIKE 'cdr-file:%' THEN 1 ELSE 0 END"
+    # Usage of records, as it was charged or since it was charged again.
+    from_file = "CASE WHEN e.cause LIKE 'cdr-file:%' OR e.cause LIKE 'rerate:%' THEN 1 ELSE 0 END"
     with connection.cursor() as cursor:
         # No parameters, and so no reading of “%”.
         cursor.execute(

@@ -12,10 +12,11 @@ from django.db.models import Count, Max, Min
 
 from apps.charging.domain.modes import ChargingMode
 from apps.events.models import Event
-from apps.events.services.consuming import Consumer, deliver, register
+from apps.events.services.consuming import Consumer, deliver, register, unhandled
 from apps.insight.domain.days import day_of_quarter
 from apps.insight.models import UsageDay
 from apps.insight.services.marks import add_to_sums
+from apps.mediation.domain.charges import ChargeChange
 from apps.mediation.domain.published import FILE_LOADED
 from apps.mediation.models import CdrFileDay
 from apps.mediation.selectors import RATED_RECORDS
@@ -37,7 +38,7 @@ def collect_usage(now: datetime) -> int:
 
 
 def count_files(events: Sequence[Event], now: datetime) -> None:
-    """Add the files' records to the sums, a portion at a time; a file's records never change."""
+    """Add the files' records to the sums, a portion at a time; with the charges that they have now."""
     portion: list[int] = []
     records = 0
     for event in events:
@@ -57,10 +58,7 @@ def _count(file_ids: Collection[int]) -> None:
 
 def _sums_of(file_ids: Collection[int]) -> Added:
     """What the records of these files add to, by key."""
-    owners = {
-        plan_id: (tenant_id, ZoneInfo(zone))
-        for plan_id, tenant_id, zone in PricePlan.objects.values_list("pk", "tenant_id", "tenant__time_zone")
-    }
+    owners = _owners()
     added: dict[tuple[object, ...], list[int]] = defaultdict(lambda: [0] * len(SUMS))
     for plan_id, service_id, quarter, *amounts in _read(file_ids):
         tenant_id, zone = owners[plan_id]
@@ -94,6 +92,35 @@ def _read(file_ids: Collection[int]) -> list[tuple[int, ...]]:
             f"GROUP BY c.price_plan_id, c.service_id, {quarter}"
         )
         return list(cursor.fetchall())
+
+
+def correct_usage(changes: Sequence[ChargeChange]) -> None:
+    """Keep the sums true to records whose charges changed, inside the transaction that changes them.
+
+    Files that are not counted yet will be with the new charges. Call it last: counting waits until the commit.
+    """
+    waiting = unhandled(
+        USAGE, {f"{FILE_LOADED.subject}:{file_id}" for file_id in {one.file_id for one in changes}}
+    )
+    owners = _owners()
+    added: dict[tuple[object, ...], list[int]] = defaultdict(lambda: [0] * len(SUMS))
+    for change in changes:
+        if f"{FILE_LOADED.subject}:{change.file_id}" in waiting:
+            continue
+        tenant_id, zone = owners[change.price_plan_id]
+        day = change.start.astimezone(zone).date()
+        sums = added[tenant_id, day, change.service_id, change.price_plan_id]
+        for place, (before, after) in enumerate(zip(change.before[1:], change.after[1:], strict=True), 2):
+            sums[place] += after - before
+    add_to_sums(UsageDay._meta.db_table, KEY, SUMS, added)
+
+
+def _owners() -> dict[int, tuple[int, ZoneInfo]]:
+    """Tenant and time zone of each price plan."""
+    return {
+        plan_id: (tenant_id, ZoneInfo(zone))
+        for plan_id, tenant_id, zone in PricePlan.objects.values_list("pk", "tenant_id", "tenant__time_zone")
+    }
 
 
 USAGE = Consumer("usage-statistics", (FILE_LOADED,), count_files, at_once=FILES_AT_ONCE, repeatable=False)

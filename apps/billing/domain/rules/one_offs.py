@@ -15,7 +15,7 @@ def apply(draft: Draft, terms: Terms) -> Draft:
             ONE_OFF,
             to_unit(charge.amount_micros, terms.unit_micros),
             charge.amount_micros,
-            terms.taxes.general,
+            terms.taxes.of(charge.service_id),
             charge.origin,
             charge.description,
             charge.subscriber_id,

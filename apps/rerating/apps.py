@@ -1,0 +1,15 @@
+"""Django's entry for the room."""
+
+from django.apps import AppConfig
+
+
+class ReratingConfig(AppConfig):
+    name = "apps.rerating"
+    label = "rerating"
+    verbose_name = "Re-rating"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from apps.rerating.services import proofs
+
+        proofs.register()

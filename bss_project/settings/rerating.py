@@ -1,0 +1,10 @@
+"""How re-ratings are worked on, and who may apply them."""
+
+from bss_project.settings import environment as env
+
+# Whoever made a re-rating may not apply it: another person has to.
+RERATING_SECOND_PERSON = env.boolean("BSS_RERATING_SECOND_PERSON")
+# Messages on the queue for one job: so many workers share it.
+RERATING_WORKERS = env.integer("BSS_RERATING_WORKERS", 4)
+# A job that stands still for so many seconds is sent again (a worker may have died).
+RERATING_RESEND_AFTER_S = env.integer("BSS_RERATING_RESEND_AFTER_S", 60)
