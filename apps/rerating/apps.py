@@ -10,6 +10,7 @@ class ReratingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from apps.rerating.services import proofs
+        from apps.rerating.services import notices, proofs
 
+        notices.register_consumer()
         proofs.register()

@@ -107,6 +107,11 @@ class RerateAccount(models.Model):
     def __str__(self) -> str:
         return f"{self.job}, {self.account}"
 
+    @property
+    def added_micros(self) -> int:
+        """What its records cost more (negative: less)."""
+        return self.cost_after_micros - self.cost_before_micros
+
 
 class RerateDifference(models.Model):
     """Records of an account that change, added up by service, price plan and destination."""

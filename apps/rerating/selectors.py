@@ -36,7 +36,8 @@ _FIELDS = (
 
 def chosen(job: RerateJob) -> Q:
     """The condition that the job's records keep, their account aside."""
-    condition = Q(run=DEFAULT_RUN, start__gte=job.start, start__lt=job.end)
+    # Records with a mode were only priced, or charged in real time: there is no charge to correct.
+    condition = Q(run=DEFAULT_RUN, mode="", start__gte=job.start, start__lt=job.end)
     if job.price_plan_id is not None:
         condition &= Q(price_plan_id=job.price_plan_id)
     if job.destination_id is not None:
@@ -94,17 +95,17 @@ class JobTotals(NamedTuple):
 
 def totals_of(job_id: int) -> list[JobTotals]:
     """The job's sums by currency."""
-    rows = (
+    rows: QuerySet[RerateAccount, Any] = (
         RerateAccount.objects.filter(job_id=job_id)
-        .values("account__currency")
+        .values(currency=F("account__currency"))
         .annotate(
             accounts=Count("pk"),
             accounts_changed=Count("pk", filter=Q(changed__gt=0)),
             **{name: Sum(name) for name in JobTotals._fields[3:]},
         )
-        .order_by("account__currency")
+        .order_by("currency")
     )
-    return [JobTotals(row.pop("account__currency"), **row) for row in rows]
+    return [JobTotals(*(row[name] for name in JobTotals._fields)) for row in rows]
 
 
 def states_of(job_id: int) -> dict[str, int]:
@@ -123,9 +124,8 @@ def accounts_changed(job_id: int) -> QuerySet[RerateAccount]:
     return (
         RerateAccount.objects.filter(job_id=job_id)
         .exclude(state=RerateAccount.State.UNCHANGED, refused=0)
-        .annotate(added_micros=F("cost_after_micros") - F("cost_before_micros"))
         .select_related("account")
-        .order_by(Abs("added_micros").desc(), "pk")
+        .order_by(Abs(F("cost_after_micros") - F("cost_before_micros")).desc(), "pk")
     )
 
 

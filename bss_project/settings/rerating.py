@@ -2,7 +2,7 @@
 
 from bss_project.settings import environment as env
 
-# Whoever made a re-rating may not apply it: another person has to.
+# Who made a re-rating may not apply it: another person has to.
 RERATING_SECOND_PERSON = env.boolean("BSS_RERATING_SECOND_PERSON")
 # Messages on the queue for one job: so many workers share it.
 RERATING_WORKERS = env.integer("BSS_RERATING_WORKERS", 4)

@@ -27,9 +27,8 @@ APPLYING = {
     "before-records": (f"{ROOM}.applying", "correct_charges", 2),
     "before-sums-of-files": ("apps.mediation.services.correcting", "_add", 3),
     "before-money": (f"{ROOM}.applying", "_move_money", 2),
-    "before-its-event": (f"{ROOM}.applying", "_tell", 2),
     "before-statistics": (f"{ROOM}.applying", "correct_usage", 2),
-    "before-it-is-finished": (f"{ROOM}.jobs", "_finish", 1),
+    "before-it-is-finished": (f"{ROOM}.jobs", "publish", 1),
 }
 REVERSING = {
     "before-an-account-is-reversed": (f"{ROOM}.jobs", "reverse_next", 2),

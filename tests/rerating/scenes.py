@@ -14,13 +14,14 @@ from apps.charging.services.audit import differences
 from apps.insight.models import MoneyDay, UsageDay
 from apps.insight.services.collecting import collect_statistics
 from apps.mediation.models import Cdr, CdrFile, CdrFileDay
+from apps.mediation.services.load_file import load_file
 from apps.rating.models import PricePlanService, Tenant
 from apps.rating.selectors.tariffs import look_again
 from apps.rating.services.publishing import publish
 from apps.rerating.models import RerateJob
 from apps.rerating.services import jobs
 from tests.factories import make_plan, make_subscriber
-from tests.mediation.samples import cdr, load, stream
+from tests.mediation.samples import cdr, new_file, stream
 
 MARCH, APRIL, MAY = (datetime(2026, month, 1, tzinfo=UTC) for month in (3, 4, 5))
 NOW = datetime(2026, 4, 2, tzinfo=UTC)
@@ -49,7 +50,7 @@ def load_calls(*calls: dict[str, Any]) -> CdrFile:
                 number * 1_000 + index, msisdn=str(4915550000000 + by), start=int(start.timestamp()), **fields
             )
         )
-    load(stream(records), f"{number}.cdr")
+    load_file(new_file(stream(records), f"{number}.cdr"), now=NOW)
     return CdrFile.objects.latest("pk")
 
 

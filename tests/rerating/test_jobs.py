@@ -7,10 +7,11 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from apps.billing.models import Bill, BillLine, Discount, OneOffCharge, TaxRule
+from apps.billing.models import Bill, BillLine, Discount, Notification, OneOffCharge, TaxRule
 from apps.billing.services.cancelling import cancel_bill
 from apps.charging.models import Account, AllowanceCounter, Balance, LedgerEntry
 from apps.events.models import Event
+from apps.events.services.consuming import deliver
 from apps.kernel.errors import BssError, Conflict, InvalidInput
 from apps.mediation.models import Cdr, CdrCorrection
 from apps.mediation.selectors import explain_cdr
@@ -87,15 +88,15 @@ def test_what_is_applied_is_what_was_shown_and_a_reversal_restores_every_number(
     assert job.state == State.REVERSED
     assert numbers() == before
     assert sums_agree()
-    kinds = (
-        Event.objects.filter(kind="rerating.account_rerated").order_by("pk").values_list("body", flat=True)
-    )
-    assert [(body["reversed"], body["added_micros"]) for body in kinds] == [
-        (0, -90_000),
-        (0, -90_000),
-        (1, 90_000),
-        (1, 90_000),
+    told = Event.objects.filter(kind="rerating.finished").order_by("pk").values_list("body", flat=True)
+    assert [(body["state"], body["accounts"], body["left"]) for body in told] == [
+        ("simulated", 2, 0),
+        ("applied", 2, 0),
+        ("reversed", 2, 0),
     ]
+    deliver(NOW)
+    news = Notification.objects.order_by("pk").values_list("text", flat=True)
+    assert news[1] == f"Re-rating {job.pk} is applied: 4 of 6 records, 0.54 EUR → 0.36 EUR"
 
 
 def test_twice_changes_nothing():

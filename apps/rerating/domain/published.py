@@ -2,17 +2,15 @@
 
 from apps.events.domain.kinds import EventKind
 
-ACCOUNT_RERATED = EventKind(
-    "rerating.account_rerated",
+FINISHED = EventKind(
+    "rerating.finished",
     version=1,
-    subject="account",
-    meaning="Records of an account got other prices by a re-rating, or their former ones back.",
+    subject="rerating",
+    meaning="A re-rating was simulated, applied or reversed for all of its accounts.",
     fields={
-        "account_id": "Whose.",
         "job_id": "The re-rating.",
-        "reversed": "1 if the records have their former prices again, else 0.",
-        "records": "How many records changed.",
-        "added_micros": "What they cost more (negative: less), micro-units of the account's currency.",
-        "adjusted_micros": "The part that was on bills already and goes onto the next one, without taxes.",
+        "state": "`simulated`, `applied` (also if some of it could not be reversed) or `reversed`.",
+        "accounts": "How many accounts have records of it.",
+        "left": "Accounts that failed, changed since the simulation, or could not be reversed.",
     },
 )

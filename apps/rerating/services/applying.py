@@ -16,7 +16,6 @@ from apps.billing.services.correcting import adjust_billed_usage, lock_billing
 from apps.charging.models import Account, LedgerBook, LedgerEntry
 from apps.charging.services.ledger import Movement, post_movements
 from apps.charging.services.recharging import move_counters, move_counters_back
-from apps.events.services.publishing import publish
 from apps.insight.services.usage import correct_usage
 from apps.kernel.errors import Conflict
 from apps.mediation.domain.charges import ChargeChange
@@ -30,7 +29,6 @@ from apps.mediation.services.correcting import (
 )
 from apps.rating.selectors import rater_as_of
 from apps.rerating.domain.differences import money_by_day
-from apps.rerating.domain.published import ACCOUNT_RERATED
 from apps.rerating.models import RerateAccount, RerateJob
 from apps.rerating.selectors import records_of
 from apps.rerating.services.simulating import (
@@ -79,7 +77,6 @@ def apply_next(job: RerateJob, destinations: DestinationIds, now: datetime) -> R
     row.adjusted_micros = _move_money(row, found.changes, now, "")
     row.state, row.finished_at = State.APPLIED, now
     row.save(update_fields=["counters", "adjusted_micros", "state", "finished_at"])
-    _tell(row, found.changes, now, taken_back=False)
     correct_usage(found.changes)
     return row
 
@@ -113,7 +110,6 @@ def _reverse(row: RerateAccount, destinations: DestinationIds, now: datetime) ->
     row.adjusted_micros += _move_money(row, changes, now, ":reversed")
     row.state, row.reason, row.finished_at = State.REVERSED, "", now
     row.save(update_fields=["adjusted_micros", "state", "reason", "finished_at"])
-    _tell(row, changes, now, taken_back=True)
     correct_usage(changes)
 
 
@@ -151,21 +147,3 @@ def _move_money(row: RerateAccount, changes: Sequence[ChargeChange], now: dateti
         ]
     )
     return 0
-
-
-def _tell(row: RerateAccount, changes: Sequence[ChargeChange], now: datetime, *, taken_back: bool) -> None:
-    publish(
-        [
-            ACCOUNT_RERATED.event(
-                row.account_id,
-                now,
-                tenant=row.account.tenant.code,
-                account_id=row.account_id,
-                job_id=row.job_id,
-                reversed=int(taken_back),
-                records=len(changes),
-                added_micros=sum(change.added_micros for change in changes),
-                adjusted_micros=row.adjusted_micros,
-            )
-        ]
-    )

@@ -13,11 +13,12 @@ from django.db import transaction
 from django.db.models import Max
 
 from apps.charging.models import Account
+from apps.events.services.publishing import publish
 from apps.kernel.errors import BssError, Conflict, InvalidInput, NotFound
 from apps.mediation.models import RatedDestination, Source
 from apps.mediation.services.batches import DestinationIds
 from apps.rating.models import PricePlan, TariffVersion, Tenant
-from apps.rating.selectors import current_tariff
+from apps.rerating.domain.published import FINISHED
 from apps.rerating.models import RerateAccount, RerateJob
 from apps.rerating.services.applying import apply_next, reverse_next
 from apps.rerating.services.simulating import collect_accounts, simulate_some
@@ -45,7 +46,7 @@ def make_job(
     version: TariffVersion | None = None,
     note: str = "",
 ) -> RerateJob:
-    """A job for the records that keep all of these conditions, by ``version`` (None: the tariff in force).
+    """A job for the records that keep all of these conditions, by ``version`` (None: the newest tariff version).
 
     Workers simulate it at once. Raises InvalidInput, NotFound if there is no tariff.
     """
@@ -55,6 +56,9 @@ def make_job(
         raise InvalidInput(f"account {account} is not of tenant {tenant.code}", where="account")
     if price_plan is not None and price_plan.tenant_id != tenant.pk:
         raise InvalidInput(f"price plan {price_plan.code} is not of tenant {tenant.code}", where="price_plan")
+    version = version or TariffVersion.objects.defer("snapshot", "products").order_by("-pk").first()
+    if version is None:
+        raise NotFound("no tariff has been published yet", code="no_tariff")
     with transaction.atomic():
         job = RerateJob.objects.create(
             tenant=tenant,
@@ -64,7 +68,7 @@ def make_job(
             price_plan=price_plan,
             destination=destination,
             source=source,
-            tariff_version_id=version.pk if version is not None else current_tariff().version_id,
+            tariff_version_id=version.pk,
             note=note[:200],
             created_by=by[:150],
             created_at=now,
@@ -125,7 +129,7 @@ def work(job_id: int, now: Callable[[], datetime], seconds: float = float("inf")
             return True
         if job.state == State.NEW:
             collect_accounts(job_id)
-        elif not _step(job, destinations, now()) and not _finish(job_id):
+        elif not _step(job, destinations, now()) and not _finish(job_id, now()):
             # Others have the last accounts in hand; beat comes back if they die.
             return False
         job.refresh_from_db()
@@ -167,7 +171,7 @@ def _locked(job_id: int) -> RerateJob:
 
 
 def _step(job: RerateJob, destinations: DestinationIds, now: datetime) -> bool:
-    """One portion of what the job's state asks for; False if none is left that nobody else has in hand."""
+    """One portion of what the job's state asks for; False if none is left that no other worker has in hand."""
     if job.state == State.SIMULATING:
         return _or_failed(job, Rows.PENDING, lambda: simulate_some(job, now), now) != 0
     if job.state == State.APPLYING:
@@ -204,7 +208,7 @@ _AFTER = {
 
 
 @transaction.atomic
-def _finish(job_id: int) -> bool:
+def _finish(job_id: int, now: datetime) -> bool:
     """Move a job on whose accounts are all done; whether it was, or another worker was quicker."""
     job = _locked(job_id)
     if job.state not in _AFTER:
@@ -216,4 +220,18 @@ def _finish(job_id: int) -> bool:
         following = State.APPLIED
     job.state = following
     job.save(update_fields=["state"])
+    left = job.account_rows.filter(state__in=(Rows.CHANGED, Rows.FAILED, Rows.STUCK)).count()
+    publish(
+        [
+            FINISHED.event(
+                job.pk,
+                now,
+                tenant=job.tenant.code,
+                job_id=job.pk,
+                state=str(following),
+                accounts=job.accounts,
+                left=left,
+            )
+        ]
+    )
     return True
