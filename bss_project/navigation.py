@@ -126,6 +126,7 @@ GROUPS = (
             Item("Quota policies", "speed", "charging.quotapolicy"),
             Item("Shared groups", "group_work", "charging.sharedgroup"),
             Item("Triggers", "notification_important", "charging.balancetrigger"),
+            Item("Sets of triggers", "notifications", "charging.triggerset"),
             Item("Triggers that fired", "flag", "charging.triggerfiring"),
             Item("Barred accounts", "block", "charging.accountbar"),
         ),

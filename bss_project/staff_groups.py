@@ -84,6 +84,7 @@ GROUPS = (
             "rating.tariffdraft",
             "charging.quotapolicy",
             "charging.balancetrigger",
+            "charging.triggerset",
             "charging.sharedgroup",
             "charging.sharedgroupterms",
             "mediation.derivedcharger",

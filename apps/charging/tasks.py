@@ -1,8 +1,8 @@
-"""What beat has charging do: end silent sessions, forget what need not be kept."""
+"""What beat has charging do: end silent sessions, see expired balances, forget what need not be kept."""
 
 from __future__ import annotations
 
-from apps.charging.services import sessions
+from apps.charging.services import sessions, triggers
 from apps.kernel.clock import utc_now
 from apps.runtime.tasks import shared_task
 
@@ -11,6 +11,12 @@ from apps.runtime.tasks import shared_task
 def end_silent_sessions() -> int:
     """Give back what sessions hold that did not report in time."""
     return sessions.end_silent_sessions(utc_now())
+
+
+@shared_task
+def watch_expiries() -> int:
+    """Let triggers see balances that have expired."""
+    return triggers.watch_expiries(utc_now())
 
 
 @shared_task

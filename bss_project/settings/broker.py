@@ -89,6 +89,11 @@ _TICKS: dict[str, dict[str, Any]] = {
         "schedule": float(env.integer("BSS_SUPERVISION_TICK_S", 5)),
         "options": {"queue": "maintenance", "expires": 30.0},
     },
+    "watch-expiries": {
+        "task": "apps.charging.tasks.watch_expiries",
+        "schedule": 60.0,
+        "options": {"queue": "maintenance", "expires": 60.0},
+    },
     "forget-old-answers": {
         "task": "apps.charging.tasks.forget_old_answers",
         "schedule": 3600.0,

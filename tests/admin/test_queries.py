@@ -155,7 +155,7 @@ def test_every_model_of_the_rooms_has_a_page_or_is_shown_on_another():
         "a subscriber's panels": "subscribers.planassignment subscribers.bundleassignment "
         "subscribers.resourceassignment",
         "a session's panel, inlines": "charging.reservation charging.sharedgroupterms",
-        "a trigger's panel": "charging.spendingwindow",
+        "a trigger's panel": "charging.triggerstate",
         "what a repeated request gets": "charging.storedanswer",
         "free units used online": "charging.allowanceentry",
         "an account's panel": "charging.payer",

@@ -34,8 +34,9 @@ from apps.charging.models import (
     QuotaPolicy,
     Reservation,
     SharedGroup,
-    SpendingWindow,
     TriggerFiring,
+    TriggerSet,
+    TriggerState,
 )
 from apps.charging.services.barring import bar_account
 from apps.charging.services.ledger import post
@@ -439,6 +440,10 @@ def _watch(account: Account) -> None:
     terms = {"tenant": account.tenant, "currency": account.currency, "threshold_micros": 5_000_000}
     DerivedCharger.objects.create(tenant="default", run="wholesale", templates={"AccountField": "^R-001"})
     BalanceTrigger.objects.create(name="low", kind="below", action="reauthorise", **terms)
+    chosen = TriggerSet.objects.create(tenant=account.tenant, code="FAIR_USE")
+    BalanceTrigger.objects.create(
+        name="fair", kind="max_event_counter", balance_tag="", trigger_set=chosen, actions="THROTTLE", **terms
+    )
     fraud = BalanceTrigger.objects.create(
         name="fraud", kind="spent", window_s=3_600, action="bar", account=account, **terms
     )
@@ -453,5 +458,5 @@ def _watch(account: Account) -> None:
         value_micros=7_500_000,
         cause="session:1:2:0.0:3",
     )
-    SpendingWindow.objects.create(trigger=fraud, account=account, steps="1780000000:7500000")
+    TriggerState.objects.create(trigger=fraud, account=account, steps="1780000000:7500000")
     bar_account(account, "fraud", now, by="trigger:fraud")

@@ -25,8 +25,8 @@ from apps.charging.models import (
     BalanceTrigger,
     LedgerEntry,
     SharedGroup,
-    SpendingWindow,
     TriggerFiring,
+    TriggerState,
 )
 from apps.charging.services.balance_actions import ActionOrder, carry_out_actions
 from apps.charging.services.barring import bar_account
@@ -320,13 +320,13 @@ def test_a_removed_account_is_empty_and_closed() -> None:
 def test_a_trigger_sees_what_actions_move_and_a_reset_lets_it_count_from_zero() -> None:
     make_prepaid()
     tenant = account_of().tenant
-    make_trigger(tenant, "low", BalanceTrigger.Kind.BELOW, 500_000)
-    spent = make_trigger(tenant, "spent", BalanceTrigger.Kind.SPENT, EURO, window_s=3600)
-    SpendingWindow.objects.create(trigger=spent, account=account_of(), steps="1:5")
+    make_trigger(tenant, "low", BalanceTrigger.Kind.BELOW, threshold_micros=500_000)
+    spent = make_trigger(tenant, "spent", BalanceTrigger.Kind.SPENT, threshold_micros=EURO, window_s=3600)
+    TriggerState.objects.create(trigger=spent, account=account_of(), steps="1:5")
     do(Action("*debit", amount=600_000))
     assert TriggerFiring.objects.get().cause == "action:k:0:0"
     do(Action("*reset_triggers"), key="b")
-    assert not SpendingWindow.objects.exists()
+    assert TriggerState.objects.get().steps == ""
 
 
 _KINDS = [kind for kind in ActionKind if kind != ActionKind.REMOVE_ACCOUNT]

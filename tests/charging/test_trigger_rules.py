@@ -9,18 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.charging.domain.triggers import (
+from apps.charging.domain.balances import Balance
+from apps.charging.domain.trigger_filters import BalanceFilter
+from apps.charging.domain.trigger_states import (
     NO_WINDOW,
     STEPS,
     Movement,
-    Trigger,
-    TriggerKind,
     crossings,
     spend,
-    trigger_book,
     window_from_text,
     window_to_text,
 )
+from apps.charging.domain.triggers import Trigger, TriggerKind, trigger_book
 from apps.kernel.errors import InvalidInput
 
 NOON = datetime(2026, 5, 20, 12, tzinfo=UTC)
@@ -34,7 +34,8 @@ def trigger(kind: str, threshold: int = 100, **terms: object) -> Trigger:
 def path(first: int, *amounts: int, tag: str = "*default", spends: bool = True) -> list[Movement]:
     movements = []
     for number, amount in enumerate(amounts):
-        movements.append(Movement(f"m{number}", NOON, tag, first, amount, spends))
+        balance = Balance(1, 7, tag)
+        movements.append(Movement(f"m{number}", NOON, balance, first, amount, spends, online=spends))
         first += amount
     return movements
 
@@ -63,10 +64,8 @@ def test_a_threshold_fires_when_it_is_crossed_and_again_once_the_balance_has_bee
 
 def test_only_the_balance_that_is_watched_counts():
     assert crossings(trigger("below"), 1, path(150, -100, tag="promotion")) == []
-    assert (
-        crossings(trigger("below", tag="promotion"), 1, path(150, -100, tag="promotion"))[0].value_micros
-        == 50
-    )
+    promotion = trigger("below", filter=BalanceFilter("promotion"))
+    assert crossings(promotion, 1, path(150, -100, tag="promotion"))[0].value == 50
 
 
 @given(st.integers(-500, 500), st.lists(st.integers(-300, 300), max_size=20))
@@ -85,7 +84,7 @@ def test_too_much_spent_within_the_window_fires_once_until_the_window_is_over():
     assert firing is None
     window, firing = spend(watched, 1, window, path(900, -1, -50), NOON + timedelta(minutes=10))
     assert firing is not None
-    assert (firing.cause, firing.value_micros) == ("m0", 101)
+    assert (firing.cause, firing.value) == ("m0", 101)
     again = NOON + timedelta(minutes=20)
     window, firing = spend(watched, 1, window, path(800, -500), again)
     assert firing is None
@@ -143,8 +142,8 @@ def test_triggers_are_found_for_the_account_the_plan_and_the_tenant_in_their_cur
     )
     book = trigger_book([everybody, plan, mine])
     assert book is not None
-    assert book.concerning(7, "default", "EUR", [5]) == [everybody, mine, plan]
-    assert book.concerning(8, "default", "EUR", [6]) == [everybody]
-    assert book.concerning(7, "default", "USD", [5]) == []
-    assert book.concerning(7, "other", "EUR", [5]) == []
+    assert book.concerning(7, "default", "EUR", [5], None, NOON) == [everybody, plan, mine]
+    assert book.concerning(8, "default", "EUR", [6], None, NOON) == [everybody]
+    assert book.concerning(7, "default", "USD", [5], None, NOON) == []
+    assert book.concerning(7, "other", "EUR", [5], None, NOON) == []
     assert trigger_book([]) is None

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 
 from apps.charging.domain.requests import Operation, RequestItem, Result, Units, UsedUnits
-from apps.charging.models import AccountBar, BalanceTrigger, SpendingWindow, TriggerFiring
+from apps.charging.models import AccountBar, BalanceTrigger, TriggerFiring, TriggerState
 from apps.charging.services import ledger, operations
 from apps.charging.services.audit import differences
 from apps.charging.services.barring import bar_account, lift_bar
@@ -181,7 +181,7 @@ def test_spending_too_fast_bars_the_account_and_money_still_comes_in():
         "+",
     ]
     assert "lifted by ada: customer called" in AccountBar.history.all()[1].history_change_reason
-    assert SpendingWindow.objects.count() == 1
+    assert TriggerState.objects.count() == 1
 
 
 def test_what_a_session_of_a_barred_account_still_reports_is_debited():
@@ -281,7 +281,7 @@ def test_several_processes_that_spend_at_once_fire_once():
 
     assert default_balance().amount_micros == 2_000_000 - 32 * 50_000
     assert sorted((name, value) for name, _, value in fired()) == [("fast", 950_000), ("low", 950_000)]
-    steps = SpendingWindow.objects.get().steps
+    steps = TriggerState.objects.get().steps
     assert sum(int(step.split(":")[1]) for step in steps.split()) == 32 * 50_000
     assert_books_are_right()
 

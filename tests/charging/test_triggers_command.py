@@ -126,7 +126,11 @@ def test_a_trigger_is_made_in_the_admin_and_heeded(client):
         "kind": "below",
         "threshold_micros": "0.50",
         "currency": "eur",
+        "balance_kind": "monetary",
         "balance_tag": "*default",
+        "threshold_units": "0",
+        "min_sleep_s": "0",
+        "weight": "0",
         "action": "notify",
         "notify": "on",
     }

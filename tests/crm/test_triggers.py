@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from apps.charging.models import BalanceTrigger, SpendingWindow, TriggerFiring
+from apps.charging.models import BalanceTrigger, TriggerFiring, TriggerState
 from apps.crm.domain.asked import FiringsAsked, NewTriggerAsked, TriggerChangeAsked, TriggersAsked
 from apps.crm.selectors.triggers import get_trigger, list_firings, list_triggers
 from apps.crm.services.triggers import change_trigger, create_trigger, delete_trigger, reset_trigger
@@ -98,8 +98,8 @@ def test_a_reset_trigger_of_spending_begins_at_zero_for_one_account_or_all():
     first, second = make_prepaid(1).payer.account, make_prepaid(2).payer.account
     made = create_trigger("default", spending())
     for account in (first, second):
-        SpendingWindow.objects.create(trigger_id=made.id, account=account, steps="0:5", rests_until=NOW)
+        TriggerState.objects.create(trigger_id=made.id, account=account, steps="0:5", rests_until=NOW)
     assert reset_trigger("default", made.id, account_id=first.pk) == 1
-    assert SpendingWindow.objects.get().account == second
+    assert TriggerState.objects.get().account == second
     assert reset_trigger("default", made.id) == 1
     assert reset_trigger("default", made.id) == 0

@@ -7,7 +7,6 @@ from datetime import datetime
 
 from apps.billing.services.notifications import notify
 from apps.charging.domain.published import TRIGGER_FIRED
-from apps.charging.domain.triggers import sentence
 from apps.charging.models import BalanceTrigger, TriggerFiring
 from apps.events.models import Event
 from apps.events.services.consuming import Consumer, register
@@ -25,19 +24,14 @@ def announce_firings(events: Sequence[Event], now: datetime) -> None:
 
 def _announce(firing: TriggerFiring, now: datetime) -> None:
     trigger, account = firing.trigger, firing.account
-    happened = sentence(
-        firing.kind,
-        firing.threshold_micros,
-        firing.value_micros,
-        account.currency,
-        trigger.balance_tag,
-        trigger.window_s,
-    )
+    happened = firing.sentence
     level, then = "info", ""
     if firing.action == BalanceTrigger.Action.BAR:
         level, then = "error", "; the account is barred"
     elif firing.kind == BalanceTrigger.Kind.SPENT:
         level = "warning"
+    if firing.actions:
+        then += f"; actions {firing.actions} follow"
     text = f"Account {account}: {happened}{then} (trigger {trigger})"
     notify(text, now, level=level, tenant_id=account.tenant_id)
 

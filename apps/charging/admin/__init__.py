@@ -8,7 +8,18 @@ from apps.charging.admin import (
     online,
     panels,
     session_orders,
+    trigger_sets,
     triggers,
 )
 
-__all__ = ["accounts", "books", "counters", "ledger", "online", "panels", "session_orders", "triggers"]
+__all__ = [
+    "accounts",
+    "books",
+    "counters",
+    "ledger",
+    "online",
+    "panels",
+    "session_orders",
+    "trigger_sets",
+    "triggers",
+]

@@ -18,22 +18,41 @@ from unfold.decorators import display
 
 from apps.backoffice.actions import PageAction, add_action
 from apps.backoffice.admins import HistoryAdmin, KeptMixin, ReadOnlyAdmin
-from apps.backoffice.display import badge, cause_link, instant, link_to, plain_money
+from apps.backoffice.display import badge, cause_link, instant, link_to
 from apps.backoffice.filters import DaysFilter
 from apps.backoffice.forms import ActionForm
 from apps.backoffice.paging import InfinitePaginator
 from apps.backoffice.panels import Fact, Panel, Table, add_facts, add_panel, page_of
-from apps.charging.domain.triggers import window_from_text
-from apps.charging.models import Account, AccountBar, BalanceTrigger, TriggerFiring
+from apps.charging.domain.trigger_states import window_from_text
+from apps.charging.domain.triggers import COUNTERS, TriggerKind, amount_text
+from apps.charging.models import Account, AccountBar, BalanceTrigger, TriggerFiring, TriggerState
 from apps.charging.services.barring import bar_account, lift_bar
 from apps.charging.services.executor import forget_directory
+from apps.charging.services.trigger_settings import reset_trigger
 from apps.kernel.clock import utc_now
+from apps.kernel.errors import NotFound
 from apps.rating.models import Tenant
 
 BAR = ("charging.view_account", "charging.add_accountbar")
 LIFT = ("charging.view_account", "charging.delete_accountbar")
 ACTION_COLOURS = {"notify": "info", "reauthorise": "warning", "bar": "danger"}
 ACTION_LABELS = {"notify": "Notified", "reauthorise": "Re-authorised", "bar": "Barred"}
+
+
+class ResetForm(ActionForm):
+    account = forms.CharField(
+        max_length=40, required=False, help_text="The account's number; empty: for all accounts."
+    )
+
+
+def _reset(request: HttpRequest, trigger: BalanceTrigger, form: ResetForm) -> str:
+    account, number = None, form.cleaned_data["account"]
+    if number:
+        account = Account.objects.filter(tenant=trigger.tenant_id, number=number).first()
+        if account is None:
+            raise NotFound(f"tenant {trigger.tenant} has no account “{number}”")
+    accounts = reset_trigger(trigger.tenant, trigger.pk, account=account)
+    return f"{trigger} begins at zero for {accounts} account{'' if accounts == 1 else 's'}."
 
 
 @admin.register(BalanceTrigger)
@@ -43,25 +62,64 @@ class BalanceTriggerAdmin(KeptMixin, HistoryAdmin):
         "enabled",
         ("kind", ChoicesDropdownFilter),
         ("action", ChoicesDropdownFilter),
+        ("balance_kind", ChoicesDropdownFilter),
+        ("trigger_set", RelatedDropdownFilter),
         ("tenant", RelatedDropdownFilter),
     )
-    list_select_related = ("tenant", "price_plan", "account")
-    search_fields = ("name", "=account__number", "=price_plan__code")
-    search_help_text = "Name, or an account's number or price plan's code in full"
+    list_select_related = ("tenant", "price_plan", "account", "trigger_set")
+    search_fields = ("name", "=account__number", "=price_plan__code", "=trigger_set__code", "=actions")
+    search_help_text = (
+        "Name; or an account's number, the code of a price plan or set, or the id of actions in full"
+    )
     ordering = ("tenant", "name")
     currency_path = "currency"
-    autocomplete_fields = ("account", "price_plan")
+    autocomplete_fields = ("account", "price_plan", "trigger_set", "shared_group")
     fieldsets = (
         (None, {"fields": (("name", "enabled"), "tenant")}),
-        ("When", {"fields": (("kind", "threshold_micros"), ("currency", "window_s"), "balance_tag")}),
+        (
+            "When",
+            {
+                "fields": (
+                    ("kind", "balance_kind"),
+                    ("threshold_micros", "threshold_units"),
+                    ("currency", "window_s"),
+                    ("recurrent", "min_sleep_s", "monthly"),
+                    ("active_from", "expires_at"),
+                )
+            },
+        ),
+        (
+            "Of which balances or usage",
+            {
+                "fields": (
+                    ("balance_tag", "rating_subject"),
+                    ("destinations", "categories"),
+                    ("shared_group", "balance_expires_at"),
+                    ("balance_weight", "balance_blocker", "balance_disabled"),
+                ),
+                "description": "What is left empty does not narrow it.",
+            },
+        ),
         (
             "Of which accounts",
             {
-                "fields": (("price_plan", "account"),),
+                "fields": (("price_plan", "account"), ("trigger_set", "unique_id")),
                 "description": "All of the tenant in the currency, unless narrowed here.",
             },
         ),
-        ("Then", {"fields": (("action", "notify"),)}),
+        ("Then", {"fields": (("action", "notify"), ("actions", "weight"))}),
+    )
+    page_actions = (
+        PageAction(
+            "reset",
+            "Reset",
+            ("charging.change_balancetrigger",),
+            _reset,
+            ResetForm,
+            icon="restart_alt",
+            offered=lambda trigger: trigger.kind not in (TriggerKind.BELOW, TriggerKind.ABOVE),
+            explain=lambda trigger: f"What {trigger} counted begins at zero, and it may fire again.",
+        ),
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
@@ -79,7 +137,7 @@ class BalanceTriggerAdmin(KeptMixin, HistoryAdmin):
 
     @display(description="Threshold", ordering="threshold_micros")
     def threshold(self, trigger: BalanceTrigger) -> str:
-        return plain_money(trigger.threshold_micros, trigger.currency)
+        return amount_text(trigger.threshold, trigger.balance_kind, trigger.currency)
 
     @display(description="Within")
     def window(self, trigger: BalanceTrigger) -> str:
@@ -87,7 +145,7 @@ class BalanceTriggerAdmin(KeptMixin, HistoryAdmin):
 
     @display(description="Of")
     def whom(self, trigger: BalanceTrigger) -> SafeString | str:
-        chosen = trigger.account or trigger.price_plan
+        chosen = trigger.account or trigger.price_plan or trigger.trigger_set
         return link_to(chosen) if chosen else "all accounts"
 
     @display(description="Then")
@@ -240,8 +298,8 @@ def _fired(request: HttpRequest, account: Account) -> Table:
 def _came_to(firing: TriggerFiring, currency: str) -> tuple[Any, Any, Any]:
     """The value that fired it, the threshold, and what followed."""
     return (
-        plain_money(firing.value_micros, currency),
-        plain_money(firing.threshold_micros, currency),
+        amount_text(firing.value, firing.balance_kind, currency),
+        amount_text(firing.threshold, firing.balance_kind, currency),
         badge(ACTION_LABELS[firing.action], ACTION_COLOURS[firing.action]),
     )
 
@@ -266,27 +324,56 @@ def _firings_of(request: HttpRequest, trigger: BalanceTrigger) -> Table:
     )
 
 
-def _spending(request: HttpRequest, trigger: BalanceTrigger) -> Table:
-    """What accounts spent within the window that ended with their last spending."""
-    windows = trigger.windows.select_related("account").order_by("-pk")
-    rows, previous_url, next_url = page_of(request, "spending", windows)
+def _remembered(request: HttpRequest, trigger: BalanceTrigger) -> Table:
+    """What it counted, or what accounts spent within the window that ended with their last spending."""
+    states = trigger.states.select_related("account", "trigger").order_by("-pk")
+    rows, previous_url, next_url = page_of(request, "states", states)
     return Table(
-        ("Account", "Spent in its last window", "Rests until"),
+        ("Account", "Counted", "Fired last", "Rests until"),
         [
             (
                 link_to(row.account),
-                plain_money(
-                    sum(micros for _, micros in window_from_text(row.steps, None).steps), trigger.currency
-                ),
-                instant(row.rests_until),
+                amount_text(counted_of(row), trigger.balance_kind, row.account.currency),
+                instant(row.last_fired_at),
+                "it is reset" if row.executed else instant(row.rests_until),
             )
             for row in rows
         ],
-        "Nothing has been spent yet." if trigger.window_s else "It does not watch spending.",
+        "It has counted nothing yet.",
         (1,),
         previous_url=previous_url,
         next_url=next_url,
     )
+
+
+def _of_account(request: HttpRequest, account: Account) -> Table:
+    states = account.trigger_states.select_related("trigger").order_by("-pk")
+    rows, previous_url, next_url = page_of(request, "counters", states)
+    return Table(
+        ("Trigger", "What", "Counted", "Threshold", "Fired last", "Rests until"),
+        [
+            (
+                link_to(row.trigger),
+                row.trigger.get_kind_display(),
+                amount_text(counted_of(row), row.trigger.balance_kind, account.currency),
+                amount_text(row.trigger.threshold, row.trigger.balance_kind, account.currency),
+                instant(row.last_fired_at),
+                "it is reset" if row.executed else instant(row.rests_until),
+            )
+            for row in rows
+        ],
+        "No trigger has counted anything of this account.",
+        (2, 3),
+        previous_url=previous_url,
+        next_url=next_url,
+    )
+
+
+def counted_of(row: TriggerState) -> int:
+    """What the trigger counted: since the last reset or month, or within its window."""
+    if row.trigger.kind in COUNTERS:
+        return row.counted
+    return sum(micros for _, micros in window_from_text(row.steps, None).steps)
 
 
 add_panel(
@@ -295,7 +382,11 @@ add_panel(
 )
 add_panel(
     "charging.balancetrigger",
-    Panel("spending", "Spending", _spending, ("charging.view_spendingwindow",), 20),
+    Panel("states", "What it remembers", _remembered, ("charging.view_triggerstate",), 20),
+)
+add_panel(
+    "charging.account",
+    Panel("counters", "Counters of triggers", _of_account, ("charging.view_triggerstate",), 46),
 )
 add_facts("charging.account", _facts)
 add_panel("charging.account", Panel("triggers", "Triggers", _fired, ("charging.view_triggerfiring",), 45))

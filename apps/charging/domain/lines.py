@@ -89,7 +89,7 @@ class PayingTerms(NamedTuple):
 class Line:
     """A subscriber as charging sees one: who pays, in which tenant, on which plans.
 
-    ``terms`` are those worked out for it so far, by service code.
+    ``trigger_set_id`` is that of its account. ``terms`` are those worked out for it so far, by service code.
     """
 
     subscriber_id: int
@@ -99,6 +99,7 @@ class Line:
     zone: ZoneInfo
     plans: tuple[PlanPeriod, ...]
     bundles: tuple[BundlePeriod, ...] = ()
+    trigger_set_id: int | None = None
     terms: dict[str, PayingTerms] = field(default_factory=dict, compare=False, repr=False)
 
     def plan_at(self, start: datetime) -> PlanPeriod | None:

@@ -29,12 +29,13 @@ TRIGGER_FIRED = EventKind(
     "charging.trigger_fired",
     version=1,
     subject="account",
-    meaning="A balance crossed a trigger's threshold, or too much was spent within its window.",
+    meaning="A balance or what was used reached a trigger's threshold, or too much was spent within its window.",
     fields={
         "account_id": "Whose.",
         "firing_id": "The row that says when, and at which value.",
         "trigger_id": "The trigger.",
         "action": "`notify`, `reauthorise` or `bar`: what it asks for.",
+        "actions": "The id of the group of actions that it asks for; empty for none.",
     },
 )
 

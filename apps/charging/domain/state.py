@@ -34,6 +34,7 @@ class Account(NamedTuple):
     allow_negative: bool = False
     barred: bool = False
     bar_reason: str = ""
+    trigger_set_id: int | None = None
 
     @property
     def closed(self) -> bool:

@@ -1,33 +1,60 @@
-"""Account triggers: what an operator wants done when an account's money falls, rises, or is spent too fast.
+"""Account triggers: what an operator wants done when an account's balances or its usage reach a threshold.
 
-A threshold is crossed by a movement: the balance was on one side before it and is on the other after it. So a
-trigger fires once, and again only after the balance has been back. Spending is added up over a rolling window, and
-once it was too much, the trigger rests until a whole window is over.
+There are three ways to watch (:class:`TriggerKind`). A threshold is *crossed* by a movement: the balance was on one
+side before it and is on the other after it. So such a trigger fires once, and again only after the balance has been
+back. Spending is added up over a rolling *window*; once it was too much, the trigger rests until a whole window is
+over. A *level* (CGRateS: action trigger) fires once the figure has reached it, and then no more until somebody resets
+it, or, if it is recurrent, with every movement that finds it reached, ``min_sleep_s`` apart.
+
+When and what is :mod:`apps.charging.domain.trigger_states`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from apps.kernel.errors import InvalidInput
+from apps.charging.domain.balances import DEFAULT_TAG, BalanceKind
+from apps.charging.domain.trigger_filters import BalanceFilter
 from apps.kernel.money import format_micros
-
-STEPS = 24
-"""A window is added up in so many steps: of 150 seconds for an hour, of an hour for a day."""
 
 
 class TriggerKind(StrEnum):
-    """What is watched."""
+    """What is watched. The last seven are CGRateS's threshold types, thresholds included."""
 
     BELOW = "below"
-    """A balance of money that was at the threshold or over it is below it."""
+    """A balance that was at the threshold or over it is below it."""
     ABOVE = "above"
-    """A balance of money that was at the threshold or below it is over it."""
+    """A balance that was at the threshold or below it is over it."""
     SPENT = "spent"
     """More than the threshold was debited for usage in real time within the window, off all balances of money."""
+    MIN_BALANCE = "min_balance"
+    """A balance is at the threshold or below it after a movement."""
+    MAX_BALANCE = "max_balance"
+    """A balance is at the threshold or over it after a movement."""
+    MIN_EVENT_COUNTER = "min_event_counter"
+    """What was used so far comes to the threshold or less, after a use."""
+    MAX_EVENT_COUNTER = "max_event_counter"
+    """What was used so far comes to the threshold or more."""
+    MIN_BALANCE_COUNTER = "min_balance_counter"
+    """What usage took off the balances so far comes to the threshold or less, after it took some."""
+    MAX_BALANCE_COUNTER = "max_balance_counter"
+    """What usage took off the balances so far comes to the threshold or more."""
+    BALANCE_EXPIRED = "balance_expired"
+    """A balance has expired; found by beat."""
+
+
+LEVELS = frozenset({TriggerKind.MIN_BALANCE, TriggerKind.MAX_BALANCE})
+EVENT_COUNTERS = frozenset({TriggerKind.MIN_EVENT_COUNTER, TriggerKind.MAX_EVENT_COUNTER})
+BALANCE_COUNTERS = frozenset({TriggerKind.MIN_BALANCE_COUNTER, TriggerKind.MAX_BALANCE_COUNTER})
+COUNTERS = EVENT_COUNTERS | BALANCE_COUNTERS
+UNTIL_RESET = LEVELS | COUNTERS | {TriggerKind.BALANCE_EXPIRED}
+"""Kinds that fire once until they are reset, unless they are recurrent."""
+WITH_A_STATE = UNTIL_RESET | {TriggerKind.SPENT}
+FLOORS = frozenset({TriggerKind.MIN_BALANCE, TriggerKind.MIN_EVENT_COUNTER, TriggerKind.MIN_BALANCE_COUNTER})
+"""Kinds that fire at the threshold and below it."""
 
 
 class TriggerAction(StrEnum):
@@ -40,170 +67,161 @@ class TriggerAction(StrEnum):
     """The account is barred and its open sessions are ended (ASR)."""
 
 
-class Trigger(NamedTuple):
-    """One trigger, for accounts of its tenant and currency.
+DEFAULT_FILTER = BalanceFilter(DEFAULT_TAG)
 
-    ``account_id`` and ``price_plan_id`` narrow it to one account, or to accounts that pay for a subscriber who has
-    the plan. ``tag`` names the balance whose amount is watched (BELOW, ABOVE), ``window_s`` is that of SPENT.
+
+class Trigger(NamedTuple):
+    """One trigger, for accounts of its tenant and currency (empty = any).
+
+    ``account_id``, ``set_id`` and ``price_plan_id`` narrow it to one account, to the accounts that have this set of
+    triggers, or to those that pay for a subscriber who has the plan. ``threshold`` and what is compared with it count
+    micro-units if the filter's kind is monetary, else seconds, octets or events. ``window_s`` is that of SPENT. It is
+    in force from ``active_from`` and before ``expires_at``. A counter that is ``monthly`` begins at zero with each
+    calendar month of the tenant, and its trigger may fire again then. The highest ``weight`` comes first. ``actions``
+    is the id of an action group for the rooms above.
     """
 
     trigger_id: int
     tenant: str
     currency: str
     kind: str
-    threshold_micros: int
+    threshold: int
     action: str = TriggerAction.NOTIFY
-    tag: str = "*default"
+    filter: BalanceFilter = DEFAULT_FILTER
     window_s: int = 0
     account_id: int | None = None
     price_plan_id: int | None = None
+    set_id: int | None = None
+    recurrent: bool = False
+    min_sleep_s: int = 0
+    active_from: datetime | None = None
+    expires_at: datetime | None = None
+    monthly: bool = False
+    weight: int = 0
+    actions: str = ""
+
+    def is_in_force(self, now: datetime) -> bool:
+        if self.active_from is not None and now < self.active_from:
+            return False
+        return self.expires_at is None or now < self.expires_at
 
 
 class TriggerBook(NamedTuple):
-    """All triggers that are switched on, by what they are for."""
+    """All triggers that are switched on, by what they are for. ``has_state``: some must remember what they counted."""
 
-    of_tenant: Mapping[tuple[str, str], tuple[Trigger, ...]]
+    of_tenant: Mapping[str, tuple[Trigger, ...]]
     of_plan: Mapping[int, tuple[Trigger, ...]]
     of_account: Mapping[int, tuple[Trigger, ...]]
+    of_set: Mapping[int, tuple[Trigger, ...]]
+    has_state: bool = False
+    counts_events: bool = False
 
     def concerning(
-        self, account_id: int, tenant: str, currency: str, price_plan_ids: Iterable[int]
+        self,
+        account_id: int,
+        tenant: str,
+        currency: str,
+        price_plan_ids: Iterable[int],
+        set_id: int | None,
+        now: datetime,
     ) -> list[Trigger]:
-        """The triggers of an account of this tenant and currency that pays for these price plans."""
-        found = list(self.of_tenant.get((tenant, currency), ()))
-        narrower = [*self.of_account.get(account_id, ())]
+        """The triggers in force of an account of this tenant and currency that pays for these price plans, in order."""
+        found = [*self.of_tenant.get(tenant, ()), *self.of_account.get(account_id, ())]
+        if set_id is not None:
+            found += self.of_set.get(set_id, ())
         for price_plan_id in price_plan_ids:
-            narrower += self.of_plan.get(price_plan_id, ())
-        found += [trigger for trigger in narrower if (trigger.tenant, trigger.currency) == (tenant, currency)]
-        return found
+            found += self.of_plan.get(price_plan_id, ())
+        fitting = [
+            trigger
+            for trigger in found
+            if trigger.tenant == tenant and trigger.currency in ("", currency) and trigger.is_in_force(now)
+        ]
+        fitting.sort(key=_order)
+        return fitting
+
+    def may_concern(self, account_id: int | None, tenant: str, set_id: int | None) -> bool:
+        """Whether the account may have triggers, by what is known of it without asking the database."""
+        return (
+            bool(self.of_plan)
+            or account_id in self.of_account
+            or tenant in self.of_tenant
+            or set_id in self.of_set
+        )
+
+
+def _order(trigger: Trigger) -> tuple[int, int]:
+    return -trigger.weight, trigger.trigger_id
 
 
 def trigger_book(triggers: Iterable[Trigger]) -> TriggerBook | None:
     """The triggers in their places; None if there are none."""
-    of_tenant: dict[tuple[str, str], tuple[Trigger, ...]] = {}
+    of_tenant: dict[str, tuple[Trigger, ...]] = {}
     of_plan: dict[int, tuple[Trigger, ...]] = {}
     of_account: dict[int, tuple[Trigger, ...]] = {}
+    of_set: dict[int, tuple[Trigger, ...]] = {}
+    kinds = set()
     for trigger in triggers:
+        kinds.add(trigger.kind)
         if trigger.account_id is not None:
-            of_account[trigger.account_id] = (*of_account.get(trigger.account_id, ()), trigger)
+            _put(of_account, trigger.account_id, trigger)
+        elif trigger.set_id is not None:
+            _put(of_set, trigger.set_id, trigger)
         elif trigger.price_plan_id is not None:
-            of_plan[trigger.price_plan_id] = (*of_plan.get(trigger.price_plan_id, ()), trigger)
+            _put(of_plan, trigger.price_plan_id, trigger)
         else:
-            key = (trigger.tenant, trigger.currency)
-            of_tenant[key] = (*of_tenant.get(key, ()), trigger)
-    if not (of_tenant or of_plan or of_account):
+            _put(of_tenant, trigger.tenant, trigger)
+    if not kinds:
         return None
-    return TriggerBook(of_tenant, of_plan, of_account)
+    return TriggerBook(
+        of_tenant, of_plan, of_account, of_set, bool(kinds & WITH_A_STATE), bool(kinds & EVENT_COUNTERS)
+    )
 
 
-class Movement(NamedTuple):
-    """One movement of an account's balance of money, in the order of the ledger.
-
-    ``cause`` is that of its entry. ``before_micros`` is the balance's amount, including reservations.
-    ``spends`` says whether it debits usage in real time.
-    """
-
-    cause: str
-    at: datetime
-    tag: str
-    before_micros: int
-    amount_micros: int
-    spends: bool = False
-
-
-class Window(NamedTuple):
-    """What was spent lately: (start of the step in seconds since 1970, micro-units), the oldest first.
-
-    The trigger rests until ``rests_until``.
-    """
-
-    steps: tuple[tuple[int, int], ...] = ()
-    rests_until: datetime | None = None
-
-
-NO_WINDOW = Window()
-
-
-class Firing(NamedTuple):
-    """A trigger fired: by which movement, and what the watched figure was after it."""
-
-    trigger: Trigger
-    account_id: int
-    at: datetime
-    value_micros: int
-    cause: str
-
-
-def crossings(trigger: Trigger, account_id: int, movements: Iterable[Movement]) -> list[Firing]:
-    """The movements that took the trigger's balance across its threshold (BELOW, ABOVE)."""
-    found = []
-    threshold, falls = trigger.threshold_micros, trigger.kind == TriggerKind.BELOW
-    for movement in movements:
-        if movement.tag != trigger.tag:
-            continue
-        before = movement.before_micros
-        after = before + movement.amount_micros
-        if after < threshold <= before if falls else before <= threshold < after:
-            found.append(Firing(trigger, account_id, movement.at, after, movement.cause))
-    return found
-
-
-def spend(
-    trigger: Trigger, account_id: int, window: Window, movements: Iterable[Movement], now: datetime
-) -> tuple[Window, Firing | None]:
-    """Add what the movements spend at ``now`` to the window; the window afterwards, and the firing if it is too much.
-
-    What is older than the window is left out by whole steps, so something spent within all but one step of the
-    window always counts, and nothing that is older than the window ever does.
-    """
-    length = trigger.window_s
-    step = max(length // STEPS, 1)
-    moment = int(now.timestamp())
-    steps = {start: micros for start, micros in window.steps if start > moment - length}
-    total = sum(steps.values())
-    rests_until = window.rests_until
-    if rests_until is not None and rests_until <= now:
-        rests_until = None
-    firing = None
-    place = moment - moment % step
-    for movement in movements:
-        if not movement.spends or movement.amount_micros >= 0:
-            continue
-        steps[place] = steps.get(place, 0) - movement.amount_micros
-        total -= movement.amount_micros
-        if total > trigger.threshold_micros and rests_until is None:
-            firing = Firing(trigger, account_id, movement.at, total, movement.cause)
-            rests_until = now + timedelta(seconds=length)
-    return Window(tuple(sorted(steps.items())), rests_until), firing
+def _put(places: dict[Any, tuple[Trigger, ...]], key: object, trigger: Trigger) -> None:
+    places[key] = (*places.get(key, ()), trigger)
 
 
 def sentence(
-    kind: str, threshold_micros: int, value_micros: int, currency: str, tag: str, window_s: int | None
+    kind: str,
+    threshold: int,
+    value: int,
+    currency: str,
+    tag: str,
+    window_s: int | None,
+    balance_kind: str = BalanceKind.MONETARY,
 ) -> str:
     """What happened, for people: “balance *default fell below 5.00 EUR, to 4.95 EUR”."""
-    threshold = f"{format_micros(threshold_micros, 2)} {currency}"
-    value = f"{format_micros(value_micros, 2)} {currency}"
+    came, limit = amount_text(value, balance_kind, currency), amount_text(threshold, balance_kind, currency)
     if kind == TriggerKind.SPENT:
         hours = (window_s or 0) / 3600
         within = "an hour" if hours == 1 else f"{hours:g} hours"
-        return f"spent {value} within {within}, more than {threshold}"
-    went = "fell below" if kind == TriggerKind.BELOW else "rose above"
-    return f"balance {tag} {went} {threshold}, to {value}"
+        return f"spent {came} within {within}, more than {limit}"
+    if kind in COUNTERS:
+        what = "used" if kind in EVENT_COUNTERS else f"usage took off balance {tag}" if tag else "usage took"
+        return f"{what} {came}, threshold {limit}"
+    if kind == TriggerKind.BALANCE_EXPIRED:
+        return f"balance {tag} has expired with {came}" if tag else f"a balance has expired with {came}"
+    went, to = _WENT[TriggerKind(kind)]
+    return f"balance {tag or '(any)'} {went} {limit}{to} {came}"
 
 
-def window_to_text(window: Window) -> str:
-    """The steps as ``start:micro-units`` split by blanks."""
-    return " ".join([f"{start}:{micros}" for start, micros in window.steps])
+_WENT = {
+    TriggerKind.BELOW: ("fell below", ", to"),
+    TriggerKind.ABOVE: ("rose above", ", to"),
+    TriggerKind.MIN_BALANCE: ("is down at", ":"),
+    TriggerKind.MAX_BALANCE: ("is up at", ":"),
+}
 
 
-def window_from_text(text: str, rests_until: datetime | None) -> Window:
-    """The window again. Raises InvalidInput for what :func:`window_to_text` has not written."""
-    steps = []
-    for part in text.split():
-        start, colon, micros = part.partition(":")
-        if not (colon and start.isdecimal() and micros.isdecimal()):
-            raise InvalidInput(f"“{part}” is not a step of a window; steps are written start:micro-units")
-        steps.append((int(start), int(micros)))
-    if rests_until is not None and rests_until.tzinfo is None:
-        rests_until = rests_until.replace(tzinfo=UTC)
-    return Window(tuple(steps), rests_until)
+def amount_text(amount: int, balance_kind: str, currency: str) -> str:
+    """Micro-units as money, anything else with the name of its units: ``5.00 EUR``, ``60 seconds``."""
+    if balance_kind == BalanceKind.MONETARY:
+        return f"{format_micros(amount, 2)} {currency}"
+    return f"{amount:,} {_UNITS.get(balance_kind, 'units')}"
+
+
+_UNITS: dict[str, str] = {
+    BalanceKind.VOICE: "seconds",
+    BalanceKind.DATA: "octets",
+    BalanceKind.SMS: "messages",
+}

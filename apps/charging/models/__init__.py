@@ -8,6 +8,7 @@ from apps.charging.models.accounts import (
     Payer,
     SharedGroup,
     SharedGroupTerms,
+    TriggerSet,
 )
 from apps.charging.models.ledger import AllowanceEntry, BookPosting, LedgerBook, LedgerEntry
 from apps.charging.models.online import (
@@ -19,7 +20,7 @@ from apps.charging.models.online import (
     StoredAnswer,
 )
 from apps.charging.models.orders import SessionOrder
-from apps.charging.models.triggers import AccountBar, BalanceTrigger, SpendingWindow, TriggerFiring
+from apps.charging.models.triggers import AccountBar, BalanceTrigger, TriggerFiring, TriggerState
 
 __all__ = [
     "DEFAULT_BALANCE",
@@ -41,7 +42,8 @@ __all__ = [
     "SessionOrder",
     "SharedGroup",
     "SharedGroupTerms",
-    "SpendingWindow",
     "StoredAnswer",
     "TriggerFiring",
+    "TriggerSet",
+    "TriggerState",
 ]

@@ -15,6 +15,23 @@ from apps.subscribers.models import Customer, Subscriber
 DEFAULT_BALANCE = "*default"
 
 
+class TriggerSet(models.Model):
+    """Account triggers that go together; an account has one set at most (CGRateS: the tag of action triggers)."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="trigger_sets")
+    code = models.CharField(max_length=64, help_text="Unique within the tenant.")
+    history = HistoricalRecords()
+
+    class Meta:
+        ordering = ["tenant", "code"]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "code"], name="trigger_set_code_once_a_tenant")
+        ]
+
+    def __str__(self) -> str:
+        return self.code
+
+
 class Account(models.Model):
     """Who pays for one or more subscribers; gets the bill (postpaid) or the statement (prepaid)."""
 
@@ -32,6 +49,9 @@ class Account(models.Model):
     )
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
+    trigger_set = models.ForeignKey(
+        TriggerSet, on_delete=models.PROTECT, related_name="accounts", null=True, blank=True
+    )
     history = HistoricalRecords()
 
     class Meta:
@@ -203,6 +223,7 @@ class Balance(models.Model):
                 name="balance_of_one_kind",
             ),
         ]
+        indexes = [models.Index(fields=["expires_at"], name="balance_expiry")]
 
     def __str__(self) -> str:
         return f"{self.account} {self.tag}"

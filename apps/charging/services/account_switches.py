@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import groupby
 
 from django.db.models import QuerySet
 from simple_history.utils import bulk_update_with_history
 
 from apps.charging.domain.balance_actions import Action, ActionKind
-from apps.charging.models import Account, AccountBar, SpendingWindow
+from apps.charging.models import Account, AccountBar
 from apps.charging.services.barring import bar_unless_barred
+from apps.charging.services.trigger_resets import reset_counters_of, reset_triggers_of, set_recurrent
 
 BY = "action:"
 """Bars that an action set are ``by`` this and the key of its order; only these does ``*enable_account`` lift."""
@@ -45,18 +47,19 @@ def switch_accounts(switches: Sequence[Switch], now: datetime) -> None:
             _lift(account_id, key)
         elif action.kind == ActionKind.REMOVE_ACCOUNT:
             _update(Account.objects.filter(pk=account_id, closed_at=None), "closed_at", now, key)
-    switch_triggers([switch for switch in switches if switch[1].kind in _TRIGGERS], now)
+    switch_triggers([switch for switch in switches if switch[1].kind in _TRIGGERS])
 
 
-def switch_triggers(switches: Sequence[Switch], now: datetime) -> None:
-    """Reset the triggers of accounts, those of spending: they begin at zero and may fire again."""
-    resets = {
-        account_id
-        for account_id, action, _ in switches
-        if action.kind in (ActionKind.RESET_TRIGGERS, ActionKind.RESET_ACCOUNT)
-    }
-    if resets:
-        SpendingWindow.objects.filter(account__in=resets).delete()
+def switch_triggers(switches: Sequence[Switch]) -> None:
+    """Reset triggers and counters of accounts, and let triggers be recurrent or not, in the order of the switches."""
+    for kind, some in groupby(switches, key=lambda switch: switch[1].kind):
+        account_ids = {account_id for account_id, _, _ in some}
+        if kind in (ActionKind.RESET_TRIGGERS, ActionKind.RESET_ACCOUNT):
+            reset_triggers_of(account_ids)
+        if kind in (ActionKind.RESET_COUNTERS, ActionKind.RESET_ACCOUNT):
+            reset_counters_of(account_ids)
+        if kind in (ActionKind.SET_RECURRENT, ActionKind.UNSET_RECURRENT):
+            set_recurrent(account_ids, kind == ActionKind.SET_RECURRENT)
 
 
 def _allow_negative(switches: Sequence[Switch]) -> None:

@@ -158,7 +158,9 @@ PROOFS: list[Proof] = [
         "movements of the account that did it",
         "SELECT f.id, t.name, a.number, 1, 0 FROM charging_triggerfiring f"
         " JOIN charging_balancetrigger t ON t.id = f.trigger_id JOIN charging_account a ON a.id = f.account_id"
-        " WHERE f.id BETWEEN {low} AND {high} AND NOT EXISTS (SELECT 1 FROM charging_ledgerentry e"
+        " WHERE f.id BETWEEN {low} AND {high}"
+        " AND f.kind IN ('below', 'above', 'spent', 'min_balance', 'max_balance', 'min_balance_counter',"
+        " 'max_balance_counter') AND NOT EXISTS (SELECT 1 FROM charging_ledgerentry e"
         " JOIN charging_balance b ON b.id = e.balance_id WHERE e.cause = f.cause AND b.account_id = f.account_id)"
         " ORDER BY f.id",
     ),

@@ -36,7 +36,8 @@ from apps.charging.services.rows import (
     instant_text,
     terms_row,
 )
-from apps.charging.services.triggers import read_trigger_book, watch_batch
+from apps.charging.services.trigger_rows import read_trigger_book, write_states
+from apps.charging.services.triggers import KnownStates, watch_batch
 from apps.events.services.publishing import publish
 from apps.kernel.errors import Conflict, InvalidInput
 from apps.rating.models import Tenant
@@ -206,7 +207,18 @@ class _Batch:
         self._write_entries()
         book = read_trigger_book() if self.entries else None
         if book is not None:
-            watch_batch(self.connection, book, self.accounts, self.changed, self.entries, self.now)
+            states = watch_batch(
+                self.connection,
+                book,
+                self.accounts,
+                self.changed,
+                self.entries,
+                {},
+                KnownStates({}, ()),
+                None,
+                self.now,
+            )
+            write_states(self.connection, states)
         switch_accounts(
             [(account_id, action, order.key) for account_id, action, order in self.switches], self.now
         )

@@ -18,7 +18,10 @@ from apps.charging.domain.lines import CounterKey
 from apps.charging.domain.published import CREDITS, account_credited
 from apps.charging.domain.requests import BalanceOrder, ChargingAnswer, OnlineRequest, Result
 from apps.charging.domain.sessions import SessionStatus
-from apps.charging.domain.state import FIRST_NEW_ID, Counter, Entry, Outcome, State
+from apps.charging.domain.state import FIRST_NEW_ID, Account, Counter, Entry, Outcome, State
+from apps.charging.domain.trigger_states import Use
+from apps.charging.domain.trigger_uses import uses_of
+from apps.charging.domain.triggers import TriggerBook
 from apps.charging.services.batch_reading import WITHOUT_A_KEPT_ANSWER, BatchReading, Owner
 from apps.charging.services.batch_writing import Writing, store_new_rows, write
 from apps.charging.services.failures import Failure
@@ -110,6 +113,9 @@ class _Batch:
         self.next_session_row = _first_session_row(now)
         self.fresh_id = FIRST_NEW_ID
         self.writing = Writing()
+        self.uses: dict[int, list[Use]] = {}
+        triggers = self.read.config.triggers
+        self.counting = triggers if triggers is not None and triggers.counts_events else None
 
     def run(self, commit: bool = False) -> list[ChargingAnswer | Poisoned]:
         """Charge and write; and ``commit``, unless the caller does."""
@@ -122,11 +128,21 @@ class _Batch:
             results = self._charge_all(whose, stored)
         if writing.failures:
             self._answer_repeats(results)
+        triggers = read.config.triggers
+        if triggers is not None and (writing.entries or self.uses):
+            writing.trigger_states = watch_batch(
+                self.connection,
+                triggers,
+                read.accounts,
+                writing.balances,
+                writing.entries,
+                self.uses,
+                read.trigger_states,
+                self.rater,
+                self.now,
+            )
         store_new_rows(self.connection, writing)
         read.money.write()
-        triggers = read.config.triggers
-        if triggers is not None and writing.entries:
-            watch_batch(self.connection, triggers, read.accounts, writing.balances, writing.entries, self.now)
         writing.events = [
             self._credited(entry)
             for entry in writing.entries
@@ -222,6 +238,8 @@ class _Batch:
         )
         outcome = charge(state, request, self.rater, self.now)
         self._keep(state, outcome, key, subscriber_id)
+        if self.counting is not None and account is not None:
+            self._count(self.counting, account, uses_of(state, outcome, request, self.now))
         after = outcome.money_bounds
         if (
             limit is not None
@@ -233,6 +251,10 @@ class _Batch:
         if account is not None and request.operation not in WITHOUT_A_KEPT_ANSWER:
             self.writing.answers.append((digest, answer_to_text(outcome.answer)))
         return outcome.answer
+
+    def _count(self, triggers: TriggerBook, account: Account, uses: list[Use]) -> None:
+        if uses and triggers.may_concern(account.account_id, account.tenant, account.trigger_set_id):
+            self.uses.setdefault(account.account_id, []).extend(uses)
 
     def _balances_of(
         self, account_id: int | None, order: BalanceOrder | None

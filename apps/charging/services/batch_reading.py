@@ -33,6 +33,8 @@ from apps.charging.services.rows import (
     session_of,
 )
 from apps.charging.services.session_memory import Mark, SessionMemory
+from apps.charging.services.trigger_rows import STATES_SQL, states_of
+from apps.charging.services.triggers import KnownStates
 from apps.storage.dialect import for_update
 from apps.storage.upserts import select, select_many
 from apps.subscribers.selectors import BARRED_SUBSCRIBERS
@@ -91,6 +93,7 @@ class BatchReading:
         self.contradictory: set[str] = set()
         """Digests of requests whose numbers are those of different subscribers."""
         self.money = MoneyBook(now)
+        self.trigger_states = KnownStates({}, ())
 
     def find_out_whose(self) -> list[Owner]:
         """Account and subscriber of each request; None if there is none."""
@@ -182,7 +185,8 @@ class BatchReading:
         }
         together = sorted(self.sharing.together(account_ids))
         keys = {key for key in self.keys if key is not None}
-        balances, accounts, marks, barred, answers = select_many(
+        watched = self._perhaps_watched(whose, together)
+        balances, accounts, marks, barred, answers, states = select_many(
             self.connection,
             [
                 (balances_sql(self.connection), together),
@@ -190,8 +194,10 @@ class BatchReading:
                 (_SESSION_MARKS, keys),
                 (BARRED_SUBSCRIBERS, subscriber_ids),
                 (_ANSWERS, self._perhaps_answered(whose)),
+                (STATES_SQL, watched),
             ],
         )
+        self.trigger_states = KnownStates(states_of(states), watched)
         self._take_accounts(accounts)
         self._take_balances(together, balances)
         self._make_missing_balances()
@@ -234,6 +240,19 @@ class BatchReading:
     def _is_not_the_next(self, request: OnlineRequest, key: str | None) -> bool:
         session = self.memory.remembered(key) if key is not None else None
         return session is not None and request.number <= session.last_number
+
+    def _perhaps_watched(self, whose: list[Owner], together: list[int]) -> list[int]:
+        """The accounts whose triggers may have to remember something; all others' are read later if need be."""
+        triggers = self.config.triggers
+        if triggers is None or not triggers.has_state:
+            return []
+        lines = {line.account_id: line for line in self.lines.values()}
+        return [
+            account_id
+            for account_id in together
+            if (line := lines.get(account_id)) is not None
+            and triggers.may_concern(account_id, line.tenant, line.trigger_set_id)
+        ]
 
     def _take_accounts(self, rows: list[tuple[Any, ...]]) -> None:
         for row in rows:

@@ -17,6 +17,7 @@ from apps.charging.services.books import BookKey, book_ids
 from apps.charging.services.failures import Failure, write_failures
 from apps.charging.services.rows import balance_figures, instant_text, meters_to_text
 from apps.charging.services.session_memory import Mark
+from apps.charging.services.trigger_rows import States, write_states
 from apps.events.domain.kinds import NewEvent
 from apps.events.services.publishing import publish
 from apps.storage.dialect import commits_in_script, upsert_tail
@@ -45,6 +46,7 @@ class Writing:
     failures: list[Failure] = field(default_factory=list)
     events: list[NewEvent] = field(default_factory=list)
     accounts: Mapping[int, Account] = field(default_factory=dict)
+    trigger_states: States = field(default_factory=dict)
 
 
 def store_new_rows(connection: BaseDatabaseWrapper, writing: Writing) -> None:
@@ -76,6 +78,8 @@ def write(connection: BaseDatabaseWrapper, writing: Writing, now: datetime, comm
     _write_counters(connection, writing)
     _write_sessions(connection, writing, script)
     _write_reservations(connection, writing, script)
+    if writing.trigger_states:
+        write_states(connection, writing.trigger_states, script)
     _write_entries(connection, writing, script)
     _write_answers(connection, writing, now, script)
     write_failures(connection, writing.failures, now, script)

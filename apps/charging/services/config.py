@@ -12,7 +12,7 @@ from apps.charging.domain.policies import QuotaPolicy as Policy
 from apps.charging.domain.requests import FinalUnit, FinalUnitAction
 from apps.charging.domain.state import ChargingConfig
 from apps.charging.models import Balance, QuotaPolicy, SharedGroup, SharedGroupTerms
-from apps.charging.services.triggers import read_trigger_book
+from apps.charging.services.trigger_rows import read_trigger_book
 from apps.rating.models import Service, Tenant
 
 Tenants = dict[int, tuple[str, ZoneInfo]]

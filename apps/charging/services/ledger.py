@@ -12,7 +12,7 @@ from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections, transaction
 from apps.charging.domain.published import CREDITS, account_credited
 from apps.charging.models import DEFAULT_BALANCE, Account, Balance, LedgerEntry
 from apps.charging.services.books import BookKey, book_ids
-from apps.charging.services.triggers import watch_movements
+from apps.charging.services.triggers import locked_balances, watch_movements
 from apps.events.services.publishing import publish
 from apps.kernel.errors import Conflict, InvalidInput
 from apps.rating.selectors.views import TENANTS
@@ -120,8 +120,15 @@ def _post_portion(movements: Sequence[Movement]) -> None:
             for one in credited
         )
     watch_movements(
-        [(movement.account_id, movement.cause, movement.at, movement.amount_micros) for movement in movements]
+        (one.account_id, one.cause, one.at, one.amount_micros, one.kind == LedgerEntry.Kind.USAGE)
+        for one in movements
     )
+
+
+def lock_accounts(account_ids: Collection[int]) -> None:
+    """Lock the balances of the accounts as the executor does, each account's default one at least."""
+    _default_balances(account_ids)
+    locked_balances(account_ids)
 
 
 def _default_balances(account_ids: Collection[int]) -> dict[int, int]:

@@ -24,6 +24,7 @@ class LineRow(NamedTuple):
     account_id: int
     mode: str
     tenant_id: int
+    trigger_set_id: int | None
     plans: str | None
     bundles: str | None
 
@@ -32,7 +33,8 @@ def read_line_rows(subscriber_ids: Collection[int], first: datetime, last: datet
     """The rows of those of the subscribers who have an account, with assignments valid within ``[first, last]``."""
     plans, bundles = listed_assignments("payer.subscriber_id", first, last)
     rows = select_in(
-        f"SELECT payer.subscriber_id, payer.account_id, account.mode, account.tenant_id, {plans}, {bundles}"
+        f"SELECT payer.subscriber_id, payer.account_id, account.mode, account.tenant_id, account.trigger_set_id,"
+        f" {plans}, {bundles}"
         " FROM charging_payer payer JOIN charging_account account ON account.id = payer.account_id"
         " WHERE payer.subscriber_id IN ({values})",
         subscriber_ids,
@@ -55,6 +57,7 @@ def lines_of_rows(rows: Iterable[LineRow], first: datetime, last: datetime, term
             *terms.tenants[row.tenant_id],
             in_order([terms.plan_period(*period) for period in plans]),
             in_order([terms.bundle_period(*period) for period in bundles]),
+            row.trigger_set_id,
         )
     return lines
 

@@ -26,7 +26,8 @@ BALANCE_COLUMNS = (
     " used_part"
 )
 ACCOUNTS_SQL = (
-    "SELECT a.id, a.number, a.tenant_id, a.currency, a.mode, a.allow_negative, a.closed_at, b.reason"
+    "SELECT a.id, a.number, a.tenant_id, a.currency, a.mode, a.allow_negative, a.closed_at, b.reason,"
+    " a.trigger_set_id"
     " FROM charging_account a LEFT JOIN charging_accountbar b ON b.account_id = a.id WHERE a.id IN ({values})"
 )
 """To be read behind the lock: its former holder may have closed or barred the account."""
@@ -71,7 +72,7 @@ def balances_sql(connection: BaseDatabaseWrapper) -> str:
 
 def account_of(row: tuple[Any, ...], tenant: str, zone: ZoneInfo) -> Account:
     """The account of a row of ACCOUNTS_SQL; its tenant's code and zone are known from the row's third value."""
-    account_id, number, _, currency, mode, allow_negative, closed_at, bar_reason = row
+    account_id, number, _, currency, mode, allow_negative, closed_at, bar_reason, trigger_set_id = row
     return Account(
         account_id,
         number,
@@ -82,6 +83,7 @@ def account_of(row: tuple[Any, ...], tenant: str, zone: ZoneInfo) -> Account:
         bool(allow_negative),
         closed_at is not None or bar_reason is not None,
         "" if bar_reason is None or closed_at is not None else bar_reason,
+        trigger_set_id,
     )
 
 

@@ -1,52 +1,28 @@
-"""Making account triggers, changing, switching, resetting and deleting them."""
+"""Making account triggers and sets of them, changing, switching, resetting and deleting them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from apps.charging.models import DEFAULT_BALANCE, Account, BalanceTrigger
+from apps.charging.models import Account, BalanceTrigger, TriggerSet, TriggerState
 from apps.charging.services.executor import forget_directory
+from apps.charging.services.triggers import ACCOUNTS_AT_ONCE, locked_balances
 from apps.kernel.errors import Conflict, InvalidInputs, NotFound, Problem
-from apps.rating.models import PricePlan, Tenant
+from apps.rating.models import Tenant
 
 
-def make_trigger(
-    tenant: Tenant,
-    name: str,
-    kind: str,
-    threshold_micros: int,
-    *,
-    action: str = BalanceTrigger.Action.NOTIFY,
-    currency: str = "",
-    balance_tag: str = DEFAULT_BALANCE,
-    window_s: int | None = None,
-    price_plan: PricePlan | None = None,
-    account: Account | None = None,
-    notify: bool = True,
-    enabled: bool = True,
-) -> BalanceTrigger:
-    """A new trigger; every process heeds it within CHARGING_DIRECTORY_REFRESH_S.
+def make_trigger(tenant: Tenant, name: str, kind: str, **terms: object) -> BalanceTrigger:
+    """A new trigger, with columns of its row as ``terms``; every process heeds it within CHARGING_DIRECTORY_REFRESH_S.
 
-    Without ``currency``, it is for accounts in that of the account, else of the tenant. Raises InvalidInputs with every
-    fault found.
+    Without ``currency``, it is for accounts in that of the account, of any for a set, else of the tenant. Raises
+    InvalidInputs with every fault found.
     """
-    trigger = BalanceTrigger(
-        tenant=tenant,
-        name=name,
-        kind=kind,
-        threshold_micros=threshold_micros,
-        action=action,
-        currency=currency or (account.currency if account is not None else tenant.currency),
-        balance_tag=balance_tag,
-        window_s=window_s,
-        price_plan=price_plan,
-        account=account,
-        notify=notify,
-        enabled=enabled,
-    )
+    trigger = BalanceTrigger(tenant=tenant, name=name, kind=kind, **terms)
+    if not trigger.currency and trigger.trigger_set is None:
+        trigger.currency = trigger.account.currency if trigger.account is not None else tenant.currency
     _save(trigger)
     return trigger
 
@@ -69,22 +45,57 @@ def delete_trigger(tenant: Tenant, trigger_id: int) -> BalanceTrigger:
         raise Conflict(
             f"trigger {trigger} has fired, and what it did is kept; switch it off instead", code="has_fired"
         )
-    trigger.windows.all().delete()
+    trigger.states.all().delete()
     trigger.delete()
     transaction.on_commit(forget_directory)
     return trigger
 
 
-@transaction.atomic
 def reset_trigger(tenant: Tenant, trigger_id: int, *, account: Account | None = None) -> int:
-    """Let a trigger of spending begin at zero and fire again, for one account or all; for how many it had counted.
+    """Let a trigger begin at zero and fire again, for one account or all; for how many it remembered something.
 
-    Triggers of a balance have nothing to reset: they fire at each crossing. Raises NotFound.
+    Triggers of a crossing have nothing to reset. Raises NotFound.
     """
-    windows = _locked(tenant, trigger_id).windows.all()
+    with transaction.atomic():
+        states = _locked(tenant, trigger_id).states.all()
     if account is not None:
-        windows = windows.filter(account=account)
-    return windows.delete()[0]
+        states = states.filter(account=account)
+    whose = list(states.order_by("account_id").values_list("account_id", flat=True))
+    for first in range(0, len(whose), ACCOUNTS_AT_ONCE):
+        some = whose[first : first + ACCOUNTS_AT_ONCE]
+        with transaction.atomic():
+            locked_balances(some)
+            TriggerState.objects.filter(trigger_id=trigger_id, account__in=some).delete()
+    return len(whose)
+
+
+def assign_trigger_set(
+    tenant: Tenant, numbers: Sequence[str], code: str | None, *, make: bool = False
+) -> TriggerSet | None:
+    """Give the accounts with these numbers a set of triggers, or (None) none; what they counted under another is kept.
+
+    Heeded within CHARGING_DIRECTORY_REFRESH_S. ``make`` makes a set that is not there. Raises NotFound.
+    """
+    with transaction.atomic():
+        chosen = None
+        if code is not None:
+            chosen = TriggerSet.objects.filter(tenant=tenant, code=code).first()
+            if chosen is None and make:
+                chosen = TriggerSet.objects.create(tenant=tenant, code=code)
+            if chosen is None:
+                raise NotFound(f"tenant {tenant.code} has no set of triggers “{code}”", where="trigger_set")
+        accounts = {
+            account.number: account
+            for account in Account.objects.select_for_update().filter(tenant=tenant, number__in=numbers)
+        }
+        missing = [number for number in numbers if number not in accounts]
+        if missing:
+            raise NotFound(f"tenant {tenant.code} has no account “{missing[0]}”", where="account")
+        for account in accounts.values():
+            account.trigger_set = chosen
+            account.save(update_fields=["trigger_set"])
+    transaction.on_commit(forget_directory)
+    return chosen
 
 
 def _locked(tenant: Tenant, trigger_id: int) -> BalanceTrigger:

@@ -1,154 +1,393 @@
-"""Account triggers at work: what a transaction moved is looked at before it is committed.
+"""Account triggers at work: what a transaction moved and used is looked at before it is committed.
 
-The executor calls :func:`watch_batch`, other movements of money :func:`watch_movements`, both under the lock of the
-balances that moved. No other code writes spending windows. If no trigger is switched on, no query runs.
+The executor calls :func:`watch_batch`; what is moved and used beside it comes by :func:`watch_movements` (fees,
+records from files, desk) and :func:`watch_uses` (records from files), all under the lock of the balances of the
+accounts. Expired balances are found by :func:`watch_expiries`. No other code writes what triggers remember. If no
+trigger is switched on, no query runs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from apps.charging.domain.balances import Balance, BalanceKind
+from apps.charging.domain.balances import Balance as BalanceValue
+from apps.charging.domain.balances import BalanceKind
 from apps.charging.domain.books import USAGE
 from apps.charging.domain.published import TRIGGER_FIRED
 from apps.charging.domain.state import Account, Entry
-from apps.charging.domain.triggers import (
-    NO_WINDOW,
+from apps.charging.domain.trigger_states import (
+    FRESH,
     Firing,
+    Happened,
     Movement,
+    TriggerState,
+    Use,
+    watch,
+    watch_expiry,
+)
+from apps.charging.domain.triggers import (
+    WITH_A_STATE,
     Trigger,
     TriggerAction,
     TriggerBook,
     TriggerKind,
-    Window,
-    crossings,
-    spend,
     trigger_book,
-    window_from_text,
-    window_to_text,
 )
-from apps.charging.models import AccountBar, BalanceTrigger, TriggerFiring
+from apps.charging.models import AccountBar, Balance, BalanceTrigger, TriggerFiring
 from apps.charging.services.barring import bar_unless_barred
-from apps.charging.services.rows import instant, instant_text
+from apps.charging.services.rows import BALANCE_COLUMNS, balance_of, instant_text
+from apps.charging.services.trigger_rows import (
+    STATES_SQL,
+    StateKey,
+    States,
+    read_trigger_book,
+    states_of,
+    trigger_of,
+    write_states,
+)
 from apps.events.services.publishing import publish
+from apps.rating.domain import Rater
+from apps.rating.selectors import current_tariff
 from apps.rating.selectors.views import TENANTS
+from apps.storage.dialect import by_index, for_update
 from apps.storage.reads import select_in
-from apps.storage.upserts import select, upsert_few
+from apps.storage.upserts import select
 from apps.subscribers.selectors import plan_periods
 
+ACCOUNTS_AT_ONCE = 500
 
-def read_trigger_book() -> TriggerBook | None:
-    """The triggers that are switched on; None if there are none."""
-    return trigger_book(
-        Trigger(*row[:7], row[7] or 0, *row[8:])
-        for row in BalanceTrigger.objects.filter(enabled=True)
-        .order_by("pk")
-        .values_list(
-            "pk",
-            "tenant__code",
-            "currency",
-            "kind",
-            "threshold_micros",
-            "action",
-            "balance_tag",
-            "window_s",
-            "account_id",
-            "price_plan_id",
-        )
-    )
+
+class Watched(NamedTuple):
+    """An account, and its triggers in their order."""
+
+    account: Account
+    triggers: list[Trigger]
+
+
+class KnownStates(dict[StateKey, TriggerState]):
+    """What triggers remember, as far as it was read: of the accounts ``whose``."""
+
+    def __init__(self, states: States, whose: Iterable[int]) -> None:
+        super().__init__(states)
+        self.whose = set(whose)
+
+    def read(self, connection: BaseDatabaseWrapper, account_ids: Iterable[int]) -> None:
+        """Read those of these accounts too, behind the lock of their balances."""
+        missing = sorted(set(account_ids) - self.whose)
+        if missing:
+            self.update(states_of(select(connection, STATES_SQL, missing)))
+            self.whose.update(missing)
 
 
 def watch_batch(
     connection: BaseDatabaseWrapper,
     book: TriggerBook,
     accounts: Mapping[int, Account],
-    balances: Mapping[int, Balance],
+    balances: Mapping[int, BalanceValue],
     entries: Sequence[Entry],
+    uses: Mapping[int, Sequence[Use]],
+    known: KnownStates,
+    rater: Rater | None,
     now: datetime,
-) -> int:
-    """Let the triggers see what a batch of requests moved; how many fired.
+) -> dict[StateKey, TriggerState]:
+    """Let the triggers see what a batch of requests moved and used; what they remember anew, for the caller to write.
 
-    ``balances`` are those that changed, as they are at the end, ``entries`` the movements in their order.
+    ``balances`` are those that changed, as they are at the end, ``entries`` the movements in their order, ``uses``
+    are by account. ``known`` is what was read already.
     """
-    left = {
-        balance_id: balance.value
-        for balance_id, balance in balances.items()
-        if balance.kind == BalanceKind.MONETARY
-    }
+    moving = [entry for entry in entries if entry.balance_id in balances]
+    touched = {balances[entry.balance_id].account_id for entry in moving} | uses.keys()
+    watched = _watched(book, [accounts[account_id] for account_id in touched], now)
+    if not watched:
+        return {}
+    left = {balance_id: balance.value for balance_id, balance in balances.items()}
     moved: dict[int, list[Movement]] = {}
-    for entry in reversed(entries):
-        balance_id = entry.balance_id
-        if balance_id not in left:
+    for entry in reversed(moving):
+        balance = balances[entry.balance_id]
+        if balance.account_id not in watched:
             continue
-        left[balance_id] -= entry.amount
-        balance = balances[balance_id]
+        left[entry.balance_id] -= entry.amount
+        spends = entry.kind == USAGE
         moved.setdefault(balance.account_id, []).append(
-            Movement(entry.cause, entry.at, balance.tag, left[balance_id], entry.amount, entry.kind == USAGE)
+            Movement(
+                entry.cause, entry.at, balance, left[entry.balance_id], entry.amount, spends, online=spends
+            )
         )
-    for movements in moved.values():
-        movements.reverse()
-    owners = {
-        account_id: (accounts[account_id].tenant, accounts[account_id].currency) for account_id in moved
-    }
-    return _watch(connection, book, owners, moved, now)
+    happened = [
+        Happened(
+            account_id,
+            accounts[account_id].tenant,
+            accounts[account_id].zone,
+            moved.get(account_id, [])[::-1],
+            uses.get(account_id, ()),
+        )
+        for account_id in watched
+    ]
+    return _see(connection, watched, happened, known, rater, now)
 
 
-def watch_movements(movements: Iterable[tuple[int, str, datetime, int]]) -> int:
-    """Let the triggers see movements of default balances that were made beside the executor; how many fired.
+def watch_movements(movements: Iterable[tuple[int, str, datetime, int, bool]]) -> None:
+    """Let the triggers see movements of default balances that were made beside the executor.
 
-    ``movements`` are (account id, cause, value date, micro-units) in their order; the balances have changed already.
-    They spend nothing: windows are of usage in real time.
+    ``movements`` are (account id, cause, value date, micro-units, whether usage is debited) in their order; the
+    balances have changed already. Windows of spending are of usage in real time.
     """
     book = read_trigger_book()
     if book is None:
+        return
+    moved: dict[int, list[tuple[str, datetime, int, bool]]] = {}
+    for account_id, cause, at, amount, spends in movements:
+        moved.setdefault(account_id, []).append((cause, at, amount, spends))
+    now = max(movement[1] for many in moved.values() for movement in many)
+    watched = _watched(book, _accounts(moved).values(), now)
+    if not watched:
+        return
+    before = {
+        row[1]: balance_of(row)
+        for row in select_in(
+            f"SELECT {BALANCE_COLUMNS} FROM charging_balance WHERE tag = '*default' AND account_id IN ({{values}})",
+            watched.keys(),
+        )
+    }
+    happened = []
+    for account_id, (account, _) in watched.items():
+        balance = before[account_id]
+        left = balance.value - sum(amount for _, _, amount, _ in moved[account_id])
+        seen = []
+        for cause, at, amount, spends in moved[account_id]:
+            seen.append(Movement(cause, at, balance, left, amount, spends))
+            left += amount
+        happened.append(Happened(account_id, account.tenant, account.zone, seen))
+    _see_and_write(watched, happened, None, now)
+
+
+def watch_uses(uses: Mapping[int, Sequence[Use]], now: datetime) -> None:
+    """Let the triggers see usage that was charged beside the executor, by account; their balances are locked."""
+    book = read_trigger_book()
+    watched = {} if book is None else _watched(book, _accounts(uses).values(), now)
+    happened = [
+        Happened(account_id, account.tenant, account.zone, uses=uses[account_id])
+        for account_id, (account, _) in watched.items()
+    ]
+    _see_and_write(watched, happened, current_tariff().rater, now)
+
+
+def watch_expiries(now: datetime) -> int:
+    """Let the triggers see balances that have expired since they were looked at last; how many balances there were.
+
+    A trigger begins with the first look after it was made. A look that died is repeated: it fires once a balance and
+    end.
+    """
+    triggers = BalanceTrigger.objects.filter(enabled=True, kind=TriggerKind.BALANCE_EXPIRED)
+    begun = list(triggers.exclude(expiries_seen_until=None).select_related("tenant"))
+    triggers.filter(expiries_seen_until=None).update(expiries_seen_until=now)
+    book = trigger_book(trigger_of(row) for row in begun)
+    if book is None:
         return 0
-    moved: dict[int, list[tuple[str, datetime, int]]] = {}
-    for account_id, cause, at, amount_micros in movements:
-        moved.setdefault(account_id, []).append((cause, at, amount_micros))
-    owners: dict[int, tuple[str, str]] = {}
-    changed: dict[int, list[Movement]] = {}
-    for account_id, tenant, currency, tag, amount_micros in select_in(
-        f"SELECT a.id, t.code, a.currency, b.tag, b.amount_micros FROM charging_account a"
-        f" JOIN {TENANTS} t ON t.id = a.tenant_id"
-        " JOIN charging_balance b ON b.account_id = a.id AND b.tag = '*default' WHERE a.id IN ({values})",
-        moved,
-    ):
-        owners[account_id] = (tenant, currency)
-        before = amount_micros - sum(amount for _, _, amount in moved[account_id])
-        changed[account_id] = []
-        for cause, at, amount in moved[account_id]:
-            changed[account_id].append(Movement(cause, at, tag, before, amount))
-            before += amount
-    latest = max(movement.at for many in changed.values() for movement in many)
-    return _watch(connections[DEFAULT_DB_ALIAS], book, owners, changed, latest)
+    seen = {row.pk: row.expiries_seen_until or now for row in begun}
+    expired = list(
+        Balance.objects.filter(expires_at__gt=min(seen.values()), expires_at__lte=now)
+        .order_by("account_id")
+        .values_list("account_id", flat=True)
+    )
+    account_ids = sorted(set(expired))
+    for first in range(0, len(account_ids), ACCOUNTS_AT_ONCE):
+        _look_at_expiries(book, account_ids[first : first + ACCOUNTS_AT_ONCE], seen, now)
+    triggers.filter(pk__in=seen).update(expiries_seen_until=now)
+    return len(expired)
 
 
-def _watch(
-    connection: BaseDatabaseWrapper,
-    book: TriggerBook,
-    owners: Mapping[int, tuple[str, str]],
-    moved: Mapping[int, Sequence[Movement]],
-    now: datetime,
-) -> int:
-    plans = _plans_of(owners, now) if book.of_plan else {}
+@transaction.atomic
+def _look_at_expiries(
+    book: TriggerBook, account_ids: list[int], seen: Mapping[int, datetime], now: datetime
+) -> None:
+    connection = connections[DEFAULT_DB_ALIAS]
+    balances: dict[int, list[BalanceValue]] = {}
+    for balance in locked_balances(account_ids):
+        balances.setdefault(balance.account_id, []).append(balance)
+    known = KnownStates({}, ())
+    known.read(connection, balances)
+    changed: dict[StateKey, TriggerState] = {}
     firings: list[Firing] = []
-    spending: dict[tuple[int, int], Trigger] = {}
-    for account_id, (tenant, currency) in sorted(owners.items()):
-        for trigger in book.concerning(account_id, tenant, currency, plans.get(account_id, ())):
-            if trigger.kind != TriggerKind.SPENT:
-                firings += crossings(trigger, account_id, moved[account_id])
-            elif any(movement.spends for movement in moved[account_id]):
-                spending[trigger.trigger_id, account_id] = trigger
-    if spending:
-        firings += _add_up(connection, spending, moved, now)
+    for account_id, (_, triggers) in _watched(book, _accounts(balances).values(), now).items():
+        for trigger in triggers:
+            state = before = known.get((trigger.trigger_id, account_id), FRESH)
+            for balance in balances[account_id]:
+                end = balance.terms.expires_at
+                if end is not None and seen[trigger.trigger_id] < end <= now:
+                    cause = f"expired:{balance.balance_id}:{instant_text(end)}"
+                    state, fired = watch_expiry(trigger, state, balance, cause, now)
+                    firings += fired
+            if state is not before:
+                changed[trigger.trigger_id, account_id] = state
+    known_causes = set(
+        TriggerFiring.objects.filter(
+            trigger__in=seen, cause__in={firing.cause for firing in firings}
+        ).values_list("trigger_id", "cause")
+    )
+    _fire([one for one in firings if (one.trigger.trigger_id, one.cause) not in known_causes], changed, now)
+    write_states(connection, changed)
+
+
+def locked_balances(account_ids: Iterable[int]) -> list[BalanceValue]:
+    """The balances of the accounts, locked in the order in which the executor locks them."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    index = by_index(connection, "balance_tag_once_an_account")
+    rows = select(
+        connection,
+        f"SELECT {BALANCE_COLUMNS} FROM charging_balance{index} WHERE account_id IN ({{values}})"
+        f" ORDER BY account_id, id{for_update(connection)}",
+        sorted(account_ids),
+    )
+    groups: dict[int, tuple[int, ...]] = {}
+    for balance_id, group_id in Balance.groups.through.objects.filter(
+        balance__in=[row[0] for row in rows]
+    ).values_list("balance_id", "sharedgroup_id"):
+        groups[balance_id] = (*groups.get(balance_id, ()), group_id)
+    return [balance_of(row, groups.get(row[0], ())) for row in rows]
+
+
+def _watched(book: TriggerBook, accounts: Iterable[Account], now: datetime) -> dict[int, Watched]:
+    """Those of the accounts that have triggers, in the order of their ids."""
+    may = [
+        account
+        for account in accounts
+        if book.may_concern(account.account_id, account.tenant, account.trigger_set_id)
+    ]
+    plans = _plans_of([account.account_id for account in may], now) if book.of_plan and may else {}
+    found: dict[int, Watched] = {}
+    for account in sorted(may):
+        account_id = account.account_id
+        triggers = book.concerning(
+            account_id,
+            account.tenant,
+            account.currency,
+            plans.get(account_id, ()),
+            account.trigger_set_id,
+            now,
+        )
+        if triggers:
+            found[account_id] = Watched(account, triggers)
+    return found
+
+
+def _accounts(account_ids: Iterable[int]) -> dict[int, Account]:
+    """The accounts as the executor knows them."""
+    rows = select_in(
+        "SELECT a.id, a.number, t.code, t.time_zone, a.currency, a.mode, a.trigger_set_id FROM charging_account a"
+        f" JOIN {TENANTS} t ON t.id = a.tenant_id WHERE a.id IN ({{values}})",
+        list(account_ids),
+    )
+    return {
+        account_id: Account(
+            account_id, number, tenant, ZoneInfo(zone), currency, mode == "prepaid", trigger_set_id=set_id
+        )
+        for account_id, number, tenant, zone, currency, mode, set_id in rows
+    }
+
+
+def _see_and_write(
+    watched: Mapping[int, Watched], happened: Iterable[Happened], rater: Rater | None, now: datetime
+) -> None:
+    connection = connections[DEFAULT_DB_ALIAS]
+    write_states(connection, _see(connection, watched, happened, KnownStates({}, ()), rater, now))
+
+
+def _see(
+    connection: BaseDatabaseWrapper,
+    watched: Mapping[int, Watched],
+    happened: Iterable[Happened],
+    known: KnownStates,
+    rater: Rater | None,
+    now: datetime,
+) -> dict[StateKey, TriggerState]:
+    """Let the triggers see it, and fire; what they remember anew."""
+    known.read(
+        connection,
+        [
+            account_id
+            for account_id, (_, triggers) in watched.items()
+            if any(trigger.kind in WITH_A_STATE for trigger in triggers)
+        ],
+    )
+    changed: dict[StateKey, TriggerState] = {}
+    firings: list[Firing] = []
+    for one in happened:
+        for trigger in watched[one.account_id].triggers:
+            key = (trigger.trigger_id, one.account_id)
+            before = known.get(key, FRESH)
+            after, fired = watch(trigger, before, one, rater, now)
+            if after is not before:
+                changed[key] = after
+            firings += fired
     if firings:
-        return _fire(firings, now)
-    return 0
+        _fire(firings, changed, now)
+    return changed
+
+
+def _fire(firings: Sequence[Firing], changed: dict[StateKey, TriggerState], now: datetime) -> None:
+    """Write the firings, and bar if that is the action. Firing is rare, so it may query once more.
+
+    What triggers that were switched off meanwhile remember is taken out of ``changed``: they have not fired.
+    """
+    # The executor's book may be some seconds old.
+    known = (
+        BalanceTrigger.objects.filter(enabled=True)
+        .select_related("tenant")
+        .in_bulk({firing.trigger.trigger_id for firing in firings})
+    )
+    for firing in firings:
+        if firing.trigger.trigger_id not in known:
+            changed.pop((firing.trigger.trigger_id, firing.account_id), None)
+    fired = [firing for firing in firings if firing.trigger.trigger_id in known]
+    for firing in fired:
+        trigger = firing.trigger
+        money = trigger.filter.kind == BalanceKind.MONETARY
+        row = TriggerFiring.objects.create(
+            trigger=known[trigger.trigger_id],
+            account_id=firing.account_id,
+            at=firing.at,
+            kind=trigger.kind,
+            action=trigger.action,
+            actions=trigger.actions,
+            balance_kind=trigger.filter.kind,
+            threshold_micros=trigger.threshold if money else 0,
+            threshold_units=0 if money else trigger.threshold,
+            value_micros=firing.value if money else 0,
+            value_units=0 if money else firing.value,
+            cause=firing.cause,
+            # One that is not to be announced never waits for it.
+            announced_at=None if known[trigger.trigger_id].notify else now,
+        )
+        publish(
+            [
+                TRIGGER_FIRED.event(
+                    firing.account_id,
+                    firing.at,
+                    tenant=trigger.tenant,
+                    account_id=firing.account_id,
+                    firing_id=row.pk,
+                    trigger_id=trigger.trigger_id,
+                    action=str(trigger.action),
+                    actions=trigger.actions,
+                )
+            ]
+        )
+    for firing in fired:
+        if firing.trigger.action == TriggerAction.BAR:
+            bar_unless_barred(
+                firing.account_id,
+                AccountBar.Reason.FRAUD,
+                now,
+                by=f"trigger:{known[firing.trigger.trigger_id].name}",
+                note=firing.cause,
+            )
 
 
 def _plans_of(account_ids: Collection[int], now: datetime) -> dict[int, set[int]]:
@@ -162,91 +401,3 @@ def _plans_of(account_ids: Collection[int], now: datetime) -> dict[int, set[int]
     for subscriber_id, price_plan_id, _, _ in plan_periods(payers, now, now):
         plans.setdefault(payers[subscriber_id], set()).add(price_plan_id)
     return plans
-
-
-_WINDOWS = (
-    "SELECT trigger_id, account_id, steps, rests_until FROM charging_spendingwindow"
-    " WHERE account_id IN ({values})"
-)
-_WINDOW_COLUMNS = ("trigger_id", "account_id", "steps", "rests_until")
-
-
-def _add_up(
-    connection: BaseDatabaseWrapper,
-    spending: Mapping[tuple[int, int], Trigger],
-    moved: Mapping[int, Sequence[Movement]],
-    now: datetime,
-) -> list[Firing]:
-    known: dict[tuple[int, int], Window] = {}
-    for trigger_id, account_id, steps, rests_until in select(
-        connection, _WINDOWS, sorted({account_id for _, account_id in spending})
-    ):
-        known[trigger_id, account_id] = window_from_text(steps, instant(rests_until))
-    firings = []
-    rows: list[tuple[Any, ...]] = []
-    for key, trigger in sorted(spending.items()):
-        account_id = key[1]
-        window, firing = spend(trigger, account_id, known.get(key, NO_WINDOW), moved[account_id], now)
-        if firing is not None:
-            firings.append(firing)
-        rests = None if window.rests_until is None else instant_text(window.rests_until)
-        rows.append((*key, window_to_text(window), rests))
-    upsert_few(
-        connection,
-        "charging_spendingwindow",
-        _WINDOW_COLUMNS,
-        rows,
-        key=_WINDOW_COLUMNS[:2],
-        update=_WINDOW_COLUMNS[2:],
-        forms="iipo",
-    )
-    return firings
-
-
-def _fire(firings: Iterable[Firing], now: datetime) -> int:
-    """Write the firings, and bar if that is the action. Firing is rare, so it may query once more."""
-    listed = list(firings)
-    # The executor's book may be some seconds old.
-    known = (
-        BalanceTrigger.objects.filter(enabled=True)
-        .select_related("tenant")
-        .in_bulk({firing.trigger.trigger_id for firing in listed})
-    )
-    fired = [firing for firing in listed if firing.trigger.trigger_id in known]
-    for firing in fired:
-        trigger = known[firing.trigger.trigger_id]
-        row = TriggerFiring.objects.create(
-            trigger=trigger,
-            account_id=firing.account_id,
-            at=firing.at,
-            kind=firing.trigger.kind,
-            action=firing.trigger.action,
-            threshold_micros=firing.trigger.threshold_micros,
-            value_micros=firing.value_micros,
-            cause=firing.cause,
-            # One that is not to be announced never waits for it.
-            announced_at=None if trigger.notify else now,
-        )
-        publish(
-            [
-                TRIGGER_FIRED.event(
-                    firing.account_id,
-                    firing.at,
-                    tenant=trigger.tenant.code,
-                    account_id=firing.account_id,
-                    firing_id=row.pk,
-                    trigger_id=trigger.pk,
-                    action=str(firing.trigger.action),
-                )
-            ]
-        )
-    for firing in fired:
-        if firing.trigger.action == TriggerAction.BAR:
-            bar_unless_barred(
-                firing.account_id,
-                AccountBar.Reason.FRAUD,
-                now,
-                by=f"trigger:{known[firing.trigger.trigger_id].name}",
-                note=firing.cause,
-            )
-    return len(fired)

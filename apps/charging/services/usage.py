@@ -18,10 +18,16 @@ from apps.charging.domain.lines import (
     PlanPeriod,
     ServiceInfo,
 )
+from apps.charging.domain.trigger_states import Use
+from apps.charging.domain.trigger_uses import CountingUsageBook
+from apps.charging.domain.triggers import EVENT_COUNTERS
 from apps.charging.domain.usage_book import UsageBook
 from apps.charging.models import Account, AllowanceCounter, LedgerBook, LedgerEntry
-from apps.charging.services.ledger import Movement, post_movements
+from apps.charging.services.ledger import Movement, lock_accounts, post_movements
 from apps.charging.services.terms import Terms
+from apps.charging.services.trigger_rows import read_trigger_book
+from apps.charging.services.triggers import watch_uses
+from apps.rating.domain.runs import DEFAULT_RUN
 from apps.rating.models import Service
 from apps.storage.bulk import insert_rows
 from apps.storage.dialect import for_update
@@ -65,8 +71,9 @@ def lock_usage_book(
         known = None
     if known is None:
         known = _read_holdings(msisdns, first_start, last_start, lock=True)
+    watched = _watched(known.holdings)
     counters, stored = _counters(known.subscriber_ids, first_start - ZONE_SLACK, last_start + ZONE_SLACK)
-    return UsageBook(
+    book = UsageBook(
         services={
             code: ServiceInfo(service_id, category, type_of_record)
             for service_id, code, category, type_of_record in Service.objects.values_list(
@@ -76,6 +83,22 @@ def lock_usage_book(
         holdings=known.holdings,
         counters=counters,
         stored=stored,
+    )
+    if watched:
+        return CountingUsageBook(book.services, book.holdings, counters, stored, watched=watched)
+    return book
+
+
+def _watched(holdings: Mapping[str, tuple[Holding, ...]]) -> frozenset[int]:
+    """The accounts whose usage a trigger may count."""
+    triggers = read_trigger_book(EVENT_COUNTERS)
+    if triggers is None:
+        return frozenset()
+    return frozenset(
+        line.account_id
+        for periods in holdings.values()
+        for _, _, line in periods
+        if triggers.may_concern(line.account_id, line.tenant, line.trigger_set_id)
     )
 
 
@@ -100,6 +123,7 @@ class UsageWriting(NamedTuple):
     counters: list[tuple[int, int]]
     new_counters: list[tuple[int | str, ...]]
     movements: list[Movement]
+    uses: dict[int, list[Use]]
 
 
 def usage_to_write(book: UsageBook, cause: str) -> UsageWriting:
@@ -122,7 +146,8 @@ def usage_to_write(book: UsageBook, cause: str) -> UsageWriting:
         )
         for (account_id, day), debit in book.debits.items()
     ]
-    return UsageWriting(sorted(known), sorted(new), sorted(movements))
+    uses = book.uses(cause) if isinstance(book, CountingUsageBook) and book.run == DEFAULT_RUN else {}
+    return UsageWriting(sorted(known), sorted(new), sorted(movements), uses)
 
 
 def write_usage(writing: UsageWriting) -> None:
@@ -135,7 +160,11 @@ def write_usage(writing: UsageWriting) -> None:
     for start in range(0, len(writing.counters), COUNTERS_A_STATEMENT):
         update_few(connection, table, ("used",), writing.counters[start : start + COUNTERS_A_STATEMENT])
     insert_rows(table, (*CounterKey._fields, "used"), writing.new_counters)
+    if writing.uses:
+        lock_accounts({*writing.uses, *(movement.account_id for movement in writing.movements)})
     post_movements(writing.movements)
+    if writing.uses:
+        watch_uses(writing.uses, max(use.at for uses in writing.uses.values() for use in uses))
 
 
 def save_usage_book(book: UsageBook, cause: str) -> None:
@@ -179,13 +208,15 @@ def lines_of(
     plans = _plan_periods(subscriber_ids, first, last, known)
     bundles = _bundle_periods(subscriber_ids, first, last, known)
     rows = select_in(
-        "SELECT id, mode, tenant_id FROM charging_account WHERE id IN ({values})", set(accounts.values())
+        "SELECT id, mode, tenant_id, trigger_set_id FROM charging_account WHERE id IN ({values})",
+        set(accounts.values()),
     )
-    known.learn_tenants({tenant_id for _, _, tenant_id in rows})
+    known.learn_tenants({tenant_id for _, _, tenant_id, _ in rows})
     owners = {
         account_id: (mode == Account.Mode.PREPAID, *known.tenants[tenant_id])
-        for account_id, mode, tenant_id in rows
+        for account_id, mode, tenant_id, _ in rows
     }
+    sets = {row[0]: row[3] for row in rows}
     return {
         subscriber_id: Line(
             subscriber_id,
@@ -193,6 +224,7 @@ def lines_of(
             *owners[account_id],
             in_order(plans.get(subscriber_id, ())),
             in_order(bundles.get(subscriber_id, ())),
+            sets[account_id],
         )
         for subscriber_id, account_id in accounts.items()
         if account_id in owners

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from apps.charging.domain.triggers import sentence
 from apps.charging.models import BalanceTrigger, TriggerFiring
 from apps.crm.domain.asked import FiringsAsked, TriggersAsked
 from apps.crm.domain.triggers import FiringView, TriggerView
@@ -77,12 +76,5 @@ def _firing_view(row: TriggerFiring) -> FiringView:
         row.value_micros,
         account.currency,
         row.cause,
-        sentence(
-            row.kind,
-            row.threshold_micros,
-            row.value_micros,
-            account.currency,
-            trigger.balance_tag,
-            trigger.window_s,
-        ),
+        row.sentence,
     )
