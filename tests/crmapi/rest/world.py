@@ -144,7 +144,7 @@ def _make_rest_world() -> World:
     order = NewBatch("Tests", 6, 5_000_000, now + timedelta(days=90))
     printed = generate_batch(tenant, order, now, key="tests")
     Notification.objects.create(tenant=tenant, at=now, level="info", text="a run is through")
-    make_trigger(tenant, "hourly spending", "spent", 5_000_000, window_s=3600)
+    make_trigger(tenant, "hourly spending", "spent", threshold_micros=5_000_000, window_s=3600)
     waiting = generate_batch(tenant, order._replace(active=False), now, key="waiting")
     # Guesses in the admin's world are forgiven here.
     RedemptionGuard.objects.all().delete()
@@ -199,7 +199,7 @@ def _other(now: datetime) -> dict[str, Any]:
     about = {"cycle": 77, "year": 2026, "month": 1}
     Activity.objects.create(type=2, payload=about, cycle=cycle, status=1, queued_at=now)
     for name in ("theirs", "theirs too"):
-        make_trigger(other, name, "below", 1_000_000, currency="EUR")
+        make_trigger(other, name, "below", threshold_micros=1_000_000, currency="EUR")
     Notification.objects.create(tenant=other, at=now, level="info", text="theirs")
     suspended = SuspendedRecord.objects.order_by("-pk").first()
     assert suspended is not None
