@@ -3,8 +3,8 @@
 There are three ways to watch (:class:`TriggerKind`). A threshold is *crossed* by a movement: the balance was on one
 side before it and is on the other after it. So such a trigger fires once, and again only after the balance has been
 back. Spending is added up over a rolling *window*; once it was too much, the trigger rests until a whole window is
-over. A *level* (CGRateS: action trigger) fires once the figure has reached it, and then no more until somebody resets
-it, or, if it is recurrent, with every movement that finds it reached, ``min_sleep_s`` apart.
+over. A *level* (CGRateS: action trigger) fires once the figure has reached it, and then no more until it is reset,
+or, if it is recurrent, with every movement that finds it reached, ``min_sleep_s`` apart.
 
 When and what is :mod:`apps.charging.domain.trigger_states`.
 """

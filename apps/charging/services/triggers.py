@@ -96,7 +96,7 @@ def watch_batch(
     rater: Rater | None,
     now: datetime,
 ) -> dict[StateKey, TriggerState]:
-    """Let the triggers see what a batch of requests moved and used; what they remember anew, for the caller to write.
+    """Let the triggers see what a batch of requests moved and used; what they remember now, for the caller to write.
 
     ``balances`` are those that changed, as they are at the end, ``entries`` the movements in their order, ``uses``
     are by account. ``known`` is what was read already.
@@ -307,7 +307,7 @@ def _see(
     rater: Rater | None,
     now: datetime,
 ) -> dict[StateKey, TriggerState]:
-    """Let the triggers see it, and fire; what they remember anew."""
+    """Let the triggers see it, and fire; what they remember now."""
     known.read(
         connection,
         [
