@@ -29,8 +29,7 @@ def reset_counters_of(account_ids: Collection[int]) -> None:
 
 
 def set_recurrent(account_ids: Collection[int], recurrent: bool) -> None:
-    """Let the accounts' own triggers, and those of their sets, fire each time, or once, whatever they say
-    themselves."""
+    """Let the accounts' own triggers, and those of their sets, fire each time, or once, against what they say."""
     rows = [
         (trigger_id, account_id, int(recurrent))
         for account_id, trigger_id in select_in(
