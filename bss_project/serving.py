@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from django.conf import settings
+
 from apps.licensing.domain.licence import Feature
 from apps.runtime.supervisor import ProcessSpec
 from bss_project.routing import SHARED_QUEUES
@@ -113,6 +115,8 @@ def cycle_workers(serving: Serving) -> list[ProcessSpec]:
 
     try:
         cycles = list(BillCycle.objects.filter(retired_at=None).order_by("number"))
+        if settings.BILLING_CYCLES:
+            cycles = [cycle for cycle in cycles if str(cycle.number) in settings.BILLING_CYCLES]
     finally:
         # The supervisor asks every few seconds for weeks: it keeps no connection that the server could drop.
         connection.close()
@@ -133,6 +137,19 @@ PARTS: dict[str, Processes] = {
         for queue in SHARED_QUEUES
     },
 }
+
+MODULES: dict[str, tuple[str, ...]] = {
+    "prepaid": ("diameter",),
+    "cdr_loader": ("mediation",),
+    "billing": ("cycles",),
+    "bill_formatter": ("invoicing",),
+    "stats": ("maintenance",),
+    "crm": ("grpc",),
+    "prepaid_mass_rating": ("cycles",),
+    "web": ("web",),
+    "beat": ("beat",),
+}
+"""The parts of the modules that a configuration names, µBSS's and our own; one machine at least runs web and beat."""
 
 FEATURES = {
     "diameter": Feature.PREPAID | Feature.DIAMETER,

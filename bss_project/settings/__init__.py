@@ -22,3 +22,7 @@ from bss_project.settings.rating import *  # noqa: F403
 from bss_project.settings.rerating import *  # noqa: F403
 from bss_project.settings.rest import *  # noqa: F403
 from bss_project.settings.vouchers import *  # noqa: F403
+
+from bss_project.settings import environment as _environment  # isort: skip
+
+_environment.check_file()

@@ -5,7 +5,7 @@ import os
 import secrets
 
 from bss_project.settings import environment as env
-from bss_project.settings.files import VAR_DIR
+from bss_project.settings.files import INVOICE_TEMPLATES_DIR, VAR_DIR
 
 BASE_DIR = env.BASE_DIR
 
@@ -87,7 +87,7 @@ WHITENOISE_USE_FINDERS = True
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [*([INVOICE_TEMPLATES_DIR] if INVOICE_TEMPLATES_DIR else []), BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [

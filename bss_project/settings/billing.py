@@ -2,6 +2,8 @@
 
 from bss_project.settings import environment as env
 
+# Numbers of the bill cycles whose workers this machine runs; none: all of them.
+BILLING_CYCLES = env.words("BSS_BILLING_CYCLES")
 # Accounts that one task bills in one transaction.
 BILLING_CHUNK_ACCOUNTS = env.integer("BSS_BILLING_CHUNK_ACCOUNTS", 2000)
 # Chunks of a run that are on their queue at a time; the next is sent when one is done.

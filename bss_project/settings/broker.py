@@ -10,6 +10,9 @@ from bss_project.settings.insight import STATISTICS_TICK_S
 # Where the Celery application is; apps.runtime.tasks imports it when a task is defined or sent.
 TASKS_MODULE = "bss_project.celery"
 
+# What `serve` runs on this machine, by the names of µBSS's modules; none: everything (bss_project.serving.MODULES).
+MODULES = env.words("BSS_MODULES")
+
 BROKER_URL = env.text("BROKER_URL", f"filesystem://{VAR_DIR / 'broker'}")
 
 CELERY_TASK_ACKS_LATE = True

@@ -6,6 +6,8 @@ VAR_DIR = env.folder("BSS_VAR_DIR", "var")
 CDR_NEW_DIR = env.folder("BSS_CDR_NEW_DIR", str(VAR_DIR / "new_cdr"))
 CDR_PROCESSED_DIR = env.folder("BSS_CDR_PROCESSED_DIR", str(VAR_DIR / "processed_cdr"))
 CDR_ERROR_DIR = env.folder("BSS_CDR_ERROR_DIR", str(VAR_DIR / "error_cdr"))
+# Templates of an operator's own, which come before the product's of the same name (invoicing/postpaid.html).
+INVOICE_TEMPLATES_DIR = env.text("BSS_INVOICE_TEMPLATES_DIR")
 INVOICES_DIR = env.folder("BSS_INVOICES_DIR", str(VAR_DIR / "invoices"))
 
 # How often beat looks for new CDR files, seconds.

@@ -1,18 +1,25 @@
-"""Logs: one line an event on standard error; BSS_LOG_JSON=1 makes them JSON, BSS_LOG_LEVEL sets the level."""
+"""Logs: one line an event, on standard error or into a file, as text or JSON; secrets are masked."""
 
 import structlog
 from structlog.typing import Processor
 
+from bss_project.log_masks import masked
 from bss_project.settings import environment as env
 
 LOG_LEVEL = env.text("BSS_LOG_LEVEL", "INFO").upper()
 LOG_JSON = env.boolean("BSS_LOG_JSON")
+# Lines go into this file rather than to standard error; a rotated file is opened again.
+_path, _to_file = env.text("BSS_LOG_PATH"), env.boolean("BSS_LOG_TO_FILE")
+LOG_PATH = env.BASE_DIR / (_path or "bss.log") if _to_file else None
+# Numbers of subscribers and devices appear with their last three digits only.
+LOG_MASK_NUMBERS = env.boolean("BSS_LOG_MASK_NUMBERS")
 
 _shared: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
+    masked(LOG_MASK_NUMBERS),
 ]
 
 structlog.configure(
@@ -43,8 +50,14 @@ LOGGING = {
             "foreign_pre_chain": _shared,
         },
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "handlers": {
+        "lines": (
+            {"class": "logging.handlers.WatchedFileHandler", "filename": str(LOG_PATH), "formatter": "line"}
+            if LOG_PATH
+            else {"class": "logging.StreamHandler", "formatter": "line"}
+        )
+    },
+    "root": {"handlers": ["lines"], "level": LOG_LEVEL},
     "loggers": {
         "weasyprint": {"level": "ERROR"},
         "fontTools": {"level": "ERROR"},

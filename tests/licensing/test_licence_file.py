@@ -68,7 +68,7 @@ def test_a_file_has_181_octets_in_the_order_of_ubss() -> None:
     st.builds(
         Licence,
         st.uuids(),
-        st.integers(0, 2**40),
+        st.integers(0, 2**37),
         st.integers(0, 2**32 - 1),
         st.text("0123456789abcdef", min_size=1, max_size=64),
     )
@@ -90,6 +90,7 @@ def test_line_breaks_of_a_mail_do_no_harm() -> None:
         (file_of(OCTETS + b"\0"), WrongLength),
         (resigned(b"XBSS" + OCTETS[4:117]), WrongMagic),
         (resigned(OCTETS[:4] + b"\x02" + OCTETS[5:117]), WrongVersion),
+        (resigned(OCTETS[:41] + b"\xff" * 7 + b"\x7f" + OCTETS[49:117]), WrongMagic),
         (resigned(OCTETS[:5] + b"x" * 36 + OCTETS[41:117]), WrongMagic),
     ],
 )

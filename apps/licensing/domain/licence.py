@@ -124,11 +124,13 @@ def read(content: bytes, public_key: bytes) -> Licence:
         raise WrongVersion(f"it is of version {version}; this release reads version {VERSION}")
     _verify(payload, signature, public_key)
     try:
-        return Licence(
+        licence = Licence(
             UUID(customer_id.decode("ascii")), expires_at, feature_mask, machine_id.rstrip(b"\0").decode()
         )
-    except ValueError:
+        _ = licence.ends_at
+    except (ValueError, OverflowError, OSError):
         raise WrongMagic("it is signed, and what it says cannot be read") from None
+    return licence
 
 
 def _verify(payload: bytes, signature: bytes, public_key: bytes) -> None:

@@ -92,7 +92,7 @@ def _keep_time(digest: str, key: bytes, here: str, now: datetime) -> None:
     path = Path(settings.LICENSE_STATE)
     tolerance = timedelta(seconds=settings.LICENSE_CLOCK_TOLERANCE_S)
     try:
-        with _only_one(path) as marker:
+        with alone(path) as marker:
             known = _known(path, marker, digest, key, here)
             state = advanced(known, digest, now, tolerance)
             if known is None or digest not in known.digests or state.seconds >= known.seconds + STATE_EVERY_S:
@@ -127,7 +127,7 @@ def _known(path: Path, marker: Path, digest: str, key: bytes, here: str) -> Know
 
 
 @contextlib.contextmanager
-def _only_one(path: Path) -> Iterator[Path]:
+def alone(path: Path) -> Iterator[Path]:
     """Holds the lock of the state; gives the marker that tells a lost state from a first start."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_name(f"{path.name}.lock").open("ab") as lock:

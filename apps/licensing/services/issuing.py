@@ -13,7 +13,7 @@ from django.conf import settings
 from apps.kernel.errors import Conflict, InvalidInput
 from apps.licensing import vendor_key
 from apps.licensing.domain.licence import ALL_FEATURES, DAY_S, Licence, sign
-from apps.licensing.services.files import evaluation_key_file, machine_id
+from apps.licensing.services.files import alone, evaluation_key_file, machine_id
 from apps.licensing.services.gate import look_again
 
 EVALUATION_DAYS = 30
@@ -66,9 +66,11 @@ def issue_evaluation(now: datetime, days: int = EVALUATION_DAYS) -> Path | None:
             "licences of this installation are verified by its vendor's key; ask the vendor for one"
         )
     path = Path(settings.LICENSE_FILE)
-    if path.exists():
-        return None
-    make_evaluation(path, evaluation_key_file(), machine_id(), now, days)
+    # Several containers may start at once.
+    with alone(Path(settings.LICENSE_STATE)):
+        if path.exists():
+            return None
+        make_evaluation(path, evaluation_key_file(), machine_id(), now, days)
     look_again()
     return path
 

@@ -131,4 +131,12 @@ class Command(BaseCommand):
         unknown = [part for part in chosen + left_out if part not in serving.PARTS]
         if unknown:
             raise CommandError(f"unknown part “{unknown[0]}”; there are {', '.join(serving.PARTS)}")
-        return [part for part in (chosen or serving.PARTS) if part not in left_out]
+        strange = [name for name in settings.MODULES if name not in serving.MODULES]
+        if strange:
+            raise CommandError(f"unknown module “{strange[0]}”; there are {', '.join(serving.MODULES)}")
+        configured = {part for name in settings.MODULES for part in serving.MODULES[name]}
+        return [
+            part
+            for part in (chosen or configured or serving.PARTS)
+            if part in serving.PARTS and part not in left_out
+        ]
