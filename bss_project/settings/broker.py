@@ -112,6 +112,11 @@ _TICKS: dict[str, dict[str, Any]] = {
         "schedule": 3600.0,
         "options": {"queue": "maintenance", "expires": 3600.0},
     },
+    "check-tariff-history": {
+        "task": "apps.rating.tasks.check_tariff_history",
+        "schedule": 3600.0,
+        "options": {"queue": "maintenance", "expires": 3600.0},
+    },
     "collect-statistics": {
         "task": "apps.insight.tasks.collect_statistics",
         "schedule": float(STATISTICS_TICK_S),

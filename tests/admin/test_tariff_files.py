@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,13 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
+from apps.kernel.clock import utc_now
 from apps.rating.admin import drafts
 from apps.rating.domain.tariff_files import packed
 from apps.rating.models import TariffDraft, TariffVersion
+from apps.rating.selectors.history import commits_by_version
 from apps.rating.selectors.tariffs import version_source
+from apps.rating.services.history import write_history
 from bss_project.staff_groups import create_groups
 from tests.rating.folders import MINIMAL, encoded, write_folder
 
@@ -53,6 +57,29 @@ def test_a_versions_files_are_downloaded_as_an_archive(loaded: TariffVersion) ->
     with zipfile.ZipFile(io.BytesIO(answer.content)) as folder:
         assert folder.namelist() == [f"{name}.csv" for name in MINIMAL]
         assert "RT_MOB,0,1.2,60,30,0\n" in folder.read("Rates.csv").decode()
+
+
+def test_a_versions_page_tells_who_made_it_what_it_changed_and_its_commit(
+    loaded: TariffVersion, tmp_path: Path, settings: Any
+) -> None:
+    settings.TARIFF_HISTORY_DIR = tmp_path / "history.git"
+    client = signed_in("auditor")
+    versions = reverse("admin:rating_tariffversion_changelist")
+    assert "There is no history at" in client.get(versions).content.decode()
+    quiet = io.StringIO()
+    dearer = write_folder(tmp_path / "dearer", Rates="RT_FIX,0,6,60,60,0\nRT_MOB,0,9,60,60,0\n")
+    call_command("loadtariffplan", str(dearer), stdout=quiet, stderr=quiet)
+    write_history(utc_now())
+    assert "There is no history at" not in client.get(versions).content.decode()
+    newest = TariffVersion.objects.latest("pk")
+    page = client.get(reverse("admin:rating_tariffversion_change", args=(newest.pk,))).content.decode()
+    assert commits_by_version()[newest.pk].id in page
+    assert f"Against version {loaded.pk}: 2 rows added, 3 removed." in page
+    compare = reverse("admin:rating_tariffversion_do", args=(loaded.pk, "compare"))
+    answer = client.post(compare, {"other": str(newest.pk)})
+    changed = [(sign, json.loads(row)["rate"]) for _, sign, row in answer.context["result"].rows]
+    assert changed == [("−", "0.6"), ("−", "0.6"), ("−", "1.2"), ("+", "6"), ("+", "9")]
+    assert "no tariff version 4711" in client.post(compare, {"other": "4711"}).content.decode()
 
 
 # --- Drafts ---

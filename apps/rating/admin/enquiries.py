@@ -55,10 +55,11 @@ class EnquiryForm(ActionForm):
         required=False,
         max_length=40,
         label="Tariff as of",
-        help_text="A version such as 17, or a time such as 2026-11-01T00:00:00Z. Empty: the one in force.",
+        help_text="A version such as 17, a time such as 2026-11-01T00:00:00Z, or a commit of the history. "
+        "Empty: the one in force.",
     )
 
-    def clean_as_of(self) -> int | datetime | None:
+    def clean_as_of(self) -> int | datetime | str | None:
         text = self.cleaned_data["as_of"]
         try:
             return read_as_of(text) if text else None

@@ -14,16 +14,22 @@ from unfold.decorators import display
 
 from apps.backoffice.actions import PageAction
 from apps.backoffice.admins import ReadOnlyAdmin
-from apps.backoffice.display import change_url, instant, octets
+from apps.backoffice.display import change_url, grouped, instant, octets
 from apps.backoffice.filters import DaysFilter
 from apps.backoffice.forms import ActionForm
+from apps.backoffice.panels import Panel, Table, add_panel
 from apps.kernel.clock import utc_now
+from apps.kernel.errors import BssError
 from apps.rating.admin.enquiries import ENQUIRY
+from apps.rating.domain.history_files import FileDifference
 from apps.rating.domain.source import SHARED_TARIFF_PLAN
 from apps.rating.domain.tariff_files import packed, write_tariff_files
 from apps.rating.models import TariffDraft, TariffPlan, TariffVersion
-from apps.rating.selectors.tariffs import published_plan
+from apps.rating.selectors.history import commits_by_version, history_state, version_differences
+from apps.rating.selectors.tariffs import published_plan, read_as_of, version_as_of, version_before
 from apps.rating.services.drafts import go_back
+
+_ROWS_SHOWN = 500
 
 
 def _plan_choices() -> list[tuple[str, str]]:
@@ -43,6 +49,62 @@ def download(request: HttpRequest, version: TariffVersion, form: PlanForm) -> Ht
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
+
+class CompareForm(ActionForm):
+    other = forms.CharField(
+        max_length=40,
+        label="With",
+        help_text="Another version such as 17, a time such as 2026-11-01T00:00:00Z, or a commit of the history.",
+    )
+
+    def clean_other(self) -> int:
+        try:
+            return version_as_of(read_as_of(self.cleaned_data["other"].strip()))
+        except BssError as error:
+            raise forms.ValidationError(error.message) from error
+
+
+def compare(request: HttpRequest, version: TariffVersion, form: CompareForm) -> Table:
+    before, after = sorted((form.cleaned_data["other"], version.pk))
+    found = version_differences(before, after)
+    return _difference_table(found, f"From version {before} to version {after}: {_sums(found)}.")
+
+
+def changes(request: HttpRequest, version: TariffVersion) -> Table:
+    before = version_before(version.pk)
+    found = version_differences(before, version.pk)
+    since = "The first version" if before is None else f"Against version {before}"
+    return _difference_table(found, f"{since}: {_sums(found)}.")
+
+
+def _sums(found: list[FileDifference]) -> str:
+    added, removed = (sum(len(change[place]) for change in found) for place in (2, 1))
+    return f"{grouped(added)} rows added, {grouped(removed)} removed"
+
+
+def _difference_table(found: list[FileDifference], note: str) -> Table:
+    rows = [
+        (change.path.removesuffix(".json"), sign, row)
+        for change in found
+        for sign, lines in (("−", change.removed), ("+", change.added))
+        for row in lines
+    ]
+    shown = rows[:_ROWS_SHOWN]
+    if len(rows) > len(shown):
+        note += f" The first {grouped(len(shown))} are shown; “manage.py tarifflog diff” writes all."
+    return Table(("Table", "", "Row"), shown, "They are the same.", note=note)
+
+
+COMPARE = PageAction(
+    "compare",
+    "Compare",
+    ("rating.view_tariffversion",),
+    compare,
+    CompareForm,
+    icon="difference",
+    result_template="admin/rating/difference.html",
+    explain=lambda version: f"What differs between {version} and another.",
+)
 
 DOWNLOAD = PageAction(
     "download",
@@ -92,8 +154,16 @@ class TariffVersionAdmin(ReadOnlyAdmin):
     list_filter = (("published_at", DaysFilter), ("published_by", AllValuesCheckboxFilter))
     search_fields = ("=id", "note", "published_by")
     ordering = ("-pk",)
-    page_actions = (ENQUIRY, DOWNLOAD, GO_BACK)
-    fields = ("number", "published", "who", "note", "size", "content_hash")
+    page_actions = (ENQUIRY, COMPARE, DOWNLOAD, GO_BACK)
+    fields = ("number", "published", "who", "note", "size", "content_hash", "commit")
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        state = history_state()
+        if not state.in_step:
+            messages.warning(request, state.text)
+        return super().changelist_view(request, extra_context)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         # A snapshot may be megabytes: its length is enough here.
@@ -114,6 +184,14 @@ class TariffVersionAdmin(ReadOnlyAdmin):
     def who(self, version: TariffVersion) -> str:
         return version.published_by
 
+    @display(description="Commit in the history")
+    def commit(self, version: TariffVersion) -> str:
+        commit = commits_by_version().get(version.pk)
+        return commit.id if commit else f"None. {history_state().text}"
+
     @display(description="Size (compressed)")
     def size(self, version: Any) -> str:
         return octets(version.octets or 0)
+
+
+add_panel("rating.tariffversion", Panel("changes", "Changes", changes, ("rating.view_tariffversion",), 10))

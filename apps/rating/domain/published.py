@@ -9,7 +9,7 @@ TARIFF_PUBLISHED = EventKind(
     meaning="A new version of the tariff was published; every process prices by it within RATING_TARIFF_REFRESH_S.",
     fields={
         "version_id": "The version; higher ones are newer.",
-        "prices_changed": "1, or 0 if only terms of products differ: fees, free units, whether they are on sale.",
+        "prices_changed": "1, or 0 if only terms beside prices differ: fees, free units, what is on sale.",
     },
 )
 TARIFF_DRAFT_HELD = EventKind(

@@ -116,7 +116,7 @@ class Migration(InitialMigration):
                 ('published_by', models.CharField(blank=True, help_text='Empty: a process.', max_length=150)),
                 ('content_hash', models.CharField(help_text='SHA-256 of the snapshot; the same content is one version.', max_length=64)),
                 ('snapshot', models.BinaryField(help_text='Compressed canonical JSON (apps.rating.domain).')),
-                ('products', models.JSONField(default=dict, help_text='Services, price plans and bundles with fees, free units and whether they are on sale, by table.')),
+                ('terms', models.JSONField(default=dict, help_text='Fees, free units, what is on sale, and the folder’s tables beside prices: rows by the path of their file.')),
                 ('note', models.CharField(blank=True, max_length=200)),
             ],
             options={

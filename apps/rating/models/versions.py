@@ -7,7 +7,7 @@ from django.db import models
 
 
 class TariffVersion(models.Model):
-    """One immutable snapshot of all that prices depend on, of every tenant, and of the terms of its products."""
+    """One immutable snapshot of all that prices depend on, of every tenant, and of the terms beside prices."""
 
     published_at = models.DateTimeField()
     published_by = models.CharField(max_length=150, blank=True, help_text="Empty: a process.")
@@ -15,9 +15,10 @@ class TariffVersion(models.Model):
         max_length=64, help_text="SHA-256 of the snapshot; the same content is one version."
     )
     snapshot = models.BinaryField(help_text="Compressed canonical JSON (apps.rating.domain).")
-    products = models.JSONField(
+    terms = models.JSONField(
         default=dict,
-        help_text="Services, price plans and bundles with fees, free units and whether they are on sale, by table.",
+        help_text="Fees, free units, what is on sale, and the folder’s tables beside "
+        "prices: rows by the path of their file.",
     )
     note = models.CharField(max_length=200, blank=True)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import re
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -15,7 +17,7 @@ from apps.kernel.errors import InvalidInput, NotFound
 from apps.kernel.periods import as_utc
 from apps.rating.domain import source as src
 from apps.rating.domain.rater import Rater
-from apps.rating.domain.snapshot import decode
+from apps.rating.domain.snapshot import decode, encode
 from apps.rating.domain.tariff import Tariff, compile_tariff
 from apps.rating.models import TariffVersion
 
@@ -80,12 +82,41 @@ def tariff_version(version_id: int) -> CurrentTariff:
     return _compiled(version_id, content_hash)
 
 
-def rater_as_of(which: int | datetime) -> CurrentTariff:
-    """The tariff of a version, or the one that was in force at an instant; kept compiled in each process.
+def rater_as_of(which: int | datetime | str) -> CurrentTariff:
+    """The tariff of a version, the one in force at an instant, or that of a commit of the history (its id).
 
-    Raises NotFound if there is no such version, or if none was in force then.
+    It is kept compiled in each process. Raises NotFound, and InvalidInput for a damaged commit.
     """
+    if isinstance(which, str):
+        return _committed(which)
     return tariff_version(which if isinstance(which, int) else version_at(which))
+
+
+def _committed(commit_id: str) -> CurrentTariff:
+    # Most processes never read the history.
+    from apps.rating.selectors.history import committed_source
+
+    version_id, source = committed_source(commit_id)
+    return _with_rater(version_id, encode(source).content_hash, lambda: source)
+
+
+def version_as_of(which: int | datetime | str) -> int:
+    """The number of the version that :func:`rater_as_of` prices by. Raises NotFound."""
+    if isinstance(which, datetime):
+        return version_at(which)
+    if isinstance(which, str):
+        from apps.rating.selectors.history import committed_source
+
+        return committed_source(which)[0]
+    if not TariffVersion.objects.filter(pk=which).exists():
+        raise NotFound(f"there is no tariff version {which}")
+    return which
+
+
+def version_before(version_id: int) -> int | None:
+    """The version before one; None before the first."""
+    older = TariffVersion.objects.filter(pk__lt=version_id).order_by("-id")
+    return older.values_list("id", flat=True).first()
 
 
 def version_at(instant: datetime) -> int:
@@ -102,18 +133,22 @@ def version_at(instant: datetime) -> int:
     return version_id
 
 
-def read_as_of(text: str) -> int | datetime:
-    """What :func:`rater_as_of` takes, from text: a version's number, or an instant (ISO 8601, UTC unless it says).
+def read_as_of(text: str) -> int | datetime | str:
+    """What :func:`rater_as_of` takes, from text: a version's number, an instant (ISO 8601, UTC unless it says), or a
+    commit of the history by at least seven of its digits. Digits alone are a version.
 
     Raises InvalidInput.
     """
-    if text.isdecimal():
+    if text.isascii() and text.isdecimal():
         return int(text)
+    if re.fullmatch(r"[0-9a-f]{7,64}", text):
+        return text
     try:
         instant = datetime.fromisoformat(text)
     except ValueError as error:
         raise InvalidInput(
-            f"“{text}” is neither a tariff version such as 17 nor a time such as 2026-11-01T00:00:00Z"
+            f"“{text}” is neither a tariff version such as 17 nor a time such as 2026-11-01T00:00:00Z, "
+            "nor a commit of the tariff's history"
         ) from error
     return instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
 
@@ -153,16 +188,20 @@ def looked_at() -> float:
 
 
 _raters: OrderedDict[str, Rater] = OrderedDict()
-"""The Raters used last, by the hash of their content: versions that differ in terms of products share one."""
+"""The Raters used last, by the hash of their content: versions that differ in terms alone share one."""
 _raters_lock = threading.Lock()
 
 
 def _compiled(version_id: int, content_hash: str) -> CurrentTariff:
+    versions = TariffVersion.objects.values_list("snapshot", flat=True)
+    return _with_rater(version_id, content_hash, lambda: decode(bytes(versions.get(pk=version_id))))
+
+
+def _with_rater(version_id: int, content_hash: str, read: Callable[[], src.TariffSource]) -> CurrentTariff:
     with _raters_lock:
         rater = _raters.get(content_hash)
         if rater is None:
-            snapshot = TariffVersion.objects.values_list("snapshot", flat=True).get(pk=version_id)
-            rater = Rater(compile_tariff(decode(bytes(snapshot))), settings.RATING_FALLBACK_DEPTH)
+            rater = Rater(compile_tariff(read()), settings.RATING_FALLBACK_DEPTH)
             _raters[content_hash] = rater
         _raters.move_to_end(content_hash)
         while len(_raters) > _KEPT_VERSIONS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from django.db import connection, transaction
 
 from apps.events.services.publishing import publish as publish_events
 from apps.kernel.errors import InvalidInputs
+from apps.rating.domain.history_files import Terms, plan_path
 from apps.rating.domain.published import TARIFF_PUBLISHED
 from apps.rating.domain.snapshot import encode
 from apps.rating.domain.source import SHARED_TARIFF_PLAN
@@ -18,12 +19,16 @@ from apps.rating.domain.tariff import compile_tariff
 from apps.rating.models import TariffPlan, TariffVersion
 from apps.rating.selectors.tariff_source import product_terms, tariff_source
 from apps.rating.selectors.tariffs import look_again
+from apps.rating.services.folder_parts import parts
+
+# Who has what is no tariff.
+_OF_CUSTOMERS = ("AccountActions", "Users", "Aliases")
 
 logger = logging.getLogger(__name__)
 
 
 class Published(NamedTuple):
-    """The version in force now; ``is_new`` is False if neither prices nor the terms of products have changed."""
+    """The version in force now; ``is_new`` is False if neither prices nor the terms beside them have changed."""
 
     version_id: int
     is_new: bool
@@ -42,17 +47,17 @@ def publish(now: datetime, note: str = "", by: str = "") -> Published:
     source = tariff_source()
     compile_tariff(source)
     snapshot = encode(source)
-    products = product_terms()
-    newest = TariffVersion.objects.order_by("-id").only("id", "content_hash", "products").first()
+    terms = _terms([plan.code for plan in source.tariff_plans])
+    newest = TariffVersion.objects.order_by("-id").only("id", "content_hash", "terms").first()
     same_prices = newest is not None and newest.content_hash == snapshot.content_hash
-    if newest is not None and same_prices and newest.products == products:
+    if newest is not None and same_prices and newest.terms == terms:
         return Published(newest.pk, is_new=False)
     version = TariffVersion.objects.create(
         published_at=now,
         published_by=by[:150],
         content_hash=snapshot.content_hash,
         snapshot=snapshot.data,
-        products=products,
+        terms=terms,
         note=note[:200],
     )
     publish_events(
@@ -61,6 +66,19 @@ def publish(now: datetime, note: str = "", by: str = "") -> Published:
     look_again()
     transaction.on_commit(look_again)
     return Published(version.pk, is_new=True)
+
+
+def _terms(plan_codes: Iterable[str]) -> Terms:
+    """The terms of products, and the other tables of the folder but those of customers, as JSON gives them back."""
+    tables = {f"products/{table}": rows for table, rows in product_terms().items()}
+    for part in parts():
+        if part.name in _OF_CUSTOMERS:
+            continue
+        for code in plan_codes:
+            rows = [dict(zip(part.columns.columns, map(str, row), strict=True)) for row in part.export(code)]
+            if rows:
+                tables[plan_path(code, part.name)] = rows
+    return tables
 
 
 class _PublishOnCommit:

@@ -40,8 +40,9 @@ class Command(RoomCommand):
         )
         parser.add_argument(
             "--as-of",
-            metavar="VERSION|TIME",
-            help="Price by an earlier tariff version, or by the one that was in force at a time (ISO 8601).",
+            metavar="VERSION|TIME|COMMIT",
+            help="Price by an earlier tariff version, by the one that was in force at a time (ISO 8601), or by a "
+            "commit of the history (tarifflog).",
         )
 
     def handle(self, *args: Any, file: str, as_of: str | None, **options: Any) -> None:
