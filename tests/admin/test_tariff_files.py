@@ -108,6 +108,7 @@ def test_an_uploaded_folder_is_checked_published_and_undone(loaded: TariffVersio
     assert TariffVersion.objects.count() == 1
     assert "is in force" in do(client, draft, "publish")
     draft.refresh_from_db()
+    assert draft.load.version.note == f"draft {draft.pk}: Dearer"
     assert "is in force" in do(client, draft.load, "undo")
     assert version_source() == version_source(loaded.pk)
     assert "is in force" in do(client, draft.load.version, "back", plan="*shared")

@@ -218,9 +218,14 @@ def _publish(draft: TariffDraft, now: datetime, by: str, *, accept_changes: bool
         )
         for file, ids in meanwhile.changed.items()
     ]
-    origin = f"draft {draft.pk}: {draft.origin}"
     loaded = store_tariff_plan(
-        _folder(draft), now, flush=draft.flush, by=by, origin=origin, findings=findings
+        _folder(draft),
+        now,
+        flush=draft.flush,
+        by=by,
+        origin=f"draft {draft.pk}: {draft.origin}",
+        findings=findings,
+        why=f"draft {draft.pk}: {draft.note or draft.origin}",
     )
     draft.state, draft.load_id, draft.message = State.PUBLISHED, loaded.load_id, ""
     draft.decided_at, draft.decided_by = now, by[:150]

@@ -96,9 +96,16 @@ def load_tariff_plan(
 
 @transaction.atomic
 def store_tariff_plan(
-    files: TariffFiles, now: datetime, *, flush: bool, by: str, origin: str, findings: Sequence[Problem]
+    files: TariffFiles,
+    now: datetime,
+    *,
+    flush: bool,
+    by: str,
+    origin: str,
+    findings: Sequence[Problem],
+    why: str = "",
 ) -> Loaded:
-    """:func:`load_tariff_plan` without asking who may."""
+    """:func:`load_tariff_plan` without asking who may; the version's note is ``why``."""
     plan, _ = TariffPlan.objects.get_or_create(code=files.plan.code)
     TariffPlan.objects.select_for_update().get(pk=plan.pk)
     checked = check_folder(files, now, flush=flush)
@@ -112,7 +119,7 @@ def store_tariff_plan(
     new_tenants = _create_tenants(dict.fromkeys((*files.tenants(), *served)))
     _Writer(plan, files).write()
     _load_parts(checked.changes)
-    published = publish(now, f"loadtariffplan {plan.code}", by)
+    published = publish(now, why or f"loadtariffplan {plan.code}", by)
     warnings = [*files.warnings, *findings]
     load = TariffLoad.objects.create(
         loaded_at=now,
