@@ -61,7 +61,7 @@ class GitDirectory:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Be the only writer. What a killed git left locked is unlocked: nobody else can be at work."""
+        """Be the only writer. What a killed git left locked is unlocked: no other process can be at work."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with (self.path.parent / f"{self.path.name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -155,7 +155,7 @@ class GitDirectory:
         return done.stdout
 
     def _environment(self) -> dict[str, str]:
-        """Nobody's configuration, hooks or surrounding repository."""
+        """No configuration, hooks or surrounding repository of the caller."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
         return kept | {
             "GIT_DIR": str(self.path),

@@ -1,4 +1,4 @@
-"""The history of the tariff in git: a commit a version, whatever dies, is damaged or missing."""
+"""The history of the tariff in git: a commit a version, also after kills, damage and loss."""
 
 from __future__ import annotations
 
