@@ -160,6 +160,7 @@ GROUPS = (
             Item("Waiting files", "hourglass_top", "mediation.waitingfile"),
             Item("CDRs", "receipt_long", "mediation.cdr"),
             Item("Suspense", "report", "mediation.suspendedrecord"),
+            Item("Records of sessions", "compare_arrows", "mediation.sessionrecord"),
             Item("Sources", "cell_tower", "mediation.source"),
             Item("Derived chargers", "account_tree", "mediation.derivedcharger"),
         ),

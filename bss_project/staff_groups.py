@@ -59,6 +59,7 @@ GROUPS = (
             # What an error of ours left uncharged, once it is put right.
             "charging.change_failedrequest",
             "mediation.change_suspendedrecord",
+            "mediation.change_sessionrecord",
             "mediation.add_cdrfile",
             "billing.change_notification",
         ),

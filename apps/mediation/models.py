@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from simple_history.models import HistoricalRecords
 
-from apps.charging.models import Account
+from apps.charging.models import Account, ChargingSession
 from apps.rating.domain.runs import DEFAULT_RUN, LONGEST_RUN
 from apps.rating.domain.source import SHARED_TARIFF_PLAN
 from apps.rating.models import PricePlan, Service, TariffVersion
@@ -314,6 +314,65 @@ class CdrCorrection(models.Model):
 
     def __str__(self) -> str:
         return f"{self.cdr_id}: {self.cause}"
+
+
+class SessionRecord(models.Model):
+    """A record whose usage is charged in real time (mode prepaid), and how it compares with what was charged there.
+
+    The record itself is the row of the default run in ``Cdr``, which charges nothing. Several records of a session
+    and service are compared together; what they differ by then stands with the last of them.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting for its session"
+        AGREES = "agrees", "Agrees"
+        DIFFERS = "differs", "Differs"
+        ADJUSTED = "adjusted", "Adjusted"
+        IGNORED = "ignored", "Ignored"
+
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="+", db_index=False)
+    record_id = models.CharField(max_length=64)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    subscriber = models.ForeignKey(Subscriber, on_delete=models.PROTECT, related_name="+", db_index=False)
+    service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="+", db_index=False)
+    start = models.DateTimeField()
+    usage = models.BigIntegerField(help_text="Seconds, octets or events of the record.")
+    session_ref = models.CharField(
+        max_length=1_000, blank=True, help_text="The session that the record names."
+    )
+    taken_at = models.DateTimeField(help_text="When the record came.")
+    state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
+    session = models.ForeignKey(
+        ChargingSession,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_constraint=False,
+        help_text="What charged it; empty: an event without a session, or nothing.",
+    )
+    event_cause = models.CharField(
+        max_length=100, blank=True, db_index=True, help_text="The debit of an event, in the ledger."
+    )
+    charged_usage = models.BigIntegerField(
+        null=True, blank=True, help_text="What the session used of the service in all, when it was compared."
+    )
+    difference_micros = models.BigIntegerField(
+        default=0, help_text="What the records cost more than what was charged in real time; negative: less."
+    )
+    settled_at = models.DateTimeField(null=True, blank=True)
+    settled_by = models.CharField(max_length=150, blank=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [models.UniqueConstraint(fields=["source", "record_id"], name="session_record_once")]
+        indexes = [
+            models.Index(fields=["state", "taken_at"], name="session_record_by_state"),
+            models.Index(fields=["session", "service"], name="session_record_by_session"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source_id}:{self.record_id}"
 
 
 class SuspendedRecord(models.Model):

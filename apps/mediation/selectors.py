@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
+from apps.kernel.currencies import decimals_of
 from apps.kernel.errors import BssError
-from apps.mediation.models import Cdr, CdrFile, SuspendedRecord
+from apps.kernel.money import format_micros
+from apps.mediation.models import Cdr, CdrFile, SessionRecord, SuspendedRecord
 from apps.mediation.pb.billing_pb2 import CDR
 from apps.rating.domain import Allowance, Usage, plan_subject
 from apps.rating.domain.explain import Explanation, explain, prose
@@ -90,3 +95,38 @@ def open_suspense(
     if ids:
         records = records.filter(pk__in=ids)
     return records
+
+
+SESSION_RECORD_COLUMNS = (
+    *("tenant", "account", "record_id", "service", "start", "usage", "session", "charged_usage", "state"),
+    *("difference", "currency", "settled_at", "settled_by"),
+)
+
+
+def session_records_csv(records: QuerySet[SessionRecord]) -> str:
+    """Records of usage that was charged in real time, compared with it: a line each, money as a decimal."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(SESSION_RECORD_COLUMNS)
+    writer.writerows(_session_record_cells(records))
+    return text.getvalue()
+
+
+def _session_record_cells(records: QuerySet[SessionRecord]) -> Iterator[tuple[object, ...]]:
+    rows = records.select_related("account__tenant", "service", "session")
+    for row in rows.order_by("pk").iterator(chunk_size=2_000):
+        yield (
+            row.account.tenant.code,
+            row.account.number,
+            row.record_id,
+            row.service.code,
+            f"{row.start:%Y-%m-%dT%H:%M:%SZ}",
+            row.usage,
+            row.session.session_id if row.session else row.event_cause,
+            "" if row.charged_usage is None else row.charged_usage,
+            row.state,
+            format_micros(row.difference_micros, decimals_of(row.account.currency)),
+            row.account.currency,
+            f"{row.settled_at:%Y-%m-%dT%H:%M:%SZ}" if row.settled_at else "",
+            row.settled_by,
+        )

@@ -62,6 +62,11 @@ _TICKS: dict[str, dict[str, Any]] = {
         "schedule": float(CDR_SCAN_INTERVAL_S),
         "options": {"queue": "mediation", "expires": float(CDR_SCAN_INTERVAL_S)},
     },
+    "reconcile-sessions": {
+        "task": "apps.mediation.tasks.reconcile_sessions",
+        "schedule": float(env.integer("BSS_RECONCILIATION_TICK_S", 60)),
+        "options": {"queue": "mediation", "expires": 60.0},
+    },
     "queue-due-cycles": {
         "task": "apps.billing.tasks.queue_due_cycles",
         "schedule": 60.0,

@@ -21,3 +21,11 @@ STATIC_ROOT = VAR_DIR / "static"
 # Usage records older than this many days, or starting later than this many seconds from now, go into suspense.
 CDR_MAX_AGE_DAYS = env.integer("BSS_CDR_MAX_AGE_DAYS", 400)
 CDR_FUTURE_TOLERANCE_S = env.integer("BSS_CDR_FUTURE_TOLERANCE_S", 3600)
+
+# Records of usage that was charged in real time are compared with its session: what is done about a difference
+# (show, adjust or ignore), how near they have to begin if they do not name the session, how long after the last of
+# both they are compared, and how long a record waits for a session at all, seconds.
+RECONCILIATION = env.text("BSS_RECONCILIATION", "show")
+RECONCILIATION_TOLERANCE_S = env.integer("BSS_RECONCILIATION_TOLERANCE_S", 30)
+RECONCILIATION_QUIET_S = env.integer("BSS_RECONCILIATION_QUIET_S", 300)
+RECONCILIATION_WAIT_S = env.integer("BSS_RECONCILIATION_WAIT_S", 86_400)

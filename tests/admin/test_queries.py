@@ -163,6 +163,7 @@ def test_every_model_of_the_rooms_has_a_page_or_is_shown_on_another():
         "a bill's document panel": "invoicing.billrendering",
         "news": "invoicing.documentcount",
         "order of commits": "mediation.loadsequence",
+        "which accounts runs have charged": "mediation.runaccount",
         "a tariff that is being told": "diameter.tariffchange",
         "how far statistics go": "insight.collectormark",
         "a customer's page": "subscribers.paymentcard",

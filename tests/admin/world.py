@@ -52,6 +52,7 @@ from apps.mediation.models import (
     CdrFileDay,
     DerivedCharger,
     RatedDestination,
+    SessionRecord,
     Source,
     SuspendedRecord,
 )
@@ -255,6 +256,20 @@ def make_usage(
                 created_at=at,
             )
         files.append(file)
+        compared = rows[0]
+        SessionRecord.objects.create(
+            source=source,
+            record_id=compared.record_id,
+            account=compared.account,
+            subscriber=compared.subscriber,
+            service=compared.service,
+            start=compared.start,
+            usage=compared.usage,
+            session_ref="gw;1;2",
+            taken_at=at,
+            state=chance.choice(SessionRecord.State.values),
+            difference_micros=10_000,
+        )
     CdrFile.objects.create(
         name="broken.cdr",
         state=CdrFile.State.REFUSED,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import uuid4
 
 from django import forms
@@ -19,6 +20,7 @@ from apps.backoffice.forms import ActionForm, InstantField
 from apps.backoffice.money import MicrosField
 from apps.charging.models import DEFAULT_BALANCE, Account, Balance, LedgerBook, LedgerEntry
 from apps.charging.services import ledger
+from apps.charging.services.account_modes import checked_mode
 from apps.kernel.clock import utc_now
 
 MOVE = ("charging.add_ledgerentry",)
@@ -96,6 +98,7 @@ class AccountAdmin(KeptMixin, HistoryAdmin):
     list_display = ("number", "customer_link", "mode_label", "balance", "currency", "opened", "tenant")
     list_filter = (
         ("mode", ChoicesDropdownFilter),
+        ("charging_mode", ChoicesDropdownFilter),
         ("tenant", RelatedDropdownFilter),
     )
     list_select_related = ("tenant", "customer")
@@ -110,7 +113,7 @@ class AccountAdmin(KeptMixin, HistoryAdmin):
                     ("number", "mode_label"),
                     ("customer_link", "tenant"),
                     ("currency", "balance"),
-                    "allow_negative",
+                    ("allow_negative", "charging_mode"),
                     ("opened", "closed"),
                 )
             },
@@ -156,6 +159,10 @@ class AccountAdmin(KeptMixin, HistoryAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+    def save_model(self, request: HttpRequest, obj: Account, form: Any, change: bool) -> None:
+        obj.charging_mode = checked_mode(obj, obj.charging_mode)
+        super().save_model(request, obj, form, change)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
         default = Balance.objects.filter(account=OuterRef("pk"), tag=DEFAULT_BALANCE)

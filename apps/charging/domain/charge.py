@@ -102,6 +102,11 @@ def session_key(request: OnlineRequest) -> str:
     return _known_session_key(request.session_id, request.sub_session)
 
 
+def key_of_session(session_id: str, sub_session: int = 0) -> str:
+    """A key of fixed length for a session of that id."""
+    return _session_key(session_id, sub_session)
+
+
 def _session_key(session_id: str, sub_session: int) -> str:
     return blake2b(f"{session_id}\0{sub_session}".encode(), digest_size=16).hexdigest()
 

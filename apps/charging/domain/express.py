@@ -55,7 +55,14 @@ def charge_quickly(  # noqa: C901, PLR0915
     config, line, account, balances, counters, session, barred, _, new_row, fresh_id, bounds, _ = state
     if len(request.items) != 1 or len(balances) != 1 or account is None or line is None:
         return None
-    if barred or account.barred or account.allow_negative or not account.prepaid or line.bundles:
+    if (
+        barred
+        or account.barred
+        or account.allow_negative
+        or not account.prepaid
+        or account.charging_mode
+        or line.bundles
+    ):
         return None
     operation, item, moment = request.operation, request.items[0], request.at
     ((balance_id, balance),) = balances.items()

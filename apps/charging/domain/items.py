@@ -90,7 +90,7 @@ def find_payment(state: State, books: Books, rater: Rater, meter: Reading, servi
             if balance.account_id not in state.barred_members
         }
     overdrawn = books.default_balance(account).balance_id if account.allow_negative else None
-    grants = _grants_of(line, terms, meter) if terms.has_free_units and account.prepaid else ()
+    grants = _grants_of(line, terms, meter) if terms.has_free_units and account.debited else ()
     return Payment(
         rater,
         terms,
@@ -101,7 +101,7 @@ def find_payment(state: State, books: Books, rater: Rater, meter: Reading, servi
         books.seed,
         overdrawn,
         None if grants else plain_balance(balances, account_id),
-        not account.prepaid,
+        not account.debited,
         bool(terms.has_free_units or state.barred_members),
     )
 

@@ -89,7 +89,8 @@ class PayingTerms(NamedTuple):
 class Line:
     """A subscriber as charging sees one: who pays, in which tenant, on which plans.
 
-    ``trigger_set_id`` is that of its account. ``terms`` are those worked out for it so far, by service code.
+    ``trigger_set_id`` is that of its account. ``charging_mode`` is how the account's records are charged, where not as
+    usual (lines of records alone). ``terms`` are those worked out for it so far, by service code.
     """
 
     subscriber_id: int
@@ -100,6 +101,7 @@ class Line:
     plans: tuple[PlanPeriod, ...]
     bundles: tuple[BundlePeriod, ...] = ()
     trigger_set_id: int | None = None
+    charging_mode: str = ""
     terms: dict[str, PayingTerms] = field(default_factory=dict, compare=False, repr=False)
 
     def plan_at(self, start: datetime) -> PlanPeriod | None:

@@ -22,6 +22,11 @@ class ChargingMode(StrEnum):
     """Kept only, at no price."""
 
 
+NOT_CHARGED = frozenset({ChargingMode.RATED, ChargingMode.NONE})
+"""No account owes anything for these."""
+_NAMES = frozenset(mode.value for mode in ChargingMode)
+
+
 def charging_mode(text: str) -> ChargingMode | None:
     """The mode of that name, with or without “*”; None for an empty text. Raises InvalidInput."""
     name = text.strip().lower()
@@ -32,3 +37,22 @@ def charging_mode(text: str) -> ChargingMode | None:
     except ValueError:
         known = ", ".join(ChargingMode)
         raise InvalidInput(f"“{text[:40]}” is not a charging mode; known are {known}") from None
+
+
+def is_charging_mode(text: str) -> bool:
+    """Whether :func:`charging_mode` knows the text."""
+    name = text.strip().lower()
+    return not name or "*" + name.removeprefix("*") in _NAMES
+
+
+# Beside *postpaid. An account without a balance is charged by its bill, not in real time.
+_USUAL = {True: ChargingMode.PSEUDOPREPAID, False: ChargingMode.PREPAID}
+
+
+def mode_of_record(own: str, of_account: str, *, prepaid: bool) -> ChargingMode | None:
+    """How a record is charged, its own mode before its account's; None: as usual, by the bill or from the balance.
+
+    ``prepaid``: the account holds money and gets no bill. Raises InvalidInput.
+    """
+    mode = charging_mode(own) or charging_mode(of_account)
+    return None if mode is ChargingMode.POSTPAID or mode is _USUAL[prepaid] else mode

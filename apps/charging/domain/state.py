@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from apps.charging.domain.balances import Balance, Group
 from apps.charging.domain.lines import CounterKey, Line, ServiceInfo
+from apps.charging.domain.modes import ChargingMode
 from apps.charging.domain.money_bounds import MoneyBounds
 from apps.charging.domain.policies import DEFAULT_POLICIES, ONE_EVENT, QuotaPolicy
 from apps.charging.domain.requests import ChargingAnswer
@@ -22,6 +23,7 @@ FIRST_NEW_ID = 1 << 61
 class Account(NamedTuple):
     """Who pays. ``allow_negative`` lets its default balance go below zero.
 
+    ``charging_mode`` is how its usage is charged, where not as usual.
     ``barred`` is an account that is closed or, with a ``bar_reason``, barred for a time: money still comes in then.
     """
 
@@ -35,6 +37,12 @@ class Account(NamedTuple):
     barred: bool = False
     bar_reason: str = ""
     trigger_set_id: int | None = None
+    charging_mode: str = ""
+
+    @property
+    def debited(self) -> bool:
+        """Whether its usage is debited in real time; otherwise it is authorised, and charged by its records."""
+        return self.prepaid and (not self.charging_mode or self.charging_mode == ChargingMode.PREPAID)
 
     @property
     def closed(self) -> bool:

@@ -143,6 +143,11 @@ class UsageBook:
     _months: dict[str, _MonthFinder] = field(default_factory=dict)
     _days: dict[str, _DayFinder] = field(default_factory=dict)
 
+    @property
+    def has_modes(self) -> bool:
+        """Whether records of some account are not charged as usual."""
+        return any(holding.line.charging_mode for holdings in self.holdings.values() for holding in holdings)
+
     def line_of(self, msisdn: str, start: datetime) -> Line | None:
         """The line that held ``msisdn`` at ``start``, or None."""
         for holding in self.holdings.get(msisdn, ()):

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 from simple_history.models import HistoricalRecords
 
+from apps.charging.domain.modes import ChargingMode
 from apps.rating.domain.runs import DEFAULT_RUN, LONGEST_RUN
 from apps.rating.models import Service, TariffPlan, Tenant
 from apps.subscribers.models import Customer, Subscriber
@@ -46,6 +47,18 @@ class Account(models.Model):
     currency = models.CharField(max_length=3)
     allow_negative = models.BooleanField(
         default=False, help_text="Whether real-time charging may take the default balance below zero."
+    )
+    charging_mode = models.CharField(
+        max_length=14,
+        blank=True,
+        default="",
+        db_default="",
+        choices=[(mode.value, mode.value) for mode in ChargingMode],
+        help_text=(
+            "How its usage is charged, where not as usual: *prepaid = in real time alone, *pseudoprepaid = from the "
+            "balance by its records, *postpaid = by the bill, *rated = priced only, *none = kept only. Empty: prepaid "
+            "accounts in real time and by records, postpaid accounts by the bill."
+        ),
     )
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)

@@ -27,8 +27,8 @@ BALANCE_COLUMNS = (
 )
 ACCOUNTS_SQL = (
     "SELECT a.id, a.number, a.tenant_id, a.currency, a.mode, a.allow_negative, a.closed_at, b.reason,"
-    " a.trigger_set_id"
-    " FROM charging_account a LEFT JOIN charging_accountbar b ON b.account_id = a.id WHERE a.id IN ({values})"
+    " a.trigger_set_id, a.charging_mode FROM charging_account a LEFT JOIN charging_accountbar b ON b.account_id = a.id"
+    " WHERE a.id IN ({values})"
 )
 """To be read behind the lock: its former holder may have closed or barred the account."""
 BALANCES_SQL = (
@@ -72,7 +72,7 @@ def balances_sql(connection: BaseDatabaseWrapper) -> str:
 
 def account_of(row: tuple[Any, ...], tenant: str, zone: ZoneInfo) -> Account:
     """The account of a row of ACCOUNTS_SQL; its tenant's code and zone are known from the row's third value."""
-    account_id, number, _, currency, mode, allow_negative, closed_at, bar_reason, trigger_set_id = row
+    account_id, number, _, currency, mode, allow_negative, closed_at, bar_reason, set_id, charging_mode = row
     return Account(
         account_id,
         number,
@@ -83,7 +83,8 @@ def account_of(row: tuple[Any, ...], tenant: str, zone: ZoneInfo) -> Account:
         bool(allow_negative),
         closed_at is not None or bar_reason is not None,
         "" if bar_reason is None or closed_at is not None else bar_reason,
-        trigger_set_id,
+        set_id,
+        charging_mode,
     )
 
 

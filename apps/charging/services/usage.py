@@ -208,15 +208,15 @@ def lines_of(
     plans = _plan_periods(subscriber_ids, first, last, known)
     bundles = _bundle_periods(subscriber_ids, first, last, known)
     rows = select_in(
-        "SELECT id, mode, tenant_id, trigger_set_id FROM charging_account WHERE id IN ({values})",
+        "SELECT id, mode, tenant_id, trigger_set_id, charging_mode FROM charging_account WHERE id IN ({values})",
         set(accounts.values()),
     )
-    known.learn_tenants({tenant_id for _, _, tenant_id, _ in rows})
+    known.learn_tenants({row[2] for row in rows})
     owners = {
         account_id: (mode == Account.Mode.PREPAID, *known.tenants[tenant_id])
-        for account_id, mode, tenant_id, _ in rows
+        for account_id, mode, tenant_id, _, _ in rows
     }
-    sets = {row[0]: row[3] for row in rows}
+    special = {row[0]: row[3:] for row in rows}
     return {
         subscriber_id: Line(
             subscriber_id,
@@ -224,7 +224,7 @@ def lines_of(
             *owners[account_id],
             in_order(plans.get(subscriber_id, ())),
             in_order(bundles.get(subscriber_id, ())),
-            sets[account_id],
+            *special[account_id],
         )
         for subscriber_id, account_id in accounts.items()
         if account_id in owners

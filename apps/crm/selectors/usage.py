@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from django.db.models import Count, Q, QuerySet, Sum
 
+from apps.charging.domain.modes import NOT_CHARGED
 from apps.charging.models import AllowanceCounter, Payer
 from apps.crm.domain.usage import FreeUnits, ServiceUsage, UsageData, UsageRecord
 from apps.crm.selectors.rows import checked_not_negative, checked_service, paged
@@ -77,6 +78,7 @@ def usage_data(tenant: str, subscriber_id: int, *, now: datetime, year: int = 0,
             start__gte=period.start,
             start__lt=period.end,
         )
+        .exclude(mode__in=NOT_CHARGED)
         .order_by("service_id")
         .values_list("service__code", "service__type_of_record")
         .annotate(records=Count("pk"), used=Sum("usage"), free=Sum("free_usage"), cost=Sum("cost_micros"))
@@ -123,6 +125,7 @@ def _asked(
         raise InvalidInput("the end is before the start", where="end")
     account_id, currency = _payer(subscriber_id)
     rows = Cdr.objects.filter(account_id=account_id, subscriber_id=subscriber_id, run=DEFAULT_RUN)
+    rows = rows.exclude(mode__in=NOT_CHARGED)
     if end is not None:
         rows = rows.filter(start__lt=as_utc(end))
     if service:

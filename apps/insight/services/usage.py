@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 from django.db.models import Count, Max, Min
 
-from apps.charging.domain.modes import ChargingMode
+from apps.charging.domain.modes import NOT_CHARGED
 from apps.events.models import Event
 from apps.events.services.consuming import Consumer, deliver, register, unhandled
 from apps.insight.domain.days import day_of_quarter
@@ -25,6 +25,7 @@ from apps.rating.models import PricePlan
 from apps.storage.dialect import quarter_of, whole
 
 FILES_AT_ONCE = 500
+_NOT_CHARGED = ", ".join(f"'{mode}'" for mode in sorted(NOT_CHARGED))
 RECORDS_AT_ONCE = 500_000
 KEY = ("tenant_id", "day", "service_id", "price_plan_id")
 SUMS = ("records", "`usage`", "free_usage", "billed_usage", "revenue_micros")
@@ -87,7 +88,7 @@ def _read(file_ids: Collection[int]) -> list[tuple[int, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT c.price_plan_id, c.service_id, {quarter}, COUNT(*), {sums} FROM {RATED_RECORDS} c "
-            f"WHERE {within}c.run = '{DEFAULT_RUN}' AND c.mode <> '{ChargingMode.RATED}' "
+            f"WHERE {within}c.run = '{DEFAULT_RUN}' AND c.mode NOT IN ({_NOT_CHARGED}) "
             f"AND c.file_id IN ({','.join(str(int(pk)) for pk in file_ids)}) "
             f"GROUP BY c.price_plan_id, c.service_id, {quarter}"
         )

@@ -1,5 +1,5 @@
 """Pages of the mediation room; importing them registers them."""
 
-from apps.mediation.admin import cdrs, derived, files, panels, sources, suspense, waiting
+from apps.mediation.admin import cdrs, derived, files, panels, session_records, sources, suspense, waiting
 
-__all__ = ["cdrs", "derived", "files", "panels", "sources", "suspense", "waiting"]
+__all__ = ["cdrs", "derived", "files", "panels", "session_records", "sources", "suspense", "waiting"]

@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import NamedTuple
 
+from apps.charging.domain.modes import ChargingMode, is_charging_mode
 from apps.mediation.domain.records import (
     ANCIENT_DATE,
     FIELD_TOO_LONG,
     FUTURE_DATE,
     IMPLAUSIBLE_USAGE,
+    INVALID_FIELD,
     MISSING_FIELD,
     NEGATIVE_USAGE,
     UNKNOWN_SERVICE,
@@ -113,6 +115,7 @@ class RecordChecker:
             raw,
             message,
             _,
+            mode,
         ) = record
         source_id = self.sources.get(source)
         if source_id is None:
@@ -136,6 +139,7 @@ class RecordChecker:
             and len(record_id) <= RECORD_ID_LIMIT
             and len(msisdn) <= MSISDN_LIMIT
             and len(other_party) <= OTHER_PARTY_LIMIT
+            and (not mode or is_charging_mode(mode))
         ):
             return (
                 start,
@@ -189,6 +193,11 @@ class RecordChecker:
             return (
                 UNKNOWN_SERVICE,
                 f"there is no service “{record.service[:SERVICE_LIMIT]}”; there are {known[:_LONGEST_LIST]}",
+            )
+        if record.request_type and not is_charging_mode(record.request_type):
+            return (
+                INVALID_FIELD,
+                f"“{record.request_type[:40]}” is not a request type; known are {', '.join(ChargingMode)}",
             )
         for name, value in (("duration_s", record.duration_s), ("octets", record.octets), ("events", amount)):
             if value < 0:

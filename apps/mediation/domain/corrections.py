@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from apps.charging.domain.modes import charging_mode
 from apps.kernel.errors import InvalidInput, InvalidInputs, Problem
 from apps.kernel.periods import as_utc
 from apps.mediation.domain.checks import (
@@ -56,6 +57,10 @@ def _usage(value: Any) -> int:
     return amount
 
 
+def _mode(value: Any) -> str:
+    return str(charging_mode(str(value)) or "")
+
+
 _READERS: dict[str, Callable[[Any], str | int]] = {
     "record_id": _text(RECORD_ID_LIMIT),
     "source": _text(RECORD_ID_LIMIT),
@@ -65,6 +70,7 @@ _READERS: dict[str, Callable[[Any], str | int]] = {
     "other_party": _text(OTHER_PARTY_LIMIT),
     "start": _start,
     "usage": _usage,
+    "request_type": _mode,
 }
 CORRECTABLE = tuple(_READERS)
 

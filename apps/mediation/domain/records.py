@@ -82,6 +82,7 @@ class UsageRecord(NamedTuple):
     raw: bytes
     message: bytes
     imsi: str = ""
+    request_type: str = ""
 
 
 class Reject(NamedTuple):

@@ -8,17 +8,17 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from apps.charging.domain.lines import Line, ServiceInfo
-from apps.charging.domain.modes import ChargingMode, charging_mode
-from apps.charging.domain.usage_book import UsageBook
+from apps.charging.domain.modes import NOT_CHARGED, ChargingMode, charging_mode, mode_of_record
+from apps.charging.domain.usage_book import ChargedTo, UsageBook
 from apps.kernel.errors import BssError, InvalidInput
 from apps.mediation.domain.checks import CheckedRecord
-from apps.mediation.domain.derived import OUT, DerivedChargers, Run
+from apps.mediation.domain.derived import ANY, OUT, DerivedChargers, Run
 from apps.mediation.domain.records import COST_OUT_OF_RANGE, DERIVED_RUN_FAILED, MOST_STORED
 from apps.mediation.pb.billing_pb2 import CDR
 from apps.rating.domain import Allowance, RatedUsage, Rater, Usage
 from apps.rating.domain.allowances import serves
-
-NOT_CHARGED = frozenset({ChargingMode.RATED, ChargingMode.NONE})
+from apps.rating.domain.runs import DEFAULT_RUN
+from apps.rating.domain.usage import NOTHING_MATCHED
 
 
 class RunAccount(NamedTuple):
@@ -42,11 +42,19 @@ class RunCharge(NamedTuple):
     debits: bool
     usage: Usage
     rated: RatedUsage
+    raw: bytes
 
-    def terms(self) -> bytes:
-        """As what it was rated, where the row has no column: a CDR message of category and subject alone."""
-        message: bytes = CDR(category=self.usage.category, subject=self.usage.subject).SerializeToString()
-        return message
+
+def request_type_of(record: CheckedRecord) -> str:
+    """How the record says that it is to be charged; may be empty."""
+    request_type: str = CDR.FromString(record[9]).request_type
+    return request_type
+
+
+def session_of(record: CheckedRecord) -> str:
+    """The session that the record names; may be empty."""
+    session_id: str = CDR.FromString(record[9]).session_id
+    return session_id
 
 
 class RecordRuns:
@@ -73,6 +81,8 @@ class RecordRuns:
 
         Raises BssError (``derived_run_failed``) if one of them cannot be charged.
         """
+        if not self._chargers:
+            return ()
         line = self._book.line_of(record[5], at)
         plan = line.plan_at(at) if line is not None else None
         service = self._book.services.get(record[4])
@@ -104,6 +114,34 @@ class RecordRuns:
             if charge is not None:
                 found.append(charge)
         return found
+
+    def default_charge(
+        self, record: CheckedRecord, at: datetime, mode: ChargingMode
+    ) -> tuple[ChargedTo, RunCharge]:
+        """The default run of a record that is charged by ``mode`` instead of as usual, and whose it is.
+
+        Raises as :meth:`UsageBook.rate` does.
+        """
+        _, _, _, _, service, msisdn, other_party, amount, _, message = record
+        priced_as, charged_to = self._book.parties(msisdn, service, at)
+        line = self._book.line_of(msisdn, at)
+        assert line is not None
+        usage = Usage(*priced_as, other_party, at, amount)
+        if mode is ChargingMode.NONE:
+            rated = RatedUsage(0, 0, 0, 0, 0, NOTHING_MATCHED._replace(destination=ANY))
+        elif mode is ChargingMode.PSEUDOPREPAID:
+            _, rated = self._book.rate(self._rater, msisdn, service, other_party, at, amount)
+        else:
+            # A session has taken the free units already, or none are to be.
+            rated = self._rater.rate(usage)
+        account = RunAccount(line.account_id, line.zone, line.prepaid)
+        debits = mode is ChargingMode.PSEUDOPREPAID
+        return charged_to, RunCharge(DEFAULT_RUN, account, str(mode), debits, usage, rated, message)
+
+    def mode_of(self, record: CheckedRecord, at: datetime, own: str) -> ChargingMode | None:
+        """How the record is charged, if not as usual; ``own`` is what it says itself. Raises InvalidInput."""
+        line = self._book.line_of(record[5], at)
+        return None if line is None else mode_of_record(own, line.charging_mode, prepaid=line.prepaid)
 
     def _fields(
         self,
@@ -174,7 +212,9 @@ class RecordRuns:
         owed = how not in NOT_CHARGED
         debits = owed and (account.prepaid or how is ChargingMode.PSEUDOPREPAID)
         shown = "" if owed and (account.prepaid or not debits) else str(how)
-        return RunCharge(run.name, account, shown, debits, usage, rated)
+        # As what it was rated, where the row has no column.
+        raw = CDR(category=usage.category, subject=usage.subject).SerializeToString()
+        return RunCharge(run.name, account, shown, debits, usage, rated, raw)
 
 
 def _instant(text: str) -> datetime:

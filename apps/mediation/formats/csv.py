@@ -291,6 +291,7 @@ class _Layout:
             content,
             message,
             fields.get("imsi", ""),
+            fields.get("request_type", ""),
         )
 
     def _passes(self, named: Mapping[str, str]) -> bool:

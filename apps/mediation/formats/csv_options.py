@@ -16,7 +16,7 @@ from apps.mediation.formats.numbers import NumberRules
 
 TEXT_FIELDS = (
     *("record_id", "source", "service", "msisdn", "imsi", "imei", "other_party"),
-    *("cell", "roaming_network", "session_id", "trunk"),
+    *("cell", "roaming_network", "session_id", "trunk", "request_type"),
 )
 USAGE_FIELDS = ("duration_s", "octets_up", "octets_down", "octets", "events")
 NUMBER_FIELDS = ("cause", "part", "rating_group", "radio_access")

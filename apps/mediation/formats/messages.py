@@ -24,11 +24,12 @@ def message_of(record: UsageRecord, type_of_record: str) -> bytes:
     """
     cdr = CDR.FromString(record.message)
     cdr.record_id, cdr.service, cdr.start = record.record_id, record.service, record.start
-    cdr.msisdn, cdr.imsi, cdr.other_party, cdr.source = (
+    cdr.msisdn, cdr.imsi, cdr.other_party, cdr.source, cdr.request_type = (
         record.msisdn,
         record.imsi,
         record.other_party,
         record.source,
+        record.request_type,
     )
     if type_of_record == "voice":
         cdr.duration_s = record.duration_s

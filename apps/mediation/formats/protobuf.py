@@ -147,6 +147,7 @@ class ProtobufFormat:
                         raw,
                         raw,
                         cdr.imsi,
+                        cdr.request_type,
                     ),
                 )
                 position = end

@@ -15,6 +15,11 @@ def compare_record_ids_exactly(apps, schema_editor):
         schema_editor.execute(
             "ALTER TABLE mediation_cdr MODIFY record_id VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL"
         )
+        schema_editor.execute(
+            "ALTER TABLE mediation_sessionrecord MODIFY record_id"
+            " VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL"
+        )
+
 
 
 class Migration(InitialMigration):
@@ -322,6 +327,33 @@ class Migration(InitialMigration):
         migrations.AddConstraint(
             model_name='suspendedrecord',
             constraint=models.UniqueConstraint(fields=('file', 'byte_offset'), name='suspended_once'),
+        ),
+        migrations.CreateModel(
+            name='SessionRecord',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('record_id', models.CharField(max_length=64)),
+                ('start', models.DateTimeField()),
+                ('usage', models.BigIntegerField(help_text='Seconds, octets or events of the record.')),
+                ('session_ref', models.CharField(blank=True, help_text='The session that the record names.', max_length=1000)),
+                ('taken_at', models.DateTimeField(help_text='When the record came.')),
+                ('state', models.CharField(choices=[('waiting', 'Waiting for its session'), ('agrees', 'Agrees'), ('differs', 'Differs'), ('adjusted', 'Adjusted'), ('ignored', 'Ignored')], default='waiting', max_length=8)),
+                ('event_cause', models.CharField(blank=True, db_index=True, help_text='The debit of an event, in the ledger.', max_length=100)),
+                ('charged_usage', models.BigIntegerField(blank=True, help_text='What the session used of the service in all, when it was compared.', null=True)),
+                ('difference_micros', models.BigIntegerField(default=0, help_text='What the records cost more than what was charged in real time; negative: less.')),
+                ('settled_at', models.DateTimeField(blank=True, null=True)),
+                ('settled_by', models.CharField(blank=True, max_length=150)),
+                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='charging.account')),
+                ('service', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='rating.service')),
+                ('session', models.ForeignKey(blank=True, db_constraint=False, help_text='What charged it; empty: an event without a session, or nothing.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='charging.chargingsession')),
+                ('subscriber', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='subscribers.subscriber')),
+                ('source', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='mediation.source')),
+            ],
+            options={
+                'ordering': ['-pk'],
+                'indexes': [models.Index(fields=['state', 'taken_at'], name='session_record_by_state'), models.Index(fields=['session', 'service'], name='session_record_by_session')],
+                'constraints': [models.UniqueConstraint(fields=('source', 'record_id'), name='session_record_once')],
+            },
         ),
         migrations.RunPython(compare_record_ids_exactly, migrations.RunPython.noop, atomic=False),
     ]

@@ -12,6 +12,7 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import F, Max
 
+from apps.charging.domain.modes import NOT_CHARGED
 from apps.charging.domain.usage_book import ChargedTo, UsageBook
 from apps.events.services.publishing import publish
 from apps.kernel.errors import BssError
@@ -131,6 +132,7 @@ class Batch:
         now_text: str,
         mismatches: Mismatches,
         careful: bool = False,
+        modes: bool = False,
         dry_run: bool = False,
         on_stored: Callable[[int], None] = lambda count: None,
         on_charged: Callable[[CheckedRecord, bool], None] | None = None,
@@ -138,7 +140,7 @@ class Batch:
     ) -> None:
         self.file_id = file_id
         self.rater, self.book, self.destinations = rater, book, destinations
-        self.careful, self.dry_run = careful or dry_run, dry_run
+        self.careful, self.dry_run, self.modes = careful or dry_run, dry_run, modes
         self.now_text, self.mismatches = now_text, mismatches
         self.on_stored, self.on_charged, self.after_charging = on_stored, on_charged, after_charging
         self.totals = BatchTotals()
@@ -148,7 +150,7 @@ class Batch:
         self._after_cdr = 0
         self._texts = StartTexts()
         self._as_text = loads_text(connections[DEFAULT_DB_ALIAS])
-        # What is charged besides the default run; None if there is nothing of the kind.
+        # What is not charged as usual; None if there is nothing of the kind.
         self.runs: BatchRuns | None = None
         # Hashes of the records of a dry run so far: a tenth of the memory of the ids themselves.
         self._seen: set[int] = set()
@@ -160,8 +162,8 @@ class Batch:
         chargers = derived_chargers()
         # The wrapper itself: django.db.connection would be another one in the writer's thread.
         with CdrWriter(connections[DEFAULT_DB_ALIAS]) as writer:
-            if chargers:
-                self.runs = BatchRuns(chargers, self.rater, self.book, writer.wait)
+            if chargers or self.modes or self.book.has_modes:
+                self.runs = BatchRuns(chargers, self.rater, self.book, writer.wait, modes=self.modes)
             for portion in _portions(suspended):
                 self._suspend(writer, portion)
             for chunk in _portions(records):
@@ -256,7 +258,10 @@ class Batch:
             charges: Sequence[RunCharge] = ()
             try:
                 if runs is not None:
-                    charges = runs.rate(record, at)
+                    otherwise, charges = runs.rate(record, at)
+                    if otherwise is not None:
+                        run_rows += self._other_rows(writer, record, day, otherwise, charges)
+                        continue
                 charged_to, rated = rate(rater, msisdn, service, other_party, at, amount)
                 cost, billed = rated.cost_micros, rated.billed_usage
                 if cost > MOST_STORED or billed > MOST_STORED:
@@ -298,12 +303,31 @@ class Batch:
         self.totals.cost_micros += total
         return rows, run_rows, refused
 
+    def _other_rows(
+        self,
+        writer: CdrWriter,
+        record: CheckedRecord,
+        day: int,
+        default: tuple[ChargedTo, RunCharge],
+        charges: Sequence[RunCharge],
+    ) -> list[Any]:
+        """The rows of a record whose default run is not charged as usual; it counts as rated."""
+        charged_to, charge = default
+        cost = 0 if charge.mode in NOT_CHARGED else charge.rated.cost_micros
+        cost_key = (day, charged_to[2], charged_to[3])
+        self._day_costs[cost_key] = self._day_costs.get(cost_key, 0) + cost
+        self.totals.cost_micros += cost
+        self.totals.rated += 1
+        if self.on_charged is not None:
+            self.on_charged(record, True)
+        return [self._run_row(writer, record, charged_to, one) for one in (charge, *charges)]
+
     def _run_row(
         self, writer: CdrWriter, record: CheckedRecord, charged_to: ChargedTo, charge: RunCharge
     ) -> Any:
-        """The row of a record in a run besides the default one, which is charged now."""
+        """The row of a record in a run, which is charged now."""
         assert self.runs is not None
-        self.runs.charge(charge)
+        self.runs.charge(record, charged_to, charge)
         usage, rated = charge.usage, charge.rated
         if rated.destination not in self.destinations:
             writer.wait()
@@ -321,7 +345,7 @@ class Batch:
             ),
             *(self.destinations[rated.destination], self._texts.of(int(usage.start.timestamp()))),
             *(usage.destination, usage.amount, rated.free_usage, rated.billed_usage, rated.cost_micros),
-            *(charge.terms(), charge.run, charge.mode),
+            *(charge.raw, charge.run, charge.mode),
         ]
         if not self._as_text:
             return values
@@ -331,7 +355,7 @@ class Batch:
     def save_runs(self, cause: str) -> None:
         """Write what the runs besides the default one debited; ``cause`` names the batch."""
         if self.runs is not None:
-            self.runs.save(cause)
+            self.runs.save(cause, self.now_text)
 
 
 def _portions(items: Iterable[Any]) -> Iterator[list[Any]]:

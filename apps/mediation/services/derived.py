@@ -5,23 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connection
 
 from apps.charging.domain.modes import ChargingMode
-from apps.charging.domain.usage_book import UsageBook
+from apps.charging.domain.sessions import LONGEST_SESSION_ID
+from apps.charging.domain.usage_book import ChargedTo, UsageBook
 from apps.charging.models import Account
 from apps.charging.selectors import ACCOUNTS
 from apps.charging.services.usage import save_usage_book
 from apps.mediation.domain.checks import CheckedRecord
 from apps.mediation.domain.derived import ChargerRow, DerivedChargers
-from apps.mediation.domain.run_charges import RecordRuns, RunAccount, RunCharge
-from apps.mediation.models import DerivedCharger, Source
+from apps.mediation.domain.run_charges import RecordRuns, RunAccount, RunCharge, request_type_of, session_of
+from apps.mediation.models import DerivedCharger, SessionRecord, Source
 from apps.mediation.models import RunAccount as RunAccountRow
 from apps.rating.domain import Rater
+from apps.rating.domain.runs import DEFAULT_RUN
 from apps.rating.selectors.tariffs import looked_at
+from apps.storage.bulk import database_instant, insert_rows
 from apps.storage.reads import select_in
+
+SESSION_COLUMNS = (
+    *("source_id", "record_id", "account_id", "subscriber_id", "service_id", "start", "usage"),
+    *("session_ref", "taken_at", "state", "event_cause", "difference_micros", "settled_by"),
+)
 
 
 @dataclass
@@ -64,9 +73,9 @@ def charger_rows() -> Iterable[ChargerRow]:
 
 
 class BatchRuns:
-    """The runs of one batch besides the default one.
+    """What of one batch is not charged as usual: runs besides the default one, and records with a mode of their own.
 
-    ``before_reading`` is called before the database is asked during the batch.
+    ``before_reading`` is called before the database is asked during the batch. ``modes``: records may name theirs.
     """
 
     def __init__(
@@ -75,8 +84,10 @@ class BatchRuns:
         rater: Rater,
         book: UsageBook,
         before_reading: Callable[[], None],
+        *,
+        modes: bool,
     ) -> None:
-        self._before_reading = before_reading
+        self._before_reading, self._modes = before_reading, modes
         self._books: dict[str, UsageBook] = {}
         self._accounts: dict[tuple[str, str], RunAccount | None] = {}
         payers = {holding.line.account_id for holdings in book.holdings.values() for holding in holdings}
@@ -86,16 +97,31 @@ class BatchRuns:
         sources = dict(Source.objects.values_list("pk", "code"))
         self._runs = RecordRuns(chargers, rater, book, numbers, sources, self._account_of)
         self._charged: set[int] = set()
+        self._of_sessions: list[tuple[Any, ...]] = []
 
     def rate(
-        self, record: CheckedRecord, at: datetime, mode: ChargingMode | None = None
-    ) -> Sequence[RunCharge]:
-        """What its runs charge for the record (:meth:`RecordRuns.rate`); nothing is charged yet."""
-        return self._runs.rate(record, at, mode)
+        self, record: CheckedRecord, at: datetime
+    ) -> tuple[tuple[ChargedTo, RunCharge] | None, Sequence[RunCharge]]:
+        """The record's default run, if it is not charged as usual, and its other runs; nothing is charged yet.
 
-    def charge(self, charge: RunCharge) -> None:
+        Raises BssError if one of them cannot be charged.
+        """
+        mode = self._runs.mode_of(record, at, request_type_of(record) if self._modes else "")
+        charges = self._runs.rate(record, at, mode)
+        return (None if mode is None else self._runs.default_charge(record, at, mode)), charges
+
+    def charge(self, record: CheckedRecord, charged_to: ChargedTo, charge: RunCharge) -> None:
         """The charge holds."""
-        self._charged.add(charge.account.account_id)
+        if charge.mode == ChargingMode.PREPAID:
+            self._of_sessions.append(
+                (
+                    *(record[2], record[3], charge.account.account_id, charged_to[0], charged_to[2]),
+                    *(database_instant(charge.usage.start), charge.usage.amount),
+                    session_of(record)[:LONGEST_SESSION_ID],
+                )
+            )
+        if charge.run != DEFAULT_RUN:
+            self._charged.add(charge.account.account_id)
         if charge.debits and charge.rated.cost_micros:
             book = self._books.get(charge.run)
             if book is None:
@@ -103,10 +129,18 @@ class BatchRuns:
             account = charge.account
             book.debit(account.account_id, account.zone, charge.usage.start, charge.rated.cost_micros)
 
-    def save(self, cause: str) -> None:
-        """Write what was debited, and which accounts were charged, at the end of the batch's transaction."""
-        for _, book in sorted(self._books.items()):
-            save_usage_book(book, cause)
+    def save(self, cause: str, now_text: str) -> None:
+        """Write what was debited, which accounts were charged, and which records are to be compared with sessions.
+
+        At the end of the batch's transaction; ``now_text`` is when it took the records.
+        """
+        rows = [(*row, now_text, SessionRecord.State.WAITING.value, "", 0, "") for row in self._of_sessions]
+        insert_rows(SessionRecord._meta.db_table, SESSION_COLUMNS, rows)
+        for run, book in sorted(self._books.items()):
+            # Debits of the default run in another mode are beside those of the usage book.
+            save_usage_book(book, f"{cause}:mode" if run == DEFAULT_RUN else cause)
+        if not self._charged:
+            return
         known = set(RunAccountRow.objects.filter(pk__in=sorted(self._charged)).values_list("pk", flat=True))
         RunAccountRow.objects.bulk_create(
             [RunAccountRow(pk=account_id) for account_id in sorted(self._charged - known)],

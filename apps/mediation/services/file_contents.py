@@ -32,7 +32,8 @@ class FileContents:
 
     ``identities`` are the pairs of MSISDN and IMSI that the records name (the IMSI may be empty). ``repeats``: some
     record probably comes twice, so that storing them blindly would be in vain. ``left_out`` counts the lines that the
-    source's filter left out. ``holdings``: whose numbers and IMSIs they are, if that was prefetched.
+    source's filter left out. ``modes``: some record says how it is to be
+    charged. ``holdings``: whose numbers and IMSIs they are, if that was prefetched.
     """
 
     def __init__(self, records: SortedRecords | None = None, suspended: SortedRecords | None = None) -> None:
@@ -41,6 +42,7 @@ class FileContents:
         self.identities: set[tuple[str, str]] = set()
         self.repeats = False
         self.left_out = 0
+        self.modes = False
         self.holdings: ReadAhead | None = None
 
     def __enter__(self) -> FileContents:
@@ -98,6 +100,8 @@ def collect(
                 if imsis.get(msisdn) != imsi:
                     imsis[msisdn] = imsi
                     know((msisdn, imsi))
+                if item[13]:
+                    contents.modes = True
                 add(checked)
                 if looked < REPEATS_AMONG:
                     looked += 1

@@ -270,6 +270,7 @@ class _FileLoad:
             now_text=database_instant(self.now),
             mismatches=mismatches,
             careful=careful,
+            modes=contents.modes,
             dry_run=self.dry_run,
             on_stored=lambda done: self.on_step("stored", done, contents.count),
             after_charging=lambda: writing.append(usage_to_write(book, f"cdr-file:{file_row.pk}")),

@@ -125,6 +125,7 @@ class Prefetch:
         )
         contents.identities = numbers.identities
         contents.repeats, contents.left_out = answer.repeats, answer.left_out
+        contents.modes = answer.modes
         contents.holdings = holdings
         return asked.reading, contents
 

@@ -39,6 +39,7 @@ class Answer(NamedTuple):
     suspended: Any
     repeats: bool
     left_out: int
+    modes: bool
 
 
 _read: tuple[FileState, str, FileContents] | None = None
@@ -83,4 +84,4 @@ def write_sorted(target_path: str) -> Answer | None:
         target.truncate(0)
         records = contents.records.write_to(target)
         suspended = contents.suspended.write_to(target)
-    return Answer(state, digest, records, suspended, contents.repeats, contents.left_out)
+    return Answer(state, digest, records, suspended, contents.repeats, contents.left_out, contents.modes)

@@ -18,6 +18,7 @@ from apps.mediation.domain.checks import CheckedRecord, RecordChecker, Suspended
 from apps.mediation.domain.corrections import corrected, read_corrections, record_of_corrections
 from apps.mediation.domain.identities import imsi_of
 from apps.mediation.domain.records import Reject, UsageRecord
+from apps.mediation.domain.run_charges import request_type_of
 from apps.mediation.formats import format_named
 from apps.mediation.formats.messages import message_of
 from apps.mediation.models import CdrFile, Source, SuspendedRecord
@@ -236,6 +237,7 @@ class _Portion:
             self.destinations,
             now_text=database_instant(self.now),
             mismatches=mismatches,
+            modes=any(request_type_of(record) for record in records),
             on_charged=lambda record, rated: settled.__setitem__(record[1], rated),
         )
         totals = batch.run(records, ())
