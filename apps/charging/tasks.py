@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apps.charging.services import sessions, triggers
+from apps.charging.services import sessions, trigger_expiries
 from apps.kernel.clock import utc_now
 from apps.runtime.tasks import shared_task
 
@@ -16,7 +16,7 @@ def end_silent_sessions() -> int:
 @shared_task
 def watch_expiries() -> int:
     """Let triggers see balances that have expired."""
-    return triggers.watch_expiries(utc_now())
+    return trigger_expiries.watch_expiries(utc_now())
 
 
 @shared_task

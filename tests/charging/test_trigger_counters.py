@@ -23,9 +23,9 @@ from apps.charging.models import Balance as BalanceRow
 from apps.charging.models import BalanceTrigger, TriggerFiring, TriggerSet, TriggerState
 from apps.charging.services import operations
 from apps.charging.services.executor import forget_directory
+from apps.charging.services.trigger_expiries import watch_expiries
 from apps.charging.services.trigger_resets import reset_counters_of, reset_triggers_of
 from apps.charging.services.trigger_settings import assign_trigger_set, reset_trigger
-from apps.charging.services.triggers import watch_expiries
 from apps.charging.services.usage import lock_usage_book, save_usage_book
 from apps.kernel.errors import NotFound
 from apps.rating.domain import Rater

@@ -5,7 +5,8 @@ The locks, the ledger, the triggers that watch it and the events of credits are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from hashlib import blake2b
@@ -36,6 +37,7 @@ from apps.charging.services.rows import (
     instant_text,
     terms_row,
 )
+from apps.charging.services.trigger_firing import Fired
 from apps.charging.services.trigger_rows import read_trigger_book, write_states
 from apps.charging.services.triggers import KnownStates, watch_batch
 from apps.events.services.publishing import publish
@@ -43,8 +45,10 @@ from apps.kernel.errors import Conflict, InvalidInput
 from apps.rating.models import Tenant
 from apps.storage.bulk import insert_rows
 from apps.storage.reads import select_in
-from apps.storage.retry import retrying
+from apps.storage.retry import is_rolled_back, may_have_committed, retrying
 from apps.storage.upserts import update_few, upsert_few
+
+log = logging.getLogger(__name__)
 
 ROWS_A_STATEMENT = 2_000
 _FIGURES = ("amount_micros", "units", "reserved_micros", "reserved_units", "overdraft_micros")
@@ -88,7 +92,10 @@ def carry_out_actions(
 def _carry_out(orders: Sequence[ActionOrder], now: datetime, *, remember: bool) -> list[ChargingAnswer]:
     try:
         with transaction.atomic():
-            return _Batch(now).run(orders, remember=remember)
+            batch = _Batch(now)
+            answers = batch.run(orders, remember=remember)
+            carry_out_firings(batch.fired, now)
+            return answers
     except IntegrityError as error:
         causes = [f"action:{order.key}:" for order in orders[:1_000]]
         done = next(
@@ -99,11 +106,55 @@ def _carry_out(orders: Sequence[ActionOrder], now: datetime, *, remember: bool) 
         raise Conflict(f"“{done}” has moved a balance before", code="already_done") from error
 
 
-class _Batch:
-    """The working state of one transaction."""
+ActionSource = Callable[[str, str], tuple[Action, ...] | None]
+"""The actions of a group by the tenant's code and the group's id; None if it does not know the group."""
+_sources: list[ActionSource] = []
 
-    def __init__(self, now: datetime) -> None:
-        self.now = now
+
+def add_action_source(source: ActionSource) -> None:
+    """Have ``source`` asked for the groups of actions that triggers name; for rooms above, when they are set up."""
+    if source not in _sources:
+        _sources.append(source)
+
+
+def carry_out_firings(fired: Sequence[Fired], now: datetime) -> None:
+    """Carry out what triggers that fired ask for, in the transaction that made them fire, under the locks of it.
+
+    Once a firing, under the key ``firing:<id>``. What follows may make other triggers fire, whose actions are carried
+    out too; a trigger whose own actions these are rests meanwhile. Usage is charged though actions cannot be carried
+    out: an error of ours, or a group that no source knows, is logged and left to the rooms above, which get every
+    firing as an event.
+    """
+    done: set[tuple[int, int]] = set()
+    while asking := [one for one in fired if one.actions]:
+        done.update((one.trigger_id, one.account_id) for one in asking)
+        try:
+            with transaction.atomic():
+                batch = _Batch(now, frozenset(done))
+                batch.run([order for one in asking if (order := _order_of(one))], remember=True)
+        except Exception as error:
+            if is_rolled_back(error) or may_have_committed(error):
+                raise
+            log.exception("actions of triggers that fired could not be carried out")
+            return
+        fired = batch.fired
+
+
+def _order_of(one: Fired) -> ActionOrder | None:
+    for source in _sources:
+        actions = source(one.tenant, one.actions)
+        if actions is not None:
+            return ActionOrder(one.account_id, actions, f"firing:{one.firing_id}", one.at)
+    log.error("trigger %d asks for actions “%s”, which there are not", one.trigger_id, one.actions)
+    return None
+
+
+class _Batch:
+    """The working state of one transaction. ``but_not`` are triggers, with their accounts, that rest."""
+
+    def __init__(self, now: datetime, but_not: frozenset[tuple[int, int]] = frozenset()) -> None:
+        self.now, self.but_not = now, but_not
+        self.fired: list[Fired] = []
         self.connection: BaseDatabaseWrapper = connections[DEFAULT_DB_ALIAS]
         self.accounts: dict[int, Account] = {}
         self.balances: dict[int, dict[int, Balance]] = {}
@@ -207,7 +258,7 @@ class _Batch:
         self._write_entries()
         book = read_trigger_book() if self.entries else None
         if book is not None:
-            states = watch_batch(
+            states, self.fired = watch_batch(
                 self.connection,
                 book,
                 self.accounts,
@@ -217,6 +268,7 @@ class _Batch:
                 KnownStates({}, ()),
                 None,
                 self.now,
+                self.but_not,
             )
             write_states(self.connection, states)
         switch_accounts(

@@ -22,11 +22,13 @@ from apps.charging.domain.state import FIRST_NEW_ID, Account, Counter, Entry, Ou
 from apps.charging.domain.trigger_states import Use
 from apps.charging.domain.trigger_uses import uses_of
 from apps.charging.domain.triggers import TriggerBook
+from apps.charging.services.balance_actions import carry_out_firings
 from apps.charging.services.batch_reading import WITHOUT_A_KEPT_ANSWER, BatchReading, Owner
 from apps.charging.services.batch_writing import Writing, store_new_rows, write
 from apps.charging.services.failures import Failure
 from apps.charging.services.lines import Directory
 from apps.charging.services.session_memory import SessionMemory
+from apps.charging.services.trigger_firing import Fired
 from apps.charging.services.triggers import watch_batch
 from apps.events.domain.kinds import NewEvent
 from apps.rating.domain import Rater
@@ -129,8 +131,9 @@ class _Batch:
         if writing.failures:
             self._answer_repeats(results)
         triggers = read.config.triggers
+        fired: list[Fired] = []
         if triggers is not None and (writing.entries or self.uses):
-            writing.trigger_states = watch_batch(
+            writing.trigger_states, fired = watch_batch(
                 self.connection,
                 triggers,
                 read.accounts,
@@ -148,6 +151,12 @@ class _Batch:
             for entry in writing.entries
             if entry.kind in CREDITS and entry.amount > 0 and entry.balance_id > 0
         ]
+        if any(firing.actions for firing in fired):
+            write(self.connection, writing, self.now)
+            carry_out_firings(fired, self.now)
+            if commit:
+                self.connection.commit()
+            return results
         write(self.connection, writing, self.now, commit)
         return results
 

@@ -11,6 +11,7 @@ from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections, transaction
 
 from apps.charging.domain.published import CREDITS, account_credited
 from apps.charging.models import DEFAULT_BALANCE, Account, Balance, LedgerEntry
+from apps.charging.services.balance_actions import carry_out_firings
 from apps.charging.services.books import BookKey, book_ids
 from apps.charging.services.triggers import locked_balances, watch_movements
 from apps.events.services.publishing import publish
@@ -119,10 +120,12 @@ def _post_portion(movements: Sequence[Movement]) -> None:
             )
             for one in credited
         )
-    watch_movements(
+    fired = watch_movements(
         (one.account_id, one.cause, one.at, one.amount_micros, one.kind == LedgerEntry.Kind.USAGE)
         for one in movements
     )
+    if fired:
+        carry_out_firings(fired, max(one.at for one in movements))
 
 
 def lock_accounts(account_ids: Collection[int]) -> None:

@@ -23,6 +23,7 @@ from apps.charging.domain.trigger_uses import CountingUsageBook
 from apps.charging.domain.triggers import EVENT_COUNTERS
 from apps.charging.domain.usage_book import UsageBook
 from apps.charging.models import Account, AllowanceCounter, LedgerBook, LedgerEntry
+from apps.charging.services.balance_actions import carry_out_firings
 from apps.charging.services.ledger import Movement, lock_accounts, post_movements
 from apps.charging.services.terms import Terms
 from apps.charging.services.trigger_rows import read_trigger_book
@@ -164,7 +165,8 @@ def write_usage(writing: UsageWriting) -> None:
         lock_accounts({*writing.uses, *(movement.account_id for movement in writing.movements)})
     post_movements(writing.movements)
     if writing.uses:
-        watch_uses(writing.uses, max(use.at for uses in writing.uses.values() for use in uses))
+        now = max(use.at for uses in writing.uses.values() for use in uses)
+        carry_out_firings(watch_uses(writing.uses, now), now)
 
 
 def save_usage_book(book: UsageBook, cause: str) -> None:
