@@ -15,11 +15,14 @@ from hypothesis import strategies as st
 from apps.rating.domain.numbering import world_destinations
 from apps.rating.domain.source import Destination, DestinationRate, TariffPlan
 from apps.rating.domain.standard_tariff import standard_tariff
-from apps.rating.domain.tariff_files import packed, read_tariff_files, write_tariff_files
+from apps.rating.domain.tariff_files import packed, read_tariff_files, write_table, write_tariff_files
 from apps.rating.models import TariffVersion
-from apps.rating.selectors.tariffs import published_plan
+from apps.rating.services.folder_checking import read_folder
+from apps.rating.services.folder_parts import parts
+from apps.rating.services.tariff_export import export_folder
 from apps.rating.services.tariff_loading import load_tariff_plan
 from tests.rating.folders import encoded, write_folder
+from tests.rating.whole_folders import whole_folders
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -139,19 +142,27 @@ def test_the_standard_tariff_is_written_as_it_is_read(home: str) -> None:
 
 @pytest.mark.django_db
 @settings(max_examples=20, deadline=None)
-@given(folders())
-def test_load_export_load_is_the_identity(files: dict[str, str]) -> None:
+@given(whole_folders(folders()))
+def test_load_export_load_is_the_identity_for_all_tables(files: dict[str, str]) -> None:
     def load(texts: dict[str, str]) -> int:
-        encoded_files = {name: text.encode() for name, text in texts.items()}
-        return load_tariff_plan(
-            read_tariff_files(encoded_files, plan_code="*shared"), NOW, flush=True
-        ).version_id
+        contents = {name: text.encode() for name, text in texts.items()}
+        return load_tariff_plan(read_folder(contents), NOW, flush=True).version_id
 
-    first = load(files)
-    exported, problems = write_tariff_files(published_plan("*shared"))
+    empty = {part.name: write_table(part.columns.columns, ()) for part in parts()}
+    first = load(empty | files)
+    exported, problems = export_folder("*shared")
     assert problems == []
-    assert load(exported) == first
-    assert write_tariff_files(published_plan("*shared"))[0] == exported
+    assert set(files) <= set(exported)
+    assert load(empty | exported) == first
+    assert export_folder("*shared")[0] == exported
+    # Without a flush each id takes its own place.
+    assert (
+        load_tariff_plan(
+            read_folder({name: text.encode() for name, text in exported.items()}), NOW
+        ).version_id
+        == first
+    )
+    assert export_folder("*shared")[0] == exported
 
 
 @pytest.mark.django_db

@@ -76,6 +76,23 @@ def test_a_faulty_row_is_told_and_kept(tmp_path: Path) -> None:
     assert exported(tmp_path / "out")["Users"] == ["default,1001,hidden,Cli,1,10"]
 
 
+def test_text_in_quotation_marks_is_no_comment(tmp_path: Path) -> None:
+    text = (
+        '# a comment with a " in it\n'
+        'default,1001,,Cli,"two\n#lines, and ""more""\n",10\n'
+        ' # another "comment\n'
+        '"#odd",1001,,Cli,"\n# one",10\n'
+    )
+    assert "2 rows checked and kept" in load(tmp_path / "tp", Users=text)
+    rows = list(KeptRow.objects.values_list("cells", flat=True))
+    assert [row[4] for row in rows] == ['two\n#lines, and "more"', "# one"]
+    exported(tmp_path / "out")
+    call_command(
+        "loadtariffplan", str(tmp_path / "out"), "--flush", stdout=io.StringIO(), stderr=io.StringIO()
+    )
+    assert list(KeptRow.objects.values_list("cells", flat=True)) == rows
+
+
 def test_a_dry_run_and_a_refused_load_keep_nothing(tmp_path: Path) -> None:
     load(tmp_path / "tp", "--dry-run", **KEPT)
     assert "REFUSED" in load(tmp_path / "bad", **KEPT, Rates="RT_FIX,0,x,60,60,0\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
@@ -90,13 +91,18 @@ class TableReader:
                 Row(line, {}), str(column), "this is not UTF-8; save the file as UTF-8", "invalid_encoding"
             )
             return
-        reader = csv.reader(_without_comments(text), skipinitialspace=True, strict=True)
+        # Text without quotation marks needs no look at its lines: a row that begins with “#” is a comment.
+        quoted = '"' in text
+        lines = _without_comments(text) if quoted else io.StringIO(text, newline=None)
+        reader = csv.reader(lines, skipinitialspace=True, strict=True)
         columns: tuple[str | None, ...] | None = None
         usual = layouts[0].columns if len(layouts) == 1 else None
         first = True
         try:
             for cells in reader:
-                if not cells or cells[0].lstrip().startswith("#") or not any(cell.strip() for cell in cells):
+                if not cells or (cells[0].lstrip().startswith("#") and not quoted):
+                    continue
+                if not any(cell.strip() for cell in cells):
                     continue
                 if first:
                     first = False
@@ -172,9 +178,21 @@ def place(name: str, line: int, column: str) -> str:
     return f"{name}.csv, line {line}, column {column}"
 
 
+# A quoted cell that ends on its line, and one that goes on.
+_QUOTED = re.compile(r'(^|,) *"(?:[^"]|"")*"')
+_OPENED = re.compile(r'(^|,) *"')
+
+
 def _without_comments(text: str) -> Iterator[str]:
-    """The lines, those that begin with “#” emptied: a quotation mark in a comment opens no quoted cell."""
-    lines = io.StringIO(text, newline=None)
-    if '"' not in text:
-        return lines
-    return ("\n" if line.lstrip().startswith("#") else line for line in lines)
+    """The lines, those that begin with “#” emptied: a quotation mark in a comment opens no quoted cell.
+
+    A line within a quoted cell is no comment.
+    """
+    inside = False
+    for line in io.StringIO(text, newline=None):
+        if not inside and line.lstrip().startswith("#"):
+            yield "\n"
+            continue
+        yield line
+        # As if the cell had begun on this line.
+        inside = _OPENED.search(_QUOTED.sub(r"\1", f'"{line}' if inside else line)) is not None

@@ -70,8 +70,12 @@ def write_table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str
     """A table with its headings."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
+    # A row that begins with “#” would be a comment.
+    quoting = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerow(columns)
-    writer.writerows(rows)
+    for row in rows:
+        cells = tuple(row)
+        (quoting if str(cells[0]).startswith("#") else writer).writerow(cells)
     return text.getvalue()
 
 

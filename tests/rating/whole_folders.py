@@ -1,0 +1,117 @@
+"""Folders with all tables, as operators write them: odd letters, lists, empty cells, quoted text."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from hypothesis import strategies as st
+
+from apps.rating.domain.tariff_files import FOLDER_TABLES
+
+_TEXT = st.one_of(
+    st.just(""),
+    st.sampled_from(
+        ['{"a": "b;c", "n": 1}', "~Subject:s/(.+)/$1,$1/", "^*rated", "*default", "ASR;ACD", "10;20"]
+    ),
+    st.text('aZé9 ,;"#\n\r\t\u2028*', max_size=6).map(str.strip),
+)
+_WEIGHT = st.sampled_from(["", "0", "10", "10.5", "-1", "020"])
+_FLAG = st.sampled_from(["", "true", "FALSE", "1", "0", "t"])
+_WHEN = st.sampled_from(["", "*unlimited", "2026-01-01T00:00:00Z", "2026-01-01 00:00:00"])
+_DIRECTION = st.sampled_from(["*out", "*OUT", ""])
+_DURATION = st.sampled_from(["", "0", "10", "1m30s", "24h", "500ms"])
+_NUMBER = st.sampled_from(["", "0", "10", "1.5"])
+_NAMES = st.text("aZé9_.:*-\"'&<", min_size=1, max_size=4)
+
+
+@st.composite
+def whole_folders(draw: st.DrawFn, prices: st.SearchStrategy[dict[str, str]]) -> dict[str, str]:
+    """The tables of ``prices``, and some rows for each of the others."""
+    files = draw(prices)
+    destinations = sorted({row[0] for row in csv.reader(io.StringIO(files["Destinations"])) if row})
+
+    # The number keeps them apart in a database that takes “a” and “Á” for one.
+    def ids(kind: str) -> list[str]:
+        return [f"{kind}{draw(_NAMES)}{number}" for number in range(draw(st.integers(1, 2)))]
+
+    def some(names: list[str], *keywords: str) -> str:
+        return draw(st.sampled_from([*keywords, *names, ";".join(names), f"{names[0]};!{names[-1]}"]))
+
+    groups = ids("SG")
+    key = {
+        "Direction": lambda: draw(_DIRECTION),
+        "Tenant": lambda: draw(st.sampled_from(["default", "brand"])),
+        "Category": lambda: draw(st.sampled_from(["call", "*any", "sms"])),
+        "Account": lambda: draw(st.sampled_from(["1001", "*any", "1002"])),
+        "Subject": lambda: draw(st.sampled_from(["1001", "*any"])),
+    }
+    columns = key | {
+        "Weight": lambda: draw(_WEIGHT),
+        "ActivationTime": lambda: draw(_WHEN),
+        "DestinationId": lambda: some(destinations, "*any"),
+        "DestinationIds": lambda: some(destinations, "", "*any"),
+    }
+    special = {
+        "SharedGroups": {
+            "Id": lambda: draw(st.sampled_from(groups)),
+            "Account": lambda: draw(st.sampled_from(["*any", "*ANY"])),
+            "Strategy": lambda: draw(st.sampled_from(["*lowest", "MINE_RANDOM", "", "*Highest"])),
+            "RatingSubject": lambda: draw(st.sampled_from(["", "*zero1m", "SPECIAL", "*ANY"])),
+        },
+        "DerivedChargers": {
+            "RunId": lambda: draw(st.sampled_from(["run1", "run2"])),
+            "RunFilter": lambda: "",
+            "ReqTypeField": lambda: draw(st.sampled_from(["*default", "^*rated", ""])),
+            "AccountField": lambda: draw(
+                st.sampled_from(["*default", "^reseller", "~Account:s/^(.*)$/r$1/"])
+            ),
+            "SubjectField": lambda: draw(st.sampled_from(["*default", "^a,b", ""])),
+        },
+        "LcrRules": {
+            "RPCategory": lambda: "call",
+            "Strategy": lambda: draw(st.sampled_from(["*static", "*lowest_cost", "*QOS"])),
+            "StrategyParams": lambda: draw(_TEXT),
+        },
+        "CdrStats": {
+            "Id": lambda: draw(st.sampled_from(["Q1", "Q2"])),
+            "QueueLength": lambda: draw(_NUMBER),
+            "TimeWindow": lambda: draw(_DURATION),
+            "SaveInterval": lambda: draw(_DURATION),
+            "Triggers": lambda: "",
+        },
+        "Aliases": {"Context": lambda: draw(st.sampled_from(["*rating", "*ANY"]))},
+        "Users": {
+            "UserName": lambda: draw(st.sampled_from(["1001", "1002"])),
+            "Masked": lambda: draw(_FLAG),
+        },
+        "ResourceLimits": {
+            "Id": lambda: draw(st.sampled_from(["L1", "L2"])),
+            "FilterType": lambda: draw(st.sampled_from(["*string", "*String_prefix", "*rsr_fields", ""])),
+            "Limit": lambda: draw(_NUMBER),
+            "ActionTriggers": lambda: "",
+        },
+    }
+    templates = ["*default", "^a,b", "", "~Account:s/^(.*)$/r$1/"]
+    charger = special["DerivedChargers"]
+    for column in FOLDER_TABLES["DerivedChargers"].columns:
+        if column.endswith("Field") or column == "DisconnectCause":
+            charger.setdefault(column, lambda: draw(st.sampled_from(templates)))
+    for name, own in special.items():
+        table = FOLDER_TABLES[name]
+        cells = columns | own
+        rows = [
+            [cells[column]() if column in cells else draw(_TEXT) for column in table.columns]
+            for _ in range(draw(st.integers(0, 3)))
+        ]
+        if name == "SharedGroups":
+            rows = list({row[0]: row for row in rows}.values())
+        if name == "DerivedChargers":
+            rows = list({(*row[:5], row[6]): row for row in rows}.values())
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(table.columns)
+        writer.writerows(rows)
+        if rows:
+            files[name] = text.getvalue()
+    return files
