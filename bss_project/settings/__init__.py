@@ -3,6 +3,7 @@
 Everything has a default that runs on one machine without a server (SQLite, Celery over the filesystem).
 """
 
+from bss_project.settings.actions import *  # noqa: F403
 from bss_project.settings.base import *  # noqa: F403
 from bss_project.settings.billing import *  # noqa: F403
 from bss_project.settings.broker import *  # noqa: F403

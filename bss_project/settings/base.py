@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "apps.subscribers",
     "apps.charging",
     "apps.vouchers",
+    "apps.actions",
     "apps.mediation",
     "apps.insight",
     "apps.billing",

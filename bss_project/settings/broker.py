@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from bss_project.settings import environment as env
+from bss_project.settings.actions import ACTION_PLANS_TICK_S, ACTIONS_ERRANDS_TICK_S
 from bss_project.settings.files import CDR_SCAN_INTERVAL_S, VAR_DIR
 from bss_project.settings.insight import STATISTICS_TICK_S
 
@@ -91,6 +92,21 @@ _TICKS: dict[str, dict[str, Any]] = {
         "task": "apps.invoicing.tasks.render_new_bills",
         "schedule": float(env.integer("BSS_RENDER_TICK_S", 5)),
         "options": {"queue": "invoicing", "expires": 30.0},
+    },
+    "run-due-plans": {
+        "task": "apps.actions.tasks.run_due_plans",
+        "schedule": float(ACTION_PLANS_TICK_S),
+        "options": {"queue": "maintenance", "expires": 30.0},
+    },
+    "run-errands": {
+        "task": "apps.actions.tasks.run_errands",
+        "schedule": float(ACTIONS_ERRANDS_TICK_S),
+        "options": {"queue": "maintenance", "expires": 30.0},
+    },
+    "forget-old-errands": {
+        "task": "apps.actions.tasks.forget_old_errands",
+        "schedule": 3600.0,
+        "options": {"queue": "maintenance", "expires": 3600.0},
     },
     "end-silent-sessions": {
         "task": "apps.charging.tasks.end_silent_sessions",

@@ -329,6 +329,23 @@ def test_a_trigger_sees_what_actions_move_and_a_reset_lets_it_count_from_zero() 
     assert TriggerState.objects.get().steps == ""
 
 
+def test_an_errand_is_published_with_the_name_that_makes_it_one() -> None:
+    make_prepaid()
+    do(
+        Action("*call_url", parameters="https://crm.example/hook"),
+        Action("*topup", amount=EURO),
+        key="firing:7",
+    )
+    event = Event.objects.get(kind="charging.errand_due")
+    assert event.body == {
+        "account_id": account_of().pk,
+        "key": "firing:7",
+        "number": 0,
+        "action": "*call_url",
+        "parameters": "https://crm.example/hook",
+    }
+
+
 _KINDS = [kind for kind in ActionKind if kind != ActionKind.REMOVE_ACCOUNT]
 _ACTIONS = st.builds(
     Action,

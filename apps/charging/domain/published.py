@@ -39,6 +39,20 @@ TRIGGER_FIRED = EventKind(
     },
 )
 
+ERRAND_DUE = EventKind(
+    "charging.errand_due",
+    version=1,
+    subject="account",
+    meaning="An action that leaves the database is to be carried out: a call to a URL, a mail, a line in the log.",
+    fields={
+        "account_id": "Whose.",
+        "key": "What caused the action: `firing:7`, `plan:3:1748779200`.",
+        "number": "Its place in the order of its group; with `key`, it names the errand.",
+        "action": "`*call_url`, `*mail_async` and so on.",
+        "parameters": "Its ExtraParameters.",
+    },
+)
+
 CREDITS = frozenset({"top_up", "refund", "transfer", "adjustment"})
 """Kinds of ledger entries after which an account may have more to spend."""
 

@@ -1,6 +1,6 @@
 """What actions switch on accounts: whether they may go below zero, bars, the account's end, and their triggers.
 
-Called under the locks of the accounts' balances, by :mod:`apps.charging.services.balance_actions`.
+Called in the transaction of :mod:`apps.charging.services.balance_actions`, under the locks of the accounts' balances.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from apps.charging.domain.acting import LONGEST_KEY, Acted, Refused, act
 from apps.charging.domain.answers import answer_from_text, answer_to_text
 from apps.charging.domain.balance_actions import Action, ActionKind
 from apps.charging.domain.balances import DEFAULT_TAG, Balance, BalanceKind
-from apps.charging.domain.published import CREDITS, account_credited
+from apps.charging.domain.published import CREDITS, ERRAND_DUE, account_credited
 from apps.charging.domain.requests import ChargingAnswer, Result
 from apps.charging.domain.state import FIRST_NEW_ID, Account, Entry
 from apps.charging.models import Balance as BalanceRow
@@ -393,6 +393,17 @@ class _Batch:
                     amount_micros=entry.amount if is_money else 0,
                     units=0 if is_money else entry.amount,
                 )
+        for number, action, order in self.errands:
+            yield ERRAND_DUE.event(
+                order.account_id,
+                order.at,
+                tenant=self.accounts[order.account_id].tenant,
+                account_id=order.account_id,
+                key=order.key,
+                number=number,
+                action=str(action.kind),
+                parameters=action.parameters,
+            )
 
 
 def _states_groups(orders: Sequence[ActionOrder]) -> bool:

@@ -114,21 +114,24 @@ def free_destinations() -> set[str]:
     return {name.removeprefix("!") for column in texts for text in column for name in _items(text)}
 
 
+def stored_timings(plan: TariffPlan) -> Iterable[src.Timing]:
+    """The timings of a tariff plan by their codes."""
+    for timing in Timing.objects.filter(tariff_plan=plan).order_by("code"):
+        yield src.Timing(
+            timing.code,
+            _numbers(timing.years),
+            _numbers(timing.months),
+            _numbers(timing.month_days),
+            _numbers(timing.weekdays),
+            timing.start_s,
+            timing.end_s,
+        )
+
+
 def _tariff_plan(plan: TariffPlan) -> src.TariffPlan:
     return src.TariffPlan(
         plan.code,
-        tuple(
-            src.Timing(
-                timing.code,
-                _numbers(timing.years),
-                _numbers(timing.months),
-                _numbers(timing.month_days),
-                _numbers(timing.weekdays),
-                timing.start_s,
-                timing.end_s,
-            )
-            for timing in Timing.objects.filter(tariff_plan=plan).order_by("code")
-        ),
+        tuple(stored_timings(plan)),
         tuple(_destinations(plan)),
         tuple(_rates(plan)),
         tuple(
