@@ -1,4 +1,4 @@
-"""Action plans: each due time of each account once, whatever is missed, refused or killed."""
+"""Action plans: each due time of each account once, also after misses, refusals and kills."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Where calls to URLs may go: to hosts and networks that the operator lists; if none is, to any public address.
 
-An action's URL comes from a file, so without this it could reach whatever the product's machine can reach.
+An action's URL comes from a file, so without this it could reach all that the product's machine can reach.
 """
 
 from __future__ import annotations
