@@ -162,6 +162,7 @@ GROUPS = (
             Item("Suspense", "report", "mediation.suspendedrecord"),
             Item("Records of sessions", "compare_arrows", "mediation.sessionrecord"),
             Item("Sources", "cell_tower", "mediation.source"),
+            Item("Re-ratings", "published_with_changes", "rerating.reratejob"),
             Item("Derived chargers", "account_tree", "mediation.derivedcharger"),
         ),
     ),

@@ -16,6 +16,7 @@ ROOMS = (
     "mediation",
     "insight",
     "billing",
+    "rerating",
     "invoicing",
     "diameter",
     "crm",
@@ -95,6 +96,7 @@ GROUPS = (
             "billing.oneoffcharge",
             "billing.discount",
             "billing.taxrule",
+            "rerating.reratejob",
         ),
         actions=(
             *(

@@ -17,6 +17,7 @@ from apps.mediation.pb.billing_pb2 import CDR
 from apps.rating.domain import Allowance, Usage, plan_subject
 from apps.rating.domain.explain import Explanation, explain, prose
 from apps.rating.domain.runs import DEFAULT_RUN
+from apps.rating.models import TariffVersion
 from apps.rating.selectors import tariff_version
 
 # Rows that other rooms may join in SQL of their own: ``FROM {RATED_RECORDS} c``.
@@ -42,21 +43,22 @@ class CdrExplanation:
     text: str
 
 
+def pricing_version(cdr: Cdr) -> TariffVersion | None:
+    """The tariff version that priced the record: that of its newest correction, or its file's."""
+    corrections = cdr.corrections.filter(taken_back_at=None).select_related("tariff_version")
+    newest = corrections.defer("tariff_version__snapshot", "tariff_version__products").order_by("-pk").first()
+    return newest.tariff_version if newest is not None else cdr.file.tariff_version
+
+
 def explain_cdr(cdr: Cdr) -> CdrExplanation:
     """Price a record again by the tariff version, price plan and free units of its time, and tell how.
 
     Raises NotFound if its tariff version is gone, RatingError if it can no longer be priced.
     """
-    corrected_by = (
-        cdr.corrections.filter(taken_back_at=None)
-        .order_by("-pk")
-        .values_list("tariff_version_id", flat=True)
-        .first()
-    )
-    version_id = corrected_by or cdr.file.tariff_version_id
-    if version_id is None:
+    version = pricing_version(cdr)
+    if version is None:
         raise BssError("the record's file names no tariff version", code="no_tariff")
-    rater = tariff_version(version_id).rater
+    rater = tariff_version(version.pk).rater
     tenant = cdr.account.tenant
     category, subject = cdr.service.category, plan_subject(cdr.price_plan.code)
     if cdr.run != DEFAULT_RUN:

@@ -139,6 +139,7 @@ def by_destination(job_id: int) -> QuerySet[RerateDifference, Any]:
         .values(
             "destination",
             service_name=F("service__name"),
+            type_of_record=F("service__type_of_record"),
             plan_name=F("price_plan__name"),
             currency=F("row__account__currency"),
         )

@@ -2,8 +2,8 @@
 
 from bss_project.settings import environment as env
 
-# Who made a re-rating may not apply it: another person has to.
-RERATING_SECOND_PERSON = env.boolean("BSS_RERATING_SECOND_PERSON")
+# Whether another person than its maker applies a re-rating.
+RERATING_MAKER_CHECKER = env.boolean("BSS_RERATING_MAKER_CHECKER")
 # Messages on the queue for one job: so many workers share it.
 RERATING_WORKERS = env.integer("BSS_RERATING_WORKERS", 4)
 # A job that stands still for so many seconds is sent again (a worker may have died).

@@ -49,6 +49,7 @@ NEVER_EDITED = {
     "rating.tariffload",
     "rating.tariffplan",
     "rating.tariffversion",
+    "rerating.reratejob",
     "subscribers.resource",
 }
 

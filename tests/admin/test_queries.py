@@ -160,6 +160,8 @@ def test_every_model_of_the_rooms_has_a_page_or_is_shown_on_another():
         "free units used online": "charging.allowanceentry",
         "an account's panel": "charging.payer",
         "what a file charged by day": "mediation.cdrfileday",
+        "a re-rating's panels": "rerating.rerateaccount rerating.reratedifference",
+        "a record's panel": "mediation.cdrcorrection",
         "a bill's document panel": "invoicing.billrendering",
         "news": "invoicing.documentcount",
         "order of commits": "mediation.loadsequence",

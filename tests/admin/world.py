@@ -60,7 +60,17 @@ from apps.mediation.services.batches import finish_batch, prepare_load_sequence
 from apps.rating.domain.snapshot import encode
 from apps.rating.domain.source import TariffSource
 from apps.rating.domain.tariff_files import packed
-from apps.rating.models import KeptRow, PricePlan, Service, TariffDraft, TariffLoad, TariffPlan, TariffVersion
+from apps.rating.models import (
+    KeptRow,
+    PricePlan,
+    Service,
+    TariffDraft,
+    TariffLoad,
+    TariffPlan,
+    TariffVersion,
+    Tenant,
+)
+from apps.rerating.services.jobs import make_job, work
 from apps.subscribers.models import Subscriber
 from apps.vouchers.domain.vouchers import VoucherAction
 from apps.vouchers.models import RedemptionGuard, Voucher
@@ -413,6 +423,7 @@ def make_billing(people: list[Subscriber], now: datetime) -> None:
         at=now,
     )
     make_session(people[0], now)
+    rerate(people[0].tenant, now)
     RecurringCharge.objects.create(
         account=account, description="Static address", monthly_amount_micros=4_000_000, start=start
     )
@@ -421,6 +432,12 @@ def make_billing(people: list[Subscriber], now: datetime) -> None:
     create_api_token(account.tenant.code, "Web shop", ["crm_agent"], now=now, lifetime=90 * DAY, by="root")
     Notification.objects.create(at=now, level="info", text="Bill run 1 is complete.", activity=activity)
     Notification.objects.create(at=now, level="error", text="broken.cdr was refused.")
+
+
+def rerate(tenant: Tenant, now: datetime) -> None:
+    """A re-rating that is simulated and changes the records that were put into the tables at a price of nothing."""
+    job = make_job(tenant, now - 400 * DAY, now, now=now, by="root", note="a slip")
+    work(job.pk, utc_now)
 
 
 def make_session(person: Subscriber, now: datetime) -> None:

@@ -216,7 +216,7 @@ def test_what_cannot_be_priced_stays_as_it_is_and_is_said():
 
 
 def test_a_second_person_has_to_apply_it_where_the_setting_says_so(settings):
-    settings.RERATING_SECOND_PERSON = True
+    settings.RERATING_MAKER_CHECKER = True
     make_operator("postpaid")
     load_calls({"by": 1})
     correct_price(60_000)

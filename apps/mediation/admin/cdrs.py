@@ -10,14 +10,14 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, RelatedDropdo
 from unfold.decorators import display
 
 from apps.backoffice.admins import ReadOnlyAdmin
-from apps.backoffice.display import grouped, instant, link_to, plain_money, usage
+from apps.backoffice.display import cause_link, grouped, instant, link_to, plain_money, usage
 from apps.backoffice.paging import InfinitePaginator
 from apps.backoffice.panels import Panel, Table, add_panel
 from apps.kernel.errors import BssError
 from apps.mediation.admin.cdr_filters import CdrFileFilter, CdrStartFilter
 from apps.mediation.formats.decoded import hex_dump, message_fields
 from apps.mediation.models import Cdr, Source
-from apps.mediation.selectors import explain_cdr
+from apps.mediation.selectors import explain_cdr, pricing_version
 from apps.rating.admin.explanations import explained
 
 
@@ -111,7 +111,7 @@ class CdrAdmin(ReadOnlyAdmin):
 
     @display(description="Priced with")
     def tariff_link(self, cdr: Cdr) -> str:
-        return link_to(cdr.file.tariff_version)
+        return link_to(pricing_version(cdr))
 
 
 def explanation(request: HttpRequest, cdr: Cdr) -> Table:
@@ -127,7 +127,7 @@ def explanation(request: HttpRequest, cdr: Cdr) -> Table:
             f"The record was charged {plain_money(found.stored_cost_micros, currency)}; priced again it comes out as "
             "below. Free units or corrections since may be the reason."
         )
-    shown = explained(found.explanation, currency, version=link_to(cdr.file.tariff_version), note=note)
+    shown = explained(found.explanation, currency, version=link_to(pricing_version(cdr)), note=note)
     return Table(
         (),
         (),
@@ -149,6 +149,35 @@ def raw_record(request: HttpRequest, cdr: Cdr) -> Table:
     )
 
 
+def corrections(request: HttpRequest, cdr: Cdr) -> Table:
+    """What the record was charged before, the newest correction first."""
+    currency = cdr.account.currency
+    found = cdr.corrections.select_related("destination_before", "destination_after").order_by("-pk")
+    kind = cdr.service.type_of_record
+    return Table(
+        ("When", "Cause", "Destination", "Free", "Before", "After", "Taken back"),
+        [
+            (
+                instant(row.at, seconds=True),
+                cause_link(row.cause),
+                _changed(row.destination_before, row.destination_after),
+                _changed(usage(row.free_before, kind), usage(row.free_after, kind)),
+                plain_money(row.cost_before_micros, currency),
+                plain_money(row.cost_after_micros, currency),
+                instant(row.taken_back_at, seconds=True),
+            )
+            for row in found
+        ],
+        "It has the charge with which it was loaded.",
+        (4, 5),
+    )
+
+
+def _changed(before: object, after: object) -> str:
+    return str(after) if before == after else f"{before} → {after}"
+
+
+add_panel("mediation.cdr", Panel("corrections", "Corrections", corrections, ("mediation.view_cdr",), 15))
 add_panel(
     "mediation.cdr",
     Panel(

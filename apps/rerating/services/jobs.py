@@ -88,7 +88,7 @@ def apply_job(job_id: int, *, now: datetime, by: str) -> RerateJob:
             raise Conflict(
                 f"{job} is {job.get_state_display().lower()}; it cannot be applied now", code="not_simulated"
             )
-        if settings.RERATING_SECOND_PERSON and job.created_by == by:
+        if settings.RERATING_MAKER_CHECKER and job.created_by == by:
             raise Conflict(f"{by} made {job}; another person has to apply it", code="second_person")
         rows = job.account_rows.filter(state__in=(Rows.SIMULATED, Rows.CHANGED, Rows.FAILED)).exclude(
             digest=""
