@@ -162,6 +162,7 @@ def test_every_model_of_the_rooms_has_a_page_or_is_shown_on_another():
         "what a file charged by day": "mediation.cdrfileday",
         "a re-rating's panels": "rerating.rerateaccount rerating.reratedifference",
         "a record's panel": "mediation.cdrcorrection",
+        "which accounts' bills have derived runs": "mediation.runaccount",
         "a bill's document panel": "invoicing.billrendering",
         "news": "invoicing.documentcount",
         "order of commits": "mediation.loadsequence",

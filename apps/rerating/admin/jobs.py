@@ -136,8 +136,8 @@ class RerateJobAdmin(ReadOnlyAdmin):
             on_list=True,
             submit="Simulate",
             explain=lambda _: (
-                "Prices the chosen records again, in the order and on the plans in which they were charged. Nothing moves "
-                "until the difference has been seen and applied."
+                "Prices the chosen records again, in the order and on the plans in which they were charged. Nothing "
+                "moves until the difference has been seen and applied."
             ),
         ),
         PageAction(
