@@ -45,9 +45,10 @@ class CdrExplanation:
 
 def pricing_version(cdr: Cdr) -> TariffVersion | None:
     """The tariff version that priced the record: that of its newest correction, or its file's."""
-    corrections = cdr.corrections.filter(taken_back_at=None).select_related("tariff_version")
-    newest = corrections.defer("tariff_version__snapshot", "tariff_version__products").order_by("-pk").first()
-    return newest.tariff_version if newest is not None else cdr.file.tariff_version
+    corrections = cdr.corrections.filter(taken_back_at=None).order_by("-pk")
+    version_id = corrections.values_list("tariff_version_id", flat=True).first() or cdr.file.tariff_version_id
+    # Without its snapshot, which is large.
+    return TariffVersion.objects.only("pk").filter(pk=version_id).first()
 
 
 def explain_cdr(cdr: Cdr) -> CdrExplanation:

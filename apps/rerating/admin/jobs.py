@@ -46,7 +46,7 @@ class SimulateForm(ActionForm):
     source = forms.ModelChoiceField(_field("source").related_model.objects.all(), required=False)
     account = SearchedChoiceField(_field("account"), required=False)
     version = forms.ModelChoiceField(
-        TariffVersion.objects.defer("snapshot", "products"),
+        TariffVersion.objects.only("pk"),
         required=False,
         label="Tariff version",
         help_text="By which they are priced; empty = the newest.",
@@ -206,7 +206,7 @@ class RerateJobAdmin(ReadOnlyAdmin):
 
     @display(description="By tariff version", ordering="tariff_version")
     def version_link(self, job: RerateJob) -> SafeString | str:
-        return link_to(TariffVersion.objects.defer("snapshot", "products").get(pk=job.tariff_version_id))
+        return link_to(TariffVersion.objects.only("pk").get(pk=job.tariff_version_id))
 
     @display(description="State", ordering="state")
     def state_label(self, job: RerateJob) -> SafeString:

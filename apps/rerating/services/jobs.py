@@ -56,7 +56,7 @@ def make_job(
         raise InvalidInput(f"account {account} is not of tenant {tenant.code}", where="account")
     if price_plan is not None and price_plan.tenant_id != tenant.pk:
         raise InvalidInput(f"price plan {price_plan.code} is not of tenant {tenant.code}", where="price_plan")
-    version = version or TariffVersion.objects.defer("snapshot", "terms").order_by("-pk").first()
+    version = version or TariffVersion.objects.only("pk").order_by("-pk").first()
     if version is None:
         raise NotFound("no tariff has been published yet", code="no_tariff")
     with transaction.atomic():
