@@ -48,7 +48,7 @@ def pricing_version(cdr: Cdr) -> TariffVersion | None:
     corrections = cdr.corrections.filter(taken_back_at=None).order_by("-pk")
     version_id = corrections.values_list("tariff_version_id", flat=True).first() or cdr.file.tariff_version_id
     # Without its snapshot, which is large.
-    return TariffVersion.objects.only("pk").filter(pk=version_id).first()
+    return TariffVersion.objects.only("pk").filter(pk=version_id or 0).first()
 
 
 def explain_cdr(cdr: Cdr) -> CdrExplanation:
