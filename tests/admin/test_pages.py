@@ -188,6 +188,8 @@ def test_an_auditor_may_do_no_action_but_ask_for_prices_and_download_them(world)
         "rating.tariffversion enquiry",
         "rating.tariffversion download",
         "rating.tariffdraft download",
+        "rating.tariffdraft difference",
+        "rating.tariffversion difference",
         "mediation.cdr explain",
         "charging.account preview",
     }

@@ -160,6 +160,33 @@ def test_with_maker_checker_rows_are_not_changed_by_hand(settings: Any, loaded: 
     assert client.get(address).status_code == 403
 
 
+def test_a_draft_shows_and_exports_what_it_would_change(loaded: TariffVersion) -> None:
+    client = signed_in("billing")
+    page = upload(client, archive(Rates=MINIMAL["Rates"].replace("RT_MOB,0,1.2", "RT_MOB,0,1.5")))
+    for text in (
+        "Prefixes: 2 rise",
+        "DE_MOBILE",
+        "4915, 4917",
+        ">1.2<",
+        ">1.5<",
+        "+25.00",
+        "default/call/*any",
+    ):
+        assert text in page
+    draft = TariffDraft.objects.get()
+    address = reverse("admin:rating_tariffdraft_do", args=(draft.pk, "difference"))
+    answer = client.post(address, {"form": "csv", "usage": "2m"})
+    assert answer["Content-Disposition"] == f'attachment; filename="difference-draft-{draft.pk}.csv"'
+    assert "rise,DE_MOBILE,*any,4915 4917,120,2.4,3" in answer.content.decode()
+    assert client.post(address, {"form": "xlsx"}).content.startswith(b"PK")
+    assert "not a number of units" in client.post(address, {"form": "csv", "usage": "x"}).content.decode()
+    do(client, draft, "publish")
+    draft.refresh_from_db()
+    assert draft.load is not None
+    address = reverse("admin:rating_tariffversion_change", args=(draft.load.version_id,))
+    assert "Prefixes: 2 rise" in client.get(address, {"panel": "difference"}).content.decode()
+
+
 def test_a_draft_is_scheduled_and_discarded(loaded: TariffVersion) -> None:
     client = signed_in("billing")
     upload(client, archive())

@@ -19,6 +19,7 @@ from apps.backoffice.filters import DaysFilter
 from apps.backoffice.forms import ActionForm, InstantField
 from apps.backoffice.panels import Panel, Table, add_panel, page_of
 from apps.kernel.clock import utc_now
+from apps.rating.admin.differences import EXPORT_DIFFERENCE
 from apps.rating.domain.source import SHARED_TARIFF_PLAN
 from apps.rating.domain.tariff_files import MAX_ARCHIVE_BYTES, unpacked
 from apps.rating.models import TariffDraft, Tenant
@@ -70,12 +71,11 @@ def upload(request: HttpRequest, _: None, form: UploadForm) -> HttpResponse:
         note=form.cleaned_data["note"],
         unknown=unknown,
     )
-    tell_check(request, draft)
-    return HttpResponseRedirect(change_url(draft))
+    return checked(request, draft)
 
 
-def tell_check(request: HttpRequest, draft: TariffDraft) -> None:
-    """Say what the check of a draft found."""
+def checked(request: HttpRequest, draft: TariffDraft) -> HttpResponse:
+    """A draft's page after a check: with what is wrong, or else with what the draft would change."""
     if draft.error_count:
         messages.error(
             request,
@@ -86,6 +86,8 @@ def tell_check(request: HttpRequest, draft: TariffDraft) -> None:
         messages.success(
             request, f"The draft is in order ({grouped(draft.warning_count)} warnings). Nothing is live yet."
         )
+    panel = "check" if draft.error_count else "difference"
+    return HttpResponseRedirect(f"{change_url(draft)}?panel={panel}")
 
 
 class PublishForm(ActionForm):
@@ -130,8 +132,7 @@ def schedule(request: HttpRequest, draft: TariffDraft, form: ScheduleForm) -> st
 
 
 def check(request: HttpRequest, draft: TariffDraft, form: ActionForm) -> HttpResponse:
-    tell_check(request, drafts.check_draft(draft.pk, utc_now()))
-    return HttpResponseRedirect(change_url(draft))
+    return checked(request, drafts.check_draft(draft.pk, utc_now()))
 
 
 def discard(request: HttpRequest, draft: TariffDraft, form: ActionForm) -> str:
@@ -200,6 +201,7 @@ class TariffDraftAdmin(ReadOnlyAdmin):
             "download", "Download files", ("rating.view_tariffdraft",), download, icon="download",
             explain=lambda _: "A zip archive of the draft's CSV files.",
         ),
+        EXPORT_DIFFERENCE,
         PageAction(
             "discard", "Discard", MAY_CHANGE, discard, icon="delete",
             explain=lambda _: "It stays on record, and can go live no more.", offered=undecided, danger=True,

@@ -20,6 +20,7 @@ from apps.backoffice.forms import ActionForm
 from apps.backoffice.panels import Panel, Table, add_panel
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError
+from apps.rating.admin.differences import EXPORT_DIFFERENCE
 from apps.rating.admin.enquiries import ENQUIRY
 from apps.rating.domain.history_files import FileDifference
 from apps.rating.domain.source import SHARED_TARIFF_PLAN
@@ -154,7 +155,7 @@ class TariffVersionAdmin(ReadOnlyAdmin):
     list_filter = (("published_at", DaysFilter), ("published_by", AllValuesCheckboxFilter))
     search_fields = ("=id", "note", "published_by")
     ordering = ("-pk",)
-    page_actions = (ENQUIRY, COMPARE, DOWNLOAD, GO_BACK)
+    page_actions = (ENQUIRY, COMPARE, EXPORT_DIFFERENCE, DOWNLOAD, GO_BACK)
     fields = ("number", "published", "who", "note", "size", "content_hash", "commit")
 
     def changelist_view(

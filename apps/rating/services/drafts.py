@@ -21,6 +21,7 @@ from apps.rating.domain.source import SHARED_TARIFF_PLAN
 from apps.rating.domain.tariff import compile_tariff
 from apps.rating.domain.tariff_files import MAX_ARCHIVE_BYTES, TariffFiles, packed, sorted_out
 from apps.rating.models import TariffDraft, TariffLoad, TariffPlan, TariffVersion
+from apps.rating.selectors import tariffs as selectors
 from apps.rating.selectors.drafts import changed_meanwhile, draft_contents, live_source, owner_of
 from apps.rating.selectors.tariff_source import tenant_zones
 from apps.rating.services.folder_checking import check_folder, read_folder, review_folder
@@ -158,12 +159,7 @@ def version_before(load: TariffLoad) -> int:
     """The version that a load took the place of. Raises Conflict if it changed nothing, or there was none."""
     if not load.is_new_version:
         raise Conflict("this load changed nothing that prices depend on", code="nothing_changed")
-    before = (
-        TariffVersion.objects.filter(pk__lt=load.version_id)
-        .order_by("-id")
-        .values_list("id", flat=True)
-        .first()
-    )
+    before = selectors.version_before(load.version_id)
     if before is None:
         raise Conflict("there was no tariff before this load", code="nothing_before")
     return before
