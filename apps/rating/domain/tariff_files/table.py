@@ -100,9 +100,10 @@ class TableReader:
         first = True
         try:
             for cells in reader:
-                if not cells or (cells[0].lstrip().startswith("#") and not quoted):
+                if not cells or not any(cell.strip() for cell in cells):
                     continue
-                if not any(cell.strip() for cell in cells):
+                # A comment that a spreadsheet has put into quotation marks stands alone in its row.
+                if cells[0].lstrip().startswith("#") and not (quoted and any(map(str.strip, cells[1:]))):
                     continue
                 if first:
                     first = False
