@@ -133,6 +133,18 @@ GROUPS = (
         folded=True,
     ),
     Group(
+        "Actions",
+        (
+            Item("Groups of actions", "bolt", "actions.actiongroup"),
+            Item("Action plans", "event_repeat", "actions.actionplan"),
+            Item("Accounts with a plan", "assignment_ind", "actions.accountplan"),
+            Item("Due", "schedule", "actions.dueaction"),
+            Item("Refused actions", "gpp_bad", "actions.refusedactions"),
+            Item("Calls and mails", "outgoing_mail", "actions.errand"),
+        ),
+        folded=True,
+    ),
+    Group(
         "Vouchers",
         (
             Item("Batches", "confirmation_number", "vouchers.voucherbatch"),

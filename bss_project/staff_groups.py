@@ -13,6 +13,7 @@ ROOMS = (
     "subscribers",
     "charging",
     "vouchers",
+    "actions",
     "mediation",
     "insight",
     "billing",
@@ -54,6 +55,11 @@ GROUPS = (
             # Vouchers blocked for a customer, and a customer let in again after wrong PINs.
             "vouchers.change_voucher",
             "vouchers.change_redemptionguard",
+            # Plans given to accounts, refused actions settled, calls and mails sent again.
+            "actions.add_accountplan",
+            "actions.delete_accountplan",
+            "actions.change_refusedactions",
+            "actions.change_errand",
             # Accounts barred, and let in again, while fraud is suspected or because the customer asks.
             "charging.add_accountbar",
             "charging.delete_accountbar",
@@ -90,6 +96,10 @@ GROUPS = (
             "charging.sharedgroup",
             "charging.sharedgroupterms",
             "mediation.derivedcharger",
+            "actions.actiongroup",
+            "actions.action",
+            "actions.actionplan",
+            "actions.actionplanentry",
             "billing.billcycle",
             "billing.billingaccount",
             "billing.recurringcharge",
@@ -116,6 +126,14 @@ GROUPS = (
                 )
             ),
             "mediation.delete_derivedcharger",
+            "actions.delete_action",
+            "actions.delete_actionplanentry",
+            # Groups carried out on accounts; what is refused is listed.
+            "actions.add_refusedactions",
+            "actions.add_accountplan",
+            "actions.delete_accountplan",
+            "actions.change_refusedactions",
+            "actions.change_errand",
             "rating.publish_tariffdraft",
             "billing.add_activity",
             "billing.change_activity",

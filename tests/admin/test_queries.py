@@ -151,7 +151,8 @@ def test_every_model_of_the_rooms_has_a_page_or_is_shown_on_another():
         "a bill's lines": "billing.billline",
         "an account's page": "billing.billingaccount",
         "a destination's panel": "rating.destinationprefix",
-        "inlines": "rating.rateslot rating.ratingplanentry rating.priceplanservice rating.bundleservice",
+        "inlines": "rating.rateslot rating.ratingplanentry rating.priceplanservice rating.bundleservice "
+        "actions.action actions.actionplanentry",
         "a subscriber's panels": "subscribers.planassignment subscribers.bundleassignment "
         "subscribers.resourceassignment",
         "a session's panel, inlines": "charging.reservation charging.sharedgroupterms",

@@ -10,6 +10,10 @@ from datetime import UTC, datetime, timedelta
 from django.db import transaction
 from django.db.models import Max
 
+from apps.actions.models import Errand
+from apps.actions.services.errands import take_errands
+from apps.actions.services.plans import assign_plan, run_due_plans
+from apps.actions.services.running import run_group
 from apps.billing.models import (
     Activity,
     Bill,
@@ -42,6 +46,7 @@ from apps.charging.services.barring import bar_account
 from apps.charging.services.ledger import post
 from apps.charging.services.session_orders import order_reauthorisation
 from apps.crm.services.api_tokens import create_api_token
+from apps.events.models import Event
 from apps.insight.models import UsageDay
 from apps.insight.services.collecting import collect_statistics
 from apps.invoicing.models import BillDocument
@@ -78,6 +83,7 @@ from apps.vouchers.services.batches import NewBatch, generate_batch
 from apps.vouchers.services.changes import change_vouchers
 from bss_project.demo.operator import OPERATOR, ensure_products
 from bss_project.operator_setup import set_up
+from tests.actions.makers import make_action_plan, make_group
 from tests.factories import make_subscriber
 from tests.remembered import remembered
 
@@ -111,6 +117,20 @@ def _make_world(subscribers: int, records: int, days: int) -> None:
     make_billing(people, now)
     collect_statistics(now, at_once=True)
     make_vouchers(people, now)
+    make_actions(people, now)
+
+
+def make_actions(people: list[Subscriber], now: datetime) -> None:
+    """A plan that is due once and then monthly, a group that was refused, and a call that failed."""
+    hook = {"kind": "*call_url", "extra_parameters": "https://crm.example/hook"}
+    groups = [make_group("BONUS", {"kind": "*topup", "units": "1"}, hook), make_group("MONTHLY_BONUS")]
+    plan = make_action_plan("WELCOME", (groups[0], "*asap"), (groups[1], "*monthly"))
+    ids = [person.payer.account_id for person in people]
+    assign_plan(plan, ids, now)
+    run_due_plans(now)
+    run_group(make_group("FEE", {"kind": "*debit", "units": "9999"}), ids[:1], now, key="world")
+    take_errands(list(Event.objects.filter(kind="charging.errand_due")), now)
+    Errand.objects.update(status=Errand.Status.FAILED, retry_at=None, done_at=now, result="answered 500")
 
 
 def make_vouchers(people: list[Subscriber], now: datetime) -> None:
