@@ -288,6 +288,7 @@ class CdrCorrection(models.Model):
     """
 
     cdr = models.ForeignKey(Cdr, on_delete=models.PROTECT, db_constraint=False, related_name="corrections")
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, db_constraint=False, related_name="+")
     cause = models.CharField(
         max_length=60, help_text="What corrected it, such as rerate:7:34; a cause corrects a record once."
     )

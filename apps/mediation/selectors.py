@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
 
 from django.db.models import QuerySet
 
 from apps.kernel.currencies import decimals_of
 from apps.kernel.errors import BssError
 from apps.kernel.money import format_micros
-from apps.mediation.models import Cdr, CdrFile, SessionRecord, SuspendedRecord
+from apps.mediation.domain.charges import Charge
+from apps.mediation.models import Cdr, CdrCorrection, CdrFile, SessionRecord, SuspendedRecord
 from apps.mediation.pb.billing_pb2 import CDR
 from apps.rating.domain import Allowance, Usage, plan_subject
 from apps.rating.domain.explain import Explanation, explain, prose
@@ -49,6 +53,34 @@ def pricing_version(cdr: Cdr) -> TariffVersion | None:
     version_id = corrections.values_list("tariff_version_id", flat=True).first() or cdr.file.tariff_version_id
     # Without its snapshot, which is large.
     return TariffVersion.objects.only("pk").filter(pk=version_id or 0).first()
+
+
+class Corrected(NamedTuple):
+    """A record of an account whose charge changed at a time, and what it had before."""
+
+    at: datetime
+    cdr_id: int
+    before: Charge
+
+
+def corrections_of(account_ids: Collection[int]) -> dict[int, list[Corrected]]:
+    """Every change of charges of the accounts' records, the earliest first; accounts without any are left out.
+
+    A record's charge at a time is what the first change after it found.
+    """
+    found: dict[int, list[Corrected]] = defaultdict(list)
+    rows = CdrCorrection.objects.filter(account_id__in=account_ids).order_by("pk")
+    for row in rows.select_related("destination_before", "destination_after"):
+        before = Charge(
+            row.destination_before.tag, row.free_before, row.billed_before, row.cost_before_micros
+        )
+        found[row.account_id].append(Corrected(row.at, row.cdr_id, before))
+        if row.taken_back_at is not None:
+            after = Charge(row.destination_after.tag, row.free_after, row.billed_after, row.cost_after_micros)
+            found[row.account_id].append(Corrected(row.taken_back_at, row.cdr_id, after))
+    for changes in found.values():
+        changes.sort(key=lambda change: change.at)
+    return dict(found)
 
 
 def explain_cdr(cdr: Cdr) -> CdrExplanation:

@@ -12,6 +12,7 @@ from apps.billing.services.cancelling import cancel_bill
 from apps.charging.models import Account, AllowanceCounter, Balance, LedgerEntry
 from apps.events.models import Event
 from apps.events.services.consuming import deliver
+from apps.invoicing.selectors.bill_data import Batch
 from apps.kernel.errors import BssError, Conflict, InvalidInput
 from apps.mediation.models import Cdr, CdrCorrection
 from apps.mediation.selectors import explain_cdr
@@ -434,3 +435,17 @@ def test_re_rating_and_its_reversal_restore_every_number(files, free_minutes, la
         assert sums_agree()
         transaction.set_rollback(True)
     look_again()
+
+
+def test_a_bill_that_is_printed_again_itemises_the_prices_that_it_was_made_of():
+    make_operator("postpaid")
+    bill = billed_wrongly(make_cycle(1))
+
+    def itemised() -> int:
+        return Batch([bill.pk]).history(bill.pk).cost_micros
+
+    assert itemised() == 900_000
+    job = applied(job_of())
+    assert itemised() == 900_000
+    reversed_(job)
+    assert itemised() == 900_000

@@ -25,7 +25,9 @@ from apps.invoicing.domain.bill_data import (
 from apps.invoicing.domain.history import UsageHistory
 from apps.invoicing.domain.words import msisdn_text
 from apps.invoicing.models import BillDocument
+from apps.mediation.domain.charges import Charge
 from apps.mediation.models import Cdr, CdrFile
+from apps.mediation.selectors import corrections_of
 from apps.rating.domain.runs import DEFAULT_RUN
 from apps.rating.models import Service
 from apps.subscribers.models import Resource, ResourceAssignment, Subscriber
@@ -57,6 +59,7 @@ class Batch:
             for service in Service.objects.all()
         }
         self._subscribers = _subscriber_texts(self.bills, self._lines)
+        self._corrections = corrections_of({bill.account_id for bill in self.bills.values()})
         self._earliest_late: dict[tuple[int, int], datetime | None] = {}
 
     def bill_data(self, bill_id: int) -> BillData:
@@ -111,13 +114,22 @@ class Batch:
         if bill.corrects_id is None and any(
             line.kind == BillLine.Kind.USAGE for line in self._lines[bill_id]
         ):
-            for records in self._late_records(bill):
+            as_billed = self._as_billed(bill)
+            for records in self._late_records(bill, as_billed):
                 history.add(records)
-            for records in _in_portions(_records_from(bill)):
+            for records in _in_portions(_records_from(bill), as_billed):
                 history.add(records)
         return history
 
-    def _late_records(self, bill: Bill) -> Iterator[Sequence[UsageRecord]]:
+    def _as_billed(self, bill: Bill) -> Mapping[int, Charge]:
+        """What records that were corrected since the bill was made had been charged by then, by their ids."""
+        found: dict[int, Charge] = {}
+        for change in self._corrections.get(bill.account_id, ()):
+            if change.at > bill.created_at:
+                found.setdefault(change.cdr_id, change.before)
+        return found
+
+    def _late_records(self, bill: Bill, as_billed: Mapping[int, Charge]) -> Iterator[Sequence[UsageRecord]]:
         """Of earlier periods, in files loaded after the bill of these."""
         if not bill.usage_after_sequence:
             return
@@ -128,7 +140,8 @@ class Batch:
         earliest = self._earliest_late[key]
         if earliest is not None and earliest < bill.usage_from:
             late = Cdr.objects.filter(start__gte=earliest, start__lt=bill.usage_from, file__in=files)
-            yield from _in_portions(late.filter(account_id=bill.account_id, run=DEFAULT_RUN, mode=""))
+            own = late.filter(account_id=bill.account_id, run=DEFAULT_RUN, mode="")
+            yield from _in_portions(own, as_billed)
 
 
 def _records_from(bill: Bill) -> QuerySet[Cdr]:
@@ -142,7 +155,7 @@ def _records_from(bill: Bill) -> QuerySet[Cdr]:
     return records.exclude(file__in=CdrFile.objects.filter(load_sequence__gt=bill.usage_sequence))
 
 
-def _in_portions(records: QuerySet[Cdr]) -> Iterator[list[UsageRecord]]:
+def _in_portions(records: QuerySet[Cdr], as_billed: Mapping[int, Charge]) -> Iterator[list[UsageRecord]]:
     """By start, so many at a time, so that an account with a million records needs no more memory than others."""
     ordered = records.order_by("start", "pk").values_list(
         "subscriber_id",
@@ -157,11 +170,19 @@ def _in_portions(records: QuerySet[Cdr]) -> Iterator[list[UsageRecord]]:
     )
     portion = list(ordered[:RECORDS_A_READ])
     while portion:
-        yield [UsageRecord._make(row[:8]) for row in portion]
+        yield [_as_billed(UsageRecord._make(row[:8]), as_billed.get(row[8])) for row in portion]
         if len(portion) < RECORDS_A_READ:
             return
         start, pk = portion[-1][2], portion[-1][8]
         portion = list(ordered.filter(Q(start__gt=start) | Q(start=start, pk__gt=pk))[:RECORDS_A_READ])
+
+
+def _as_billed(record: UsageRecord, charge: Charge | None) -> UsageRecord:
+    if charge is None:
+        return record
+    return record._replace(
+        destination=charge.destination, free_usage=charge.free_usage, cost_micros=charge.cost_micros
+    )
 
 
 def _lines(bill_ids: Sequence[int]) -> Mapping[int, list[Line]]:

@@ -19,6 +19,7 @@ class ChargeChange(NamedTuple):
     """A stored record whose charge is to be another, with what sums over records are kept by."""
 
     cdr_id: int
+    account_id: int
     file_id: int
     subscriber_id: int
     service_id: int

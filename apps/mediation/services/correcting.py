@@ -36,6 +36,7 @@ def correct_charges(
         (
             CdrCorrection(
                 cdr_id=change.cdr_id,
+                account_id=change.account_id,
                 cause=cause,
                 tariff_version_id=version_id,
                 at=at,
@@ -83,6 +84,7 @@ def changes_taken_back(cause: str) -> list[ChargeChange]:
         changes.append(
             ChargeChange(
                 cdr.pk,
+                cdr.account_id,
                 cdr.file_id,
                 cdr.subscriber_id,
                 cdr.service_id,

@@ -131,6 +131,7 @@ def compare(
         found.changes.append(
             ChargeChange(
                 record.cdr_id,
+                record.account_id,
                 record.file_id,
                 record.subscriber_id,
                 record.service_id,
