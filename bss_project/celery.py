@@ -1,14 +1,16 @@
 """The Celery application; one queue a bill cycle, others by domain (``bss_project.routing``)."""
 
 import os
+import time
 from typing import Any
 
 from celery import Celery, Task
-from celery.signals import beat_init, worker_init, worker_process_init
+from celery.signals import beat_init, task_postrun, task_prerun, worker_init, worker_process_init
 
 from apps.licensing.domain.errors import LicenceError
 from apps.licensing.domain.licence import Feature
 from apps.licensing.services import gate
+from apps.runtime import metrics
 from apps.runtime.children import die_with
 from apps.runtime.start import Role, start
 
@@ -48,6 +50,22 @@ _worker_pid = 0
 def _remember_the_worker(**_: object) -> None:
     global _worker_pid
     _worker_pid = os.getpid()
+
+
+TASK_SECONDS = metrics.histogram("task_seconds", "How long tasks ran.", ("task", "state"))
+_begun: dict[str, float] = {}
+
+
+@task_prerun.connect
+def _note_the_begin(task_id: str, **_: object) -> None:
+    if metrics.is_on():
+        _begun[task_id] = time.perf_counter()
+
+
+@task_postrun.connect
+def _measure(task_id: str, task: Task, state: str | None = None, **_: object) -> None:  # type: ignore[type-arg]
+    if (begun := _begun.pop(task_id, None)) is not None:
+        TASK_SECONDS.labels(task.name, state or "").observe(time.perf_counter() - begun)
 
 
 def _start_licensed(role: Role) -> None:

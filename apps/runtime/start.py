@@ -12,6 +12,7 @@ import structlog
 
 from apps.licensing.domain.licence import Feature
 from apps.licensing.services import gate
+from apps.runtime import probes
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +47,7 @@ def start(role: Role) -> None:
     """
     if role in (Role.SUPERVISOR, Role.DIAMETER, Role.GRPC):
         gate.watch(_NEEDS.get(role, Feature(0)))
+        probes.serve()
     elif role in (Role.BEAT, Role.WORKER):
         gate.require()
     if sys.__stderr__ is not None:

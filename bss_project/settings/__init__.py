@@ -19,6 +19,7 @@ from bss_project.settings.licence import *  # noqa: F403
 from bss_project.settings.admin_site import *  # noqa: F403 isort: skip
 from bss_project.settings.charging import *  # noqa: F403
 from bss_project.settings.logs import *  # noqa: F403
+from bss_project.settings.metrics import *  # noqa: F403
 from bss_project.settings.rating import *  # noqa: F403
 from bss_project.settings.rerating import *  # noqa: F403
 from bss_project.settings.rest import *  # noqa: F403

@@ -9,21 +9,21 @@ from typing import Any, NamedTuple
 from django.core.exceptions import ImproperlyConfigured
 
 SECTIONS = (
-    *(
-        "api",
-        "billing",
-        "cdr",
-        "charging",
-        "crm",
-        "diameter",
-        "events",
-        "grpc",
-        "invoice",
-        "license",
-        "log",
-        "rating",
-    ),
-    *("rest", "voucher"),
+    "api",
+    "billing",
+    "cdr",
+    "charging",
+    "crm",
+    "diameter",
+    "events",
+    "grpc",
+    "invoice",
+    "license",
+    "log",
+    "metrics",
+    "rating",
+    "rest",
+    "voucher",
 )
 """First words of variables that are sections; all other settings are in [system]."""
 

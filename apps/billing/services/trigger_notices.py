@@ -10,6 +10,7 @@ from apps.charging.domain.published import TRIGGER_FIRED
 from apps.charging.models import BalanceTrigger, TriggerFiring
 from apps.events.models import Event
 from apps.events.services.consuming import Consumer, register
+from apps.runtime import metrics
 
 
 def announce_firings(events: Sequence[Event], now: datetime) -> None:
@@ -19,6 +20,7 @@ def announce_firings(events: Sequence[Event], now: datetime) -> None:
     )
     for firing in waiting.select_related("trigger", "account").order_by("pk"):
         _announce(firing, now)
+        TRIGGERS_FIRED.labels(firing.kind, firing.action).inc()
     waiting.update(announced_at=now)
 
 
@@ -36,6 +38,7 @@ def _announce(firing: TriggerFiring, now: datetime) -> None:
     notify(text, now, level=level, tenant_id=account.tenant_id)
 
 
+TRIGGERS_FIRED = metrics.counter("triggers_fired", "Triggers of accounts that fired.", ("kind", "action"))
 NOTICES = Consumer("trigger-notices", (TRIGGER_FIRED,), announce_firings)
 
 

@@ -27,6 +27,7 @@ from apps.charging.services.session_memory import SessionMemory
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError
 from apps.rating.selectors import current_tariff
+from apps.runtime import metrics
 from apps.storage.dialect import has_one_writer
 from apps.storage.retry import Attempts, is_rolled_back, may_have_committed
 
@@ -58,6 +59,12 @@ class Sink(Protocol[Token_contra]):
     """Receives the replies of a batch, each with the caller's token, in one call from a writer's thread."""
 
     def deliver(self, replies: Sequence[tuple[Token_contra, Reply]]) -> None: ...
+
+
+BATCH_REQUESTS = metrics.histogram(
+    "charging_batch_requests", "Requests in one transaction.", buckets=metrics.BATCHES
+)
+BATCH_SECONDS = metrics.histogram("charging_batch_seconds", "From taking a batch to its commit.")
 
 
 class Engine:
@@ -229,12 +236,15 @@ class BatchExecutor:
                 batch = self._take()
                 if not batch:
                     return
+                begun = time.monotonic()
                 try:
                     replies = self.engine.run([waiting.request for waiting in batch], self._clock(), True)
                 except Exception as error:
                     # Never leave a caller without an answer, on any error.
                     log.exception("a charging batch failed")
                     replies = [_unable(error)] * len(batch)
+                BATCH_REQUESTS.observe(len(batch))
+                BATCH_SECONDS.observe(time.monotonic() - begun)
                 self._release(batch)
                 self._deliver(batch, replies)
         finally:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import DatabaseError
@@ -13,6 +15,7 @@ from apps.crm.domain.operations import Call, Done, Kind, Operation
 from apps.crm.services.audit import Recorded, record_call, record_calls
 from apps.crm.services.idempotency import Answer, do_once
 from apps.kernel.errors import BssError, InvalidInput
+from apps.runtime import metrics
 from apps.storage.retry import retrying
 
 log = logging.getLogger(__name__)
@@ -21,9 +24,28 @@ I = TypeVar("I")  # noqa: E741
 O = TypeVar("O")  # noqa: E741
 
 
+CALL_SECONDS = metrics.histogram(
+    "api_call_seconds", "Calls from outside, by operation.", ("operation", "outcome")
+)
+
+
+@contextmanager
+def _measured(operation: Operation[Any, Any]) -> Iterator[None]:
+    """Observe how long the operation takes, and whether it was refused or failed."""
+    begun, outcome = time.perf_counter(), "ok"
+    try:
+        yield
+    except Exception as error:
+        outcome = error.code if isinstance(error, BssError) else "failed"
+        raise
+    finally:
+        CALL_SECONDS.labels(operation.name, outcome).observe(time.perf_counter() - begun)
+
+
 def read(operation: Operation[I, O], call: Call, asked: I) -> O:
     """What a reading operation gives; it is recorded where API_AUDIT_READS says so."""
-    found = retrying(lambda: operation.do(call, asked), repeatable=True)
+    with _measured(operation):
+        found = retrying(lambda: operation.do(call, asked), repeatable=True)
     if settings.API_AUDIT_READS:
         _record(call, "ok")
     return found
@@ -45,6 +67,13 @@ def change(
             code="idempotency_key_missing",
             where="idempotency-key",
         )
+    with _measured(operation):
+        return _change(operation, call, take, write)
+
+
+def _change(
+    operation: Operation[I, O], call: Call, take: Callable[[], I], write: Callable[[O], Answer]
+) -> tuple[Answer, bool]:
     try:
         asked = take()
         if operation.kind is Kind.ONCE:

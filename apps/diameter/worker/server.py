@@ -8,6 +8,7 @@ import os
 import secrets
 import socket
 import ssl
+import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
@@ -55,10 +56,14 @@ from apps.diameter.worker.orders import ForgetLines, OrderSender
 from apps.diameter.worker.refusals import RefusalLog
 from apps.diameter.worker.transport import DiameterTransport
 from apps.kernel.clock import utc_now
+from apps.runtime import metrics
 from apps.runtime.children import is_running
 
 log = structlog.get_logger(__name__)
 
+CCR_SECONDS = metrics.histogram(
+    "ccr_seconds", "From a credit-control request's arrival to its answer.", ("request", "result_code")
+)
 REQUEST_NAMES = {1: "CCR-I", 2: "CCR-U", 3: "CCR-T", 4: "CCR-E"}
 LAST_ROWS_S = 3.0
 """For what gateways answered to orders to be written when the server stops."""
@@ -99,6 +104,8 @@ class DiameterServer:
         self._dirty: set[DiameterTransport] = set()
         self._jobs = Jobs()
         self._listeners: list[Listener] = []
+        self._measures = metrics.is_on()
+        self._latencies: dict[tuple[str, int], metrics.Metric] = {}
         self._stopping = False
         self._empty = asyncio.Event()
         self._empty.set()
@@ -242,17 +249,17 @@ class DiameterServer:
             _HANDLERS[type(event)](self, transport, event)
 
     def _request(self, transport: DiameterTransport, event: RequestReceived) -> None:
-        request = event.request
+        request, came = event.request, time.perf_counter()
         try:
             if self._link.waiting >= self.configuration.max_requests:
                 raise DiameterFault(ResultCode.TOO_BUSY, "too many requests wait for their answers")
             retransmitted = request.header.is_retransmitted
             ccr = read_request(request.avps)
         except DiameterFault as fault:
-            self._refuse(transport, request, fault)
+            self._refuse(transport, request, fault, came)
             return
         asked = charging_request(ccr, transport.connected, self._services, utc_now(), retransmitted)
-        self._link.submit(asked, lambda reply: self._answered(transport, request, ccr, asked, reply))
+        self._link.submit(asked, lambda reply: self._answered(transport, request, ccr, asked, reply, came))
 
     def _answered(
         self,
@@ -261,6 +268,7 @@ class DiameterServer:
         ccr: CreditControlRequest,
         asked: OnlineRequest,
         reply: Reply,
+        came: float,
     ) -> None:
         if isinstance(reply, ChargingUnavailable):
             log.error(
@@ -268,17 +276,19 @@ class DiameterServer:
             )
             # The client may ask again, here or elsewhere: a repeat of a charged request gets its answer.
             fault = DiameterFault(ResultCode.TOO_BUSY, "charging is not available now; ask again")
-            self._refuse(transport, request, fault)
+            self._refuse(transport, request, fault, came)
             return
         cca = credit_control_answer(self.configuration.node, ccr, reply, transport.connected.policy, asked.at)
         if cca.refusals:
             self._refusals.note(
                 transport.peer_key, ccr.session_id, ccr.number, cca.result_code, cca.refusals, transport.now()
             )
-        self._count(transport, REQUEST_NAMES[ccr.type], cca.result_code)
+        self._count(transport, REQUEST_NAMES[ccr.type], cca.result_code, came)
         self._send(transport, transport.peer.answer(request, cca.avps, transport.now()))
 
-    def _refuse(self, transport: DiameterTransport, request: Request, fault: DiameterFault) -> None:
+    def _refuse(
+        self, transport: DiameterTransport, request: Request, fault: DiameterFault, came: float
+    ) -> None:
         if fault.result_code != ResultCode.TOO_BUSY:
             session_id, number = request.avps["Session-Id"], request.avps["CC-Request-Number"]
             self._refusals.note(
@@ -289,7 +299,7 @@ class DiameterServer:
                 [fault.message],
                 transport.now(),
             )
-        self._count(transport, REQUEST_NAMES[request.avps["CC-Request-Type"]], int(fault.result_code))
+        self._count(transport, REQUEST_NAMES[request.avps["CC-Request-Type"]], int(fault.result_code), came)
         self._send(transport, transport.peer.refuse_request(request, fault, transport.now()))
 
     def _send(self, transport: DiameterTransport, events: list[Event]) -> None:
@@ -305,8 +315,14 @@ class DiameterServer:
         for transport in dirty:
             transport.flush()
 
-    def _count(self, transport: DiameterTransport, request: str, result_code: int) -> None:
+    def _count(self, transport: DiameterTransport, request: str, result_code: int, came: float) -> None:
         self.counts[transport.peer_key, request, result_code] += 1
+        if self._measures:
+            measure = self._latencies.get((request, result_code))
+            if measure is None:
+                measure = CCR_SECONDS.labels(request, str(result_code))
+                self._latencies[request, result_code] = measure
+            measure.observe(time.perf_counter() - came)
 
     def _introduced(self, transport: DiameterTransport, event: CapabilitiesReceived) -> None:
         self._jobs.once(self._admit(transport, event))
@@ -330,7 +346,7 @@ class DiameterServer:
         log.info("diameter.peer_open", peer=event.origin_host, remote=transport.remote, tls=transport.secured)
 
     def _refused(self, transport: DiameterTransport, event: RequestRefused) -> None:
-        self._count(transport, str(event.command), event.result_code)
+        self.counts[transport.peer_key, str(event.command), event.result_code] += 1
         log.info(
             "diameter.request_refused",
             peer=transport.peer.origin_host or transport.remote,

@@ -45,6 +45,7 @@ from apps.mediation.services.read_file import read_contents, reading_of
 from apps.mediation.services.sources import FileReading, WrongSource
 from apps.mediation.services.steps import OnStep, no_steps
 from apps.rating.selectors import current_tariff
+from apps.runtime import metrics
 from apps.storage.bulk import database_instant
 from apps.storage.dialect import named_lock
 from apps.storage.retry import DEADLOCKS, is_rolled_back, retrying
@@ -120,6 +121,16 @@ def load_file(
         return _failed(
             path, f"{type(error).__name__}: {error}", reason, load.source_id if load is not None else None
         )
+
+
+RECORDS = metrics.counter("cdr_records", "Records of loaded files.", ("outcome",))
+FILES = metrics.counter("cdr_files", "Files that were loaded.")
+
+
+def _measure(totals: BatchTotals) -> None:
+    FILES.inc()
+    for outcome in ("rated", "suspended", "duplicates", "left_out"):
+        RECORDS.labels(outcome).inc(getattr(totals, outcome))
 
 
 def _failed(path: Path, detail: str, reason: str, source_id: int | None) -> FileOutcome:
@@ -203,6 +214,7 @@ class _FileLoad:
                 careful = True
                 raise
             self.on_step("committed", batch.totals.records, batch.totals.records)
+            _measure(batch.totals)
             return self._done(file_row, batch)
 
         try:

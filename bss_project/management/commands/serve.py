@@ -15,10 +15,12 @@ from django.db import DatabaseError
 from apps.licensing.domain.errors import LicenceError
 from apps.licensing.domain.licence import Feature
 from apps.licensing.services import gate
+from apps.runtime import probes
 from apps.runtime.start import Role, start
 from apps.runtime.supervisor import PrefixedLines, Supervisor
 from bss_project import serving
 from bss_project.evaluation import evaluate_if_new
+from bss_project.installation_metrics import InstallationCollector
 
 
 class Command(BaseCommand):
@@ -106,9 +108,13 @@ class Command(BaseCommand):
             if ready:
                 lines("supervisor", "everything is ready; Ctrl-C stops it")
 
+        if "beat" in parts:
+            # Once in an installation.
+            probes.add_collector(InstallationCollector())
         supervisor = Supervisor(
             lambda: serving.wanted_processes(chosen, parts), write=lines, look_again_s=options["look_again"]
         )
+        probes.add_probe("processes", lambda: "" if supervisor.is_ready() else "not all of them are ready")
         code = supervisor.run(tell)
         if (ended := gate.ended_by()) is not None:
             raise CommandError(str(ended), returncode=ended.exit_code)
