@@ -11,8 +11,11 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
@@ -48,6 +51,7 @@ def main(setup: Setup) -> list[Measurement]:
     paced_s = max(3.0, RATE_S * min(setup.scale, 1.0))
     alone: list[float] = []
     singly: list[float] = []
+    measured: list[float] = []
     paired: list[float] = []
     paced: list[dict[str, float]] = []
     sent_late: list[float] = []
@@ -67,6 +71,11 @@ def main(setup: Setup) -> list[Measurement]:
             with Server(BSS_CHARGING_BATCH_SIZE="1") as one_by_one:
                 few = setup.scaled(SINGLE_REQUESTS, 1_000)
                 singly.append(load(one_by_one, accounts, few)["requests_per_second"])
+            setup.progress(f"with metrics and a scrape a second, round {number} of {ROUNDS}")
+            port = _free_port()
+            with Server(BSS_METRICS_PORT=str(port)) as watched, _scraped(port):
+                load(watched, accounts, requests // 5)
+                measured.append(load(watched, accounts, requests)["requests_per_second"])
             if number == ROUNDS:
                 before_kb = server.resident_kb()
                 lasting = setup.scaled(LASTING_REQUESTS, 4_000)
@@ -92,6 +101,16 @@ def main(setup: Setup) -> list[Measurement]:
             at_least=6_000,
             ratio_at_least=5.0,
             note=f"{_rounds(alone, ',.0f')}; the other of {', '.join(format(figure, ',.0f') for figure in singly)}",
+        ),
+        Measurement(
+            "closed loop, with metrics and a scrape a second",
+            median(measured),
+            "CCR/s",
+            peak_mb,
+            against="without",
+            baseline=median(alone),
+            ratio_at_least=0.98,
+            note=_rounds(measured, ",.0f"),
         ),
         Measurement(
             f"p99 at {RATE:,}/s",
@@ -236,6 +255,31 @@ def load(
         "latency_ms": slowest["latency_ms"],
         "sent_late_ms": slowest["sent_late_ms"],
     }
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def _scraped(port: int) -> Iterator[None]:
+    """Read the metrics of the server at this port each second."""
+    ended = threading.Event()
+
+    def scrape() -> None:
+        while not ended.wait(1.0):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+                answer.read()
+
+    thread = threading.Thread(target=scrape, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 @contextlib.contextmanager

@@ -32,7 +32,7 @@ class Metric(Protocol):
 
 
 class _Silent:
-    """A metric that nobody reads."""
+    """A metric that is not kept."""
 
     def labels(self, *values: str) -> Metric:
         return self
