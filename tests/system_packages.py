@@ -73,6 +73,7 @@ CHECKS: dict[str, Check] = {
     ),
     "mariadb-server": command("mariadbd", "mariadb-install-db"),
     "poppler-utils": command("pdftotext"),
+    "systemd": command("systemd-analyze"),
     "erlang-diameter": command("diameterc", "erlc"),
     "erlang-dev": command("diameterc", "erlc"),
     "erlang-examples": file("erlang/lib/diameter-*/examples/dict/rfc4006_cc.dia", "/usr/lib", "/usr/lib64"),
