@@ -226,8 +226,10 @@ def test_staff_adjust_ignore_and_download_on_the_list(admin_client):
     page = reverse("admin:mediation_sessionrecord_do", args=(second, "ignore"))
     assert admin_client.post(page).status_code == 302
     assert [state for state, _ in states()] == ["adjusted", "ignored"]
-    answer = admin_client.post(url, {"action": "as_csv", "_selected_action": [first, second]})
+    answer = admin_client.post(url, {"action": "download_csv", "_selected_action": [first, second]})
     assert answer.content.decode().count("\n") == 3
+    answer = admin_client.post(url, {"action": "download_xlsx", "_selected_action": [first, second]})
+    assert answer.content.startswith(b"PK")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -20,8 +20,9 @@ from apps.backoffice.display import badge, cause_link, instant, link_to, usage
 from apps.backoffice.filters import DaysFilter
 from apps.backoffice.paging import InfinitePaginator
 from apps.kernel.clock import utc_now
+from apps.mediation.admin.margins import CSV, XLSX, table_file
 from apps.mediation.models import SessionRecord
-from apps.mediation.selectors import session_records_csv
+from apps.mediation.selectors import session_record_sheet
 from apps.mediation.services.reconciling import ADJUST, IGNORE, settle
 
 CHANGE = ("mediation.change_sessionrecord",)
@@ -70,7 +71,7 @@ class SessionRecordAdmin(ReadOnlyAdmin):
         ("record_id", "taken"),
         ("settled", "settled_by"),
     )
-    actions = ("adjust_selected", "ignore_selected", "as_csv")
+    actions = ("adjust_selected", "ignore_selected", "download_csv", "download_xlsx")
     page_actions = (
         PageAction(
             "adjust",
@@ -111,10 +112,12 @@ class SessionRecordAdmin(ReadOnlyAdmin):
         self.message_user(request, f"{count} of {len(ids)} records settled; the others did not differ.")
 
     @action(description="Download as CSV")
-    def as_csv(self, request: HttpRequest, records: Any) -> HttpResponse:
-        response = HttpResponse(session_records_csv(records), content_type="text/csv; charset=utf-8")
-        response["Content-Disposition"] = 'attachment; filename="records-of-sessions.csv"'
-        return response
+    def download_csv(self, request: HttpRequest, records: Any) -> HttpResponse:
+        return table_file(session_record_sheet(records), CSV, "records-of-sessions")
+
+    @action(description="Download as XLSX")
+    def download_xlsx(self, request: HttpRequest, records: Any) -> HttpResponse:
+        return table_file(session_record_sheet(records), XLSX, "records-of-sessions")
 
     @display(description="Start", ordering="start")
     def started(self, record: SessionRecord) -> SafeString | str:

@@ -120,7 +120,7 @@ class BatchRuns:
                     session_of(record)[:LONGEST_SESSION_ID],
                 )
             )
-        if charge.run != DEFAULT_RUN:
+        if charge.account.account_id != charged_to[1]:
             self._charged.add(charge.account.account_id)
         if charge.debits and charge.rated.cost_micros:
             book = self._books.get(charge.run)

@@ -7,11 +7,12 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from apps.backoffice.exports import as_csv
 from apps.backoffice.progress import progress
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError
 from apps.mediation.models import SessionRecord
-from apps.mediation.selectors import session_records_csv
+from apps.mediation.selectors import session_record_sheet
 from apps.mediation.services.reconciling import ADJUST, IGNORE, SHOW, reconcile, settle
 from apps.runtime.commands import RoomCommand, system_user
 
@@ -66,7 +67,7 @@ class Command(RoomCommand):
         records = SessionRecord.objects.filter(state=options["state"])
         if options["account"]:
             records = records.filter(account__number=options["account"])
-        text = session_records_csv(records)
+        text = as_csv(session_record_sheet(records))
         if options["csv"]:
             options["csv"].write_text(text)
             self.stdout.write(f"{text.count(chr(10)) - 1} records in {options['csv']}")

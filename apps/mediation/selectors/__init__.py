@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -12,6 +10,7 @@ from typing import NamedTuple
 
 from django.db.models import QuerySet
 
+from apps.backoffice.exports import Sheet
 from apps.kernel.currencies import decimals_of
 from apps.kernel.errors import BssError
 from apps.kernel.money import format_micros
@@ -138,13 +137,9 @@ SESSION_RECORD_COLUMNS = (
 )
 
 
-def session_records_csv(records: QuerySet[SessionRecord]) -> str:
-    """Records of usage that was charged in real time, compared with it: a line each, money as a decimal."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(SESSION_RECORD_COLUMNS)
-    writer.writerows(_session_record_cells(records))
-    return text.getvalue()
+def session_record_sheet(records: QuerySet[SessionRecord]) -> Sheet:
+    """Records of usage that was charged in real time, compared with it; money as decimal text."""
+    return Sheet(SESSION_RECORD_COLUMNS, _session_record_cells(records))
 
 
 def _session_record_cells(records: QuerySet[SessionRecord]) -> Iterator[tuple[object, ...]]:
