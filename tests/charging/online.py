@@ -205,6 +205,7 @@ class Charger:
             len(self.sessions) + 1,
             self.fresh_id,
             barred_members=self.barred_members,
+            taken=list(self.entries) if request.totals or request.operation is Operation.REFUND else (),
         )
         outcome = charge(state, request, self.rater, now or self.now)
         # The fast path gives the same result as the rules.

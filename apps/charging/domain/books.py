@@ -128,7 +128,7 @@ class Books:
         """
         before = self.balances[balance_id]
         after = self.balances[balance_id] = before.less(amount)
-        cause = f"{cause}={Fraction(amount, before.parts)}"
+        cause = f"{cause}={Fraction(abs(amount), before.parts)}"
         self.entries.append(
             Entry(balance_id, at, kind, REVENUE, after.value - before.value, cause, note, self.session_row)
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from apps.charging.domain.answers import answer_of
-from apps.charging.domain.books import REVENUE, Books
+from apps.charging.domain.books import Books
 from apps.charging.domain.items import (
     InvalidUnits,
     check_amount,
@@ -15,6 +15,7 @@ from apps.charging.domain.items import (
 )
 from apps.charging.domain.money_items import check_currency, debtor_of, money_takes
 from apps.charging.domain.policies import LARGEST_GRANTS
+from apps.charging.domain.refunds import Giving, Return, debits_of, returns_of_money, returns_of_usage
 from apps.charging.domain.requests import (
     SERVER_DECIDES,
     AnswerItem,
@@ -29,8 +30,6 @@ from apps.charging.domain.spending import DebitPlan, Payment
 from apps.charging.domain.state import Outcome, State
 from apps.kernel.errors import BssError
 from apps.rating.domain import Rater
-
-REFUND = "refund"
 
 
 def charge_event(state: State, books: Books, request: OnlineRequest, rater: Rater, now: datetime) -> Outcome:
@@ -164,19 +163,33 @@ def _refund_units(
     rater: Rater,
     moment: datetime,
 ) -> AnswerItem:
-    """The price of the units goes back onto the default balance; units of bundles are not given back."""
+    """What the last debits of the service took for so many units goes back to where they took it.
+
+    The price of units for which no debit is found goes onto the default balance.
+    """
     assert state.account is not None
     payment, meter, amount = _piece(state, books, item, rater, moment)
-    price = payment.price(payment.terms.plan.subject, meter, 0, amount, 0).cost_micros
-    if price and not payment.postpaid:
-        if refusal := _refusal_to_move(books, price, is_refund=True):
-            return outcome._replace(result=Result.UNABLE_TO_COMPLY, reason=refusal)
-        balance = books.default_balance(state.account)
-        cause = f"{books.cause}:{index}"
-        books.post(balance.balance_id, price, moment, REFUND, REVENUE, cause, payment.terms.service)
-    return outcome._replace(
-        type_of_record=payment.terms.use.type_of_record, granted=amount, cost_micros=-price
-    )
+    subject = payment.terms.plan.subject
+    outcome = outcome._replace(type_of_record=payment.terms.use.type_of_record, granted=amount)
+    if payment.postpaid:
+        return outcome._replace(cost_micros=-payment.price(subject, meter, 0, amount, 0).cost_micros)
+    giving = Giving(books, state.account, payment.terms.service, moment, str(index), (payment, meter))
+    debits = debits_of((*state.taken, *books.entries), payment.terms.service)
+    returns, rest = returns_of_usage(debits, payment, books, meter, amount)
+    price = payment.price(subject, meter, 0, rest, 0).cost_micros if rest else 0
+    return _give(outcome, giving, returns, price)
+
+
+def _give(outcome: AnswerItem, giving: Giving, returns: list[Return], rest_micros: int) -> AnswerItem:
+    """Give back, if the peer may; ``rest_micros`` were not found among the debits and go onto the default balance."""
+    money = giving.money_in(returns) + rest_micros
+    if money and (refusal := _refusal_to_move(giving.books, money, is_refund=True)):
+        return outcome._replace(result=Result.UNABLE_TO_COMPLY, reason=refusal)
+    for one in returns:
+        giving.back(one.amounts, one.session_row)
+    if rest_micros:
+        giving.onto_default(rest_micros, giving.service)
+    return outcome._replace(cost_micros=-money)
 
 
 def _move_money(
@@ -194,13 +207,10 @@ def _move_money(
     if item.money_micros < 0:
         return outcome._replace(result=Result.UNABLE_TO_COMPLY, reason="negative_amount")
     if request.operation is Operation.REFUND:
-        if item.money_micros:
-            if refusal := _refusal_to_move(books, item.money_micros, is_refund=True):
-                return outcome._replace(result=Result.UNABLE_TO_COMPLY, reason=refusal)
-            balance = books.default_balance(state.account)
-            cause = f"{books.cause}:{index}"
-            books.post(balance.balance_id, item.money_micros, moment, REFUND, REVENUE, cause, item.service)
-        return outcome._replace(cost_micros=-item.money_micros)
+        giving = Giving(books, state.account, item.service, moment, str(index))
+        debits = debits_of((*state.taken, *books.entries), item.service)
+        returns, rest = returns_of_money(debits, books, item.money_micros)
+        return _give(outcome, giving, returns, rest)
     takes, paid = money_takes(state, books, item.service, item.money_micros, moment)
     if paid < item.money_micros:
         return outcome._replace(result=Result.CREDIT_LIMIT_REACHED, reason="credit_limit_reached", granted=0)

@@ -52,7 +52,7 @@ def charge_quickly(  # noqa: C901, PLR0915
     state: State, request: OnlineRequest, rater: Rater, now: datetime
 ) -> Outcome | None:
     """The outcome of a usual request of a session; None for any other."""
-    config, line, account, balances, counters, session, barred, _, new_row, fresh_id, bounds, _ = state
+    config, line, account, balances, counters, session, barred, _, new_row, fresh_id, bounds, _, _ = state
     if len(request.items) != 1 or len(balances) != 1 or account is None or line is None:
         return None
     if (
@@ -145,7 +145,12 @@ def charge_quickly(  # noqa: C901, PLR0915
             used = item.used[0]
             if used.tariff_change is not _NO_CHANGE:
                 return None
-            end = position + max(used_amount(used.units, tor, position), 0)
+            if request.totals:
+                end = used_amount(used.units, tor, 0)
+                if end < position or unrated_units or used.units.amount(tor) is None:
+                    return None
+            else:
+                end = position + max(used_amount(used.units, tor, position), 0)
             start = covered if covered > position else position
             if start < end:
                 run_from = run_from if run == subject else start

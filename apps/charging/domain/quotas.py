@@ -5,6 +5,7 @@ Sources: RFC 8506 sections 5.1 to 5.6 (units, Multiple-Services-Credit-Control, 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from apps.charging.domain.books import Books
@@ -19,6 +20,7 @@ from apps.charging.domain.money_items import (
     money_type,
 )
 from apps.charging.domain.policies import QuotaPolicy
+from apps.charging.domain.refunds import Giving
 from apps.charging.domain.requests import (
     AnswerItem,
     FinalUnitAction,
@@ -33,6 +35,7 @@ from apps.charging.domain.sessions import NO_RUN, Hold, Meter, Session, WorkingM
 from apps.charging.domain.spending import NO_LIMIT, DebitPlan, Payment
 from apps.charging.domain.state import State
 from apps.charging.domain.tariff_change import next_tariff_change
+from apps.charging.domain.totals import fall_to
 from apps.kernel.errors import BssError
 from apps.rating.domain import Rater
 from apps.rating.domain.usage import VOICE
@@ -76,7 +79,7 @@ def serve_items(
             found = WorkingMeter(Meter(*key, item.destination, began, began))
             if len(meters) < MAX_QUOTAS:
                 meters[key] = found
-        quota = _Quota(state, books, rater, item, found, moment)
+        quota = _Quota(state, books, rater, item, found, moment, meters.values() if request.totals else None)
         if key in meters:
             quota.report(index)
         else:
@@ -103,6 +106,7 @@ class _Quota:
     """One item under way: its meter, and what its answer will say."""
 
     __slots__ = (
+        "all_of_total",
         "books",
         "change_at",
         "cost_micros",
@@ -129,8 +133,11 @@ class _Quota:
         item: RequestItem,
         meter: WorkingMeter,
         moment: datetime,
+        all_of_total: Collection[WorkingMeter] | None,
     ) -> None:
         self.state, self.books, self.rater = state, books, rater
+        # The session's quotas, if used units are totals; else None.
+        self.all_of_total = all_of_total
         self.item, self.meter, self.moment = item, meter, moment
         self.result, self.reason = SUCCESS, ""
         self.type_of_record = ""
@@ -248,8 +255,17 @@ class _Quota:
         try:
             payment = self._payment()
             self.type_of_record = payment.terms.use.type_of_record
-            amount = used_amount(used.units, self.type_of_record, meter.position)
-            if amount <= 0:
+            if self.all_of_total is None:
+                amount = used_amount(used.units, self.type_of_record, meter.position)
+            elif used.units.amount(self.type_of_record) is None:
+                return
+            else:
+                amount = used_amount(used.units, self.type_of_record, 0) - meter.position
+                meter.unrated_units = 0
+                if amount < 0 and not payment.postpaid:
+                    self._give_back(payment, meter.position + amount, piece)
+                    return
+            if amount == 0 or (amount < 0 and self.all_of_total is None):
                 return
             if payment.postpaid:
                 # Postpaid usage is billed from its records; online it is authorised and followed, not debited.
@@ -259,7 +275,8 @@ class _Quota:
         except BssError as error:
             service = self.state.config.services.get(self.item.service)
             units = used.units.amount(service.type_of_record) if service is not None else None
-            meter.unrated_units = min(meter.unrated_units + (units or 0), NO_LIMIT)
+            before = meter.unrated_units if self.all_of_total is None else -meter.position
+            meter.unrated_units = min(max(before + (units or 0), 0), NO_LIMIT)
             self.result, self.reason = result_of(error), error.code
             return
         self.books.debit(planned.takes, self.moment, piece, payment.terms.service, payment.overdrawn)
@@ -268,6 +285,19 @@ class _Quota:
         meter.passed = planned.passed
         meter.free_units += planned.free_units
         self._count(planned.cost_micros, planned.unpaid_micros)
+
+    def _give_back(self, payment: Payment, total: int, piece: str) -> None:
+        """The total that is reported is less than before."""
+        assert self.state.account is not None
+        assert self.all_of_total is not None
+        meter, books = self.meter, self.books
+        paid = payment, meter.meter()
+        giving = Giving(books, self.state.account, self.item.service, self.moment, piece, paid)
+        others = [other.meter() for other in self.all_of_total if other is not meter]
+        entries = (*self.state.taken, *books.entries)
+        own = [entry for entry in entries if entry.session_row == books.session_row]
+        fall_to(total, meter, others, payment, giving, own)
+        self.cost_micros -= giving.money_micros
 
     def _count(self, cost_micros: int, unpaid_micros: int) -> None:
         """Add to what the session and this request cost."""

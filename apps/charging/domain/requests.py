@@ -105,7 +105,7 @@ class TariffChange(StrEnum):
 
 
 class UsedUnits(NamedTuple):
-    """Units used since the last report, of one side of a tariff change."""
+    """Units used since the last report (or in total: ``OnlineRequest.totals``), of one side of a tariff change."""
 
     units: Units
     tariff_change: TariffChange = TariffChange.NONE
@@ -174,7 +174,9 @@ class OnlineRequest(NamedTuple):
     session's client is reached, so that it can be re-authorised or aborted from another process. ``owner`` is who may
     go on with the session that it opens: the same in all requests of it, empty for those of the house itself.
     ``money_limit`` bounds what it refunds, or debits by amount. ``repeated`` says that it may have been sent before (T
-    flag, RFC 6733 section 3); a repeat that does not say so is still detected, at more cost.
+    flag, RFC 6733 section 3); a repeat that does not say so is still detected, at more cost. ``totals`` says that used
+    units count from the session's beginning, as those of switches do, and not from the last report: what is less than
+    before is given back.
     """
 
     operation: Operation
@@ -191,6 +193,7 @@ class OnlineRequest(NamedTuple):
     owner: str = ""
     further_msisdns: tuple[str, ...] = ()
     money_limit: MoneyLimit | None = None
+    totals: bool = False
 
     @property
     def identity(self) -> tuple[str, int, int]:

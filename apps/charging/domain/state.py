@@ -82,7 +82,8 @@ class State(NamedTuple):
     account of a transfer. A session that is opened takes ``new_session_row`` for its id, other new rows take ids
     from ``fresh_id`` upwards, which are replaced when they are stored. ``money_bounds`` are those of a request that
     moves money by amount; None = no bound. ``barred_members`` are accounts that share balances and are barred or
-    closed: these do not pay for others.
+    closed: these do not pay for others. ``taken`` are earlier entries of usage and refunds, in the order of time: for a
+    refund those of the account, for a total that falls those of the session.
     """
 
     config: ChargingConfig
@@ -97,6 +98,7 @@ class State(NamedTuple):
     fresh_id: int = FIRST_NEW_ID
     money_bounds: MoneyBounds | None = None
     barred_members: frozenset[int] = frozenset()
+    taken: Sequence[Entry] = ()
 
 
 class Entry(NamedTuple):

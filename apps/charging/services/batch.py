@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter as Counts
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -16,9 +17,10 @@ from apps.charging.domain.balances import Balance, BalanceKind
 from apps.charging.domain.charge import charge
 from apps.charging.domain.lines import CounterKey
 from apps.charging.domain.published import CREDITS, account_credited
-from apps.charging.domain.requests import BalanceOrder, ChargingAnswer, OnlineRequest, Result
+from apps.charging.domain.requests import BalanceOrder, ChargingAnswer, OnlineRequest, Operation, Result
 from apps.charging.domain.sessions import SessionStatus
 from apps.charging.domain.state import FIRST_NEW_ID, Account, Counter, Entry, Outcome, State
+from apps.charging.domain.totals import total_falls
 from apps.charging.domain.trigger_states import Use
 from apps.charging.domain.trigger_uses import uses_of
 from apps.charging.domain.triggers import TriggerBook
@@ -28,6 +30,7 @@ from apps.charging.services.batch_writing import Writing, store_new_rows, write
 from apps.charging.services.failures import Failure
 from apps.charging.services.lines import Directory
 from apps.charging.services.session_memory import SessionMemory
+from apps.charging.services.taken import taken_before, with_pending
 from apps.charging.services.trigger_firing import Fired
 from apps.charging.services.triggers import watch_batch
 from apps.events.domain.kinds import NewEvent
@@ -118,6 +121,7 @@ class _Batch:
         self.uses: dict[int, list[Use]] = {}
         triggers = self.read.config.triggers
         self.counting = triggers if triggers is not None and triggers.counts_events else None
+        self.taken: dict[str, list[Entry]] = {}
 
     def run(self, commit: bool = False) -> list[ChargingAnswer | Poisoned]:
         """Charge and write; and ``commit``, unless the caller does."""
@@ -126,6 +130,8 @@ class _Batch:
         stored = read.lock_and_read(whose)
         writing.before, writing.versions = dict(read.sessions), read.versions
         writing.accounts = read.accounts
+        if any(request.operation is _REFUND or request.totals for request in read.requests):
+            self._read_taken(whose)
         with self.turn:
             results = self._charge_all(whose, stored)
         if writing.failures:
@@ -159,6 +165,32 @@ class _Batch:
             return results
         write(self.connection, writing, self.now, commit)
         return results
+
+    def _read_taken(self, whose: list[Owner]) -> None:
+        """What was taken before, for refunds and for sessions whose totals fall, or may fall within this batch."""
+        read = self.read
+        times = Counts(read.keys)
+        for request, digest, key, (account_id, subscriber_id) in zip(
+            read.requests, read.digests, read.keys, whose, strict=True
+        ):
+            session = None if key is None else read.sessions.get(key)
+            if session is not None:
+                account_id, subscriber_id = session.account_id, session.subscriber_id
+                if not request.totals or (
+                    times[key] == 1 and not total_falls(request, session, read.config.services)
+                ):
+                    continue
+            elif request.operation is not _REFUND:
+                if request.totals and times[key] > 1:
+                    self.taken[digest] = []
+                continue
+            balances, _ = self._balances_of(account_id, None)
+            counters = (
+                _NO_COUNTERS if subscriber_id is None else read.counters.get(subscriber_id, _NO_COUNTERS)
+            )
+            self.taken[digest] = taken_before(
+                request, session, balances, counters, read.config.services, self.now
+            )
 
     def _credited(self, entry: Entry) -> NewEvent:
         balance = self.writing.balances[entry.balance_id]
@@ -229,6 +261,15 @@ class _Batch:
             line, counters = read.lines.get(subscriber_id), read.counters.get(subscriber_id, counters)
         limit = request.money_limit
         balances, barred_members = self._balances_of(account_id, order)
+        taken: Sequence[Entry] = ()
+        if self.taken and digest in self.taken:
+            taken = with_pending(
+                self.taken[digest],
+                self.writing.entries,
+                balances,
+                counters,
+                None if session is None else session.row_id,
+            )
         state = State(
             read.config,
             line,
@@ -244,6 +285,7 @@ class _Batch:
             if limit is None or account is None
             else read.money.bounds(request.operation, limit, account),
             barred_members,
+            taken,
         )
         outcome = charge(state, request, self.rater, self.now)
         self._keep(state, outcome, key, subscriber_id)
@@ -324,6 +366,7 @@ class _Batch:
 
 
 _NO_BALANCES: Mapping[int, Balance] = {}
+_REFUND = Operation.REFUND
 _NOBODY: frozenset[int] = frozenset()
 _NO_COUNTERS: Mapping[CounterKey, Counter] = {}
 

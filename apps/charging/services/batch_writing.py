@@ -232,10 +232,20 @@ def _write_counters(connection: BaseDatabaseWrapper, writing: Writing) -> None:
     for entry in writing.entries:
         if entry.balance_id < 0:
             used[entry.balance_id] = used.get(entry.balance_id, 0) + entry.amount
-    rows = [
-        (*key, used.get(counter.counter_id, 0), used.get(counter.counter_id, 0), counter.reserved)
-        for key, counter in sorted(writing.counters.items())
-    ]
+    rows = []
+    for key, counter in sorted(writing.counters.items()):
+        units = used.get(counter.counter_id, 0)
+        if units < 0:
+            # Given back: a row to be inserted may not be below zero, even if there is one to add it to.
+            run(
+                connection,
+                f"UPDATE charging_allowancecounter SET used = used + {units}, used_online = used_online + {units},"
+                f" reserved = {counter.reserved} WHERE id = {-counter.counter_id}",
+            )
+        else:
+            rows.append((*key, units, units, counter.reserved))
+    if not rows:
+        return
     columns = (*_COUNTER_KEY, "used", "used_online", "reserved")
     one = f"({marks(columns)})"
     head = (
