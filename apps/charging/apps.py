@@ -10,7 +10,8 @@ class ChargingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from apps.charging.services import closing, shared_groups
+        from apps.charging.services import closing, shared_groups, trigger_folder
 
         closing.register()
         shared_groups.register()
+        trigger_folder.register()

@@ -80,6 +80,32 @@ def whole_folders(draw: st.DrawFn, prices: st.SearchStrategy[dict[str, str]]) ->
             "SaveInterval": lambda: draw(_DURATION),
             "Triggers": lambda: "",
         },
+        "ActionTriggers": {
+            "Tag": lambda: draw(st.sampled_from(["WARN", "STOP"])),
+            "UniqueId": lambda: draw(st.sampled_from(["", "", "first", "a b"])),
+            "ThresholdType": lambda: draw(
+                st.sampled_from(["*min_balance", "*MAX_event_counter", "*balance_expired", "*min_asr"])
+            ),
+            "ThresholdValue": lambda: draw(st.sampled_from(["", "0", "10", "2.0", "-3"])),
+            "Recurrent": lambda: draw(_FLAG),
+            "MinSleep": lambda: draw(st.sampled_from(["", "0", "10", "1m30s", "24h"])),
+            "ExpiryTime": lambda: draw(_WHEN),
+            "ActivationTime": lambda: draw(st.sampled_from(["", "*asap", "2025-06-01T00:00:00Z"])),
+            "BalanceTag": lambda: draw(st.sampled_from(["", "*any", "*default", "main"])),
+            "BalanceType": lambda: draw(st.sampled_from(["", "*monetary", "*VOICE", "*any"])),
+            "BalanceDirections": lambda: draw(_DIRECTION),
+            "BalanceCategories": lambda: draw(st.sampled_from(["", "*any", "call", "call;sms"])),
+            "BalanceDestinationIds": lambda: some(destinations, "", "*any"),
+            "BalanceRatingSubject": lambda: draw(st.sampled_from(["", "*any", "*zero1m", "SPECIAL"])),
+            "BalanceSharedGroup": lambda: "",
+            "BalanceExpiryTime": lambda: draw(_WHEN),
+            "BalanceTimingIds": lambda: draw(st.sampled_from(["", "*any"])),
+            "BalanceWeight": lambda: draw(st.sampled_from(["", "0", "10", "*any"])),
+            "BalanceBlocker": lambda: draw(_FLAG),
+            "BalanceDisabled": lambda: draw(_FLAG),
+            "StatsMinQueuedItems": lambda: draw(st.sampled_from(["", "0", "10"])),
+            "ActionsId": lambda: "*none",
+        },
         "Aliases": {"Context": lambda: draw(st.sampled_from(["*rating", "*ANY"]))},
         "Users": {
             "UserName": lambda: draw(st.sampled_from(["1001", "1002"])),
@@ -106,6 +132,8 @@ def whole_folders(draw: st.DrawFn, prices: st.SearchStrategy[dict[str, str]]) ->
         ]
         if name == "SharedGroups":
             rows = list({row[0]: row for row in rows}.values())
+        if name == "ActionTriggers":
+            rows = list({row[1]: row for row in rows}.values())
         if name == "DerivedChargers":
             rows = list({(*row[:5], row[6]): row for row in rows}.values())
         text = io.StringIO()

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -97,7 +98,7 @@ class Trigger(NamedTuple):
     active_from: datetime | None = None
     expires_at: datetime | None = None
     monthly: bool = False
-    weight: int = 0
+    weight: Decimal = Decimal(0)
     actions: str = ""
 
     def is_in_force(self, now: datetime) -> bool:
@@ -149,7 +150,7 @@ class TriggerBook(NamedTuple):
         )
 
 
-def _order(trigger: Trigger) -> tuple[int, int]:
+def _order(trigger: Trigger) -> tuple[Decimal, int]:
     return -trigger.weight, trigger.trigger_id
 
 

@@ -21,6 +21,15 @@ class TriggerSet(models.Model):
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="trigger_sets")
     code = models.CharField(max_length=64, help_text="Unique within the tenant.")
+    tariff_plan = models.ForeignKey(
+        TariffPlan,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        help_text="The folder that it was loaded with; empty = made by hand.",
+    )
     history = HistoricalRecords()
 
     class Meta:

@@ -44,7 +44,7 @@ class BalanceTrigger(models.Model):
         DAY = 86_400, "A day"
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="balance_triggers")
-    name = models.CharField(max_length=80, help_text="Unique within the tenant; stands in notifications.")
+    name = models.CharField(max_length=130, help_text="Unique within the tenant; stands in notifications.")
     enabled = models.BooleanField(default=True)
     kind = models.CharField(max_length=19, choices=Kind.choices)
     currency = models.CharField(
@@ -106,7 +106,9 @@ class BalanceTrigger(models.Model):
     )
     active_from = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
-    weight = models.IntegerField(default=0, help_text="The highest comes first.")
+    weight = models.DecimalField(
+        max_digits=12, decimal_places=4, default=0, help_text="The highest comes first."
+    )
     trigger_set = models.ForeignKey(
         TriggerSet,
         on_delete=models.PROTECT,
