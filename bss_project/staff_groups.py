@@ -90,6 +90,7 @@ GROUPS = (
             "rating.ratingplanentry",
             "rating.ratingprofile",
             "rating.tariffdraft",
+            "rating.supplier",
             "charging.quotapolicy",
             "charging.balancetrigger",
             "charging.triggerset",
