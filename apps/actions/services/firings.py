@@ -1,17 +1,38 @@
-"""Triggers that fired and ask for a group of actions get it, once for each firing."""
+"""Triggers that fired and ask for a group of actions get it, once for each firing.
+
+Charging carries the group out in the transaction that made the trigger fire, asking :func:`actions_of`; what it could
+not do is done, or kept as refused, when the firing arrives as an event, under the same key.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from apps.actions.services.groups import find_group
+from apps.actions.services.groups import compiled_groups, find_group
 from apps.actions.services.running import Wanted, carry_out
+from apps.charging.domain.balance_actions import Action
 from apps.charging.domain.published import TRIGGER_FIRED
 from apps.charging.models import Account
+from apps.charging.services.balance_actions import add_action_source
 from apps.events.models import Event
 from apps.events.services.consuming import Consumer
 from apps.events.services.consuming import register as register_consumer
+from apps.kernel.errors import InvalidInput, NotFound
+from apps.rating.models import Tenant
+
+
+def actions_of(tenant: str, code: str) -> tuple[Action, ...] | None:
+    """The actions of a group for accounts of the tenant; None if there is no such group. Raises InvalidInput."""
+    owner = Tenant.objects.get(code=tenant)
+    try:
+        group = find_group(owner, code)
+    except NotFound:
+        return None
+    actions = compiled_groups([group.pk], [owner.pk])[group.pk, owner.pk]
+    if isinstance(actions, InvalidInput):
+        raise actions
+    return actions
 
 
 def carry_out_firings(events: Sequence[Event], now: datetime) -> None:
@@ -39,4 +60,5 @@ FIRINGS = Consumer("trigger-actions", (TRIGGER_FIRED,), carry_out_firings, at_on
 
 def register() -> None:
     """Have the actions of firings carried out."""
+    add_action_source(actions_of)
     register_consumer(FIRINGS)

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from django.db import connection
 from django.db.models import QuerySet
+from simple_history.utils import bulk_update_with_history
 
 from apps.actions.domain.due_times import check_timing
 from apps.actions.domain.written import WrittenAction, flag_of, kind_of, problems_of
@@ -15,7 +16,7 @@ from apps.actions.models import AccountPlan, Action, ActionGroup, ActionPlan, Ac
 from apps.actions.services.plans import assign_plan, make_due_rows, reckon_again, remove_plan
 from apps.charging.domain.balance_actions import Action as ActionValue
 from apps.charging.domain.balance_actions import ActionKind
-from apps.charging.models import Account
+from apps.charging.models import Account, TriggerSet
 from apps.charging.services.account_switches import Switch, switch_accounts
 from apps.charging.services.books import make_books
 from apps.kernel.errors import InvalidInput, Problem
@@ -191,12 +192,35 @@ def _load_accounts(change: PartChange) -> None:
             kind = ActionKind.DISABLE_ACCOUNT if disabled else ActionKind.ENABLE_ACCOUNT
             switches.append((account.pk, ActionValue(kind), key))
     switch_accounts(switches, change.now)
+    _give_trigger_sets(change, accounts)
     named = [account.pk for account in accounts.values()]
     for code, ids in wanted.items():
         gone = AccountPlan.objects.filter(plan=plans[code], account__in=named).exclude(account__in=ids)
         remove_plan(plans[code], list(gone.values_list("account_id", flat=True)))
         if ids:
             assign_plan(plans[code], ids, change.now)
+
+
+def _give_trigger_sets(change: PartChange, accounts: Mapping[tuple[str, str], Account]) -> None:
+    sets = {
+        (chosen.tenant.code, chosen.code): chosen
+        for chosen in TriggerSet.objects.filter(tariff_plan__code=change.plan_code).select_related("tenant")
+    }
+    changed = []
+    for row in change.rows:
+        account = accounts[row["Tenant"], row["Account"]]
+        named = [name for name in _ids(row.cells.get("ActionTriggersId", "")) if not name.startswith("*")]
+        chosen = sets[row["Tenant"], named[0]] if named else None
+        if chosen != account.trigger_set and (named or account.trigger_set in sets.values()):
+            account.trigger_set = chosen
+            changed.append(account)
+    bulk_update_with_history(
+        changed,
+        Account,
+        ["trigger_set"],
+        batch_size=_AT_ONCE,
+        default_change_reason=f"load:{change.plan_code}",
+    )
 
 
 def _make_accounts(change: PartChange, tenants: Mapping[str, Tenant]) -> dict[tuple[str, str], Account]:
@@ -240,7 +264,7 @@ def _accounts(change: PartChange) -> dict[tuple[str, str], Account]:
     numbers = {row["Account"] for row in change.rows}
     found = Account.objects.filter(
         tenant__code__in={row["Tenant"] for row in change.rows}, number__in=numbers
-    ).select_related("tenant", "bar")
+    ).select_related("tenant", "bar", "trigger_set")
     wanted = {(row["Tenant"], row["Account"]) for row in change.rows}
     return {key: account for account in found if (key := (account.tenant.code, account.number)) in wanted}
 
@@ -248,6 +272,9 @@ def _accounts(change: PartChange) -> dict[tuple[str, str], Account]:
 def _remove_accounts(change: PartChange) -> None:
     for tenant, number in change.removed:
         _of_plan(change.plan_code).filter(account__tenant__code=tenant, account__number=number).delete()
+        Account.objects.filter(
+            tenant__code=tenant, number=number, trigger_set__tariff_plan__code=change.plan_code
+        ).update(trigger_set=None)
 
 
 def _of_plan(plan_code: str) -> QuerySet[AccountPlan]:
@@ -255,21 +282,36 @@ def _of_plan(plan_code: str) -> QuerySet[AccountPlan]:
 
 
 def _export_accounts(plan_code: str) -> Iterable[tuple[str, str, str, str, str, str]]:
-    plans: dict[int, list[str]] = {}
+    plans: dict[int, list[str]] = {
+        account_id: []
+        for account_id in Account.objects.filter(trigger_set__tariff_plan__code=plan_code).values_list(
+            "pk", flat=True
+        )
+    }
     for account_id, code in (
         _of_plan(plan_code).order_by("plan__code").values_list("account_id", "plan__code")
     ):
         plans.setdefault(account_id, []).append(code)
-    accounts = Account.objects.filter(pk__in=plans).select_related("tenant", "bar")
+    accounts = Account.objects.filter(pk__in=plans).select_related(
+        "tenant", "bar", "trigger_set__tariff_plan"
+    )
     for account in accounts.order_by("tenant__code", "number"):
         yield (
             account.tenant.code,
             account.number,
             ";".join(plans[account.pk]),
-            "",
+            _set_of(account, plan_code),
             _flag(account.allow_negative),
             _flag(hasattr(account, "bar")),
         )
+
+
+def _set_of(account: Account, plan_code: str) -> str:
+    chosen = account.trigger_set
+    is_of_plan = (
+        chosen is not None and chosen.tariff_plan is not None and chosen.tariff_plan.code == plan_code
+    )
+    return chosen.code if chosen is not None and is_of_plan else ""
 
 
 def _flag(value: bool) -> str:
@@ -288,8 +330,9 @@ def _check_accounts(change: PartChange) -> Iterable[Problem]:
         if first.setdefault(key, row) is not row:
             message = f"{row['Account']} stands in line {first[key].line}; name all its plans in one row"
             yield row.problem("Account", message, "duplicate")
-        if _ids(row.cells.get("ActionTriggersId", "")):
-            yield row.problem("ActionTriggersId", "triggers are not given to accounts yet", NOT_ACTED_ON)
+        if len(_ids(row.cells.get("ActionTriggersId", ""))) > 1:
+            message = "an account has one set of triggers; put all of them under one tag"
+            yield row.problem("ActionTriggersId", message)
 
 
 def _ids(text: str) -> list[str]:

@@ -81,7 +81,7 @@ def _keep_refusals(wanted: Sequence[Wanted], answers: Sequence[ChargingAnswer]) 
             message=answer.message[:300],
         )
         for one, answer in zip(wanted, answers, strict=True)
-        if answer.result is not Result.SUCCESS and not answer.replayed and answer.reason != "no_account"
+        if answer.result is not Result.SUCCESS and answer.reason != "no_account"
     ]
     if refused:
         RefusedActions.objects.bulk_create(refused, batch_size=1_000, ignore_conflicts=True)
