@@ -90,7 +90,7 @@ GROUPS = (
             "rating.ratingplanentry",
             "rating.ratingprofile",
             "rating.tariffdraft",
-            "rating.supplier",
+            "insight.whatif",
             "charging.quotapolicy",
             "charging.balancetrigger",
             "charging.triggerset",

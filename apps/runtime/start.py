@@ -32,9 +32,11 @@ class Role(StrEnum):
     """Reads CDR files ahead of a loader."""
     FORMATTER = "formatter"
     """Renders bills beside others."""
+    PRICER = "pricer"
+    """Prices records again beside others."""
 
 
-_HELPERS = frozenset((Role.LOADER, Role.READER, Role.FORMATTER))
+_HELPERS = frozenset((Role.LOADER, Role.READER, Role.FORMATTER, Role.PRICER))
 _NEEDS = {Role.DIAMETER: Feature.PREPAID | Feature.DIAMETER, Role.GRPC: Feature.CRM}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -35,7 +35,7 @@ def select_in(sql: str, values: Collection[int] | Collection[str]) -> list[tuple
 @lru_cache(maxsize=INSTANTS_CACHED)
 def instant_read(text: str) -> datetime:
     """The aware instant that the database holds as this text in UTC."""
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    return datetime.fromisoformat(f"{text}+00:00")
 
 
 def wait_until_committed(table: str, after: int, upto: int) -> None:

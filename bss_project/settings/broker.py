@@ -83,6 +83,11 @@ _TICKS: dict[str, dict[str, Any]] = {
         "schedule": float(env.integer("BSS_DRAFT_TICK_S", 10)),
         "options": {"queue": "maintenance", "expires": 60.0},
     },
+    "continue-what-ifs": {
+        "task": "apps.insight.tasks.continue_what_ifs",
+        "schedule": 60.0,
+        "options": {"queue": "mediation", "expires": 60.0},
+    },
     "continue-reratings": {
         "task": "apps.rerating.tasks.continue_jobs",
         "schedule": 30.0,

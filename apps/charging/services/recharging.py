@@ -43,6 +43,11 @@ class Recharging:
     lines: Mapping[StoredPayer, Line]
     counters: Counters
 
+    def grants_units(self, payer: StoredPayer) -> bool:
+        """Whether some of the payer's usage may be free of charge."""
+        line = self.lines.get(payer)
+        return line is None or bool(line.bundles) or any(plan.grants for plan in line.plans)
+
     def book_of(self, account_id: int) -> UsageBook:
         """The account's book; a record's “number” in it is its payer's key."""
         subscribers = {payer.subscriber_id for payer in self.lines if payer.account_id == account_id}

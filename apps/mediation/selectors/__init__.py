@@ -26,7 +26,7 @@ from apps.rating.selectors import tariff_version
 # Rows that other rooms may join in SQL of their own: ``FROM {RATED_RECORDS} c``.
 RATED_RECORDS = (
     "(SELECT id, file_id, run, mode, account_id, subscriber_id, service_id, destination_id, price_plan_id, start,"
-    " `usage`, free_usage, billed_usage, cost_micros FROM mediation_cdr)"
+    " `usage`, free_usage, billed_usage, cost_micros, other_party, source_id, record_id FROM mediation_cdr)"
 )
 RUN_ACCOUNTS = "(SELECT account_id FROM mediation_runaccount)"
 FILES = "(SELECT id, load_sequence FROM mediation_cdrfile)"

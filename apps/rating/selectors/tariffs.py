@@ -100,6 +100,11 @@ def _committed(commit_id: str) -> CurrentTariff:
     return _with_rater(version_id, encode(source).content_hash, lambda: source)
 
 
+def content_hash_of(source: src.TariffSource) -> str:
+    """What names the content of a tariff: the same as of a version with this content."""
+    return encode(source).content_hash
+
+
 def version_as_of(which: int | datetime | str) -> int:
     """The number of the version that :func:`rater_as_of` prices by. Raises NotFound."""
     if isinstance(which, datetime):

@@ -1,0 +1,5 @@
+"""Pages of the insight room; importing them registers them."""
+
+from apps.insight.admin import statistics, what_ifs
+
+__all__ = ["statistics", "what_ifs"]

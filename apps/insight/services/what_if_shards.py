@@ -1,0 +1,205 @@
+"""One portion of a what-if: read its records, price them by the other tariff, add up. Reads only."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from django.db import connection
+
+from apps.charging.domain.lines import NO_END, Holding
+from apps.charging.domain.recharging import StoredPayer, StoredUsage, recharge
+from apps.charging.domain.usage_book import UsageBook
+from apps.charging.models import Account
+from apps.charging.services.recharging import ALWAYS, Recharging, read_recharging
+from apps.insight.domain.what_if import (
+    COST,
+    Group,
+    PastRecord,
+    PricedAs,
+    Sums,
+    add_priced,
+    as_charged,
+    in_sample,
+    price_without_units,
+)
+from apps.insight.models import WhatIf, WhatIfShard
+from apps.kernel.errors import Conflict
+from apps.mediation.selectors import RATED_RECORDS
+from apps.rating.domain import Rater
+from apps.rating.domain.runs import DEFAULT_RUN
+from apps.rating.selectors import rater_as_of
+from apps.rating.selectors.drafts import draft_tariff
+from apps.rating.selectors.tariffs import content_hash_of
+from apps.storage.bulk import database_instant
+from apps.storage.reads import instant_read
+from apps.storage.upserts import select
+
+
+class ShardSums(NamedTuple):
+    """A portion's sums."""
+
+    groups: dict[tuple[Group, str], Sums]
+    accounts: dict[int, Sums]
+
+
+def other_tariff(what_if: WhatIf) -> Rater:
+    """The Rater to price by. Raises Conflict if the tariff is another than when the what-if began."""
+    if what_if.draft_id is not None:
+        draft = draft_tariff(what_if.draft_id)
+        found, rater = content_hash_of(draft.source), draft.rater
+    else:
+        assert what_if.tariff_version_id is not None
+        rater = rater_as_of(what_if.tariff_version_id).rater
+        found = what_if.content_hash
+    if found != what_if.content_hash:
+        raise Conflict(
+            "what is live has changed since, and the draft with it; start another what-if",
+            code="tariff_changed",
+        )
+    return rater
+
+
+def simulate(what_if: WhatIf, shard: WhatIfShard, rater: Rater) -> ShardSums:
+    """What the portion's records would cost by ``rater``."""
+    accounts = dict(
+        Account.objects.filter(
+            tenant_id=what_if.tenant_id, pk__gte=shard.first_account, pk__lte=shard.last_account
+        ).values_list("pk", "currency")
+    )
+    chosen = [pk for pk in accounts if in_sample(pk, what_if.sample_percent, what_if.seed)]
+    records = _records(chosen, what_if.start, what_if.end)
+    if not records:
+        return ShardSums({}, {})
+    payers = {StoredPayer(row[1], row[0], row[2]) for row in records}
+    again = read_recharging(payers, what_if.start, what_if.end)
+    with_units = {payer.account_id for payer in payers if again.grants_units(payer)}
+    books = _books(again)
+    priced_as = _priced_as(again)
+    by_currency: dict[str, dict[Group, Sums]] = defaultdict(dict)
+    by_account: dict[int, Sums] = {}
+    for account_id, rows in groupby(records, itemgetter(0)):
+        groups = by_currency[accounts[account_id]]
+        of_account = by_account[account_id] = [0] * 7
+        if account_id in with_units:
+            book = books.get(account_id) or UsageBook(services=again.services, holdings={}, counters={})
+            _price_with_units(map(PastRecord._make, rows), again, book, rater, groups, of_account)
+        else:
+            price_without_units(rows, rater, priced_as, instant_read, groups, of_account)  # type: ignore[arg-type]
+    if what_if.cost_run:
+        for account_id, key, cost_micros in _costs(chosen, what_if, accounts):
+            by_currency[accounts[account_id]][key][COST] += cost_micros
+            by_account[account_id][COST] += cost_micros
+    return ShardSums(
+        {(key, currency): sums for currency, groups in by_currency.items() for key, sums in groups.items()},
+        by_account,
+    )
+
+
+_CHOSEN = (
+    f"FROM {RATED_RECORDS} c WHERE c.account_id IN ({{values}}) AND c.start >= '{{start}}' AND c.start < '{{end}}'"
+    f" AND c.run = '{DEFAULT_RUN}' AND c.mode = ''"
+)
+
+
+def _chosen(start: datetime, end: datetime) -> str:
+    text = _CHOSEN.replace("{start}", database_instant(start))
+    return text.replace("{end}", database_instant(end))
+
+
+def _records(account_ids: Collection[int], start: datetime, end: datetime) -> list[tuple[Any, ...]]:
+    """The records of these accounts as the fields of PastRecord, by account."""
+    return select(
+        connection,
+        "SELECT c.account_id, c.subscriber_id, c.price_plan_id, c.service_id, c.destination_id,"
+        " CAST(c.start AS CHAR), c.other_party, c.`usage`, c.free_usage, c.cost_micros, c.id"
+        f" {_chosen(start, end)} ORDER BY c.account_id",
+        account_ids,
+    )
+
+
+def _costs(
+    account_ids: Collection[int], what_if: WhatIf, currencies: dict[int, str]
+) -> Iterable[tuple[int, Group, int]]:
+    """By account and group, what another run of the same records cost in the same currency."""
+    joined = _chosen(what_if.start, what_if.end).replace(
+        " WHERE ",
+        f" JOIN {RATED_RECORDS} w ON w.source_id = c.source_id AND w.record_id = c.record_id"
+        f" AND w.run = '{what_if.cost_run}' WHERE ",
+    )
+    rows = select(
+        connection,
+        "SELECT c.account_id, c.service_id, c.price_plan_id, c.destination_id, w.account_id, SUM(w.cost_micros)"
+        f" {joined} GROUP BY c.account_id, c.service_id, c.price_plan_id, c.destination_id, w.account_id",
+        account_ids,
+    )
+    paid_by = {row[4] for row in rows}
+    known = dict(Account.objects.filter(pk__in=paid_by).values_list("pk", "currency"))
+    for account_id, service_id, plan_id, destination_id, supplier, cost_micros in rows:
+        if known.get(supplier) == currencies[account_id]:
+            yield account_id, Group(service_id, plan_id, destination_id), int(cost_micros)
+
+
+def _priced_as(again: Recharging) -> dict[tuple[int, int], PricedAs]:
+    """How a Usage of a price plan and service begins."""
+    return {
+        (payer.price_plan_id, service.service_id): (
+            line.tenant,
+            service.category,
+            line.plans[0].subject,
+            service.type_of_record,
+        )
+        for payer, line in {
+            payer.price_plan_id: (payer, line) for payer, line in again.lines.items()
+        }.values()
+        for service in again.services.values()
+    }
+
+
+def _books(again: Recharging) -> dict[int, UsageBook]:
+    """A book for each account."""
+    holdings: dict[int, dict[str, tuple[Holding, ...]]] = defaultdict(dict)
+    account_of: dict[int, set[int]] = defaultdict(set)
+    for payer, line in again.lines.items():
+        holdings[payer.account_id][payer.key] = (Holding(ALWAYS, NO_END, line),)
+        account_of[payer.subscriber_id].add(payer.account_id)
+    books = {
+        account_id: UsageBook(services=again.services, holdings=held, counters={})
+        for account_id, held in holdings.items()
+    }
+    for key, used in again.counters.used.items():
+        for account_id in account_of[key.subscriber_id]:
+            books[account_id].counters[key] = used
+    return books
+
+
+def _price_with_units(
+    records: Iterable[PastRecord],
+    again: Recharging,
+    book: UsageBook,
+    rater: Rater,
+    groups: dict[Group, Sums],
+    of_account: Sums,
+) -> None:
+    """Free units of these records are given back, then taken in the order in which they were charged."""
+    ordered = as_charged(list(records))
+    stored = [
+        StoredUsage(
+            StoredPayer(record.subscriber_id, record.account_id, record.price_plan_id),
+            again.codes.get(record.service_id, ""),
+            record.other_party,
+            instant_read(record.start),
+            record.usage,
+            record.free_usage,
+        )
+        for record in ordered
+    ]
+    for record, rated in zip(
+        ordered, recharge(stored, book, rater, again.counters.online).rated, strict=True
+    ):
+        after = None if rated is None else (rated.cost_micros, rated.free_usage)
+        add_priced(record, after, groups, of_account)
