@@ -6,12 +6,12 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.db.models import Sum
 
-from apps.billing.models import Bill
+from apps.billing.models import Bill, BillLine
 from apps.crm.selectors.usage import usage_data
 from apps.insight.models import UsageDay
 from apps.insight.services.usage import collect_usage
 from apps.invoicing.selectors.bill_data import Batch
-from apps.mediation.models import Cdr, CdrFile
+from apps.mediation.models import Cdr, CdrFile, RunAccount
 from apps.mediation.services.batches import known_records
 from tests.billing.scenes import EURO, Usage, at, month, people, run, store, totals
 from tests.factories import make_cycle
@@ -60,3 +60,33 @@ def test_bills_itemisation_statistics_and_the_customers_usage_show_the_default_r
     }
     (voice,) = usage_data("default", one.pk, now=at(2, 28), year=2026, month=1).services
     assert (voice.records, voice.cost_micros) == (3, 7 * EURO)
+
+
+def test_a_resellers_bills_have_his_run_once_late_records_too_and_their_documents_count_them():
+    cycle = make_cycle(1)
+    customer, reseller = people(2)
+
+    def resell(file: CdrFile) -> None:
+        account = reseller.payer.account
+        charge_for_the_reseller(file)
+        Cdr.objects.filter(file=file, run="reseller").update(account=account)
+        RunAccount.objects.get_or_create(account=account)
+
+    resell(store([Usage(customer, at(1, 5)), Usage(customer, at(1, 6))]))
+    store([Usage(reseller, at(1, 7), 3 * EURO)])
+    run(cycle, month(1, cycle))
+    resell(store([Usage(customer, at(1, 8)), Usage(customer, at(2, 6))]))
+    run(cycle, month(2, cycle))
+    assert totals() == {"C1": [2 * EURO, 2 * EURO], "C2": [17 * EURO, 14 * EURO]}
+    bills = list(Bill.objects.filter(account__number="C2").order_by("period_end"))
+    lines = BillLine.objects.filter(bill__in=bills).order_by("bill", "number")
+    assert list(lines.values_list("bill", "subscriber", "records")) == [
+        (bills[0].pk, reseller.pk, 1),
+        (bills[0].pk, None, 2),
+        (bills[1].pk, None, 2),
+    ]
+    data = Batch([bill.pk for bill in bills])
+    for bill, listed, unlisted in zip(bills, (1, 0), (2, 2), strict=True):
+        history = data.history(bill.pk)
+        assert (history.count, history.unlisted) == (listed, unlisted)
+        assert history.cost_micros + history.unlisted_micros == bill.usage_micros

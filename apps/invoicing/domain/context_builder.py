@@ -119,10 +119,11 @@ def check_sums(bill: BillData, history: UsageHistory) -> None:
     usage = [line for line in bill.lines if line.kind == USAGE]
     records, cost = sum(line.records for line in usage), sum(line.exact for line in usage)
     # A credit note takes back the lines; the records are on the bill that it cancels.
-    if bill.corrects is None and (records, cost) != (history.count, history.cost_micros):
+    found, found_cost = history.count + history.unlisted, history.cost_micros + history.unlisted_micros
+    if bill.corrects is None and (records, cost) != (found, found_cost):
         raise BillDoesNotAddUp(
-            f"the usage lines count {records} records of {cost} micro-units, but {history.count} records of "
-            f"{history.cost_micros} micro-units were found",
+            f"the usage lines count {records} records of {cost} micro-units, but {found} records of "
+            f"{found_cost} micro-units were found",
             where=f"bill {bill.id}",
         )
     if bill.opening_balance_micros is not None and bill.closing_balance_micros is not None:

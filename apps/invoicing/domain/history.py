@@ -34,6 +34,9 @@ class UsageHistory:
         """Day → service → [records, cost in micro-units]."""
         self.count = 0
         self.cost_micros = 0
+        # Records that are added up on the bill and not listed one by one, such as a reseller's of his customers.
+        self.unlisted = 0
+        self.unlisted_micros = 0
         self._zone = zone
 
     def add(self, records: Iterable[UsageRecord]) -> None:
@@ -55,6 +58,11 @@ class UsageHistory:
             sums = day.setdefault(record.service_id, [0, 0])
             sums[0] += 1
             sums[1] += cost
+
+    def add_sums(self, records: int, cost_micros: int) -> None:
+        """Take so many records that are not listed."""
+        self.unlisted += records
+        self.unlisted_micros += cost_micros
 
     @property
     def is_cut(self) -> bool:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Min, Q, QuerySet
+from django.db.models import Count, Min, Q, QuerySet, Sum
 
 from apps.billing.models import Bill, BillLine
 from apps.billing.selectors.credits import credits_used
@@ -33,6 +33,11 @@ from apps.rating.models import Service
 from apps.subscribers.models import Resource, ResourceAssignment, Subscriber
 
 RECORDS_A_READ = 20_000
+
+# The account's own usage, and what other runs have charged to it (derived charging).
+_OWN = Q(run=DEFAULT_RUN, mode="")
+_DERIVED = ~Q(run=DEFAULT_RUN) & Q(mode="")
+_SUMS = {"records": Count("pk"), "cost_micros": Sum("cost_micros", default=0)}
 
 
 class Batch:
@@ -111,14 +116,14 @@ class Batch:
         """The usage records that the bill covers, in order of time."""
         bill = self.bills[bill_id]
         history = UsageHistory(settings.INVOICE_ITEMISED_RECORDS, bill.tenant.zone)
-        if bill.corrects_id is None and any(
-            line.kind == BillLine.Kind.USAGE for line in self._lines[bill_id]
-        ):
+        usage = [line for line in self._lines[bill_id] if line.kind == BillLine.Kind.USAGE]
+        if bill.corrects_id is None and usage:
             as_billed = self._as_billed(bill)
-            for records in self._late_records(bill, as_billed):
-                history.add(records)
-            for records in _in_portions(_records_from(bill), as_billed):
-                history.add(records)
+            for rows in (self._late_records(bill), _records_from(bill)):
+                for records in _in_portions(rows.filter(_OWN), as_billed):
+                    history.add(records)
+                if any(line.subscriber_id is None for line in usage):
+                    history.add_sums(*rows.filter(_DERIVED).aggregate(**_SUMS).values())
         return history
 
     def _as_billed(self, bill: Bill) -> Mapping[int, Charge]:
@@ -129,26 +134,25 @@ class Batch:
                 found.setdefault(change.cdr_id, change.before)
         return found
 
-    def _late_records(self, bill: Bill, as_billed: Mapping[int, Charge]) -> Iterator[Sequence[UsageRecord]]:
+    def _late_records(self, bill: Bill) -> QuerySet[Cdr]:
         """Of earlier periods, in files loaded after the bill of these."""
         if not bill.usage_after_sequence:
-            return
+            return Cdr.objects.none()
         key = bill.usage_after_sequence, bill.usage_sequence
         files = CdrFile.objects.filter(load_sequence__gt=key[0], load_sequence__lte=key[1])
         if key not in self._earliest_late:
             self._earliest_late[key] = files.aggregate(earliest=Min("first_start"))["earliest"]
         earliest = self._earliest_late[key]
-        if earliest is not None and earliest < bill.usage_from:
-            late = Cdr.objects.filter(start__gte=earliest, start__lt=bill.usage_from, file__in=files)
-            own = late.filter(account_id=bill.account_id, run=DEFAULT_RUN, mode="")
-            yield from _in_portions(own, as_billed)
+        if earliest is None or earliest >= bill.usage_from:
+            return Cdr.objects.none()
+        return Cdr.objects.filter(
+            account_id=bill.account_id, start__gte=earliest, start__lt=bill.usage_from, file__in=files
+        )
 
 
 def _records_from(bill: Bill) -> QuerySet[Cdr]:
     """Records of the account that started in the period (on a first bill: ever), in files that its run saw."""
-    records = Cdr.objects.filter(
-        account_id=bill.account_id, run=DEFAULT_RUN, mode="", start__lt=bill.period_end
-    )
+    records = Cdr.objects.filter(account_id=bill.account_id, start__lt=bill.period_end)
     if bill.usage_after_sequence:
         records = records.filter(start__gte=bill.usage_from)
     # Nearly always none, so this costs less than joining every record with its file.
