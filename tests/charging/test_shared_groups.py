@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
+from django.core.management import CommandError, call_command
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -214,6 +215,23 @@ def test_a_member_by_the_groups_terms_is_paid_for_and_a_barred_owner_pays_no_mor
     refused = charge_in_database(request(Operation.EVENT, *ask, session="b", of=2))
     assert refused.result is Result.CREDIT_LIMIT_REACHED
     assert BalanceRow.objects.get(tag="family").amount_micros == 70_000
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_balance_is_put_into_groups_and_out_of_them_by_its_terms() -> None:
+    for number in (1, 2):
+        make_prepaid(number, balance_micros=60_000 if number == 1 else 0)
+    group = SharedGroup.objects.create(tenant=account_of().tenant, code="FAMILY")
+    SharedGroupTerms.objects.create(group=group, account=account_of(2))
+    forget_directory()
+    results = []
+    for number, groups in enumerate(["", "FAMILY", ""]):
+        call_command("balance", "terms", "C1", "*default", f"groups={groups}")
+        answer = charge_in_database(request(Operation.EVENT, item("sms", 1), session=f"e{number}", of=2))
+        results.append(answer.result is Result.SUCCESS)
+    assert results == [False, True, False]
+    with pytest.raises(CommandError, match="no shared group “FRIENDS”"):
+        call_command("balance", "terms", "C1", "*default", "groups=FAMILY;FRIENDS")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -86,6 +86,7 @@ class BalanceAdmin(ReadOnlyAdmin):
                     ("active_from", "expires_at"),
                     ("categories", "destinations"),
                     ("timings", "factors"),
+                    "shared_groups",
                     ("disabled", "blocker"),
                 )
             },
@@ -97,6 +98,10 @@ class BalanceAdmin(ReadOnlyAdmin):
         if balance.kind == Balance.Kind.MONETARY:
             return money(balance.amount_micros, balance.account.currency)
         return balance.units_text if balance.used_part else usage(balance.units, balance.kind)
+
+    @display(description="Shared groups")
+    def shared_groups(self, balance: Balance) -> str:
+        return "; ".join(group.code for group in balance.groups.order_by("code")) or "–"
 
     @display(description="Reserved")
     def reserved_label(self, balance: Balance) -> SafeString | str:

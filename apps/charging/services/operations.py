@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from fractions import Fraction
 
@@ -9,9 +10,9 @@ from django.db import transaction
 
 from apps.charging.domain.balances import BalanceKind, free_increment
 from apps.charging.domain.requests import BalanceOrder, ChargingAnswer, OnlineRequest, Operation, Result
-from apps.charging.models import DEFAULT_BALANCE, Account, Balance, LedgerBook
-from apps.charging.services.executor import charge_now
-from apps.charging.services.rows import factors_of, timings_of, used_part_under
+from apps.charging.models import DEFAULT_BALANCE, Account, Balance, LedgerBook, SharedGroup
+from apps.charging.services.executor import charge_now, forget_directory
+from apps.charging.services.rows import factors_of, timings_of, used_part_under, words
 from apps.kernel.errors import Conflict, InvalidInput, NotFound
 
 
@@ -85,7 +86,8 @@ def transfer(
 def set_terms(balance_id: int, **terms: object) -> Balance:
     """Change the terms of a balance: any of the fields in TERMS. Raises NotFound or InvalidInput.
 
-    Its amount is moved by orders alone.
+    ``groups`` are codes of shared groups of its tenant, split by “;”, in place of those that it is in. Its amount is
+    moved by orders alone.
     """
     unknown = set(terms) - TERMS
     if unknown:
@@ -99,6 +101,10 @@ def set_terms(balance_id: int, **terms: object) -> Balance:
         balance = Balance.objects.select_for_update().filter(pk=balance_id).first()
         if balance is None:
             raise NotFound(f"there is no balance {balance_id}")
+        groups = terms.pop("groups", None)
+        if groups is not None:
+            balance.groups.set(_groups(balance, words(str(groups))))
+            transaction.on_commit(forget_directory)
         for name, value in terms.items():
             setattr(balance, name, value)
         if "factors" in terms and balance.used_part:
@@ -119,8 +125,19 @@ TERMS = frozenset(
         "blocker",
         "rating_subject",
         "factors",
+        "groups",
     }
 )
+
+
+def _groups(balance: Balance, codes: Sequence[str]) -> list[SharedGroup]:
+    tenant = balance.account.tenant
+    found = {group.code: group for group in SharedGroup.objects.filter(tenant=tenant, code__in=codes)}
+    if missing := [code for code in codes if code not in found]:
+        raise InvalidInput(
+            f"tenant {tenant.code} has no shared group “{missing[0]}”; load SharedGroups.csv, or add it in the admin"
+        )
+    return [found[code] for code in codes]
 
 
 def _carry_out(operation: Operation, order: BalanceOrder, key: str, now: datetime) -> ChargingAnswer:
