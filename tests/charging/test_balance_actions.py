@@ -162,6 +162,20 @@ def test_debit_reset_empties_a_balance_and_then_debits() -> None:
     assert acted(only(value=5 * EURO), Action("*debit_reset"))["*default"].value == 0
 
 
+@pytest.mark.parametrize("amount", [5, 3, 0])
+def test_set_balance_leaves_no_unit_used_in_part(amount: int) -> None:
+    make_prepaid()
+    row = Balance.objects.create(account=account_of(), tag="UNITS", kind="generic")
+    do(Action("*topup", "generic", 5, tag="UNITS"))
+    Balance.objects.filter(pk=row.pk).update(factors="sms=2")
+    charge_now(request(Operation.EVENT, item("sms", 1)))
+    row.refresh_from_db()
+    assert (row.units, row.used_part) == (5, "1/2")
+    do(Action("*set_balance", "generic", amount, tag="UNITS"), key="set")
+    row.refresh_from_db()
+    assert (row.units, row.used_part) == (amount, "")
+
+
 def test_set_balance_sets_the_amount_and_only_the_stated_terms() -> None:
     before = only(tag="DATA", kind="data", value=10, terms=BalanceTerms(weight=3, blocker=True))
     after = acted(before, Action("*set_balance", "data", 4096, tag="DATA", balance_weight=9, expiry="+24h"))

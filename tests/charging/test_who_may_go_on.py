@@ -9,11 +9,22 @@ from django.conf import settings
 
 from apps.charging.domain.money_bounds import PEER_LIMIT, REFUND_EXCEEDS_DEBITS
 from apps.charging.domain.requests import SERVER_DECIDES, MoneyLimit, Operation, RequestItem, Result
-from apps.charging.models import Account, ChargingSession, LedgerEntry, PeerDay
+from apps.charging.models import (
+    Account,
+    Balance,
+    ChargingSession,
+    LedgerEntry,
+    PeerDay,
+    SharedGroup,
+    SharedGroupTerms,
+)
+from apps.charging.services.executor import forget_directory
+from apps.charging.services.operations import top_up
 from apps.charging.services.sessions import release_session
 from tests.charging.online import MIB, item
 from tests.charging.stored import (
     NOW,
+    account_of,
     assert_books_are_right,
     charge_all,
     charge_now,
@@ -150,6 +161,26 @@ def test_refunds_of_one_batch_share_the_debits():
         REFUND_EXCEEDS_DEBITS,
         REFUND_EXCEEDS_DEBITS,
     ]
+
+
+def test_a_refund_of_what_others_of_the_group_paid_or_of_units_needs_no_debit_of_own_money():
+    for number in (1, 2):
+        make_prepaid(number, balance_micros=500_000 if number == 1 else 0)
+    top_up(account_of(2), 1, NOW, key="x", tag="messages", kind="sms")
+    group = SharedGroup.objects.create(tenant=account_of().tenant, code="FAMILY")
+    default_balance(1).groups.add(group)
+    SharedGroupTerms.objects.create(group=group, account=account_of(2))
+    forget_directory()
+    charge_now(request(Operation.EVENT, item("sms", 3), session="e", of=2))
+    assert default_balance(1).amount_micros == 400_000
+    back = [
+        charge_now(request(Operation.REFUND, item("sms", 1), session=f"r{n}", of=2, money_limit=LIMIT))
+        for n in range(4)
+    ]
+    assert [answer.cost_micros for answer in back] == [-50_000, -50_000, 0, 0]
+    assert back[3].reason == REFUND_EXCEEDS_DEBITS
+    assert default_balance(1).amount_micros == 500_000
+    assert Balance.objects.get(tag="messages").units == 1
 
 
 def test_a_refund_of_units_is_bounded_alike():

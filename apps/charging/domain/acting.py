@@ -20,7 +20,7 @@ from apps.charging.domain.balance_actions import (
     in_order,
     tag_for,
 )
-from apps.charging.domain.balances import DEFAULT_TAG, Balance, BalanceKind
+from apps.charging.domain.balances import DEFAULT_TAG, NOTHING, Balance, BalanceKind
 from apps.charging.domain.books import Books
 from apps.charging.domain.items import Refusal
 from apps.charging.domain.requests import Result
@@ -155,6 +155,10 @@ class _Work:
 
     def set_to(self, balance: Balance, amount: int, kind: str = ADJUSTMENT, book: str = CORRECTION) -> None:
         self.move(balance, amount + balance.reserved - balance.value, kind, book)
+        left = self.books.balances[balance.balance_id]
+        if left.used_part:
+            # It holds so many whole units now.
+            self.books.add(left._replace(used_part=NOTHING))
 
     def write_off(self, balance: Balance) -> None:
         """Take what can be spent of it; a debt stays."""

@@ -182,8 +182,9 @@ def _refund_units(
 
 def _give(outcome: AnswerItem, giving: Giving, returns: list[Return], rest_micros: int) -> AnswerItem:
     """Give back, if the peer may; ``rest_micros`` were not found among the debits and go onto the default balance."""
-    money = giving.money_in(returns) + rest_micros
-    if money and (refusal := _refusal_to_move(giving.books, money, is_refund=True)):
+    found, covered = giving.money_in(returns)
+    money = found + rest_micros
+    if money and (refusal := _refusal_to_move(giving.books, money, is_refund=True, covered=covered)):
         return outcome._replace(result=Result.UNABLE_TO_COMPLY, reason=refusal)
     for one in returns:
         giving.back(one.amounts, one.session_row)
@@ -220,11 +221,11 @@ def _move_money(
     return outcome._replace(cost_micros=item.money_micros)
 
 
-def _refusal_to_move(books: Books, amount_micros: int, *, is_refund: bool) -> str:
+def _refusal_to_move(books: Books, amount_micros: int, *, is_refund: bool, covered: int = 0) -> str:
     """Why the amount may not be moved, by the bounds of the peer that asks for it; empty if it may."""
     before = books.money_bounds
     if before is None:
         return ""
-    after = before.refund(amount_micros) if is_refund else before.debit(amount_micros)
+    after = before.refund(amount_micros, covered) if is_refund else before.debit(amount_micros)
     books.money_bounds = after
     return after.last_refusal if after.refused > before.refused else ""

@@ -38,15 +38,16 @@ class MoneyBounds(NamedTuple):
             debited_micros=self.debited_micros + amount_micros,
         )
 
-    def refund(self, amount_micros: int) -> MoneyBounds:
-        """After a refund, or its refusal."""
-        if amount_micros > self.refundable_micros:
+    def refund(self, amount_micros: int, covered_micros: int = 0) -> MoneyBounds:
+        """After a refund, or its refusal. ``covered_micros`` were found taken, but not as money of the account."""
+        own_micros = amount_micros - covered_micros
+        if own_micros > self.refundable_micros:
             return self._refuse(amount_micros, REFUND_EXCEEDS_DEBITS)
         if amount_micros > self.left_micros:
             return self._refuse(amount_micros, PEER_LIMIT)
         return self._replace(
             left_micros=self.left_micros - amount_micros,
-            refundable_micros=self.refundable_micros - amount_micros,
+            refundable_micros=self.refundable_micros - own_micros,
             refunded_micros=self.refunded_micros + amount_micros,
         )
 

@@ -128,6 +128,9 @@ def _transfer(state: State, books: Books, order: BalanceOrder, moment: datetime)
     if isinstance(target, Refusal):
         return target
     left = source.value - source.reserved if source is not None else 0
+    if source is not None and source.used_part:
+        # The rest of the unit that is in use stays.
+        left -= 1
     if source is None or left < order.amount:
         return _not_enough(order.tag, left)
     if target is None:

@@ -177,19 +177,26 @@ class Giving:
                 self._one(balance_id, amount)
         books.session_row = before
 
-    def money_in(self, returns: Iterable[Return]) -> int:
-        """How much money the returns are together, without giving it."""
-        total = 0
+    def money_in(self, returns: Iterable[Return]) -> tuple[int, int]:
+        """How much money the returns are together, and how much of it was not money of the account when it was taken.
+
+        That was money of others of a group, or units that have expired.
+        """
+        total = covered = 0
         for one in returns:
             for balance_id, amount in one.amounts.items():
                 balance = self.books.balances.get(balance_id)
                 if balance is None or amount <= 0:
                     continue
+                micros = 0
                 if balance.kind == BalanceKind.MONETARY:
-                    total += amount
+                    micros = amount
                 elif self._is_gone(balance):
-                    total += self._price(balance, amount)
-        return total
+                    micros = self._price(balance, amount)
+                total += micros
+                if balance.kind != BalanceKind.MONETARY or balance.account_id != self.account.account_id:
+                    covered += micros
+        return total, covered
 
     def onto_default(self, micros: int, note: str, cause: str = "") -> None:
         """Money onto the default balance."""

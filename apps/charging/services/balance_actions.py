@@ -35,6 +35,7 @@ from apps.charging.services.rows import (
     balance_of,
     balances_sql,
     instant_text,
+    part_text,
     terms_row,
 )
 from apps.charging.services.trigger_firing import Fired
@@ -283,6 +284,8 @@ class _Batch:
         regrouped: dict[int, tuple[int, ...]] = {}
         for balance_id, former in sorted(self.before.items()):
             balance = self.changed[balance_id]
+            if balance.used_part is not former.used_part:
+                BalanceRow.objects.filter(pk=balance_id).update(used_part=part_text(balance.used_part))
             if balance.terms is former.terms:
                 figures.append((balance_id, *balance_figures(balance)))
                 continue

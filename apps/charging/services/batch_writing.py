@@ -15,7 +15,7 @@ from apps.charging.domain.sessions import Session, with_stored_ids
 from apps.charging.domain.state import FIRST_NEW_ID, Account, Counter, Entry
 from apps.charging.services.books import BookKey, book_ids
 from apps.charging.services.failures import Failure, write_failures
-from apps.charging.services.rows import balance_figures, instant_text, meters_to_text
+from apps.charging.services.rows import balance_figures, instant_text, meters_to_text, part_text
 from apps.charging.services.session_memory import Mark
 from apps.charging.services.trigger_rows import States, write_states
 from apps.events.domain.kinds import NewEvent
@@ -126,7 +126,7 @@ def _balance_row(balance: Balance) -> tuple[Any, ...]:
         *balance_figures(balance),
         balance.terms.weight,
         None if expires_at is None else instant_text(expires_at),
-        str(balance.used_part) if balance.used_part else "",
+        part_text(balance.used_part),
     )
 
 

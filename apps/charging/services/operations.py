@@ -12,7 +12,7 @@ from apps.charging.domain.balances import BalanceKind, free_increment
 from apps.charging.domain.requests import BalanceOrder, ChargingAnswer, OnlineRequest, Operation, Result
 from apps.charging.models import DEFAULT_BALANCE, Account, Balance, LedgerBook, SharedGroup
 from apps.charging.services.executor import charge_now, forget_directory
-from apps.charging.services.rows import factors_of, timings_of, used_part_under, words
+from apps.charging.services.rows import factors_of, part_text, timings_of, used_part_under, words
 from apps.kernel.errors import Conflict, InvalidInput, NotFound
 
 
@@ -108,7 +108,7 @@ def set_terms(balance_id: int, **terms: object) -> Balance:
         for name, value in terms.items():
             setattr(balance, name, value)
         if "factors" in terms and balance.used_part:
-            balance.used_part = str(used_part_under(Fraction(balance.used_part), factors) or "")
+            balance.used_part = part_text(used_part_under(Fraction(balance.used_part), factors))
         balance.save(update_fields=[*sorted(terms), "used_part"])
     return balance
 

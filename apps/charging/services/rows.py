@@ -184,6 +184,11 @@ def balance_figures(balance: Balance) -> tuple[int, int, int, int, int]:
     return 0, balance.value, 0, balance.reserved, 0
 
 
+def part_text(used_part: Fraction) -> str:
+    """What of a unit is used, as a row has it: 1/2, or nothing."""
+    return str(used_part) if used_part else ""
+
+
 def words(text: str) -> tuple[str, ...]:
     """The parts of a list that is split by “;”."""
     return tuple(part.strip() for part in text.split(";") if part.strip())
