@@ -282,6 +282,7 @@ def test_files_in_any_folder_of_an_archive_are_read_but_no_hidden_ones() -> None
         (zipped({"a/Rates.csv": b"a", "b/Rates.csv": b"b"}), "a/Rates.csv is in the archive too"),
         (zipped({str(number): b"" for number in range(1_001)}), "more than 1,000 files"),
     ],
+    ids=("empty", "no archive", "cut off", "a name twice", "too many"),
 )  # fmt: skip
 def test_a_bad_archive_is_refused(data: bytes, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
