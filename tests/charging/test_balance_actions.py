@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from apps.charging.domain.acting import Refused, act
 from apps.charging.domain.action_filters import check_condition
-from apps.charging.domain.balance_actions import Action, ActionKind, amount_of, check_expiry, expiry_at
+from apps.charging.domain.balance_actions import (
+    Action,
+    ActionKind,
+    amount_of,
+    check_expiry,
+    expiry_at,
+    in_order,
+)
 from apps.charging.domain.balances import Balance as BalanceValue
 from apps.charging.domain.balances import BalanceTerms
 from apps.charging.domain.requests import Operation, Result
@@ -67,7 +74,7 @@ def acted(balances: dict[int, BalanceValue], *actions: Action, **account: object
     """The account's balances by tag after the actions, without a database."""
     fields: dict[str, object] = {"prepaid": True} | account
     owner = AccountValue(1, "A1", "default", BERLIN, "EUR", **fields)  # type: ignore[arg-type]
-    after = act(owner, balances, actions, "k", NOW, FIRST_NEW_ID)
+    after = act(owner, balances, in_order(actions), "k", NOW, FIRST_NEW_ID)
     return {balance.tag: balance for balance in after.balances.values()}
 
 

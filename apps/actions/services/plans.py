@@ -22,15 +22,17 @@ from apps.actions.models import AccountPlan, ActionPlan, ActionPlanEntry, DueAct
 from apps.actions.services.groups import timings_of_plans
 from apps.actions.services.running import Wanted, carry_out
 from apps.charging.models import Account
+from apps.charging.selectors import ACCOUNTS
 from apps.kernel.errors import Conflict, NotFound
 from apps.rating.domain.source import ANY, SHARED_TARIFF_PLAN, Timing
 from apps.rating.domain.tariff_files.fields import ASAP
 from apps.rating.models import Tenant
+from apps.rating.selectors.views import TENANTS
 from apps.storage.bulk import database_instant
 from apps.storage.dialect import for_update, named_lock
-from apps.storage.reads import select_in
+from apps.storage.reads import instant_read, select_in
 from apps.storage.retry import is_rolled_back, may_have_committed, retrying
-from apps.storage.upserts import update_rows
+from apps.storage.upserts import run, update_rows
 
 log = logging.getLogger(__name__)
 
@@ -53,16 +55,12 @@ class Due(NamedTuple):
     zone: str
 
 
+# Joins of more tables would cost more than what they find: few entries, few tenants.
 _DUE = (
-    "pk",
-    "due_at",
-    "assignment__account_id",
-    "entry__group_id",
-    "entry__timing",
-    "entry__plan__tariff_plan_id",
-    "assignment__assigned_at",
-    "assignment__account__tenant__time_zone",
+    "SELECT d.id, CAST(d.due_at AS CHAR), p.account_id, d.entry_id, CAST(p.assigned_at AS CHAR)"
+    " FROM actions_dueaction d JOIN actions_accountplan p ON p.id = d.assignment_id WHERE d.id IN ({values})"
 )
+_ZONES = f"SELECT a.id, t.time_zone FROM {ACCOUNTS} a JOIN {TENANTS} t ON t.id = a.tenant_id WHERE a.id IN ({{values}})"
 
 
 class Overtaken(Exception):
@@ -197,8 +195,28 @@ def run_due_plans(now: datetime, report: Callable[[int], object] | None = None) 
 
 
 def _next_batch(now: datetime) -> list[Due]:
-    rows = DueAction.objects.filter(due_at__lte=now).order_by("due_at", "rank", "pk")
-    return [Due(*row) for row in rows.values_list(*_DUE)[:AT_ONCE]]
+    ids = DueAction.objects.filter(due_at__lte=now).order_by("due_at", "rank", "pk")
+    listed = list(ids.values_list("pk", flat=True)[:AT_ONCE])
+    found = [row for row in select_in(_DUE, listed) if row[1]]
+    zones = dict(select_in(_ZONES, {row[2] for row in found}))
+    entries = {
+        entry.pk: entry
+        for entry in ActionPlanEntry.objects.filter(pk__in={row[3] for row in found}).select_related("plan")
+    }
+    rows = {}
+    for due_id, due_at, account_id, entry_id, assigned_at in found:
+        entry = entries[entry_id]
+        rows[due_id] = Due(
+            due_id,
+            instant_read(due_at),
+            account_id,
+            entry.group_id,
+            entry.timing,
+            entry.plan.tariff_plan_id,
+            instant_read(assigned_at),
+            zones[account_id],
+        )
+    return [rows[pk] for pk in listed if pk in rows]
 
 
 def _run_batch(batch: Sequence[Due], now: datetime) -> int:
@@ -245,15 +263,8 @@ def _is_still_due(batch: Sequence[Due]) -> bool:
     """Lock the rows, and see whether each is still due at the time that it was read with."""
     ids = [due.due_id for due in batch]
     sql = "SELECT id, CAST(due_at AS CHAR) FROM actions_dueaction WHERE id IN ({values}) ORDER BY id"
-    found = {row_id: text for row_id, text in select_in(sql + for_update(), ids) if text}
-    return all(
-        due.due_id in found and _plain(found[due.due_id]) == _plain(database_instant(due.due_at))
-        for due in batch
-    )
-
-
-def _plain(text: str) -> str:
-    return text[:-7] if text.endswith(".000000") else text
+    found = {row_id: instant_read(text) for row_id, text in select_in(sql + for_update(), ids) if text}
+    return all(found.get(due.due_id) == due.due_at for due in batch)
 
 
 def _move_on(batch: Sequence[Due], ended: Collection[int] = ()) -> None:
@@ -269,9 +280,13 @@ def _move_on(batch: Sequence[Due], ended: Collection[int] = ()) -> None:
         )
         rows_of[due.due_at, after].append(due.due_id)
     alike = {times: ids for times, ids in rows_of.items() if times[1] is None or len(rows_of) <= _FEW}
+    connection = connections[DEFAULT_DB_ALIAS]
     for (due_at, after), ids in alike.items():
-        DueAction.objects.filter(pk__in=ids).update(
-            due_at=after, done_at=due_at, done_count=F("done_count") + 1
+        to = "NULL" if after is None else f"'{database_instant(after)}'"
+        run(
+            connection,
+            f"UPDATE actions_dueaction SET due_at = {to}, done_at = '{database_instant(due_at)}',"
+            f" done_count = done_count + 1 WHERE id IN ({','.join(map(str, ids))})",
         )
     rows = [
         (pk, database_instant(after), database_instant(due_at))
@@ -279,7 +294,6 @@ def _move_on(batch: Sequence[Due], ended: Collection[int] = ()) -> None:
         for pk in ids
         if after is not None and (due_at, after) not in alike
     ]
-    connection = connections[DEFAULT_DB_ALIAS]
     for first in range(0, len(rows), 1_000):
         some = rows[first : first + 1_000]
         update_rows(connection, "actions_dueaction", ("due_at", "done_at"), some, where="due_at IS NOT NULL")

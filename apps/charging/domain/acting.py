@@ -17,7 +17,6 @@ from apps.charging.domain.balance_actions import (
     Action,
     ActionKind,
     expiry_at,
-    in_order,
     tag_for,
 )
 from apps.charging.domain.balances import DEFAULT_TAG, NOTHING, Balance, BalanceKind
@@ -62,7 +61,7 @@ def act(
     at: datetime,
     fresh_id: int,
 ) -> Acted:
-    """Carry out the actions, the one with the highest weight first, with the value date ``at``.
+    """Carry out the actions, which :func:`in_order` has put into their order, with the value date ``at``.
 
     ``balances`` are the account's own. ``key`` names what caused it: the ledger takes each cause once. New balances get
     ids from ``fresh_id`` on. Raises Refused: account closed, not enough on a balance, a balance of another kind.
@@ -72,11 +71,11 @@ def act(
     state = State(_NO_CONFIG, None, account, balances, {}, None, fresh_id=fresh_id)
     books = Books(state, f"action:{key}", key)
     work = _Work(account, books, at)
-    for number, action in enumerate(in_order(actions)):
+    for number, action in enumerate(actions):
         if action.condition and not is_met(action.condition, list(books.balances.values()), at):
             continue
         work.take(number, action)
-        handler = _HANDLERS.get(ActionKind(action.kind))
+        handler = _HANDLERS.get(action.kind)
         if handler is not None:
             handler(work, action)
         if action.kind in SWITCHES:
@@ -261,7 +260,7 @@ def _empty(work: _Work, action: Action) -> None:
             work.write_off(balance)
 
 
-_HANDLERS: Mapping[ActionKind, Callable[[_Work, Action], None]] = {
+_HANDLERS: Mapping[str, Callable[[_Work, Action], None]] = {
     ActionKind.TOPUP: _top_up,
     ActionKind.TOPUP_RESET: _top_up,
     ActionKind.DEBIT: _debit,

@@ -18,7 +18,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from apps.charging.domain.acting import LONGEST_KEY, Acted, Refused, act
 from apps.charging.domain.answers import answer_from_text, answer_to_text
-from apps.charging.domain.balance_actions import Action, ActionKind
+from apps.charging.domain.balance_actions import Action, ActionKind, in_order
 from apps.charging.domain.balances import DEFAULT_TAG, Balance, BalanceKind
 from apps.charging.domain.published import CREDITS, ERRAND_DUE, account_credited
 from apps.charging.domain.requests import ChargingAnswer, Result
@@ -47,11 +47,15 @@ from apps.rating.models import Tenant
 from apps.storage.bulk import insert_rows
 from apps.storage.reads import select_in
 from apps.storage.retry import is_rolled_back, may_have_committed, retrying
-from apps.storage.upserts import update_few, upsert_few
+from apps.storage.upserts import run, update_few, upsert_few
 
 log = logging.getLogger(__name__)
 
 ROWS_A_STATEMENT = 2_000
+# So many different changes of figures are an UPDATE each.
+_FEW_CHANGES = 20
+# Constants, because looking a member of an enumeration up costs several times as much.
+SUCCESS, _MONETARY = Result.SUCCESS, BalanceKind.MONETARY.value
 _FIGURES = ("amount_micros", "units", "reserved_micros", "reserved_units", "overdraft_micros")
 _IDENTITY = ("account_id", "tag", "kind")
 _ENTRY_COLUMNS = ("balance_id", "at", "kind", "book_id", "amount_micros", "units", "cause", "note")
@@ -158,7 +162,7 @@ class _Batch:
         self.fired: list[Fired] = []
         self.connection: BaseDatabaseWrapper = connections[DEFAULT_DB_ALIAS]
         self.accounts: dict[int, Account] = {}
-        self.balances: dict[int, dict[int, Balance]] = {}
+        self.balances: dict[int, Mapping[int, Balance]] = {}
         self.before: dict[int, Balance] = {}
         self.changed: dict[int, Balance] = {}
         self.entries: list[Entry] = []
@@ -168,21 +172,24 @@ class _Batch:
 
     def run(self, orders: Sequence[ActionOrder], *, remember: bool) -> list[ChargingAnswer]:
         self._lock_and_read({order.account_id for order in orders}, _states_groups(orders))
+        ordered = {id(order.actions): in_order(order.actions) for order in orders}
+        if not remember:
+            answers = [self._act(order, ordered[id(order.actions)]) for order in orders]
+            self._write()
+            return answers
         digests = [_digest(order.key) for order in orders]
-        stored = dict(select_in(_ANSWERS, digests)) if remember else {}
-        answers: list[ChargingAnswer] = []
-        new_answers: dict[str, str] = {}
+        given = dict(select_in(_ANSWERS, digests))
+        stored = len(given)
+        answers = []
         for order, digest in zip(orders, digests, strict=True):
-            if (text := stored.get(digest) or new_answers.get(digest)) is not None:
+            if (text := given.get(digest)) is not None:
                 answers.append(answer_from_text(text))
                 continue
-            answers.append(self._act(order))
-            if remember:
-                new_answers[digest] = answer_to_text(answers[-1])
+            answers.append(self._act(order, ordered[id(order.actions)]))
+            given[digest] = answer_to_text(answers[-1])
         self._write()
-        if new_answers:
-            rows = [(key, instant_text(self.now), text) for key, text in new_answers.items()]
-            insert_rows("charging_storedanswer", ("key", "answered_at", "answer"), rows)
+        rows = [(key, instant_text(self.now), text) for key, text in list(given.items())[stored:]]
+        insert_rows("charging_storedanswer", ("key", "answered_at", "answer"), rows)
         return answers
 
     def _lock_and_read(self, account_ids: set[int], with_groups: bool) -> None:
@@ -204,9 +211,10 @@ class _Batch:
             found = {row[0] for row in rows}
             rows += [row for row in select_in(sql, missing) if row[0] not in found]
         groups = self._groups([row[0] for row in rows]) if with_groups else {}
+        found_of: dict[int, dict[int, Balance]] = {}
         for row in rows:
-            balance = balance_of(row, groups.get(row[0], ()))
-            self.balances.setdefault(balance.account_id, {})[balance.balance_id] = balance
+            found_of.setdefault(row[1], {})[row[0]] = balance_of(row, groups.get(row[0], ()))
+        self.balances.update(found_of)
 
     @staticmethod
     def _groups(balance_ids: Sequence[int]) -> dict[int, tuple[int, ...]]:
@@ -219,20 +227,25 @@ class _Batch:
             groups[balance_id] = (*groups.get(balance_id, ()), group_id)
         return groups
 
-    def _act(self, order: ActionOrder) -> ChargingAnswer:
+    def _act(self, order: ActionOrder, actions: tuple[Action, ...]) -> ChargingAnswer:
         account = self.accounts.get(order.account_id)
         if account is None:
             message = f"there is no account {order.account_id}"
             return ChargingAnswer(Result.UNKNOWN_USER, reason="no_account", message=message)
         balances = self.balances[account.account_id]
-        answer = ChargingAnswer(Result.SUCCESS, account_id=account.account_id, currency=account.currency)
         try:
-            acted = act(account, balances, order.actions, order.key, order.at, self.fresh_id)
+            acted = act(account, balances, actions, order.key, order.at, self.fresh_id)
         except Refused as refused:
             result, reason, message = refused.refusal
-            return answer._replace(result=result, reason=reason, message=message)
+            return ChargingAnswer(
+                result,
+                account_id=account.account_id,
+                currency=account.currency,
+                reason=reason,
+                message=message,
+            )
         self._keep(order, account, balances, acted)
-        return answer
+        return ChargingAnswer(SUCCESS, (), account.account_id, None, account.currency)
 
     def _keep(
         self, order: ActionOrder, account: Account, balances: Mapping[int, Balance], acted: Acted
@@ -244,7 +257,7 @@ class _Batch:
                 if former is not None:
                     self.before.setdefault(balance_id, former)
                 self.changed[balance_id] = balance
-        self.balances[account.account_id] = dict(acted.balances)
+        self.balances[account.account_id] = acted.balances
         self.entries += acted.entries
         for action in acted.switches:
             self.switches.append((account.account_id, action, order))
@@ -279,7 +292,7 @@ class _Batch:
 
     def _write_known(self) -> None:
         """Balances that were there: their figures, and the terms of those whose terms changed."""
-        figures: list[tuple[int, ...]] = []
+        same: dict[tuple[bool, int, int, int], list[int]] = {}
         terms: list[tuple[Any, ...]] = []
         regrouped: dict[int, tuple[int, ...]] = {}
         for balance_id, former in sorted(self.before.items()):
@@ -287,25 +300,15 @@ class _Batch:
             if balance.used_part is not former.used_part:
                 BalanceRow.objects.filter(pk=balance_id).update(used_part=part_text(balance.used_part))
             if balance.terms is former.terms:
-                figures.append((balance_id, *balance_figures(balance)))
+                change = balance.value - former.value, balance.reserved - former.reserved
+                key = (balance.kind == BalanceKind.MONETARY, *change, balance.overdraft - former.overdraft)
+                same.setdefault(key, []).append(balance_id)
                 continue
             identity = (balance_id, balance.account_id, balance.tag, balance.kind)
             terms.append((*identity, *balance_figures(balance), *terms_row(balance.terms)))
             if balance.terms.groups != former.terms.groups:
                 regrouped[balance_id] = balance.terms.groups
-        # Figures that no balance has another value of are left out: those of units, if only money moved.
-        places = [
-            place
-            for place in range(len(_FIGURES))
-            if any(row[place + 1] != balance_figures(self.before[row[0]])[place] for row in figures)
-        ]
-        for rows in _portions(figures):
-            update_few(
-                self.connection,
-                "charging_balance",
-                [_FIGURES[place] for place in places],
-                [(row[0], *[row[place + 1] for place in places]) for row in rows],
-            )
+        self._write_figures(same)
         for changed in _portions(terms):
             upsert_few(
                 self.connection,
@@ -316,6 +319,21 @@ class _Batch:
                 update=(*_FIGURES, *TERMS_COLUMNS),
             )
         self._write_groups(regrouped)
+
+    def _write_figures(self, same: Mapping[tuple[bool, int, int, int], list[int]]) -> None:
+        """Figures of balances under our locks, by what is added to them: a plan adds the same to nearly all."""
+        if len(same) <= _FEW_CHANGES:
+            for (is_money, value, reserved, overdraft), ids in same.items():
+                name, held = ("amount_micros", "reserved_micros") if is_money else ("units", "reserved_units")
+                run(
+                    self.connection,
+                    f"UPDATE charging_balance SET {name} = {name} + {value:d}, {held} = {held} + {reserved:d},"
+                    f" overdraft_micros = overdraft_micros + {overdraft:d} WHERE id IN ({','.join(map(str, ids))})",
+                )
+            return
+        ids = sorted(pk for some in same.values() for pk in some)
+        for some in _portions([(pk, *balance_figures(self.changed[pk])) for pk in ids]):
+            update_few(self.connection, "charging_balance", _FIGURES, some)
 
     def _write_new(self) -> None:
         """Balances that came into being get rows, and their entries these rows' ids."""
@@ -361,26 +379,17 @@ class _Batch:
         )
 
     def _write_entries(self) -> None:
-        keys = []
-        for entry in self.entries:
-            owner = self.accounts[self.changed[entry.balance_id].account_id]
-            keys.append(BookKey(owner.tenant, owner.currency, entry.book))
-        books = book_ids(self.connection, set(keys)) if keys else {}
+        books: dict[tuple[str, str, str], int] = {}
         rows = []
-        for entry, key in zip(self.entries, keys, strict=True):
-            is_money = self.changed[entry.balance_id].kind == BalanceKind.MONETARY
-            amounts = (entry.amount, 0) if is_money else (0, entry.amount)
-            rows.append(
-                (
-                    entry.balance_id,
-                    instant_text(entry.at),
-                    entry.kind,
-                    books[key],
-                    *amounts,
-                    entry.cause,
-                    entry.note,
-                )
-            )
+        for balance_id, at, kind, book, amount, cause, note, _ in self.entries:
+            balance = self.changed[balance_id]
+            owner = self.accounts[balance.account_id]
+            key = BookKey(owner.tenant, owner.currency, book)
+            book_id = books.get(key)
+            if book_id is None:
+                book_id = books[key] = book_ids(self.connection, [key])[key]
+            money, units = (amount, 0) if balance.kind == _MONETARY else (0, amount)
+            rows.append((balance_id, instant_text(at), kind, book_id, money, units, cause, note))
         insert_rows(LedgerEntry._meta.db_table, _ENTRY_COLUMNS, rows)
 
     def _events(self) -> Iterable[Any]:

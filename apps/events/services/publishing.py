@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from datetime import datetime
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.transaction import TransactionManagementError
@@ -15,6 +16,7 @@ from apps.storage.upserts import Script, insert_few
 COLUMNS = ("kind", "version", "tenant", "subject", "body", "at")
 _FORMS = "pitptp"
 _AT_ONCE = 5_000
+_written = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def publish(events: Iterable[NewEvent], script: Script | None = None) -> None:
@@ -23,14 +25,16 @@ def publish(events: Iterable[NewEvent], script: Script | None = None) -> None:
     Must be called after the subject's row is locked: only so are ids of one subject in the order of its commits.
     """
     connection = connections[DEFAULT_DB_ALIAS]
+    # Many events of one call happened at the same instant.
+    instants: dict[datetime, str] = {}
     rows = [
         (
             event.kind.name,
             event.kind.version,
             event.tenant,
             event.subject,
-            json.dumps(event.body, separators=(",", ":")),
-            database_instant(event.at),
+            _written(event.body),
+            instants.get(event.at) or instants.setdefault(event.at, database_instant(event.at)),
         )
         for event in events
     ]
