@@ -8,16 +8,19 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from apps.actions.models import AccountPlan, Action, ActionGroup, ActionPlan, DueAction
+from apps.actions.models import AccountPlan, Action, ActionGroup, ActionPlan, DueAction, Errand
 from apps.actions.services.plans import run_due_plans
 from apps.charging.models import Account, AccountBar, Balance
+from apps.charging.services import operations
+from apps.charging.services.executor import forget_directory
+from apps.events.services.consuming import deliver
 from apps.kernel.clock import utc_now
 from tests.actions.makers import EURO
 from tests.factories import make_tenant
 from tests.rating.folders import write_folder
 
 pytestmark = pytest.mark.django_db
-NAMES = ("Actions", "ActionPlans", "AccountActions")
+NAMES = ("Actions", "ActionPlans", "ActionTriggers", "AccountActions")
 FILES = {
     "Timings": "PEAK,*any,*any,*any,1;2;3;4;5,08:00:00\nFIRST,*any,*any,1,*any,01:00:00\n",
     "SharedGroups": "FAMILY,*any,*lowest,\n",
@@ -28,7 +31,8 @@ FILES = {
         "FEE,*debit,,,*default,*monetary,*out,,,,,,,2.5,,,,\n"
     ),
     "ActionPlans": "START,TOPUP,*ASAP,10\nMONTHLY,FEE,FIRST,10\nMONTHLY,TOPUP,FIRST,20\n",
-    "AccountActions": "default,1001;1002,START;MONTHLY,,true,\ndefault,1003,MONTHLY,,,true\n",
+    "ActionTriggers": "WATCH,low,*min_balance,2,true,0s,,,,*monetary,*out,,,,,,,,,,,FEE,10\n",
+    "AccountActions": "default,1001;1002,START;MONTHLY,,true,\ndefault,1003,MONTHLY,,,true\ndefault,1004,,WATCH,,\n",
 }
 
 
@@ -72,8 +76,10 @@ def test_a_folder_makes_groups_plans_and_accounts_that_have_them(tmp_path: Path)
         ("1001", True, "prepaid", "EUR"),
         ("1002", True, "prepaid", "EUR"),
         ("1003", False, "prepaid", "EUR"),
+        ("1004", False, "prepaid", "EUR"),
     ]
     assert AccountBar.objects.get().account.number == "1003"
+    assert [row.trigger_set and row.trigger_set.code for row in accounts] == [None, None, None, "WATCH"]
     assert run_due_plans(utc_now()) == 2
     account = accounts[0]
     balances = {balance.tag: balance for balance in Balance.objects.filter(account=account)}
@@ -127,7 +133,9 @@ def test_what_is_exported_loads_as_the_same(tmp_path: Path) -> None:
         ("ActionPlans", "P,FEE,NEVER,10", "column TimingId"),
         ("ActionPlans", "P,FEE,*often,10", "column TimingId: “*often” is not a time"),
         ("ActionPlans", "MONTHLY,FEE,FIRST,11", "column Weight: FEE stands in line 2 at this time"),
-        ("AccountActions", "default,2001,NONE,,,", "AccountActions.csv, line 3, column ActionPlanId"),
+        ("AccountActions", "default,2001,NONE,,,", "AccountActions.csv, line 4, column ActionPlanId"),
+        ("AccountActions", "default,2001,,NONE,,", "AccountActions.csv, line 4, column ActionTriggersId"),
+        ("AccountActions", "default,2001,,WATCH;WATCH2,,", "an account has one set of triggers"),
         ("AccountActions", "default,1001,START,,,", "column Account: 1001 stands in line 1"),
         ("AccountActions", "default,2001,START,,perhaps,", "column AllowNegative"),
     ],
@@ -174,4 +182,25 @@ def test_a_flush_takes_what_the_folder_lacks_and_leaves_the_accounts(tmp_path: P
     assert "REFUSED" not in said
     assert [group.code for group in ActionGroup.objects.all()] == ["FEE"]
     assert [row.account.number for row in AccountPlan.objects.all()] == ["1003"]
-    assert Account.objects.count() == 3
+    assert Account.objects.count() == 4
+    assert not Account.objects.filter(trigger_set__isnull=False).exists()
+
+
+def test_a_trigger_of_the_folder_has_its_group_carried_out_on_the_account_once(tmp_path: Path) -> None:
+    """From ActionTriggers.csv over a debit and its firing to the movement of the group that it names."""
+    actions = "GIFT,*topup,,,,*monetary,,,,,,,,7,,,,\nGIFT,*log,refilled,,,,,,,,,,,,,,,\n"
+    said = load(
+        tmp_path / "tp",
+        Actions=FILES["Actions"] + actions,
+        ActionTriggers="WATCH,low,*min_balance,2,false,0s,,,,*monetary,*out,,,,,,,,,,,GIFT,10\n",
+    )
+    assert "REFUSED" not in said
+    account = Account.objects.get(number="1004")
+    now = utc_now()
+    operations.top_up(account, 3 * EURO, now, key="a")
+    forget_directory()
+    operations.adjust(account, -2 * EURO, now, key="b")
+    deliver(now)
+    deliver(now)
+    assert Balance.objects.get(account=account).amount_micros == 8 * EURO
+    assert Errand.objects.get().parameters == "refilled"

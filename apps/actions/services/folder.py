@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from decimal import Decimal
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from simple_history.utils import bulk_update_with_history
 
 from apps.actions.domain.due_times import check_timing
@@ -292,14 +292,15 @@ def _export_accounts(plan_code: str) -> Iterable[tuple[str, str, str, str, str, 
         _of_plan(plan_code).order_by("plan__code").values_list("account_id", "plan__code")
     ):
         plans.setdefault(account_id, []).append(code)
-    accounts = Account.objects.filter(pk__in=plans).select_related(
+    with_triggers = Q(trigger_set__tariff_plan__code=plan_code)
+    accounts = Account.objects.filter(Q(pk__in=plans) | with_triggers).select_related(
         "tenant", "bar", "trigger_set__tariff_plan"
     )
     for account in accounts.order_by("tenant__code", "number"):
         yield (
             account.tenant.code,
             account.number,
-            ";".join(plans[account.pk]),
+            ";".join(plans.get(account.pk, ())),
             _set_of(account, plan_code),
             _flag(account.allow_negative),
             _flag(hasattr(account, "bar")),

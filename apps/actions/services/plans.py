@@ -28,6 +28,7 @@ from apps.rating.domain.source import ANY, SHARED_TARIFF_PLAN, Timing
 from apps.rating.domain.tariff_files.fields import ASAP
 from apps.rating.models import Tenant
 from apps.rating.selectors.views import TENANTS
+from apps.runtime.garbage import without_garbage_collection
 from apps.storage.bulk import database_instant
 from apps.storage.dialect import for_update, named_lock
 from apps.storage.reads import instant_read, select_in
@@ -180,7 +181,7 @@ def run_due_plans(now: datetime, report: Callable[[int], object] | None = None) 
     What was missed while no process ran is carried out once for each due time, in their order.
     """
     done, overtaken = 0, 0
-    with named_lock("action-plans") as mine:
+    with named_lock("action-plans") as mine, without_garbage_collection():
         while mine and (batch := _next_batch(now)):
             try:
                 done += _run_batch(batch, now)
