@@ -110,6 +110,7 @@ GROUPS = (
             Item("Rating plans", "account_tree", "rating.ratingplan"),
             Item("Rating profiles", "assignment_ind", "rating.ratingprofile"),
             Item("Tariff versions", "history", "rating.tariffversion"),
+            Item("Suppliers", "local_shipping", "rating.supplier"),
             Item("Tariff drafts", "edit_document", "rating.tariffdraft"),
             Item("Tariff loads", "upload_file", "rating.tariffload"),
             Item("Kept rows", "inventory_2", "rating.keptrow"),

@@ -91,6 +91,7 @@ GROUPS = (
             "rating.ratingprofile",
             "rating.tariffdraft",
             "insight.whatif",
+            "rating.supplier",
             "charging.quotapolicy",
             "charging.balancetrigger",
             "charging.triggerset",

@@ -187,9 +187,11 @@ def test_an_auditor_may_do_no_action_but_ask_for_prices_and_download_them(world)
     assert set(allowed) <= {
         "rating.tariffversion enquiry",
         "rating.tariffversion download",
+        "rating.supplier preview",
         "rating.tariffdraft download",
         "rating.tariffdraft difference",
         "rating.tariffversion difference",
+        "rating.tariffversion compare",
         "mediation.cdr explain",
         "charging.account preview",
     }

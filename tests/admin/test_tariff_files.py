@@ -19,7 +19,7 @@ from django.urls import reverse
 from apps.kernel.clock import utc_now
 from apps.rating.admin import drafts
 from apps.rating.domain.tariff_files import packed
-from apps.rating.models import TariffDraft, TariffVersion
+from apps.rating.models import Supplier, TariffDraft, TariffVersion, Tenant
 from apps.rating.selectors.history import commits_by_version
 from apps.rating.selectors.tariffs import version_source
 from apps.rating.services.history import write_history
@@ -196,3 +196,40 @@ def test_a_draft_is_scheduled_and_discarded(loaded: TariffVersion) -> None:
     )
     assert "is discarded" in do(client, draft, "discard")
     assert "does not apply" in do(client, draft, "publish")
+
+
+# --- Rate decks ---
+
+
+def test_a_rate_deck_is_previewed_loaded_compared_and_published(loaded: TariffVersion) -> None:
+    client = signed_in("billing")
+    supplier = Supplier.objects.create(
+        code="TELCO", name="Telco", tenant=Tenant.objects.get(), subject="telco"
+    )
+
+    def send(action: str, text: str, **fields: str) -> str:
+        address = reverse("admin:rating_supplier_do", args=(supplier.pk, action))
+        deck = SimpleUploadedFile("deck.csv", text.encode())
+        return client.post(address, {"deck": deck, **fields}, follow=True).content.decode()
+
+    good = "Destination,Prefix,Price\nGermany,49,0.6\nFrance,33-34,0.5\n"
+    assert "The first 2 of 2 rows" in send("preview", good)
+    assert "deck.csv, row 2, column Price (C)" in send("preview", good.replace("0.6", "dear"))
+    assert "Deck.csv, row 2, column Price (C)" in send("deck", good.replace("0.6", "dear"))
+    assert TariffDraft.objects.count() == 0
+    page = send("deck", good, valid_from="2026-02-01")
+    for text in (
+        "The draft is in order",
+        "Prefixes: 3 new",
+        "TELCO:FRANCE",
+        "33, 34",
+        "default/purchase/telco",
+    ):
+        assert text in page
+    assert "is in force" in do(client, TariffDraft.objects.get(), "publish")
+    assert "Prefixes: 1 rise, 1 gone" in send(
+        "deck",
+        "Destination,Prefix,Price\nGermany,49,0.7\nFrance,33,0.5\n",
+        whole="on",
+        valid_from="2026-03-01",
+    )

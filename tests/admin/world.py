@@ -69,6 +69,7 @@ from apps.rating.models import (
     KeptRow,
     PricePlan,
     Service,
+    Supplier,
     TariffDraft,
     TariffLoad,
     TariffPlan,
@@ -171,6 +172,9 @@ def make_usage(
         content_hash="0" * 64,
         snapshot=encode(TariffSource()).data,
         note="By hand",
+    )
+    Supplier.objects.create(
+        code=f"SUP{name}"[:16], name="Telco", tenant=Tenant.objects.earliest("pk"), subject=f"telco_{name}"
     )
     TariffDraft.objects.create(
         plan_code="*shared",

@@ -3,6 +3,7 @@
 from apps.rating.models.drafts import TariffDraft
 from apps.rating.models.kept import KeptRow
 from apps.rating.models.plans import Bundle, BundleService, PricePlan, PricePlanService, Service
+from apps.rating.models.suppliers import Supplier
 from apps.rating.models.tariff import (
     Destination,
     DestinationPrefix,
@@ -35,6 +36,7 @@ __all__ = [
     "RatingPlanEntry",
     "RatingProfile",
     "Service",
+    "Supplier",
     "TariffDraft",
     "TariffLoad",
     "TariffPlan",

@@ -31,6 +31,14 @@ class TariffDraft(models.Model):
         default=list, help_text="Names of files that belong to no tariff folder."
     )
     files = models.JSONField(default=dict, help_text="The number of rows by file.")
+    scope = models.CharField(
+        max_length=20,
+        blank=True,
+        help_text="It was made of what was live of all ids that begin so, and cannot be brought up to date.",
+    )
+    findings = models.JSONField(
+        default=list, help_text="What was odd about where it came from: place, message and code."
+    )
     # The last check: what it found, and the tariff that was live then.
     problems = models.JSONField(default=list, help_text="Errors first, each with place, message and code.")
     error_count = models.PositiveIntegerField(default=0)

@@ -100,8 +100,15 @@ def changed_meanwhile(draft: TariffDraft) -> Meanwhile:
     after = plan_of(version_source(version_id), draft.plan_code)
     changed = changed_ids(before, after)
     own = ids_of(draft_files(draft).plan)
-    clashing = changed if draft.flush else {file: ids & own[file] for file, ids in changed.items()}
+    clashing = {
+        file: {name for name in ids if draft.flush or name in own[file] or _within(name, draft.scope)}
+        for file, ids in changed.items()
+    }
     return Meanwhile(version_id, _listed(changed), _listed(clashing))
+
+
+def _within(name: str, scope: str) -> bool:
+    return bool(scope) and name.startswith(scope)
 
 
 def _listed(ids: dict[str, set[str]]) -> dict[str, list[str]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.conf import settings
@@ -48,10 +48,13 @@ def make_draft(
     origin: str = "",
     note: str = "",
     unknown: tuple[str, ...] = (),
+    findings: Sequence[Problem] = (),
+    scope: str = "",
 ) -> TariffDraft:
     """Keep a folder's tables (by name without ``.csv``) as a draft, and check it. Errors are kept with it.
 
-    ``plan_code`` is ``*shared``, or the tenant whose own the folder is. Raises InvalidInput if there is no table.
+    ``plan_code`` is ``*shared``, or the tenant whose own the folder is; ``findings`` are warnings of what made
+    the tables, and ``scope`` the beginning of all ids that they were made of. Raises InvalidInput if there is no table.
     """
     if not tables:
         raise InvalidInput("this has none of the files of a tariff folder", code="no_files")
@@ -70,6 +73,8 @@ def make_draft(
         flush=flush,
         archive=archive,
         content_hash=hashlib.sha256(archive).hexdigest(),
+        scope=scope,
+        findings=_listed_problems(findings[:_PROBLEMS_KEPT]),
         unknown_files=sorted(unknown)[:_PROBLEMS_KEPT],
     )
     _check(draft, now)
@@ -203,9 +208,13 @@ def _publish(draft: TariffDraft, now: datetime, by: str, *, accept_changes: bool
     TariffPlan.objects.select_for_update().get(code=draft.plan_code)
     meanwhile = changed_meanwhile(draft)
     if meanwhile.clashing and not accept_changes:
+        then = (
+            "upload its deck again"
+            if draft.scope
+            else "look at the difference, check it again, and publish it then"
+        )
         raise Conflict(
-            f"since the draft was checked, {listed(meanwhile.clashing)} changed, and it would write over them; "
-            "look at the difference, check it again, and publish it then",
+            f"since the draft was checked, {listed(meanwhile.clashing)} changed, and it would write over them; {then}",
             code="live_changed",
         )
     findings = [
@@ -265,11 +274,16 @@ def _folder(draft: TariffDraft) -> TariffFiles:
     return read_folder(draft_contents(draft), tenant=owner_of(draft), unknown=tuple(draft.unknown_files))
 
 
+def _listed_problems(problems: Sequence[Problem]) -> list[list[str]]:
+    return [[problem.where, problem.message, problem.code] for problem in problems]
+
+
 def _check(draft: TariffDraft, now: datetime) -> None:
     """Read the draft's files, and note what is wrong or odd about them over what is live now."""
     checked = check_folder(_folder(draft), now, flush=draft.flush, every=True)
     files = checked.files
-    errors, warnings = list(files.problems), list(files.warnings)
+    made_with = [Problem(where, message, code) for where, message, code in draft.findings]
+    errors, warnings = list(files.problems), [*made_with, *files.warnings]
     if not errors:
         try:
             compile_tariff(with_folder(live_source(), files, tenant_zones(), flush=draft.flush))
@@ -279,8 +293,10 @@ def _check(draft: TariffDraft, now: datetime) -> None:
             warnings += review_folder(checked, now.date(), flush=draft.flush)
     draft.files = files.rows | files.others.counts
     kept = [*errors[:_PROBLEMS_KEPT], *warnings[:_PROBLEMS_KEPT]]
-    draft.problems = [[problem.where, problem.message, problem.code] for problem in kept]
+    draft.problems = _listed_problems(kept)
     draft.error_count, draft.warning_count = len(errors), len(warnings)
     draft.checked_at = now
     newest = TariffVersion.objects.order_by("-id").values_list("id", flat=True).first()
-    draft.base_version_id = newest
+    # What was made of live prices stays based on those.
+    if draft.pk is None or not draft.scope:
+        draft.base_version_id = newest
