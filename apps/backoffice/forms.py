@@ -21,6 +21,8 @@ _WIDGETS: tuple[tuple[type[forms.Widget], type[forms.Widget]], ...] = (
     (forms.DateInput, widgets.UnfoldAdminSingleDateWidget),
     (forms.SplitDateTimeWidget, widgets.UnfoldAdminSplitDateTimeWidget),
     (forms.TextInput, widgets.UnfoldAdminTextInputWidget),
+    # Unfold's script writes the name of a chosen file into the first text field that it finds: this widget has its own.
+    (forms.FileInput, widgets.UnfoldAdminFileFieldWidget),
 )
 
 

@@ -120,7 +120,7 @@ def test_an_upload_with_errors_says_file_line_and_column_and_cannot_be_published
 ) -> None:
     client = signed_in("billing")
     page = upload(client, archive(Rates=MINIMAL["Rates"].replace("1.2", "dear")))
-    assert "1 errors keep this draft" in page
+    assert "1 error below; the draft cannot go live" in page
     assert "Rates.csv, line 4, column Rate" in page
     assert "does not apply" in do(client, TariffDraft.objects.get(), "publish")
     assert TariffVersion.objects.count() == 1

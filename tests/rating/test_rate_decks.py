@@ -428,5 +428,5 @@ def test_the_command_previews_refuses_and_makes_a_draft(supplier: Supplier, tmp_
     with pytest.raises(CommandError, match="no supplier OTHER"):
         run("OTHER", str(file))
     file.write_bytes(deck("Germany,4x,1,1/1,,"))
-    with pytest.raises(CommandError, match="1 errors; no draft was made"):
+    with pytest.raises(CommandError, match="1 error; no draft was made"):
         run("TELCO", str(file))

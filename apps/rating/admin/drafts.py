@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django import forms
@@ -58,6 +59,10 @@ class UploadForm(ActionForm):
         return archive
 
 
+def counted(number: int, what: str) -> str:
+    return f"{grouped(number)} {what}{'s' if number != 1 else ''}"
+
+
 def upload(request: HttpRequest, _: None, form: UploadForm) -> HttpResponse:
     archive, tenant = form.cleaned_data["archive"], form.cleaned_data["tenant"]
     tables, unknown = drafts.tables_of(unpacked(archive.read()))
@@ -79,12 +84,13 @@ def checked(request: HttpRequest, draft: TariffDraft) -> HttpResponse:
     if draft.error_count:
         messages.error(
             request,
-            f"{grouped(draft.error_count)} errors keep this draft from going live; they are listed below. Correct the "
-            "files, upload them again, and discard this draft.",
+            f"{counted(draft.error_count, 'error')} below; the draft cannot go live. Correct the files and upload them "
+            "again.",
         )
     else:
         messages.success(
-            request, f"The draft is in order ({grouped(draft.warning_count)} warnings). Nothing is live yet."
+            request,
+            f"The draft is in order ({counted(draft.warning_count, 'warning')}). Nothing is live yet.",
         )
     panel = "check" if draft.error_count else "difference"
     return HttpResponseRedirect(f"{change_url(draft)}?panel={panel}")
@@ -164,7 +170,7 @@ class TariffDraftAdmin(ReadOnlyAdmin):
     ordering = ("-pk",)
     fields = (
         ("state_label", "due"),
-        ("plan_code", "flush"),
+        ("plan_code", "way"),
         ("origin", "note"),
         ("made", "who"),
         ("found", "based_on"),
@@ -194,14 +200,14 @@ class TariffDraftAdmin(ReadOnlyAdmin):
             offered=ready,
         ),
         PageAction(
-            "check", "Check again", MAY_CHANGE, check, icon="fact_check",
+            "check", "Check again", MAY_CHANGE, check, icon="fact_check", menu="More",
             explain=lambda _: "Against what is live now.", offered=undecided,
         ),
         PageAction(
-            "download", "Download files", ("rating.view_tariffdraft",), download, icon="download",
+            "download", "Download files", ("rating.view_tariffdraft",), download, icon="download", menu="More",
             explain=lambda _: "A zip archive of the draft's CSV files.",
         ),
-        EXPORT_DIFFERENCE,
+        replace(EXPORT_DIFFERENCE, menu="More"),
         PageAction(
             "discard", "Discard", MAY_CHANGE, discard, icon="delete",
             explain=lambda _: "It stays on record, and can go live no more.", offered=undecided, danger=True,
@@ -221,6 +227,10 @@ class TariffDraftAdmin(ReadOnlyAdmin):
         label = badge(draft.get_state_display(), _COLOURS[draft.state])
         return format_html("{} {}", label, draft.message) if draft.message else label
 
+    @display(description="Is loaded")
+    def way(self, draft: TariffDraft) -> str:
+        return "in place of all that is live" if draft.flush else "over what is live"
+
     @display(description="Made", ordering="made_at")
     def made(self, draft: TariffDraft) -> str:
         return instant(draft.made_at)
@@ -231,8 +241,8 @@ class TariffDraftAdmin(ReadOnlyAdmin):
 
     @display(description="Check", ordering="error_count")
     def found(self, draft: TariffDraft) -> str:
-        errors = f"{grouped(draft.error_count)} errors, " if draft.error_count else ""
-        return f"{errors}{grouped(draft.warning_count)} warnings"
+        errors = f"{counted(draft.error_count, 'error')}, " if draft.error_count else ""
+        return errors + counted(draft.warning_count, "warning")
 
     @display(description="Checked against", empty_value="nothing")
     def based_on(self, draft: TariffDraft) -> Any:

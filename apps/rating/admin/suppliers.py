@@ -124,13 +124,14 @@ class SupplierAdmin(HistoryAdmin):
         (
             "Columns of its decks",
             {
+                "description": "Each by its heading, or by its letter (A, B, …); empty: its decks have none.",
                 "fields": (
                     ("destination", "prefix"),
                     ("country_code", "price"),
                     ("increment", "connect_fee"),
                     ("effective", "status"),
                     ("currency_column",),
-                )
+                ),
             },
         ),
         (

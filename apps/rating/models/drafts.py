@@ -22,7 +22,8 @@ class TariffDraft(models.Model):
     plan_code = models.CharField(max_length=64, verbose_name="tariff plan")
     made_at = models.DateTimeField()
     made_by = models.CharField(max_length=150, blank=True, help_text="Empty: a process.")
-    origin = models.CharField(max_length=255, blank=True, help_text="The folder, the archive or the deck.")
+    # The folder, the archive, the deck or the version.
+    origin = models.CharField(max_length=255, blank=True)
     note = models.CharField(max_length=200, blank=True)
     flush = models.BooleanField(default=False, help_text="What is live of the tariff plan goes first.")
     archive = models.BinaryField(help_text="The folder's files as zip.")

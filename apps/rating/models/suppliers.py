@@ -13,8 +13,6 @@ from apps.rating.domain.rate_decks.values import increments
 from apps.rating.models.tariff import validate_id, validate_subject
 from apps.rating.models.tenants import Tenant, currency_validator
 
-_COLUMN = "Heading or letter (A, B, …) of the column; empty: the deck has none."
-
 
 def validate_increments(text: str) -> None:
     """Raise ValidationError unless ``text`` are increments such as 60/1."""
@@ -48,21 +46,19 @@ class Supplier(models.Model):
         default=7, help_text="Days in advance that increases are announced; earlier ones are reported."
     )
     # The mapping, field by field as in DeckMapping.
-    destination = models.CharField(max_length=60, blank=True, default="Destination", help_text=_COLUMN)
+    destination = models.CharField(max_length=60, blank=True, default="Destination")
     country_code = models.CharField(
-        max_length=60, blank=True, help_text="If prefixes are split into country and area codes. " + _COLUMN
+        max_length=60, blank=True, help_text="If prefixes are split into country and area codes."
     )
     prefix = models.CharField(
         max_length=60, default="Prefix", help_text="Lists and ranges too: 1201-1205, 1210."
     )
-    price = models.CharField(max_length=60, default="Price", help_text=_COLUMN)
-    increment = models.CharField(max_length=60, blank=True, help_text="Such as 60/1. " + _COLUMN)
-    connect_fee = models.CharField(max_length=60, blank=True, help_text=_COLUMN)
-    effective = models.CharField(max_length=60, blank=True, help_text=_COLUMN)
-    status = models.CharField(
-        max_length=60, blank=True, help_text="New, increase, decrease, blocked. " + _COLUMN
-    )
-    currency_column = models.CharField(max_length=60, blank=True, help_text=_COLUMN)
+    price = models.CharField(max_length=60, default="Price")
+    increment = models.CharField(max_length=60, blank=True, help_text="Such as 60/1.")
+    connect_fee = models.CharField(max_length=60, blank=True)
+    effective = models.CharField(max_length=60, blank=True, verbose_name="effective date")
+    status = models.CharField(max_length=60, blank=True, help_text="New, increase, decrease, blocked.")
+    currency_column = models.CharField(max_length=60, blank=True)
     header_row = models.PositiveSmallIntegerField(
         default=1, validators=[MaxValueValidator(1000)], help_text="Row of the headings; 0: there are none."
     )

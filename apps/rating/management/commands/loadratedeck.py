@@ -111,4 +111,4 @@ class Command(RoomCommand):
             self.stderr.write(str(problem))
         if len(problems) > _SHOWN:
             self.stderr.write(f"… and {len(problems) - _SHOWN} more")
-        return CommandError(f"{len(problems)} errors; no draft was made")
+        return CommandError(f"{len(problems)} error{'s' if len(problems) != 1 else ''}; no draft was made")
