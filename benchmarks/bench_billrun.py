@@ -30,8 +30,8 @@ TRAFFIC = (("voice", 45, 4), ("sms", 20, 2), ("data", 34, 1), ("mms", 1, 1))
 def main(setup: Setup) -> list[Measurement]:
     accounts, records = setup.scaled(ACCOUNTS, 100), setup.scaled(RECORDS, 2_000)
     setup.progress(f"{accounts:,} accounts and {records:,} records")
-    _make_accounts(accounts)
-    cost_micros = _make_records(accounts, records)
+    make_accounts(accounts)
+    cost_micros = make_records(accounts, records)
     with setup.measure() as bare:
         groups = _bare_aggregate()
     setup.progress(f"bare aggregate: {bare.seconds:.1f} s, {groups:,} groups")
@@ -61,7 +61,7 @@ def main(setup: Setup) -> list[Measurement]:
     return measurements
 
 
-def _make_accounts(count: int) -> None:
+def make_accounts(count: int) -> None:
     from django.db import transaction
 
     from apps.billing.models import BillCycle, BillingAccount, Discount, TaxRule
@@ -115,7 +115,7 @@ def _make_accounts(count: int) -> None:
         )
 
 
-def _make_records(accounts: int, records: int) -> int:
+def make_records(accounts: int, records: int) -> int:
     """Rows of rated records in files of their own; the sum of their costs."""
     from apps.mediation.models import Cdr, CdrFile, RatedDestination, Source
     from apps.rating.models import PricePlan, Service

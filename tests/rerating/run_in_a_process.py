@@ -22,7 +22,7 @@ SIMULATING = {
     "before-the-simulation-is-finished": (f"{ROOM}.jobs", "_finish", 1),
 }
 APPLYING = {
-    "before-an-account": (f"{ROOM}.jobs", "apply_next", 2),
+    "before-an-account": (f"{ROOM}.applying", "apply_some", 2),
     "before-counters": (f"{ROOM}.applying", "move_counters", 2),
     "before-records": (f"{ROOM}.applying", "correct_charges", 2),
     "before-sums-of-files": ("apps.mediation.services.correcting", "_add", 3),
@@ -31,7 +31,7 @@ APPLYING = {
     "before-it-is-finished": (f"{ROOM}.jobs", "publish", 1),
 }
 REVERSING = {
-    "before-an-account-is-reversed": (f"{ROOM}.jobs", "reverse_next", 2),
+    "before-an-account-is-reversed": (f"{ROOM}.applying", "reverse_some", 2),
     "before-counters-go-back": (f"{ROOM}.applying", "move_counters_back", 2),
     "before-records-go-back": (f"{ROOM}.applying", "take_back_charges", 2),
     "before-money-goes-back": (f"{ROOM}.applying", "_move_money", 2),
@@ -60,10 +60,10 @@ def die_before(step: str) -> None:
 def main(job_id: int, step: str) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bss_project.settings")
     django.setup()
-    from apps.rerating.services import jobs, simulating
+    from apps.rerating.services import applying, jobs, simulating
     from tests.rerating.scenes import NOW
 
-    simulating.ACCOUNTS_AT_ONCE = 1
+    simulating.ACCOUNTS_AT_ONCE = applying.ACCOUNTS_AT_ONCE = 1
     if step != "none":
         die_before(step)
     jobs.work(job_id, lambda: NOW)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
 
 from apps.billing.domain.corrections import (
     BilledUsageChange,
@@ -19,44 +18,45 @@ from apps.billing.models import Bill, BillingAccount, BillLine, Discount, OneOff
 from apps.rating.models import Service
 
 
-def lock_billing(account_id: int) -> None:
-    """Have no run bill the account until the caller's transaction ends; locked before anything that charging locks."""
-    list(BillingAccount.objects.select_for_update().filter(pk=account_id).values_list("pk", flat=True))
+def lock_billing(account_ids: Collection[int]) -> None:
+    """Have no run bill the accounts until the caller's transaction ends; locked before anything that charging locks."""
+    rows = BillingAccount.objects.select_for_update().filter(pk__in=account_ids).order_by("pk")
+    list(rows.values_list("pk", flat=True))
 
 
-def adjust_billed_usage(account_id: int, changes: Sequence[BilledUsageChange], at: datetime) -> int:
-    """Put changes of usage that is on postpaid bills onto the next bill; the sum, without taxes, in micro-units.
+def adjust_billed_usage(changes: Mapping[int, Sequence[BilledUsageChange]]) -> dict[int, int]:
+    """Put changes of usage that is on postpaid bills onto the next bill, by account; the sums, without taxes.
 
     Inside the transaction that changes the records, after :func:`lock_billing`. Usage on no bill yet needs nothing: its
     bill is made of the records. There is one charge a bill and service until it is billed: the opposite change takes it
     back. It bears the service's taxes, and the bill's discounts are off it.
     """
-    bills = {
-        bill.pk: bill
-        for bill in Bill.objects.filter(account_id=account_id, current=True, kind=Bill.Kind.POSTPAID)
-        .select_related("cycle")
-        .order_by("period_end")
-    }
-    windows = [BillWindow(bill.pk, bill.period_end, bill.usage_sequence) for bill in bills.values()]
+    bills: dict[int, list[Bill]] = defaultdict(list)
+    for bill in Bill.objects.filter(account_id__in=changes, current=True, kind=Bill.Kind.POSTPAID).order_by(
+        "account_id", "period_end"
+    ):
+        bills[bill.account_id].append(bill)
+    names = dict(Service.objects.values_list("pk", "name")) if bills else {}
+    return {account_id: _adjust(changes[account_id], own, names) for account_id, own in bills.items()}
+
+
+def _adjust(changes: Sequence[BilledUsageChange], bills: Sequence[Bill], names: Mapping[int, str]) -> int:
+    windows = [BillWindow(bill.pk, bill.period_end, bill.usage_sequence) for bill in bills]
     sums: dict[tuple[int, int], int] = defaultdict(int)
     for change in changes:
         bill_id = bill_of(change, windows)
         if bill_id is not None:
             sums[bill_id, change.service_id] += change.added_micros
-    names = dict(Service.objects.values_list("pk", "name"))
+    by_id = {bill.pk: bill for bill in bills}
     total = 0
     for (bill_id, service_id), added in sorted(sums.items()):
         taxes, discounts = _terms_of(bill_id)
         tax = taxes.get(service_id)
         amount = after_discounts(added, service_id, tax, discounts) if tax else added
         if amount:
-            _charge(bills[bill_id], service_id, names[service_id], amount, max(bills.values(), key=_end))
+            _charge(by_id[bill_id], service_id, names[service_id], amount, bills[-1])
             total += amount
     return total
-
-
-def _end(bill: Bill) -> datetime:
-    return bill.period_end
 
 
 def _charge(bill: Bill, service_id: int, name: str, amount: int, last: Bill) -> None:

@@ -121,37 +121,50 @@ def _counters(subscriber_ids: Collection[int], first: datetime, last: datetime) 
     return found
 
 
-def move_counters(added: Mapping[CounterKey, int], rows: Mapping[CounterKey, int]) -> list[tuple[int, int]]:
-    """Add to counters of free units, whose payers the caller has locked; (row, units added), to be taken back with.
+Moved = list[tuple[int, int]]
+"""Rows of counters and the units added to each."""
+
+
+def move_counters(
+    added: Mapping[int, Mapping[CounterKey, int]], rows: Mapping[CounterKey, int]
+) -> dict[int, Moved]:
+    """Add to counters of free units, by account; the caller has locked their payers. What to take back, by account.
 
     ``rows`` are those of the counters that there are; others are made.
     """
-    moved = []
-    for key, units in sorted(added.items()):
-        row = rows.get(key)
-        if row is None:
-            row = AllowanceCounter.objects.create(**key._asdict()).pk
-        moved.append((row, units))
-    _add(moved)
+    known = dict(rows)
+    moved: dict[int, Moved] = {}
+    for account_id, counters in sorted(added.items()):
+        moved[account_id] = []
+        for key, units in sorted(counters.items()):
+            if key not in known:
+                known[key] = AllowanceCounter.objects.create(**key._asdict()).pk
+            moved[account_id].append((known[key], units))
+    _add([one for some in moved.values() for one in some])
     return moved
 
 
-def move_counters_back(moved: Collection[tuple[int, int]], subscriber_ids: Collection[int]) -> None:
-    """Take back :func:`move_counters`; locks the subscribers' payers first.
+def move_counters_back(moved: Collection[tuple[int, int]]) -> None:
+    """Take back :func:`move_counters`, inside a transaction that has locked the payers.
 
     Raises Conflict (``free_units_used``) if a counter would hold less than sessions have used.
     """
-    lock_payers(sorted(subscriber_ids))
     back: dict[int, int] = defaultdict(int)
     for row, units in moved:
         back[row] -= units
-    for counter in AllowanceCounter.objects.filter(pk__in=back):
+    for counter in AllowanceCounter.objects.filter(pk__in=back) if back else ():
         if counter.used + back[counter.pk] < counter.used_online:
             raise Conflict(f"free units have been used otherwise since ({counter})", code="free_units_used")
-    _add(sorted(back.items()))
+    _add(list(back.items()))
 
 
 def _add(units: Collection[tuple[int, int]]) -> None:
+    sums: dict[int, int] = defaultdict(int)
+    for row, added in units:
+        sums[row] += added
     change_rows(
-        connections[DEFAULT_DB_ALIAS], AllowanceCounter._meta.db_table, "used = used + {value}", sorted(units)
+        connections[DEFAULT_DB_ALIAS],
+        AllowanceCounter._meta.db_table,
+        "used = used + {value}",
+        sorted(sums.items()),
     )

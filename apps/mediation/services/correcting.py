@@ -11,15 +11,22 @@ from datetime import UTC, date, datetime
 from typing import TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.models import QuerySet
 
 from apps.kernel.errors import Conflict
 from apps.mediation.domain.charges import Charge, ChargeChange
 from apps.mediation.models import Cdr, CdrCorrection, CdrFile, CdrFileDay
 from apps.mediation.services.batches import DestinationIds
 from apps.rating.domain.runs import DEFAULT_RUN
+from apps.storage.bulk import database_instant, insert_rows
 from apps.storage.upserts import change_rows, update_rows
 
 ROWS_A_STATEMENT = 1_000
+CORRECTION_COLUMNS = (
+    *("cdr_id", "account_id", "cause", "tariff_version_id", "at"),
+    *("destination_before_id", "free_before", "billed_before", "cost_before_micros"),
+    *("destination_after_id", "free_after", "billed_after", "cost_after_micros"),
+)
 
 T = TypeVar("T")
 
@@ -27,49 +34,55 @@ T = TypeVar("T")
 def correct_charges(
     changes: Sequence[ChargeChange], cause: str, version_id: int, destinations: DestinationIds, at: datetime
 ) -> None:
-    """Give records the charges that ``version_id`` makes of them, and keep what they had under ``cause``.
+    """Give records the charges that ``version_id`` makes of them, and keep what they had under ``cause:account``.
 
     Inside the caller's transaction; a cause corrects a record once (IntegrityError). Raises Conflict if one is gone.
     """
     destinations.prepare({name for change in changes for name in (change.before[0], change.after[0])})
-    CdrCorrection.objects.bulk_create(
-        (
-            CdrCorrection(
-                cdr_id=change.cdr_id,
-                account_id=change.account_id,
-                cause=cause,
-                tariff_version_id=version_id,
-                at=at,
-                destination_before_id=destinations[change.before.destination],
-                free_before=change.before.free_usage,
-                billed_before=change.before.billed_usage,
-                cost_before_micros=change.before.cost_micros,
-                destination_after_id=destinations[change.after.destination],
-                free_after=change.after.free_usage,
-                billed_after=change.after.billed_usage,
-                cost_after_micros=change.after.cost_micros,
+    insert_rows(
+        CdrCorrection._meta.db_table,
+        CORRECTION_COLUMNS,
+        [
+            (
+                change.cdr_id,
+                change.account_id,
+                cause_of(cause, change.account_id),
+                version_id,
+                database_instant(at),
+                destinations[change.before.destination],
+                *change.before[1:],
+                destinations[change.after.destination],
+                *change.after[1:],
             )
             for change in changes
-        ),
-        batch_size=ROWS_A_STATEMENT,
+        ],
     )
     _write(changes, destinations)
 
 
-def subscribers_corrected(cause: str) -> set[int]:
-    """Ids of the subscribers whose records a cause corrected, and that was not taken back."""
-    found = CdrCorrection.objects.filter(cause=cause, taken_back_at=None)
-    return set(found.values_list("cdr__subscriber_id", flat=True))
+def cause_of(cause: str, account_id: int) -> str:
+    """Under which the charges of one account's records are corrected."""
+    return f"{cause}:{account_id}"
 
 
-def changes_taken_back(cause: str) -> list[ChargeChange]:
-    """What gives the records of a cause back the charges that they had before, in the order of their ids.
+def subscribers_corrected(cause: str, account_ids: Collection[int]) -> set[int]:
+    """Ids of the subscribers whose records of these accounts a cause corrected, and that was not taken back."""
+    return set(_standing(cause, account_ids).values_list("cdr__subscriber_id", flat=True))
+
+
+def _standing(cause: str, account_ids: Collection[int]) -> QuerySet[CdrCorrection]:
+    causes = [cause_of(cause, account_id) for account_id in account_ids]
+    return CdrCorrection.objects.filter(cause__in=causes, taken_back_at=None)
+
+
+def changes_taken_back(cause: str, account_ids: Collection[int]) -> list[ChargeChange]:
+    """What gives the accounts' records of a cause back the charges that they had before, in the order of their ids.
 
     Raises Conflict (``corrected_since``) if a record has another charge by now than the cause gave it.
     """
     changes = []
     for row in (
-        CdrCorrection.objects.filter(cause=cause, taken_back_at=None)
+        _standing(cause, account_ids)
         .select_related("cdr", "destination_before", "destination_after")
         .defer("cdr__raw")
         .order_by("cdr_id")
@@ -100,12 +113,16 @@ def changes_taken_back(cause: str) -> list[ChargeChange]:
 
 
 def take_back_charges(
-    changes: Sequence[ChargeChange], cause: str, destinations: DestinationIds, at: datetime
+    changes: Sequence[ChargeChange],
+    cause: str,
+    account_ids: Collection[int],
+    destinations: DestinationIds,
+    at: datetime,
 ) -> None:
     """Carry out :func:`changes_taken_back`; the corrections stay, marked. Inside the same transaction."""
     destinations.prepare({change.after.destination for change in changes})
     _write(changes, destinations)
-    CdrCorrection.objects.filter(cause=cause, taken_back_at=None).update(taken_back_at=at)
+    _standing(cause, account_ids).update(taken_back_at=at)
 
 
 def _write(changes: Sequence[ChargeChange], destinations: DestinationIds) -> None:

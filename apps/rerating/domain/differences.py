@@ -81,6 +81,9 @@ class AccountDifference:
     """Of those that change. One whose destination changes too is in both: its old price here, its new one there."""
     changes: list[ChargeChange] = field(default_factory=list)
     counters: dict[CounterKey, int] = field(default_factory=dict)
+    """What is added to each counter of free units."""
+    counter_rows: Mapping[CounterKey, int] = field(default_factory=dict)
+    """The rows of the counters that there are."""
     refused: Counter[str] = field(default_factory=Counter)
 
     @property

@@ -1,149 +1,214 @@
-"""Apply a job to one account, or take it back: everything in one transaction, so that it is whole or not at all.
+"""Apply a job to some accounts, or take it back: an account is whole or not at all, and so is its row of the job.
 
-Locked in this order: the account's row of the job, its billing, its subscribers' payers, balances; sums that many
+Locked in this order: the accounts' rows of the job, their billing, their subscribers' payers, balances; sums that many
 accounts share come last.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Count, Max
 
 from apps.billing.domain.corrections import BilledUsageChange
 from apps.billing.services.correcting import adjust_billed_usage, lock_billing
 from apps.charging.models import Account, LedgerBook, LedgerEntry
 from apps.charging.services.ledger import Movement, post_movements
 from apps.charging.services.recharging import move_counters, move_counters_back
+from apps.charging.services.usage import lock_payers
 from apps.insight.services.usage import correct_usage
 from apps.kernel.errors import Conflict
 from apps.mediation.domain.charges import ChargeChange
-from apps.mediation.models import CdrFile
+from apps.mediation.models import Cdr, CdrFile
 from apps.mediation.services.batches import DestinationIds
 from apps.mediation.services.correcting import (
+    cause_of,
     changes_taken_back,
     correct_charges,
     subscribers_corrected,
     take_back_charges,
 )
 from apps.rating.selectors import rater_as_of
-from apps.rerating.domain.differences import money_by_day
+from apps.rerating.domain.differences import AccountDifference, StoredRecord, money_by_day
 from apps.rerating.models import RerateAccount, RerateJob
-from apps.rerating.selectors import records_of
+from apps.rerating.selectors import chosen, records_of
 from apps.rerating.services.simulating import (
-    SIMULATION_FIELDS,
     difference_of,
     due_rows,
     note_difference,
     recharging_of,
     write_differences,
+    write_rows,
 )
 
+ACCOUNTS_AT_ONCE = 50
 State = RerateAccount.State
-
-
-def cause_of(row: RerateAccount) -> str:
-    """Under which the job corrects the account's records and moves its money."""
-    return f"rerate:{row.job_id}:{row.account_id}"
+Changes = Mapping[int, Sequence[ChargeChange]]
 
 
 @transaction.atomic
-def apply_next(job: RerateJob, destinations: DestinationIds, now: datetime) -> RerateAccount | None:
-    """Apply the job to the next account that no other worker has in hand; None if there is none.
+def apply_some(job: RerateJob, destinations: DestinationIds, now: datetime, most: int) -> int:
+    """Apply the job to the next accounts that no other worker has in hand; how many were looked at.
 
-    If its records, or what they come to, are not those of the simulation, it is simulated again and stays as it is.
+    If an account's records, or what they come to, are not those of the simulation, it is simulated again and stays as
+    it is. Raises Conflict (``busy``) if records come in at this moment.
     """
-    rows = due_rows(job.pk, State.SIMULATED, 1)
+    rows = due_rows(job.pk, State.SIMULATED, most)
     if not rows:
-        return None
-    row = rows[0]
-    lock_billing(row.account_id)
-    records = records_of(job, [row.account_id]).get(row.account_id, [])
-    again = recharging_of(records, lock=True)
+        return 0
+    lock_billing([row.account_id for row in rows])
+    records = records_of(job, [row.account_id for row in rows])
+    rows = _without_common_subscribers(rows, records)
+    found = _differences(job, rows, records)
+    same = [row for row in rows if found[row.account_id].digest == row.digest]
+    _note_changed([row for row in rows if row not in same], found, now)
+    _correct(job, same, {row.account_id: found[row.account_id] for row in same}, destinations, now)
+    return len(rows)
+
+
+def _without_common_subscribers(
+    rows: Sequence[RerateAccount], records: Mapping[int, Sequence[StoredRecord]]
+) -> list[RerateAccount]:
+    """Without accounts that share subscribers, and so free units, with an earlier one: they come next."""
+    seen: set[int] = set()
+    kept = []
+    for row in rows:
+        subscribers = {record.subscriber_id for record in records.get(row.account_id, ())}
+        if not subscribers & seen:
+            kept.append(row)
+        seen |= subscribers
+    return kept
+
+
+def _differences(
+    job: RerateJob, rows: Sequence[RerateAccount], records: Mapping[int, Sequence[StoredRecord]]
+) -> dict[int, AccountDifference]:
+    """What the job makes of each account, by id, while no batch charges its subscribers."""
+    ids = [row.account_id for row in rows]
+    listed = [record for account_id in ids for record in records.get(account_id, ())]
+    again = recharging_of(listed, lock=True)
     # Only now that no batch charges these subscribers, their records stay as they are.
-    if again is not None and records_of(job, [row.account_id])[row.account_id] != records:
+    counted = Cdr.objects.filter(chosen(job), account_id__in=ids).aggregate(Count("pk"), Max("pk"))
+    if tuple(counted.values()) != (len(listed), max((record.cdr_id for record in listed), default=None)):
         raise Conflict("records came in at this moment", code="busy")
-    found = difference_of(row.account_id, records, again, rater_as_of(job.tariff_version_id).rater)
-    if found.digest != row.digest or again is None:
-        note_difference(row, found, now)
+    rater = rater_as_of(job.tariff_version_id).rater
+    found = {
+        account_id: difference_of(account_id, records.get(account_id, ()), again, rater) for account_id in ids
+    }
+    for difference in found.values():
+        difference.counter_rows = again.counters.rows if again is not None else {}
+    return found
+
+
+def _note_changed(
+    rows: Sequence[RerateAccount], found: Mapping[int, AccountDifference], now: datetime
+) -> None:
+    """What was simulated holds no longer for these accounts: show what does."""
+    for row in rows:
+        note_difference(row, found[row.account_id])
         if row.state == State.SIMULATED:
             row.state = State.CHANGED
-        row.save(update_fields=SIMULATION_FIELDS)
-        write_differences({row.pk: found})
-        return row
-    row.counters = move_counters(found.counters, again.counters.rows)
-    correct_charges(found.changes, cause_of(row), job.tariff_version_id, destinations, now)
-    row.adjusted_micros = _move_money(row, found.changes, now, "")
-    row.state, row.finished_at = State.APPLIED, now
-    row.save(update_fields=["counters", "adjusted_micros", "state", "finished_at"])
-    correct_usage(found.changes)
-    return row
+    write_rows(rows, now)
+    write_differences({row.pk: found[row.account_id] for row in rows})
+
+
+def _correct(
+    job: RerateJob,
+    rows: Sequence[RerateAccount],
+    found: Mapping[int, AccountDifference],
+    destinations: DestinationIds,
+    now: datetime,
+) -> None:
+    """Correct the accounts' records, and all that follows."""
+    if not rows:
+        return
+    cause = f"rerate:{job.pk}"
+    changes = {account_id: difference.changes for account_id, difference in found.items()}
+    listed = [change for some in changes.values() for change in some]
+    counters = {account_id: difference.counters for account_id, difference in found.items()}
+    moved = move_counters(counters, found[rows[0].account_id].counter_rows)
+    correct_charges(listed, cause, job.tariff_version_id, destinations, now)
+    adjusted = _move_money(job, changes, "")
+    for row in rows:
+        row.counters, row.adjusted_micros = moved[row.account_id], adjusted.get(row.account_id, 0)
+        row.state = State.APPLIED
+    write_rows(rows, now)
+    correct_usage(listed)
 
 
 @transaction.atomic
-def reverse_next(job: RerateJob, destinations: DestinationIds, now: datetime) -> RerateAccount | None:
-    """Give the next account's records their former charges back, with all that followed; None if there is none.
+def reverse_some(job: RerateJob, destinations: DestinationIds, now: datetime, most: int) -> int:
+    """Give the next accounts' records their former charges back, with all that followed; how many accounts.
 
-    An account that was corrected again since, or whose free units are used otherwise, stays and says why.
+    Raises Conflict if an account was corrected again since, or its free units are used otherwise; of a single one, that
+    is written to its row instead.
     """
-    rows = due_rows(job.pk, State.APPLIED, 1)
+    rows = due_rows(job.pk, State.APPLIED, most)
     if not rows:
-        return None
-    row = rows[0]
+        return 0
     try:
         with transaction.atomic():
-            _reverse(row, destinations, now)
+            _reverse(job, rows, destinations, now)
     except Conflict as error:
-        row.state, row.reason, row.finished_at = State.STUCK, error.message[:300], now
-        row.save(update_fields=["state", "reason", "finished_at"])
-    return row
+        if most > 1:
+            raise
+        for row in rows:
+            row.state, row.reason = State.STUCK, error.message[:300]
+        write_rows(rows, now)
+    return len(rows)
 
 
-def _reverse(row: RerateAccount, destinations: DestinationIds, now: datetime) -> None:
-    lock_billing(row.account_id)
-    cause = cause_of(row)
-    counters = [(counter, units) for counter, units in row.counters]
-    move_counters_back(counters, subscribers_corrected(cause))
-    changes = changes_taken_back(cause)
-    take_back_charges(changes, cause, destinations, now)
-    row.adjusted_micros += _move_money(row, changes, now, ":reversed")
-    row.state, row.reason, row.finished_at = State.REVERSED, "", now
-    row.save(update_fields=["adjusted_micros", "state", "reason", "finished_at"])
-    correct_usage(changes)
+def _reverse(
+    job: RerateJob, rows: Sequence[RerateAccount], destinations: DestinationIds, now: datetime
+) -> None:
+    ids = [row.account_id for row in rows]
+    cause = f"rerate:{job.pk}"
+    lock_billing(ids)
+    lock_payers(sorted(subscribers_corrected(cause, ids)))
+    listed = changes_taken_back(cause, ids)
+    move_counters_back([(counter, units) for row in rows for counter, units in row.counters])
+    take_back_charges(listed, cause, ids, destinations, now)
+    changes: dict[int, list[ChargeChange]] = {account_id: [] for account_id in ids}
+    for change in listed:
+        changes[change.account_id].append(change)
+    adjusted = _move_money(job, changes, ":reversed")
+    for row in rows:
+        row.adjusted_micros += adjusted.get(row.account_id, 0)
+        row.state, row.reason = State.REVERSED, ""
+    write_rows(rows, now)
+    correct_usage(listed)
 
 
-def _move_money(row: RerateAccount, changes: Sequence[ChargeChange], now: datetime, suffix: str) -> int:
+def _move_money(job: RerateJob, changes: Changes, suffix: str) -> dict[int, int]:
     """Prepaid: ledger entries, a day each as for files. Postpaid: what is billed goes onto the next bill; how much."""
-    account = Account.objects.select_related("tenant").get(pk=row.account_id)
-    if account.mode != Account.Mode.PREPAID:
-        sequences = dict(
-            CdrFile.objects.filter(pk__in={change.file_id for change in changes}).values_list(
-                "pk", "load_sequence"
-            )
-        )
-        return adjust_billed_usage(
-            account.pk,
-            [
+    accounts = Account.objects.select_related("tenant").in_bulk(list(changes))
+    files = {change.file_id for some in changes.values() for change in some}
+    sequences = dict(CdrFile.objects.filter(pk__in=files).values_list("pk", "load_sequence"))
+    movements: list[Movement] = []
+    billed: dict[int, list[BilledUsageChange]] = {}
+    for account_id, some in changes.items():
+        account = accounts[account_id]
+        if account.mode == Account.Mode.PREPAID:
+            movements += [
+                Movement(
+                    account_id=account_id,
+                    at=money.last_start,
+                    amount_micros=-money.added_micros,
+                    kind=LedgerEntry.Kind.USAGE.value,
+                    book=LedgerBook.Code.REVENUE.value,
+                    cause=f"{cause_of(f'rerate:{job.pk}', account_id)}:{money.day}{suffix}",
+                    note=f"Re-rating {job.pk}{' taken back' if suffix else ''}",
+                )
+                for money in money_by_day(some, account.tenant.zone)
+            ]
+        else:
+            billed[account_id] = [
                 BilledUsageChange(
                     change.start, sequences[change.file_id] or 0, change.service_id, change.added_micros
                 )
-                for change in changes
-            ],
-            now,
-        )
-    post_movements(
-        [
-            Movement(
-                account_id=account.pk,
-                at=money.last_start,
-                amount_micros=-money.added_micros,
-                kind=LedgerEntry.Kind.USAGE.value,
-                book=LedgerBook.Code.REVENUE.value,
-                cause=f"{cause_of(row)}:{money.day}{suffix}",
-                note=f"Re-rating {row.job_id}{' taken back' if suffix else ''}",
-            )
-            for money in money_by_day(changes, account.tenant.zone)
-        ]
-    )
-    return 0
+                for change in some
+            ]
+    post_movements(movements)
+    return adjust_billed_usage(billed)

@@ -20,8 +20,8 @@ from apps.mediation.services.batches import DestinationIds
 from apps.rating.models import PricePlan, TariffVersion, Tenant
 from apps.rerating.domain.published import FINISHED
 from apps.rerating.models import RerateAccount, RerateJob
-from apps.rerating.services.applying import apply_next, reverse_next
-from apps.rerating.services.simulating import collect_accounts, simulate_some
+from apps.rerating.services import applying, simulating
+from apps.rerating.services.simulating import collect_accounts
 from apps.storage.retry import is_rolled_back, may_have_committed, retrying
 
 log = logging.getLogger(__name__)
@@ -171,33 +171,45 @@ def _locked(job_id: int) -> RerateJob:
 
 
 def _step(job: RerateJob, destinations: DestinationIds, now: datetime) -> bool:
-    """One portion of what the job's state asks for; False if none is left that no other worker has in hand."""
+    """One portion of what the job's state asks for; False if none is left that no other worker has in hand.
+
+    If a portion fails, its first account is tried alone, and has the fault written to its row.
+    """
     if job.state == State.SIMULATING:
-        return _or_failed(job, Rows.PENDING, lambda: simulate_some(job, now), now) != 0
-    if job.state == State.APPLYING:
-        return _or_failed(job, Rows.SIMULATED, lambda: apply_next(job, destinations, now), now) is not None
-    return _or_failed(job, Rows.APPLIED, lambda: reverse_next(job, destinations, now), now) is not None
-
-
-def _or_failed(job: RerateJob, state: str, step: Callable[[], object], now: datetime) -> object:
-    """The step's result; what the database's state is not to blame for is written to the row it was about."""
+        state, at_once = Rows.PENDING, simulating.ACCOUNTS_AT_ONCE
+        do = partial(simulating.simulate_some, job, now)
+    elif job.state == State.APPLYING:
+        state, at_once = Rows.SIMULATED, applying.ACCOUNTS_AT_ONCE
+        do = partial(applying.apply_some, job, destinations, now)
+    else:
+        state, at_once = Rows.APPLIED, applying.ACCOUNTS_AT_ONCE
+        do = partial(applying.reverse_some, job, destinations, now)
     try:
-        return retrying(step, repeatable=True)
+        return retrying(partial(do, at_once), repeatable=True) > 0
     except Exception as error:
-        if is_rolled_back(error) or may_have_committed(error):
-            raise
-        if isinstance(error, BssError) and error.code == "busy":
-            return True
-        log.exception("%s failed", job)
-        with transaction.atomic():
-            row = (
-                RerateAccount.objects.select_for_update().filter(job=job, state=state).order_by("pk").first()
-            )
-            if row is not None:
-                row.state = Rows.STUCK if state == Rows.APPLIED else Rows.FAILED
-                row.reason, row.finished_at = f"{type(error).__name__}: {error}"[:300], now
-                row.save(update_fields=["state", "reason", "finished_at"])
-        return True
+        _raise_if_passing(error)
+    try:
+        retrying(partial(do, 1), repeatable=True)
+    except Exception as error:
+        _raise_if_passing(error)
+        if not (isinstance(error, BssError) and error.code == "busy"):
+            log.exception("%s failed", job)
+            _note_fault(job, state, error, now)
+    return True
+
+
+def _raise_if_passing(error: Exception) -> None:
+    if is_rolled_back(error) or may_have_committed(error):
+        raise error
+
+
+@transaction.atomic
+def _note_fault(job: RerateJob, state: str, error: Exception, now: datetime) -> None:
+    """Write what failed to the first account that is in ``state``: the one that was tried alone."""
+    for row in simulating.due_rows(job.pk, state, 1):
+        row.state = Rows.STUCK if state == Rows.APPLIED else Rows.FAILED
+        row.reason, row.finished_at = f"{type(error).__name__}: {error}"[:300], now
+        row.save(update_fields=["state", "reason", "finished_at"])
 
 
 _AFTER = {

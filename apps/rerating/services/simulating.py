@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 
 from apps.charging.services.recharging import Recharging, read_recharging
 from apps.rating.domain import Rater
@@ -13,6 +14,8 @@ from apps.rating.selectors import rater_as_of
 from apps.rerating.domain.differences import AccountDifference, StoredRecord, compare
 from apps.rerating.models import RerateAccount, RerateDifference, RerateJob
 from apps.rerating.selectors import accounts_with_records, records_of
+from apps.storage.bulk import database_instant, insert_rows
+from apps.storage.upserts import update_rows
 
 ACCOUNTS_AT_ONCE = 100
 ROWS_A_STATEMENT = 1_000
@@ -36,9 +39,9 @@ def collect_accounts(job_id: int) -> None:
 
 
 @transaction.atomic
-def simulate_some(job: RerateJob, now: datetime) -> int:
+def simulate_some(job: RerateJob, now: datetime, most: int) -> int:
     """Simulate the next accounts that no other worker has in hand; how many."""
-    rows = due_rows(job.pk, State.PENDING, ACCOUNTS_AT_ONCE)
+    rows = due_rows(job.pk, State.PENDING, most)
     if not rows:
         return 0
     records = records_of(job, [row.account_id for row in rows])
@@ -47,8 +50,8 @@ def simulate_some(job: RerateJob, now: datetime) -> int:
     found: dict[int, AccountDifference] = {}
     for row in rows:
         found[row.pk] = difference_of(row.account_id, records.get(row.account_id, ()), again, rater)
-        note_difference(row, found[row.pk], now)
-    RerateAccount.objects.bulk_update(rows, SIMULATION_FIELDS, batch_size=200)
+        note_difference(row, found[row.pk])
+    write_rows(rows, now)
     write_differences(found)
     return len(rows)
 
@@ -77,13 +80,33 @@ def difference_of(
     return compare(records, again.codes, again.book_of(account_id), rater, again.counters.online)
 
 
-SIMULATION_FIELDS = (
+ROW_COLUMNS = (
     *("state", "reason", "records", "changed", "refused", "free_before", "free_after"),
-    *("cost_before_micros", "cost_after_micros", "digest", "finished_at"),
+    *("cost_before_micros", "cost_after_micros", "digest", "adjusted_micros"),
 )
 
 
-def note_difference(row: RerateAccount, found: AccountDifference, now: datetime) -> None:
+def write_rows(rows: Sequence[RerateAccount], now: datetime) -> None:
+    """Save what was written into rows of one job, with one statement."""
+    if rows:
+        update_rows(
+            connections[DEFAULT_DB_ALIAS],
+            RerateAccount._meta.db_table,
+            (*ROW_COLUMNS, "counters", "finished_at"),
+            [
+                (
+                    row.pk,
+                    *(getattr(row, name) for name in ROW_COLUMNS),
+                    json.dumps(row.counters),
+                    database_instant(now),
+                )
+                for row in rows
+            ],
+            where=f"job_id = {rows[0].job_id:d}",
+        )
+
+
+def note_difference(row: RerateAccount, found: AccountDifference) -> None:
     """Write into the row (not yet saved) what was found; its state is that of a simulation."""
     sums = found.sums
     row.state = State.SIMULATED if found.changes else State.UNCHANGED
@@ -93,29 +116,24 @@ def note_difference(row: RerateAccount, found: AccountDifference, now: datetime)
     row.records, row.changed, row.refused = found.records, len(found.changes), found.refused.total()
     row.free_before, row.free_after = sums.free_before, sums.free_after
     row.cost_before_micros, row.cost_after_micros = sums.cost_before_micros, sums.cost_after_micros
-    row.digest, row.finished_at = found.digest, now
+    row.digest = found.digest
 
 
 def write_differences(found: Mapping[int, AccountDifference]) -> None:
     """Replace the differences of rows (by id)."""
     RerateDifference.objects.filter(row_id__in=found).delete()
-    RerateDifference.objects.bulk_create(
+    insert_rows(
+        RerateDifference._meta.db_table,
         (
-            RerateDifference(
-                row_id=row_id,
-                service_id=key.service_id,
-                price_plan_id=key.price_plan_id,
-                destination=key.destination,
-                records=sums.records,
-                free_before=sums.free_before,
-                free_after=sums.free_after,
-                billed_before=sums.billed_before,
-                billed_after=sums.billed_after,
-                cost_before_micros=sums.cost_before_micros,
-                cost_after_micros=sums.cost_after_micros,
+            *("row_id", "service_id", "price_plan_id", "destination", "records", "free_before", "free_after"),
+            *("billed_before", "billed_after", "cost_before_micros", "cost_after_micros"),
+        ),
+        [
+            (
+                *(row_id, *key, sums.records, sums.free_before, sums.free_after),
+                *(sums.billed_before, sums.billed_after, sums.cost_before_micros, sums.cost_after_micros),
             )
             for row_id, difference in sorted(found.items())
             for key, sums in sorted(difference.by_destination.items())
-        ),
-        batch_size=ROWS_A_STATEMENT,
+        ],
     )
