@@ -164,7 +164,8 @@ class QuotaPolicyAdmin(HistoryAdmin):
         ("service", "price_plan"),
         ("default_units", "max_units"),
         ("validity_s", "quota_holding_s"),
-        ("threshold_percent", "final_action"),
+        ("threshold_percent", "fair_use_units"),
+        ("final_action",),
         ("redirect_address", "filters"),
     )
 

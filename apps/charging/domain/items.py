@@ -16,6 +16,7 @@ from apps.charging.domain.state import ChargingConfig, State
 from apps.kernel.errors import BssError
 from apps.kernel.periods import month_of
 from apps.rating.domain import Rater
+from apps.rating.domain.runs import DEFAULT_RUN
 from apps.rating.domain.usage import MAX_VOICE_SESSION_S, VOICE
 
 CLOCK_TOLERANCE = timedelta(days=1)
@@ -133,6 +134,17 @@ def _new_terms(line: Line, config: ChargingConfig, service_code: str, meter: Rea
         config.policy(service_code, plan.price_plan_id),
         Use(line.tenant, service.category, service.type_of_record, line.zone),
         service_code in plan.grants or any(service_code in bundle.grants for bundle in line.bundles),
+    )
+
+
+def free_units_used(books: Books, line: Line, terms: PayingTerms, meter: Reading) -> int:
+    """How many free units of the service the line has used, or holds, in the month in which the usage begins."""
+    year, month = month_of(terms.begins_at(meter.started_at, meter.reported_at), line.zone)
+    wanted = line.subscriber_id, year, month, terms.service_id
+    return sum(
+        counter.used + counter.reserved
+        for key, counter in books.counters.items()
+        if key[:4] == wanted and key.run == DEFAULT_RUN
     )
 
 

@@ -14,7 +14,8 @@ class QuotaPolicy(NamedTuple):
     ``default_units`` is granted if the client lets the server decide, ``max_units`` bounds any grant (0: the bound of
     :data:`LARGEST_GRANTS`). Intervals are seconds; a grant is valid for ``validity_s``, and a session that is silent
     for twice that is ended. ``threshold_percent`` of the grant is left when the client should report early (0: it need
-    not).
+    not). Once ``fair_use_units`` of the service's free units are used in a month (0: no bound), nothing more is granted
+    and the final action follows.
     """
 
     default_units: int
@@ -23,6 +24,7 @@ class QuotaPolicy(NamedTuple):
     quota_holding_s: int | None = None
     threshold_percent: int = 0
     final: FinalUnit = FinalUnit()
+    fair_use_units: int = 0
 
     def units_to_grant(self, asked: int | None, type_of_record: str) -> int:
         """What is granted at most to a client that asks for so many units.

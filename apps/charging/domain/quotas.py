@@ -9,7 +9,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from apps.charging.domain.books import Books
-from apps.charging.domain.items import Refusal, find_payment, result_of, used_amount
+from apps.charging.domain.items import Refusal, find_payment, free_units_used, result_of, used_amount
 from apps.charging.domain.money_bounds import PEER_LIMIT
 from apps.charging.domain.money_items import (
     MONEY_RUN,
@@ -184,9 +184,13 @@ class _Quota:
             self.type_of_record = payment.terms.use.type_of_record
             wanted = policy.units_to_grant(item.requested.amount(self.type_of_record), self.type_of_record)
             granted = wanted
+            if policy.fair_use_units:
+                assert self.state.line is not None
+                used = free_units_used(self.books, self.state.line, payment.terms, meter)
+                granted = min(wanted, max(policy.fair_use_units - used, 0))
             holds: tuple[Hold, ...] = ()
-            if not payment.postpaid:
-                planned = self._largest(payment, wanted)
+            if not payment.postpaid and (granted or not policy.fair_use_units):
+                planned = self._largest(payment, granted)
                 granted = planned.reached - meter.position
                 holds = self.books.hold(planned.takes, payment.overdrawn)
         except BssError as error:

@@ -61,13 +61,14 @@ class ChargingConfig(NamedTuple):
     """What is the same for all requests of a moment: services, quota policies and shared groups.
 
     ``policies`` are by (service code, price plan id), and by (service code, 0) for all other plans. ``triggers`` see
-    what requests have moved; None if there are none.
+    what requests have moved; None if there are none. ``has_fair_use``: a policy has a bound of free units.
     """
 
     services: Mapping[str, ServiceInfo]
     policies: Mapping[tuple[str, int], QuotaPolicy]
     groups: Mapping[int, Group]
     triggers: TriggerBook | None = None
+    has_fair_use: bool = False
 
     def policy(self, service: str, price_plan_id: int) -> QuotaPolicy:
         policy = self.policies.get((service, price_plan_id)) or self.policies.get((service, 0))

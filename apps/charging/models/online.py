@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
@@ -180,6 +181,12 @@ class QuotaPolicy(models.Model):
         validators=[MaxValueValidator(99)],
         help_text="How much of a grant is left when the client asks for the next; 0 = nothing.",
     )
+    fair_use_units = models.PositiveBigIntegerField(
+        "fair use",
+        default=0,
+        db_default=0,
+        help_text="Free units used in a month after which grants stop with “redirect” or “restrict”; 0 = never.",
+    )
     final_action = models.CharField(max_length=9, choices=FinalAction.choices, default=FinalAction.TERMINATE)
     redirect_address = models.CharField(max_length=255, blank=True, help_text="URL, IP or SIP address.")
     filters = models.CharField(
@@ -198,3 +205,8 @@ class QuotaPolicy(models.Model):
 
     def __str__(self) -> str:
         return f"{self.service}: {self.price_plan or 'all price plans'}"
+
+    def clean(self) -> None:
+        if self.fair_use_units and self.final_action == self.FinalAction.TERMINATE:
+            text = "After fair use a service goes on more slowly: choose “redirect” or “restrict access”."
+            raise ValidationError({"final_action": text})

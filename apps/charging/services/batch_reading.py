@@ -169,7 +169,7 @@ class BatchReading:
         counted = sorted(
             subscriber_id
             for subscriber_id in subscriber_ids
-            if _has_free_units(self.lines.get(subscriber_id))
+            if _has_free_units(self.lines.get(subscriber_id), self.config.has_fair_use)
         )
         if counted:
             self._select(
@@ -361,7 +361,9 @@ def _numbers_of(request: OnlineRequest) -> list[Number]:
     return numbers
 
 
-def _has_free_units(line: Line | None) -> bool:
+def _has_free_units(line: Line | None, fair_use: bool) -> bool:
     return (
-        line is not None and line.prepaid and (bool(line.bundles) or any(plan.grants for plan in line.plans))
+        line is not None
+        and (line.prepaid or fair_use)
+        and (bool(line.bundles) or any(plan.grants for plan in line.plans))
     )

@@ -61,7 +61,13 @@ def read_config() -> tuple[ChargingConfig, Sharing, Tenants]:
             groups_of.setdefault(account_id, set()).add(group_id)
             accounts_of.setdefault(group_id, set()).add(account_id)
     shared = {pk: Group(pk, by_account) for pk, by_account in terms.items()}
-    config = ChargingConfig(services, policies, shared, read_trigger_book())
+    config = ChargingConfig(
+        services,
+        policies,
+        shared,
+        read_trigger_book(),
+        any(policy.fair_use_units for policy in policies.values()),
+    )
     sharing = Sharing(
         {account_id: frozenset(groups) for account_id, groups in groups_of.items()},
         {group_id: frozenset(accounts) for group_id, accounts in accounts_of.items()},
@@ -82,4 +88,5 @@ def _policy(row: QuotaPolicy) -> Policy:
         row.quota_holding_s,
         row.threshold_percent,
         FinalUnit(FinalUnitAction(row.final_action), row.redirect_address, filters),
+        row.fair_use_units,
     )
