@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from apps.insight.models import WhatIf, WhatIfAccount, WhatIfGroup, WhatIfShard
 from apps.insight.selectors import what_if_lines, what_if_parts, what_if_totals, winners_and_losers
 from apps.insight.services import what_if as service
 from apps.insight.tasks import work_on_what_if
+from apps.kernel.clock import utc_now
 from apps.kernel.errors import Conflict, InvalidInput
 from apps.mediation.models import Cdr
 from apps.rating.models import PricePlanService, TariffVersion, Tenant
@@ -30,7 +33,9 @@ from apps.rating.selectors.tariffs import look_again
 from apps.rating.services.drafts import make_draft
 from apps.rating.services.publishing import publish
 from apps.rerating.selectors import totals_of
+from tests import python_processes
 from tests.factories import make_subscriber
+from tests.insight.work_on_what_if import STEPS
 from tests.rating.folders import encoded
 from tests.rerating.scenes import (
     APRIL,
@@ -275,6 +280,39 @@ def test_the_command_runs_shows_and_exports() -> None:
     assert "by tariff version" in said("list")
     with pytest.raises(CommandError, match="done already"):
         said("cancel", number)
+    with pytest.raises(CommandError, match="at least one worker"):
+        said("run", "--from", "2026-03-01", "--until", "2026-04-01", "--as-of", "1", "--workers", "0")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("steps", [("", ""), *((step,) for step in STEPS)])
+def test_processes_side_by_side_or_killed_do_each_portion_once(
+    steps: tuple[str, ...], database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "ACCOUNTS_A_SHARD", 1)
+    make_operator(*["postpaid"] * 6)
+    load_calls(*({"by": number, "day": day} for number in range(1, 7) for day in (3, 4)))
+    correct_price(2 * MINUTE)
+    begun = service.begin_what_if(Tenant.objects.get(), MARCH, APRIL, now=NOW, by="", version_id=newest())
+    environment = {
+        **os.environ,
+        "DATABASE_URL": database_url,
+        "DJANGO_SETTINGS_MODULE": "bss_project.settings",
+    }
+    module = "tests.insight.work_on_what_if"
+    processes = [
+        python_processes.start(["-m", module, str(begun.pk), *filter(None, (step,))], env=environment)
+        for step in steps
+    ]
+    for step, process in zip(steps, processes, strict=True):
+        assert process.wait(timeout=120) == (-signal.SIGKILL if step else 0)
+    begun.refresh_from_db()
+    assert (begun.state == WhatIf.State.DONE) != any(steps)
+    later = utc_now() + service.CLAIM + timedelta(seconds=1)
+    service.work(begun.pk, lambda: later)
+    begun.refresh_from_db()
+    assert begun.state == WhatIf.State.DONE
+    assert list(sums(begun).values()) == [(2 * MINUTE, 4 * MINUTE)] * 6
 
 
 def test_the_admin_begins_one_and_shows_figures_charts_and_lists() -> None:

@@ -138,7 +138,8 @@ def test_a_commit_says_who_when_why_and_what() -> None:
     retire(plan, NOW)
     publish(NOW + timedelta(days=2), "retired Plan")
     assert write_history(NOW) == 4
-    newest, third, second, _ = directory().log()
+    newest, third, second, first = directory().log()
+    assert "another order" not in first.message
     assert (second.author, second.at, second.subject) == ("ben", NOW, "loadtariffplan *shared")
     assert "tariff-plans/*shared/rates.json: 1 added, 1 removed" in second.message
     assert (third.author, third.subject) == ("carla c@example.org", "a new <plan> for Christmas")

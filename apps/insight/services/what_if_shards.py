@@ -75,7 +75,7 @@ def simulate(what_if: WhatIf, shard: WhatIfShard, rater: Rater) -> ShardSums:
     records = _records(chosen, what_if.start, what_if.end)
     if not records:
         return ShardSums({}, {})
-    payers = {StoredPayer(row[1], row[0], row[2]) for row in records}
+    payers = {StoredPayer._make(fields) for fields in set(map(_PAYER, records))}
     again = read_recharging(payers, what_if.start, what_if.end)
     with_units = {payer.account_id for payer in payers if again.grants_units(payer)}
     books = _books(again)
@@ -100,6 +100,8 @@ def simulate(what_if: WhatIf, shard: WhatIfShard, rater: Rater) -> ShardSums:
     )
 
 
+# The fields of a record that make its payer.
+_PAYER = itemgetter(1, 0, 2)
 _CHOSEN = (
     f"FROM {RATED_RECORDS} c WHERE c.account_id IN ({{values}}) AND c.start >= '{{start}}' AND c.start < '{{end}}'"
     f" AND c.run = '{DEFAULT_RUN}' AND c.mode = ''"

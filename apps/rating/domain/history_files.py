@@ -83,8 +83,11 @@ def differences(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> list
     found = []
     for path in sorted({*before, *after}):
         old, new = before.get(path, b""), after.get(path, b"")
-        if old != new:
-            old_rows, new_rows = _rows(old), _rows(new)
+        if old == new:
+            continue
+        old_rows, new_rows = _rows(old), _rows(new)
+        # A table that appears without rows is no difference; rows in another order are one.
+        if list(old_rows) != list(new_rows):
             removed = [row for row in old_rows if row not in new_rows]
             added = [row for row in new_rows if row not in old_rows]
             found.append(FileDifference(path, removed, added))

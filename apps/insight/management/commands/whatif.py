@@ -21,7 +21,7 @@ from apps.insight.selectors import (
 from apps.insight.services import what_if as service
 from apps.kernel.clock import utc_now
 from apps.kernel.currencies import format_money
-from apps.kernel.errors import BssError, NotFound
+from apps.kernel.errors import BssError, InvalidInput, NotFound
 from apps.kernel.periods import local_midnight
 from apps.licensing.domain.licence import Feature
 from apps.rating.models import Tenant
@@ -92,6 +92,8 @@ class Command(RoomCommand):
         tenant = Tenant.objects.filter(code=options["tenant"]).first()
         if tenant is None:
             raise NotFound(f"there is no tenant {options['tenant']}")
+        if options["workers"] < 1:
+            raise InvalidInput("at least one worker is needed", where="--workers")
         as_of = options["as_of"]
         what_if = service.begin_what_if(
             tenant,
