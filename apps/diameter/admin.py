@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.contrib.filters.admin import RelatedDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
 from apps.backoffice.admins import HistoryAdmin, ReadOnlyAdmin
@@ -50,12 +50,12 @@ class PeerAdmin(HistoryAdmin):
 
 @admin.register(ServiceRule)
 class ServiceRuleAdmin(HistoryAdmin):
-    list_display = ("context_label", "rating_group", "service_identifier", "service")
+    list_display = ("context_label", "rating_group", "service_identifier", "service", "charging_mode")
     list_display_links = ("context_label", "rating_group")
-    list_filter = (("service", RelatedDropdownFilter),)
+    list_filter = (("service", RelatedDropdownFilter), ("charging_mode", ChoicesDropdownFilter))
     list_select_related = ("service",)
     search_fields = ("context", "=rating_group")
-    fields = (("context", "service"), ("rating_group", "service_identifier"))
+    fields = (("context", "service"), ("rating_group", "service_identifier"), "charging_mode")
 
     @display(description="Context", ordering="context")
     def context_label(self, rule: ServiceRule) -> str:

@@ -7,6 +7,7 @@ from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from simple_history.models import HistoricalRecords
 
+from apps.charging.domain.modes import ChargingMode
 from apps.rating.models import Service
 
 identity_validator = RegexValidator(
@@ -160,6 +161,17 @@ class ServiceRule(models.Model):
     rating_group = models.PositiveBigIntegerField(null=True, blank=True, help_text="Empty = any.")
     service_identifier = models.PositiveBigIntegerField(null=True, blank=True, help_text="Empty = any.")
     service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="+")
+    charging_mode = models.CharField(
+        max_length=14,
+        blank=True,
+        default="",
+        db_default="",
+        choices=[(mode.value, mode.value) for mode in ChargingMode],
+        help_text=(
+            "How its usage is charged; empty: as the account's. *prepaid = debited in real time; in any other mode it "
+            "is authorised and not debited, such as *none for what is free."
+        ),
+    )
     history = HistoricalRecords()
 
     class Meta:

@@ -15,9 +15,9 @@ from apps.subscribers.models import Resource, ResourceAssignment
 def service_map() -> ServiceMap:
     """The configured rules on top of 3GPP's contexts; a configured rule for such a context takes its place."""
     configured = [
-        Rule(context, rating_group, service_identifier, service)
-        for context, rating_group, service_identifier, service in ServiceRule.objects.values_list(
-            "context", "rating_group", "service_identifier", "service__code"
+        Rule._make(row)
+        for row in ServiceRule.objects.values_list(
+            "context", "rating_group", "service_identifier", "service__code", "charging_mode"
         )
     ]
     taken = {rule[:3] for rule in configured}

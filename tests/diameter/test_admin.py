@@ -126,6 +126,8 @@ def test_configured_rules_come_before_those_of_3gpp():
     assert services.service("32251@3gpp.org", 1, None) == "sms"
     assert services.service("8.32251@3gpp.org", 7, None) == "voice"
     assert services.service("32274@3gpp.org", None, None) == "sms"
+    ServiceRule.objects.filter(rating_group=7).update(charging_mode="*rated")
+    assert service_map().charging_mode("8.32251@3gpp.org", 7, None) == "*rated"
 
 
 def test_counts_of_an_hour_add_up():

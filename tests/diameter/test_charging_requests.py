@@ -302,6 +302,17 @@ def test_the_most_specific_rule_names_the_service():
     assert services.service("x32251@3gpp.org", 1, None) == ""
 
 
+def test_the_rule_that_names_the_service_says_how_its_usage_is_charged():
+    services = ServiceMap([*DEFAULT_RULES, ServiceRule("32251@3gpp.org", 10, None, "data", "*none")])
+    peer = ConnectedPeer("pgw.test", "visited.test")
+    ccr = read_request(ccr_avps(Multiple_Services_Credit_Control=[{"Rating-Group": 10}]))
+    (free,) = charging_request(ccr, peer, services, NOW).items
+    (usual,) = charging_request(ccr, peer, SERVICES, NOW).items
+    assert (free.service, free.charging_mode) == ("data", "*none")
+    assert usual.charging_mode == ""
+    assert services.charging_mode("32251@3gpp.org", 11, None) == ""
+
+
 def test_a_context_of_an_operator_is_found_by_a_pattern_and_a_plainer_rule_wins():
     services = ServiceMap(
         [

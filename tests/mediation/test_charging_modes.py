@@ -158,3 +158,13 @@ def test_a_session_of_an_account_in_mode_prepaid_is_debited_as_usual():
     charge_now(request(Operation.INITIATE, item("voice", 600)))
     charge_now(request(Operation.TERMINATE, item("voice", None, 600), number=1))
     assert default_balance().amount_micros == EURO - 600_000
+
+
+@pytest.mark.parametrize(("mode", "debited"), [("*none", 0), ("*rated", 0), ("*prepaid", 600_000), ("", 0)])
+def test_a_request_says_how_its_usage_is_charged_before_the_account_does(mode, debited):
+    make_prepaid(balance_micros=EURO)
+    call_command("chargingmode", "C1", "rated")
+    charge_now(request(Operation.INITIATE, item("voice", 600, charging_mode=mode)))
+    charge_now(request(Operation.TERMINATE, item("voice", None, 600, charging_mode=mode), number=1))
+    charge_now(request(Operation.EVENT, item("sms", 1, charging_mode=mode), session="event"))
+    assert default_balance().amount_micros == EURO - debited - (50_000 if debited else 0)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.urls import reverse
 
 from apps.billing.models import BillLine
 from apps.charging.models import Account, Balance, LedgerEntry
@@ -73,6 +74,15 @@ def test_each_run_charges_its_own_account_by_its_own_rates():
     explained = explain_cdr(Cdr.objects.filter(run="wholesale").first())
     assert explained.agrees
     assert explained.stored_cost_micros == 50_000
+
+
+def test_a_records_page_lists_all_of_its_runs(admin_client):
+    make_chain()
+    load(stream([cdr(1)]))
+    own = Cdr.objects.get(run="*default")
+    page = reverse("admin:mediation_cdr_change", args=(own.pk,))
+    shown = admin_client.get(page, {"panel": "runs"}).content.decode()
+    assert all(text in shown for text in ("wholesale", "C7", "0.05"))
 
 
 def test_the_customer_and_the_reseller_are_billed_each_for_their_own_run():

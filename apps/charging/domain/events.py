@@ -107,7 +107,7 @@ def _piece(
     not how many seconds or octets were used at once (``no_units``).
     """
     meter = Meter(item.service, item.rating_group, item.service_identifier, item.destination, moment, moment)
-    payment = find_payment(state, books, rater, meter, item.service)
+    payment = find_payment(state, books, rater, meter, item.service, item.charging_mode)
     units = item.requested
     if item.used and (units is None or units == SERVER_DECIDES):
         units = item.used[0].units

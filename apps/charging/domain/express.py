@@ -73,6 +73,7 @@ def charge_quickly(  # noqa: C901, PLR0915
         or balance.kind != _MONEY
         or balance.account_id != account.account_id
         or item.money_micros is not None
+        or item.charging_mode
         or len(item.used) > 1
         or abs(moment - now) > CLOCK_TOLERANCE
     ):

@@ -72,17 +72,20 @@ def moment_of(request: OnlineRequest, now: datetime) -> datetime:
     return request.at if abs(request.at - now) <= CLOCK_TOLERANCE else now
 
 
-def find_payment(state: State, books: Books, rater: Rater, meter: Reading, service_code: str) -> Payment:
+def find_payment(
+    state: State, books: Books, rater: Rater, meter: Reading, service_code: str, mode: str = ""
+) -> Payment:
     """How the usage of ``meter`` from its position on is paid for.
 
     Usage counts as of its start: a call's is the call's, other usage's is the last report. Price plan and month
-    follow from that. Raises UsageRefused (``unknown_service``, ``no_price_plan``).
+    follow from that. ``mode`` is the item's own. Raises UsageRefused (``unknown_service``, ``no_price_plan``).
     """
     line, account = state.line, state.account
     assert line is not None
     assert account is not None
     terms = _terms_of(line, state.config, service_code, meter)
     account_id = account.account_id
+    debited = account.is_debited(mode)
     balances: Mapping[int, Balance] = books.balances
     if state.barred_members:
         balances = {
@@ -91,7 +94,7 @@ def find_payment(state: State, books: Books, rater: Rater, meter: Reading, servi
             if balance.account_id not in state.barred_members
         }
     overdrawn = books.default_balance(account).balance_id if account.allow_negative else None
-    grants = _grants_of(line, terms, meter) if terms.has_free_units and account.debited else ()
+    grants = _grants_of(line, terms, meter) if terms.has_free_units and debited else ()
     return Payment(
         rater,
         terms,
@@ -102,7 +105,7 @@ def find_payment(state: State, books: Books, rater: Rater, meter: Reading, servi
         books.seed,
         overdrawn,
         None if grants else plain_balance(balances, account_id),
-        not account.debited,
+        not debited,
         bool(terms.has_free_units or state.barred_members),
     )
 

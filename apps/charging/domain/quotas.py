@@ -250,7 +250,9 @@ class _Quota:
         """How the quota is paid for now; found once unless time or free units have moved on."""
         payment = self.payment
         if payment is None or not payment.holds_for(self.meter):
-            payment = find_payment(self.state, self.books, self.rater, self.meter, self.item.service)
+            payment = find_payment(
+                self.state, self.books, self.rater, self.meter, self.item.service, self.item.charging_mode
+            )
             self.payment = payment
         return payment
 

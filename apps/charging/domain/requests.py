@@ -121,6 +121,8 @@ class RequestItem(NamedTuple):
     ``money_micros`` (CC-Money) asks for an amount without rating, which an event debits or refunds and a session
     holds; ``used_money_micros`` reports what a session used of it (then ``money_micros`` is 0 if nothing more is
     asked). Both are in ``money_currency`` (ISO 4217; empty = that of the account, the only one they may be in).
+    ``charging_mode`` goes before the account's (:class:`apps.charging.domain.modes.ChargingMode`); in another mode
+    than prepaid, usage is authorised and not debited.
     """
 
     service: str
@@ -132,6 +134,7 @@ class RequestItem(NamedTuple):
     money_micros: int | None = None
     money_currency: str = ""
     used_money_micros: int | None = None
+    charging_mode: str = ""
 
 
 class BalanceOrder(NamedTuple):

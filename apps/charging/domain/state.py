@@ -39,10 +39,12 @@ class Account(NamedTuple):
     trigger_set_id: int | None = None
     charging_mode: str = ""
 
-    @property
-    def debited(self) -> bool:
-        """Whether its usage is debited in real time; otherwise it is authorised, and charged by its records."""
-        return self.prepaid and (not self.charging_mode or self.charging_mode == ChargingMode.PREPAID)
+    def is_debited(self, mode: str) -> bool:
+        """Whether usage is debited in real time; otherwise it is authorised, and charged by its records or not at all.
+
+        ``mode`` is what the request says of it; empty: as the account's usage is charged.
+        """
+        return self.prepaid and (mode or self.charging_mode or ChargingMode.PREPAID) == ChargingMode.PREPAID
 
     @property
     def closed(self) -> bool:

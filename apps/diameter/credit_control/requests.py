@@ -39,6 +39,8 @@ def charging_request(
         identifier = identifiers[0] if isinstance(identifiers, list) else identifiers
         service = find_service(context, rating_group, identifier)
         item = RequestItem(service, called, requested, used, rating_group, identifier)
+        if services.has_modes:
+            item = item._replace(charging_mode=services.charging_mode(context, rating_group, identifier))
         if money is not None:
             moves_money = True
             # A session that reports money and asks for none asks for an amount of 0.

@@ -15,13 +15,15 @@ class ServiceRule(NamedTuple):
     """One row of the map. ``context`` is a Service-Context-Id, its end after a dot (``32251@3gpp.org``), or a pattern
     in which * stands for anything (``gprs*@operator``); empty = any.
 
-    ``rating_group`` and ``service_identifier`` None = any. ``service`` is the code of a Service.
+    ``rating_group`` and ``service_identifier`` None = any. ``service`` is the code of a Service. ``charging_mode`` is
+    how its usage is charged, if not as the account's.
     """
 
     context: str
     rating_group: int | None
     service_identifier: int | None
     service: str
+    charging_mode: str = ""
 
 
 DEFAULT_RULES = (
@@ -55,6 +57,7 @@ class ServiceMap:
                 -len(rule.context),
             ),
         )
+        self.has_modes = any(rule.charging_mode for rule in self._rules)
         self._found: dict[tuple[str, int | None, int | None], str] = {}
 
     def service(self, context: str, rating_group: int | None, service_identifier: int | None) -> str:
@@ -68,6 +71,11 @@ class ServiceMap:
             if len(context) <= LONGEST_CACHED_CONTEXT:
                 self._found[key] = found
         return found
+
+    def charging_mode(self, context: str, rating_group: int | None, service_identifier: int | None) -> str:
+        """How usage is charged by the rule that fits; empty: as the account's."""
+        key = (context, rating_group, service_identifier)
+        return next((rule.charging_mode for rule in self._rules if _fits(rule, *key)), "")
 
 
 def _fits(rule: ServiceRule, context: str, rating_group: int | None, service_identifier: int | None) -> bool:

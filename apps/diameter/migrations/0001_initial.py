@@ -123,6 +123,7 @@ class Migration(InitialMigration):
                 ('context', models.CharField(blank=True, help_text='Service-Context-Id, its end after a dot, such as 32251@3gpp.org, or a pattern such as gprs*@operator, in which * stands for anything; empty = any.', max_length=255)),
                 ('rating_group', models.PositiveBigIntegerField(blank=True, help_text='Empty = any.', null=True)),
                 ('service_identifier', models.PositiveBigIntegerField(blank=True, help_text='Empty = any.', null=True)),
+                ('charging_mode', models.CharField(blank=True, choices=[('*prepaid', '*prepaid'), ('*pseudoprepaid', '*pseudoprepaid'), ('*postpaid', '*postpaid'), ('*rated', '*rated'), ('*none', '*none')], db_default='', default='', help_text="How its usage is charged; empty: as the account's. *prepaid = debited in real time; in any other mode it is authorised and not debited, such as *none for what is free.", max_length=14)),
                 ('history_id', models.AutoField(primary_key=True, serialize=False)),
                 ('history_date', models.DateTimeField(db_index=True)),
                 ('history_change_reason', models.CharField(max_length=100, null=True)),
@@ -163,6 +164,7 @@ class Migration(InitialMigration):
                 ('context', models.CharField(blank=True, help_text='Service-Context-Id, its end after a dot, such as 32251@3gpp.org, or a pattern such as gprs*@operator, in which * stands for anything; empty = any.', max_length=255)),
                 ('rating_group', models.PositiveBigIntegerField(blank=True, help_text='Empty = any.', null=True)),
                 ('service_identifier', models.PositiveBigIntegerField(blank=True, help_text='Empty = any.', null=True)),
+                ('charging_mode', models.CharField(blank=True, choices=[('*prepaid', '*prepaid'), ('*pseudoprepaid', '*pseudoprepaid'), ('*postpaid', '*postpaid'), ('*rated', '*rated'), ('*none', '*none')], db_default='', default='', help_text="How its usage is charged; empty: as the account's. *prepaid = debited in real time; in any other mode it is authorised and not debited, such as *none for what is free.", max_length=14)),
                 ('service', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='rating.service')),
             ],
             options={

@@ -9,8 +9,9 @@ from django.template.loader import render_to_string
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
+from apps.backoffice import tenancy
 from apps.backoffice.admins import ReadOnlyAdmin
-from apps.backoffice.display import cause_link, grouped, instant, link_to, plain_money, usage
+from apps.backoffice.display import cause_link, grouped, instant, link_to, money, plain_money, usage
 from apps.backoffice.paging import InfinitePaginator
 from apps.backoffice.panels import Panel, Table, add_panel
 from apps.kernel.errors import BssError
@@ -61,7 +62,7 @@ class CdrAdmin(ReadOnlyAdmin):
                     ("billed_label", "cost"),
                     ("plan_link", "tariff_link"),
                     ("file_link", "record_id"),
-                    ("run",),
+                    ("run", "mode"),
                 )
             },
         ),
@@ -178,6 +179,28 @@ def _changed(before: object, after: object) -> str:
 
 
 add_panel("mediation.cdr", Panel("corrections", "Corrections", corrections, ("mediation.view_cdr",), 15))
+
+
+def runs(request: HttpRequest, cdr: Cdr) -> Table:
+    """Every charge of the record: its subscriber's own, and those of the runs that were derived from it."""
+    found = tenancy.own(request, Cdr.objects.filter(source=cdr.source_id, record_id=cdr.record_id))
+    rows = [
+        (
+            link_to(row, row.run) if row.pk != cdr.pk else row.run,
+            link_to(row.account),
+            row.mode or "–",
+            row.other_party,
+            row.destination,
+            usage(row.billed_usage, row.service.type_of_record),
+            money(row.cost_micros, row.account.currency, exact=True),
+        )
+        for row in found.select_related("account", "service", "destination").order_by("pk")
+    ]
+    headers = ("Run", "Account", "Mode", "Other party", "Destination", "Billed", "Cost")
+    return Table(headers, rows, right=(5, 6))
+
+
+add_panel("mediation.cdr", Panel("runs", "Runs", runs, ("mediation.view_cdr",), 15))
 add_panel(
     "mediation.cdr",
     Panel(
