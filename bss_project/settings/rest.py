@@ -92,6 +92,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "Usage", "description": "Rated usage, free units, and what usage would cost."},
         {"name": "Bills", "description": "Bills and statements, their PDFs, payments."},
         {"name": "Activities", "description": "Billing on demand, and how far it is."},
+        {"name": "Actions", "description": "Groups of actions carried out on accounts, and action plans."},
         {"name": "Vouchers", "description": "Batches, vouchers, redemption."},
         {"name": "Triggers", "description": "What happens when balances cross a threshold, and what did."},
         {"name": "Reference", "description": "Price plans, bundles, services, bill cycles, free numbers."},

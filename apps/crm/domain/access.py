@@ -53,6 +53,8 @@ vouchers.update            yes        -        -        -          yes
 vouchers.redeem            yes        -        -        yes        yes
 triggers.read              yes        yes      yes      -          yes
 triggers.write             -          yes      -        -          yes
+actions.read               yes        yes      yes      -          yes
+actions.run                yes        yes      -        -          yes
 tokens.issue_self_care     yes        -        -        -          yes
 suspense.read              -          yes      yes      -          yes
 suspense.write             -          yes      -        -          yes

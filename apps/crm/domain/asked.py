@@ -405,3 +405,25 @@ class FiringsAsked:
     account_id: int = 0
     before_id: int = 0
     limit: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionGroupsAsked:
+    """Groups in the order of their ids."""
+
+    after_id: int = 0
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunActionsAsked(AccountRef):
+    """``group`` is a group's id, such as TOPUP_10."""
+
+    group: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountPlanAsked(AccountRef):
+    """``plan`` is an action plan's id."""
+
+    plan: str

@@ -7,7 +7,7 @@ from typing import Any
 
 from apps.crm.domain.operations import Audience, Kind, Operation, operation
 from apps.crm.domain.vouchers import NewVouchers
-from apps.crm.operations import accounts, bills, reference, subscribers, triggers, usage, vouchers
+from apps.crm.operations import accounts, actions, bills, reference, subscribers, triggers, usage, vouchers
 
 READ, CHANGE, ONCE = Kind.READ, Kind.CHANGE, Kind.ONCE
 STAFF, OWN, EVERYBODY = Audience.STAFF, Audience.OWN, Audience.EVERYBODY
@@ -182,6 +182,23 @@ RESET_TRIGGER = operation(
     "triggers.reset", CHANGE, "triggers.write", STAFF, triggers.reset, "trigger {asked.trigger_id}"
 )
 TRIGGER_FIRINGS = operation("triggers.firings", READ, "triggers.read", STAFF, triggers.firings)
+ACTION_GROUPS = operation("action_groups.list", READ, "actions.read", STAFF, actions.groups)
+RUN_ACTIONS = operation(
+    "actions.run",
+    CHANGE,
+    "actions.run",
+    STAFF,
+    actions.run,
+    "account {asked.account_id}",
+    needs_key=True,
+)
+ACCOUNT_PLANS = operation("account_plans.list", READ, "actions.read", STAFF, actions.plans)
+ASSIGN_PLAN = operation(
+    "account_plans.assign", CHANGE, "actions.run", STAFF, actions.assign, "account {asked.account_id}"
+)
+REMOVE_PLAN = operation(
+    "account_plans.remove", CHANGE, "actions.run", STAFF, actions.remove, "account {asked.account_id}"
+)
 AUDIT = operation("audit.list", READ, "audit.read", STAFF, reference.calls)
 OPERATIONS: dict[str, Operation[Any, Any]] = {
     found.name: found for found in globals().values() if isinstance(found, Operation)

@@ -55,6 +55,7 @@ KNOWN = {
     "record_id": "suspense",
     "notification_id": "notification",
     "trigger_id": "trigger",
+    "plan": "action_plan",
 }
 
 

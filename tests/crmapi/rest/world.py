@@ -245,4 +245,5 @@ def _names(tenant: str, now: datetime) -> dict[str, Any]:
         "batch": VoucherBatch.objects.filter(tenant__code=tenant).latest("pk").pk,
         "inactive_batch": VoucherBatch.objects.filter(tenant__code=tenant).latest("pk").pk,
         "serial": Voucher.objects.filter(tenant__code=tenant).latest("pk").serial,
+        "action_plan": "WELCOME",
     }

@@ -658,3 +658,93 @@ class TriggerFiring(_message.Message):
     cause: str
     text: str
     def __init__(self, id: _Optional[int] = ..., at: _Optional[int] = ..., trigger_id: _Optional[int] = ..., trigger: _Optional[str] = ..., account_id: _Optional[int] = ..., account_number: _Optional[str] = ..., kind: _Optional[str] = ..., action: _Optional[str] = ..., threshold_micros: _Optional[int] = ..., value_micros: _Optional[int] = ..., currency: _Optional[str] = ..., cause: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
+
+class GetActionGroupsRequest(_message.Message):
+    __slots__ = ("after_id", "limit")
+    AFTER_ID_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    after_id: int
+    limit: int
+    def __init__(self, after_id: _Optional[int] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class GetActionGroupsResponse(_message.Message):
+    __slots__ = ("groups",)
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
+    groups: _containers.RepeatedCompositeFieldContainer[ActionGroup]
+    def __init__(self, groups: _Optional[_Iterable[_Union[ActionGroup, _Mapping]]] = ...) -> None: ...
+
+class ActionGroup(_message.Message):
+    __slots__ = ("id", "code", "tariff_plan", "actions")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    TARIFF_PLAN_FIELD_NUMBER: _ClassVar[int]
+    ACTIONS_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    code: str
+    tariff_plan: str
+    actions: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, id: _Optional[int] = ..., code: _Optional[str] = ..., tariff_plan: _Optional[str] = ..., actions: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ExecuteActionsRequest(_message.Message):
+    __slots__ = ("account_id", "group")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    account_id: int
+    group: str
+    def __init__(self, account_id: _Optional[int] = ..., group: _Optional[str] = ...) -> None: ...
+
+class ExecuteActionsResponse(_message.Message):
+    __slots__ = ("account_id", "group", "cause")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    CAUSE_FIELD_NUMBER: _ClassVar[int]
+    account_id: int
+    group: str
+    cause: str
+    def __init__(self, account_id: _Optional[int] = ..., group: _Optional[str] = ..., cause: _Optional[str] = ...) -> None: ...
+
+class GetAccountPlansRequest(_message.Message):
+    __slots__ = ("account_id",)
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    account_id: int
+    def __init__(self, account_id: _Optional[int] = ...) -> None: ...
+
+class GetAccountPlansResponse(_message.Message):
+    __slots__ = ("plans",)
+    PLANS_FIELD_NUMBER: _ClassVar[int]
+    plans: _containers.RepeatedCompositeFieldContainer[AccountPlan]
+    def __init__(self, plans: _Optional[_Iterable[_Union[AccountPlan, _Mapping]]] = ...) -> None: ...
+
+class AccountPlanRequest(_message.Message):
+    __slots__ = ("account_id", "plan")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    account_id: int
+    plan: str
+    def __init__(self, account_id: _Optional[int] = ..., plan: _Optional[str] = ...) -> None: ...
+
+class AccountPlan(_message.Message):
+    __slots__ = ("account_id", "plan", "due")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    DUE_FIELD_NUMBER: _ClassVar[int]
+    account_id: int
+    plan: str
+    due: _containers.RepeatedCompositeFieldContainer[DueAction]
+    def __init__(self, account_id: _Optional[int] = ..., plan: _Optional[str] = ..., due: _Optional[_Iterable[_Union[DueAction, _Mapping]]] = ...) -> None: ...
+
+class DueAction(_message.Message):
+    __slots__ = ("group", "timing", "assigned_at", "due_at", "done_at", "done_count")
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    TIMING_FIELD_NUMBER: _ClassVar[int]
+    ASSIGNED_AT_FIELD_NUMBER: _ClassVar[int]
+    DUE_AT_FIELD_NUMBER: _ClassVar[int]
+    DONE_AT_FIELD_NUMBER: _ClassVar[int]
+    DONE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    group: str
+    timing: str
+    assigned_at: int
+    due_at: int
+    done_at: int
+    done_count: int
+    def __init__(self, group: _Optional[str] = ..., timing: _Optional[str] = ..., assigned_at: _Optional[int] = ..., due_at: _Optional[int] = ..., done_at: _Optional[int] = ..., done_count: _Optional[int] = ...) -> None: ...

@@ -11,7 +11,7 @@ from google.protobuf.message_factory import GetMessageClass
 from apps.crm.domain.operations import Operation
 from apps.crm.operations import table as does
 from apps.crmapi.grpc.pb import crm_pb2
-from apps.crmapi.grpc.servicers import bills, reference, subscribers, triggers, usage, vouchers
+from apps.crmapi.grpc.servicers import actions, bills, reference, subscribers, triggers, usage, vouchers
 from apps.crmapi.grpc.servicers.rpc import Rpc
 from apps.crmapi.grpc.servicers.subscriber_changes import PLACES
 from apps.crmapi.grpc.servicers.subscriber_messages import new_subscriber, subscriber_message
@@ -69,6 +69,11 @@ RPCS: tuple[Rpc, ...] = (
     _rpc("DeleteTrigger", does.DELETE_TRIGGER, triggers.named, triggers.trigger_message),
     _rpc("ResetTrigger", does.RESET_TRIGGER, triggers.reset_asked, triggers.reset_message),
     _rpc("GetTriggerFirings", does.TRIGGER_FIRINGS, triggers.firings_asked, triggers.firings_message),
+    _rpc("GetActionGroups", does.ACTION_GROUPS, actions.groups_asked, actions.groups_message),
+    _rpc("ExecuteActions", does.RUN_ACTIONS, actions.run_asked, actions.run_message),
+    _rpc("GetAccountPlans", does.ACCOUNT_PLANS, actions.plans_asked, actions.plans_message),
+    _rpc("AssignPlan", does.ASSIGN_PLAN, actions.plan_asked, actions.plan_message),
+    _rpc("RemovePlan", does.REMOVE_PLAN, actions.plan_asked, actions.plan_message),
     # The names of older clients.
     _rpc("AddSubscriber", does.CREATE_SUBSCRIBER, new_subscriber, subscribers.added, PLACES),
     _rpc(

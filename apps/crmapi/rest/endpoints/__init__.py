@@ -2,6 +2,7 @@
 
 from apps.crmapi.rest.endpoints import (
     accounts,
+    actions,
     bills,
     me,
     operators,
@@ -19,6 +20,7 @@ ENDPOINTS = (
     *bills.ENDPOINTS,
     *vouchers.ENDPOINTS,
     *triggers.ENDPOINTS,
+    *actions.ENDPOINTS,
     *reference.ENDPOINTS,
     *operators.ENDPOINTS,
     *me.ENDPOINTS,
