@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 
 from apps.charging.models import Account, Balance, SharedGroup
 from apps.charging.services.config import read_config
-from apps.rating.models import PricePlanService
+from apps.rating.models import PricePlanService, TariffDraft
 from tests.factories import make_plan, make_subscriber, make_tenant
 from tests.rating.folders import MINIMAL, write_folder
 
@@ -148,3 +148,25 @@ def test_a_group_that_nothing_uses_is_told(tmp_path: Path) -> None:
     said = load(tmp_path / "tp", "--validate", SharedGroups="TEAM,*any,,\nTEAM,*any,,\n")
     assert said.count("SharedGroups.csv, line 1, column Id: TEAM is used by nothing") == 1
     assert "line 2, column Id" not in said
+
+
+def test_undoing_a_load_brings_the_groups_back_that_it_changed_and_removes_those_it_added(
+    tmp_path: Path,
+) -> None:
+    load(tmp_path / "tp", SharedGroups="FAMILY,*any,*lowest,\n")
+    load(tmp_path / "tp", SharedGroups="FAMILY,*any,*highest,\nTEAM,*any,*random,\n")
+    assert (terms("FAMILY"), terms("TEAM")) == ([("*any", "*highest", "")], [("*any", "*random", "")])
+    call_command("rollbacktariff", stdout=io.StringIO())
+    assert terms("FAMILY") == [("*any", "*lowest", "")]
+    assert not SharedGroup.objects.filter(code="TEAM").exists()
+    call_command("rollbacktariff", stdout=io.StringIO())
+    assert terms("TEAM") == [("*any", "*random", "")]
+
+
+def test_a_draft_is_not_published_over_groups_that_changed_since(tmp_path: Path) -> None:
+    load(tmp_path / "tp", SharedGroups="FAMILY,*any,*lowest,\n")
+    load(tmp_path / "tp", "--draft", SharedGroups="FAMILY,*any,*random,\n")
+    load(tmp_path / "tp", SharedGroups="FAMILY,*any,*highest,\n")
+    with pytest.raises(CommandError, match="SharedGroups FAMILY changed"):
+        call_command("publishtariff", str(TariffDraft.objects.latest("pk").pk), stdout=io.StringIO())
+    assert terms("FAMILY") == [("*any", "*highest", "")]

@@ -155,6 +155,23 @@ def test_a_scheduled_draft_goes_live_once_at_its_time() -> None:
     assert TariffLoad.objects.count() == 2
 
 
+@pytest.mark.parametrize(
+    "step", ["apps.rating.services.tariff_loading.publish", "apps.rating.models.TariffDraft.save"]
+)
+def test_a_publication_that_fails_at_any_step_leaves_nothing_and_is_done_at_the_next_tick(
+    step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first_tariff()
+    draft = make_draft(only("Rates", rates("2.4")), NOW)
+    schedule_draft(draft.pk, LATER, NOW)
+    with monkeypatch.context() as broken:
+        broken.setattr(step, lambda *_, **__: 1 / 0)
+        assert publish_due_drafts(LATER) == 0
+    assert (TariffLoad.objects.count(), TariffVersion.objects.count(), live()) == (1, 1, 1_200_000)
+    assert publish_due_drafts(LATER) == 1
+    assert (TariffLoad.objects.count(), TariffVersion.objects.count(), live()) == (2, 2, 2_400_000)
+
+
 def test_a_due_draft_that_would_write_over_a_later_change_is_held_and_told() -> None:
     first_tariff()
     draft = make_draft(only("Rates", rates("2.4")), NOW)

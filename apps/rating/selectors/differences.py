@@ -10,7 +10,7 @@ from apps.rating.domain.differences import Difference, difference, product_chang
 from apps.rating.domain.tariff import Tariff, compile_tariff
 from apps.rating.models import Service, TariffDraft, TariffVersion
 from apps.rating.selectors.drafts import draft_tariff
-from apps.rating.selectors.tariffs import tariff_version, version_before, version_source
+from apps.rating.selectors.tariffs import tariff_version, version_before, version_source, version_terms
 
 _KEPT = 2
 # What prices are worked for in a category that no service has: a minute, or 60 events.
@@ -96,5 +96,8 @@ def _tariff(key: Key | None) -> tuple[src.TariffSource, Tariff]:
 def _products(key: Key | None) -> dict[str, list[dict[str, object]]]:
     if key is None:
         return {}
-    terms = TariffVersion.objects.filter(pk=key[1]).values_list("terms", flat=True).first() or {}
-    return {path.removeprefix(_PRODUCTS): rows for path, rows in terms.items() if path.startswith(_PRODUCTS)}
+    return {
+        path.removeprefix(_PRODUCTS): rows
+        for path, rows in version_terms(key[1]).items()
+        if path.startswith(_PRODUCTS)
+    }

@@ -10,11 +10,13 @@ from django.conf import settings
 from apps.kernel.errors import InvalidInputs, NotFound
 from apps.rating.domain import source as src
 from apps.rating.domain.drafts import changed_ids, ids_of, plan_of, with_folder
+from apps.rating.domain.history_files import plan_path
 from apps.rating.domain.rater import Rater
 from apps.rating.domain.source import SHARED_TARIFF_PLAN
 from apps.rating.domain.tariff import Tariff, compile_tariff
 from apps.rating.domain.tariff_files import (
     FILES,
+    FOLDER_TABLES,
     KnownIds,
     TariffFiles,
     check_references,
@@ -23,7 +25,7 @@ from apps.rating.domain.tariff_files import (
 )
 from apps.rating.models import TariffDraft, TariffVersion
 from apps.rating.selectors.tariff_source import known_ids, tariff_source, tenant_zones, zones_of_tenants
-from apps.rating.selectors.tariffs import version_source
+from apps.rating.selectors.tariffs import version_source, version_terms
 
 _KEPT_DRAFTS = 2
 
@@ -104,7 +106,24 @@ def changed_meanwhile(draft: TariffDraft) -> Meanwhile:
         file: {name for name in ids if draft.flush or name in own[file] or _within(name, draft.scope)}
         for file, ids in changed.items()
     }
+    for table, ids in _other_tables_changed(draft, version_id).items():
+        changed[table] = clashing[table] = ids
     return Meanwhile(version_id, _listed(changed), _listed(clashing))
+
+
+def _other_tables_changed(draft: TariffDraft, version_id: int) -> dict[str, set[str]]:
+    """Of the draft's tables beside prices, what their changed rows belong to."""
+    base = version_terms(draft.base_version_id) if draft.base_version_id is not None else {}
+    live = version_terms(version_id)
+    result = {}
+    for table in draft_contents(draft).keys() & FOLDER_TABLES.keys():
+        path = plan_path(draft.plan_code, table)
+        before, after = ({tuple(row.items()) for row in terms.get(path, ())} for terms in (base, live))
+        result[table] = {
+            "/".join(str(dict(row).get(column, "")) for column in FOLDER_TABLES[table].key)
+            for row in before ^ after
+        }
+    return result
 
 
 def _within(name: str, scope: str) -> bool:

@@ -9,7 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.conf import settings
 
@@ -171,6 +171,14 @@ def version_source(version_id: int | None = None) -> src.TariffSource:
             else f"there is no tariff version {version_id}"
         )
     return decode(bytes(snapshot))
+
+
+def version_terms(version_id: int) -> dict[str, list[dict[str, Any]]]:
+    """What a version holds beside prices, by path: products and the folder's other tables. Raises NotFound."""
+    terms = TariffVersion.objects.filter(pk=version_id).values_list("terms", flat=True).first()
+    if terms is None:
+        raise NotFound(f"there is no tariff version {version_id}")
+    return dict(terms)
 
 
 def published_plan(code: str, version_id: int | None = None) -> src.TariffPlan:

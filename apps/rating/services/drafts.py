@@ -19,13 +19,14 @@ from apps.rating.domain.drafts import with_folder
 from apps.rating.domain.published import TARIFF_DRAFT_HELD
 from apps.rating.domain.source import SHARED_TARIFF_PLAN
 from apps.rating.domain.tariff import compile_tariff
-from apps.rating.domain.tariff_files import MAX_ARCHIVE_BYTES, TariffFiles, packed, sorted_out
+from apps.rating.domain.tariff_files import MAX_ARCHIVE_BYTES, TariffFiles, packed, sorted_out, write_table
 from apps.rating.models import TariffDraft, TariffLoad, TariffPlan, TariffVersion
 from apps.rating.selectors import tariffs as selectors
 from apps.rating.selectors.drafts import changed_meanwhile, draft_contents, live_source, owner_of
 from apps.rating.selectors.tariff_source import tenant_zones
 from apps.rating.services.folder_checking import check_folder, read_folder, review_folder
-from apps.rating.services.folder_parts import folder_files
+from apps.rating.services.folder_parts import folder_files, parts
+from apps.rating.services.publishing import OF_CUSTOMERS
 from apps.rating.services.tariff_export import export_folder
 from apps.rating.services.tariff_loading import Loaded, store_tariff_plan
 
@@ -145,6 +146,14 @@ def go_back(
     With ``RATING_MAKER_CHECKER`` the draft waits for a second person. Raises NotFound, InvalidInputs.
     """
     files, _ = export_folder(plan_code, version_id)
+    for part in parts():
+        # An empty table in the folder has a flush remove what has come since.
+        if (
+            part.name not in files
+            and part.name not in OF_CUSTOMERS
+            and any(True for _ in part.export(plan_code))
+        ):
+            files[part.name] = write_table(part.columns.columns, ())
     with transaction.atomic():
         draft = make_draft(
             {name: text.encode() for name, text in files.items()},

@@ -22,7 +22,7 @@ from apps.rating.selectors.tariffs import look_again
 from apps.rating.services.folder_parts import parts
 
 # Who has what is no tariff.
-_OF_CUSTOMERS = ("AccountActions", "Users", "Aliases")
+OF_CUSTOMERS = ("AccountActions", "Users", "Aliases")
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ def _terms(plan_codes: Iterable[str]) -> Terms:
     """The terms of products, and the other tables of the folder but those of customers, as JSON gives them back."""
     tables = {f"products/{table}": rows for table, rows in product_terms().items()}
     for part in parts():
-        if part.name in _OF_CUSTOMERS:
+        if part.name in OF_CUSTOMERS:
             continue
         for code in plan_codes:
             rows = [dict(zip(part.columns.columns, map(str, row), strict=True)) for row in part.export(code)]
