@@ -31,10 +31,10 @@ def steps() -> list[list[str]]:
     return [shlex.split(line) for line in re.findall(r"^\./run manage (.+)$", PAGE.read_text(), re.MULTILINE)]
 
 
-def make_plan_as_told(client: Client) -> None:
+def make_plan_as_told(client: Client, free_minutes: int = 60) -> None:
     services = {service.code: service.pk for service in Service.objects.all()}
     rows = {}
-    for row, (code, free) in enumerate((("voice", 60), ("sms", 0), ("data", 1024))):
+    for row, (code, free) in enumerate((("voice", free_minutes), ("sms", 0), ("data", 1024))):
         rows |= {f"services-{row}-service": services[code], f"services-{row}-free_units": free}
     answer = client.post(
         reverse("admin:rating_priceplan_add"),
