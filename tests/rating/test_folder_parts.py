@@ -142,6 +142,7 @@ def test_a_flush_that_takes_an_id_from_a_table_that_stays_is_refused(shelf: Shel
             "WEEKLY,TOPDOWN,PEAK,10\n",
             "column ActionsId: “TOPDOWN” is neither in Actions.csv nor in",
         ),
+        ("ActionPlans", "WEEKLY,*any,PEAK,10\n", "column ActionsId: “*any” is neither in Actions.csv nor in"),
         (
             "ActionPlans",
             "WEEKLY,TOPUP,NIGHT,10\n",
@@ -150,6 +151,8 @@ def test_a_flush_that_takes_an_id_from_a_table_that_stays_is_refused(shelf: Shel
         ("ActionPlans", "WEEKLY,TOPUP,PEAK,heavy\n", "column Weight: “heavy” is not a weight"),
         ("ActionPlans", "WEEKLY,TOPUP,PEAK,13\n", "column Weight: 13 brings bad luck"),
         ("AccountActions", "*any,1001,WEEKLY,\n", "column Tenant: “*any” is not a tenant"),
+        ("AccountActions", "brand,,WEEKLY,\n", "column Account: this may not be empty"),
+        ("AccountActions", "brand,1001;!1002,WEEKLY,\n", "column Account: “!1002” is not an id"),
     ],
 )
 @pytest.mark.parametrize("options", [("--dry-run",), ()])
@@ -169,6 +172,9 @@ def test_what_was_loaded_before_may_be_named(shelf: Shelf, tmp_path: Path) -> No
     said = load(tmp_path / "more", "--validate", **more)
     assert "REFUSED" not in said
     assert "ActionPlans.csv, line 1, column Id: DAILY is used by nothing" in said
+    # The plan named is looked up, not what the plan names in turn.
+    alone = dict.fromkeys(MINIMAL, "") | {"AccountActions": "brand,1003,WEEKLY,\n"}
+    assert "REFUSED" not in load(tmp_path / "alone", **alone)
 
 
 def test_actions_that_would_run_twice_are_told(shelf: Shelf, tmp_path: Path) -> None:

@@ -298,13 +298,13 @@ def test_warnings_are_shown_beside_errors(tmp_path: Path) -> None:
 
 
 def test_a_load_names_every_file_that_has_no_effect(tmp_path: Path) -> None:
-    folder = write_folder(tmp_path / "tp", Actions="LOG,*log,,,,,,,,,,,,,,,,oops\n")
+    folder = write_folder(tmp_path / "tp", Users="default,1001,true,Cli,1,oops\n")
     (folder / "Chargers.csv").write_text("one\n")
     for options in (("--dry-run",), ()):
         said = load(folder, *options)
         assert f"warning: {folder}/Chargers.csv: this is no file of a tariff folder" in said
-        assert f"warning: {folder}/Actions.csv: the product does not act on this file yet: 1 row" in said
-        assert f"warning: {folder}/Actions.csv, line 1, column Weight: “oops” is not a weight" in said
+        assert f"warning: {folder}/Users.csv: the product does not act on this file yet: 1 row" in said
+        assert f"warning: {folder}/Users.csv, line 1, column Weight: “oops” is not a weight" in said
     assert price() == 700_000
 
 

@@ -15,7 +15,7 @@ from apps.rating.domain.tariff_files.fields import keyword
 from apps.rating.domain.tariff_files.folder_rows import Key
 from apps.rating.domain.tariff_files.folder_tables import FOLDER_TABLES
 from apps.rating.selectors.tariffs import look_again
-from apps.rating.services.folder_parts import NOT_ACTED_ON, FolderPart, PartChange, add_part
+from apps.rating.services.folder_parts import NOT_ACTED_ON, FolderPart, PartChange, add_part, too_long
 
 FILE = "DerivedChargers"
 _TABLE = FOLDER_TABLES[FILE]
@@ -65,6 +65,7 @@ def _row_of(row: FolderRow) -> ChargerRow:
 
 def _check(change: PartChange) -> Iterable[Problem]:
     for row in change.rows:
+        yield from too_long(row, DerivedCharger, dict(zip(_PLAIN, ChargerRow._fields, strict=False)))
         charger = _row_of(row)
         try:
             read_run(charger)

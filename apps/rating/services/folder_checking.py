@@ -19,7 +19,7 @@ from apps.rating.domain.tariff_files import (
     read_tariff_files,
     review,
 )
-from apps.rating.domain.tariff_files.folder_tables import CDR_STATS, DESTINATIONS
+from apps.rating.domain.tariff_files.folder_tables import CDR_STATS, DESTINATIONS, TIMINGS
 from apps.rating.domain.tariff_files.table import Fault
 from apps.rating.models import RatingProfile
 from apps.rating.models.tenants import DEFAULT_TENANT
@@ -95,6 +95,7 @@ def check_folder(files: TariffFiles, now: datetime, *, flush: bool, every: bool 
         ),
         KnownIds() if flush else known,
         rows,
+        {TIMINGS, DESTINATIONS, *files.others.rows} if flush else frozenset(),
     )
     if flush:
         files = replace(files, warnings=[*files.warnings, *_flushed_in_use(files, known)])

@@ -7,10 +7,12 @@ folder, and loaded in the transaction that loads the prices.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import NamedTuple
+
+from django.db.models import Model
 
 from apps.kernel.errors import Problem
 from apps.rating.domain.tariff_files.folder_rows import (
@@ -81,6 +83,14 @@ class FolderPart(NamedTuple):
     def columns(self) -> FolderTable:
         """The part's own table, else the one of this name in ``FOLDER_TABLES``."""
         return self.table if self.table is not None else FOLDER_TABLES[self.name]
+
+
+def too_long(row: FolderRow, model: type[Model], columns: Mapping[str, str]) -> Iterator[Problem]:
+    """Cells longer than the model's fields of these names, by column; not every database would cut or refuse them."""
+    for column, name in columns.items():
+        most = getattr(model._meta.get_field(name), "max_length", None)
+        if most is not None and len(row.cells.get(column, "")) > most:
+            yield row.problem(column, f"this is longer than {most} characters")
 
 
 _parts: dict[str, FolderPart] = {}

@@ -13,7 +13,15 @@ from typing import Any, NamedTuple
 
 from apps.kernel.errors import Problem
 from apps.rating.domain.tariff_files import fields
-from apps.rating.domain.tariff_files.folder_tables import EXCLUDED, FILTERED_IDS, FOLDER_TABLES, FolderTable
+from apps.rating.domain.tariff_files.folder_tables import (
+    DESTINATIONS,
+    EXCLUDED,
+    FILTERED_IDS,
+    FOLDER_TABLES,
+    SHARED_GROUPS,
+    TIMINGS,
+    FolderTable,
+)
 from apps.rating.domain.tariff_files.table import LIVE, Fault, Layout, Row, TableReader, place
 
 Key = tuple[str, ...]
@@ -27,6 +35,7 @@ class FolderFile(NamedTuple):
     acts: bool = False
 
 
+_WITH_KEYWORDS = (TIMINGS, DESTINATIONS, SHARED_GROUPS)
 NO_PARTS: Mapping[str, FolderFile] = {name: FolderFile(name, table) for name, table in FOLDER_TABLES.items()}
 
 
@@ -57,14 +66,17 @@ class FolderRow:
         return Problem(where, message, code)
 
     def mentions(self, table: FolderTable) -> Iterator[tuple[str, str, str]]:
-        """The ids that the row names: the column, the table that should have it, the id. Keywords are no ids."""
+        """The ids that the row names: the column, the table that should have it, the id.
+
+        Keywords such as ``*any`` are no ids of timings, destinations and shared groups.
+        """
         refers = dict(table.refers)
         if file := FILTERED_IDS.get(fields.keyword(self.cells.get("FilterType", ""))):
             refers["FilterFieldValues"] = file
         for column, file in refers.items():
             for item in self.cells.get(column, "").split(fields.LIST_SEPARATOR):
                 name = item.strip().removeprefix(EXCLUDED)
-                if name and not name.startswith("*"):
+                if name and not (name.startswith("*") and file in _WITH_KEYWORDS):
                     yield column, file, name
 
 

@@ -55,9 +55,21 @@ def _flag(text: str) -> str:
     return text
 
 
+def _accounts(text: str) -> tuple[str, ...]:
+    """The accounts of a row, at least one."""
+    numbers = tuple(
+        fields.identifier(number) for item in text.split(fields.LIST_SEPARATOR) if (number := item.strip())
+    )
+    if not numbers:
+        raise InvalidInput("this may not be empty; write the number of an account")
+    return tuple(dict.fromkeys(numbers))
+
+
 def _direction(text: str) -> str:
-    if fields.keyword(text) not in ("", ANY, fields.OUT, fields.IN):
-        raise InvalidInput(f"“{text}” is not a direction; write {fields.OUT}")
+    """Directions split by semicolons; nothing is ``*out``."""
+    for item in text.split(fields.LIST_SEPARATOR):
+        if fields.keyword(item.strip()) not in ("", ANY, fields.OUT, fields.IN):
+            raise InvalidInput(f"“{text}” is not a direction; write {fields.OUT}")
     return text
 
 
@@ -225,7 +237,7 @@ FOLDER_TABLES: Mapping[str, FolderTable] = {
     ACCOUNT_ACTIONS: FolderTable(
         {
             "Tenant": fields.tenant,
-            "Account": _ids,
+            "Account": _accounts,
             "ActionPlanId": _ids,
             "ActionTriggersId": _ids,
             "AllowNegative": _flag,

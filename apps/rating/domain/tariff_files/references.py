@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
@@ -36,16 +37,22 @@ class KnownIds(NamedTuple):
     rating_plans: frozenset[str] = frozenset()
 
 
-def check_references(files: TariffFiles, known: KnownIds, rows: Sequence[TableRow] = ()) -> TariffFiles:
+def check_references(
+    files: TariffFiles,
+    known: KnownIds,
+    rows: Sequence[TableRow] = (),
+    emptied: AbstractSet[str] = frozenset(),
+) -> TariffFiles:
     """The files with a fault for every id that is named but nowhere defined.
 
-    ``rows`` are those of the other tables once the folder is loaded (:func:`merging.merged_rows`).
+    ``rows`` are those of the other tables once the folder is loaded (:func:`merging.merged_rows`), ``emptied`` the
+    tables that a flush empties first: rows that stay may name nothing of them that the folder does not bring again.
 
     A faulty id that prices nothing is left out with a warning instead: one that no rating profile of the folder
     leads to, and that is not stored already (the stored rows would go on being used). In a folder
     without profiles all rating plans count as used, without rating plans all destination rates, and so on.
     """
-    faults, warnings = _named_by_rows(files, known, rows)
+    faults, warnings = _named_by_rows(files, known, rows, emptied)
     files = replace(files, faults=[*files.faults, *faults], warnings=[*files.warnings, *warnings])
     used = _used_ids(files, rows)
     stored = _by_file(known)
@@ -144,7 +151,7 @@ def _dangling(files: TariffFiles, known: KnownIds) -> list[Fault]:
 
 
 def _named_by_rows(
-    files: TariffFiles, known: KnownIds, rows: Sequence[TableRow]
+    files: TariffFiles, known: KnownIds, rows: Sequence[TableRow], emptied: AbstractSet[str]
 ) -> tuple[list[Fault], list[Problem]]:
     """Ids that the rows name and that are defined nowhere: faults of tables acted on, warnings of the others."""
     defined: dict[str, set[str]] = defaultdict(set)
@@ -170,7 +177,9 @@ def _named_by_rows(
     faults: list[Fault] = []
     for _, table, acts, row in rows:
         for column, file, named in row.mentions(table):
-            if named in defined[file] or (acts, file, named) in told or (row.line == LIVE and not acts):
+            if named in defined[file] or (acts, file, named) in told:
+                continue
+            if row.line == LIVE and not (acts and file in emptied):
                 continue
             told.add((acts, file, named))
             message = f"“{named}” is neither in {file}.csv nor in tariff plan {files.plan.code}"
