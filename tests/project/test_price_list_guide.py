@@ -26,7 +26,7 @@ FILES = [path for path, _, _ in STEP.findall(PAGE.read_text()) if path]
 
 def test_every_file_of_the_folder_has_an_example() -> None:
     shown = {path.split("/")[1].removesuffix(".csv") for path in FILES if path.startswith("price-list/")}
-    assert set(folder_files()) - shown == {"ActionTriggers", "DerivedCharges"}
+    assert set(folder_files()) - shown == {"DerivedCharges"}
 
 
 @pytest.mark.django_db(transaction=True)

@@ -68,7 +68,7 @@ class FolderRow:
     def mentions(self, table: FolderTable) -> Iterator[tuple[str, str, str]]:
         """The ids that the row names: the column, the table that should have it, the id.
 
-        Keywords such as ``*any`` are no ids of timings, destinations and shared groups.
+        ``*none`` is no id, and no keyword such as ``*any`` one of timings, destinations and shared groups.
         """
         refers = dict(table.refers)
         if file := FILTERED_IDS.get(fields.keyword(self.cells.get("FilterType", ""))):
@@ -76,7 +76,9 @@ class FolderRow:
         for column, file in refers.items():
             for item in self.cells.get(column, "").split(fields.LIST_SEPARATOR):
                 name = item.strip().removeprefix(EXCLUDED)
-                if name and not (name.startswith("*") and file in _WITH_KEYWORDS):
+                if fields.keyword(name) in ("", fields.NONE):
+                    continue
+                if not (name.startswith("*") and file in _WITH_KEYWORDS):
                     yield column, file, name
 
 
