@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from apps.charging.models import Account, BalanceTrigger, TriggerFiring, TriggerSet, TriggerState
+from apps.charging.models import BalanceTrigger, TriggerFiring, TriggerSet, TriggerState
 from apps.charging.services.executor import forget_directory
 from apps.charging.services.trigger_settings import assign_trigger_set
 from apps.rating.models import Tenant
@@ -78,8 +78,13 @@ def test_a_load_again_keeps_what_triggers_remember_and_a_row_that_has_gone_stops
     load(tmp_path / "less", "--flush", ActionTriggers="".join(lines[:1]))
     assert list(BalanceTrigger.objects.filter(enabled=True).values_list("name", flat=True)) == ["FRAUD:warn"]
     assert TriggerFiring.objects.get().trigger.name == "FRAUD:stop"
-    load(tmp_path / "none", "--flush", ActionTriggers="OTHER,,*min_balance,1,,,,,,,,,,,,,,,,,,*none,\n")
-    assert Account.objects.get(number="C1").trigger_set is None
+    other = "OTHER,,*min_balance,1,,,,,,,,,,,,,,,,,,*none,\n"
+    said = load(tmp_path / "none", "--flush", ActionTriggers=other)
+    assert "AccountActions.csv, loaded before: “FRAUD” is neither in ActionTriggers.csv nor" in said
+    assert "REFUSED" in said
+    assign_trigger_set(Tenant.objects.get(code="default"), ["C1"], None)
+    assert "REFUSED" not in load(tmp_path / "none", "--flush", ActionTriggers=other)
+    assert not BalanceTrigger.objects.filter(enabled=True, trigger_set__code="FRAUD").exists()
 
 
 def test_what_is_exported_loads_as_the_same_triggers(tmp_path: Path) -> None:

@@ -19,9 +19,14 @@ from apps.charging.domain.balance_actions import ActionKind
 from apps.charging.models import Account, TriggerSet
 from apps.charging.services.account_switches import Switch, switch_accounts
 from apps.charging.services.books import make_books
-from apps.kernel.errors import InvalidInput, Problem
+from apps.kernel.errors import InvalidInput, InvalidInputs, Problem
 from apps.rating.domain.tariff_files import FOLDER_TABLES, FolderRow, fields
-from apps.rating.domain.tariff_files.folder_tables import ACCOUNT_ACTIONS, ACTION_PLANS, ACTIONS
+from apps.rating.domain.tariff_files.folder_tables import (
+    ACCOUNT_ACTIONS,
+    ACTION_PLANS,
+    ACTION_TRIGGERS,
+    ACTIONS,
+)
 from apps.rating.models import TariffPlan, Tenant
 from apps.rating.services.folder_parts import NOT_ACTED_ON, FolderPart, PartChange, add_part
 from apps.subscribers.models import Customer
@@ -210,6 +215,12 @@ def _give_trigger_sets(change: PartChange, accounts: Mapping[tuple[str, str], Ac
     for row in change.rows:
         account = accounts[row["Tenant"], row["Account"]]
         named = [name for name in _ids(row.cells.get("ActionTriggersId", "")) if not name.startswith("*")]
+        if named and (row["Tenant"], named[0]) not in sets:
+            # Sets are made for the tenants that their own load served.
+            message = (
+                f"tenant {row['Tenant']} has no triggers {named[0]}; load {ACTION_TRIGGERS}.csv with this row"
+            )
+            raise InvalidInputs([row.problem("ActionTriggersId", message, "unknown_reference")])
         chosen = sets[row["Tenant"], named[0]] if named else None
         if chosen != account.trigger_set and (named or account.trigger_set in sets.values()):
             account.trigger_set = chosen

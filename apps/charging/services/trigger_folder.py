@@ -33,6 +33,9 @@ _KEPT = kept_table(ACTION_TRIGGERS, _TABLE)
 _OF_STATISTICS = re.compile(r"\*(min|max)_(asr|acd|tcd|acc|tcc|pdd|ddc)")
 _KINDS: Mapping[str, TriggerKind] = {f"*{kind}": kind for kind in TriggerKind if kind in UNTIL_RESET}
 _LONGEST = {"UniqueId": 64, "BalanceTag": 64, "BalanceRatingSubject": 64, "BalanceCategories": 200}
+# What the columns of a trigger hold.
+_MAX_AMOUNT = 2**63 - 1
+_MAX_SLEEP_S = 2**31 - 1
 
 
 def register() -> None:
@@ -164,17 +167,26 @@ def _amount_of(row: FolderRow, money: bool) -> int:
     text = row["ThresholdValue"] or "0"
     try:
         if money:
-            return parse_micros(text)
-        return -parse_usage_units(text[1:]) if text.startswith("-") else parse_usage_units(text)
+            amount = parse_micros(text)
+        else:
+            amount = -parse_usage_units(text[1:]) if text.startswith("-") else parse_usage_units(text)
     except InvalidInput as error:
         raise InvalidInput(error.message, where="ThresholdValue") from error
+    return _bounded(amount, _MAX_AMOUNT, "ThresholdValue")
+
+
+def _bounded(number: int, most: int, column: str) -> int:
+    if abs(number) > most:
+        raise InvalidInput(f"{number} is out of range", where=column)
+    return number
 
 
 def _sleep_of(row: FolderRow) -> int:
     try:
-        return parse_usage_units(row["MinSleep"]) if row["MinSleep"] else 0
+        seconds = parse_usage_units(row["MinSleep"]) if row["MinSleep"] else 0
     except InvalidInput as error:
         raise InvalidInput(error.message, where="MinSleep") from error
+    return _bounded(seconds, _MAX_SLEEP_S, "MinSleep")
 
 
 def _balance_weight_of(row: FolderRow) -> int | None:
