@@ -342,6 +342,7 @@ class SessionRecord(models.Model):
         max_length=1_000, blank=True, help_text="The session that the record names."
     )
     taken_at = models.DateTimeField(help_text="When the record came.")
+    due_at = models.DateTimeField(help_text="When a waiting record is looked at again.")
     state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
     session = models.ForeignKey(
         ChargingSession,
@@ -368,7 +369,7 @@ class SessionRecord(models.Model):
         ordering = ["-pk"]
         constraints = [models.UniqueConstraint(fields=["source", "record_id"], name="session_record_once")]
         indexes = [
-            models.Index(fields=["state", "taken_at"], name="session_record_by_state"),
+            models.Index(fields=["state", "due_at"], name="session_record_by_state"),
             models.Index(fields=["session", "service"], name="session_record_by_session"),
         ]
 

@@ -301,6 +301,7 @@ def make_usage(
             usage=compared.usage,
             session_ref="gw;1;2",
             taken_at=at,
+            due_at=at,
             state=chance.choice(SessionRecord.State.values),
             difference_micros=10_000,
         )

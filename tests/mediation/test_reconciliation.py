@@ -171,6 +171,21 @@ def test_a_record_without_any_session_is_a_difference_after_a_day(settings):
     assert compare("adjust", timedelta(days=3)) == {}
 
 
+def test_a_record_that_waits_is_looked_at_again_after_a_pause_that_grows():
+    make_customer()
+    record(120)
+    for minutes, told in (
+        (10, {"waiting": 1}),
+        (11, {}),
+        (16, {"waiting": 1}),
+        (20, {}),
+        (600, {"waiting": 1}),
+    ):
+        assert compare(after=timedelta(minutes=minutes)) == told
+    due = SessionRecord.objects.get().due_at
+    assert due == NOW + timedelta(minutes=660), "an hour at most"
+
+
 def test_messages_that_were_debited_at_once_each_match_one_record():
     make_customer()
     for number in range(2):

@@ -326,6 +326,7 @@ class Migration(InitialMigration):
                 ('usage', models.BigIntegerField(help_text='Seconds, octets or events of the record.')),
                 ('session_ref', models.CharField(blank=True, help_text='The session that the record names.', max_length=1000)),
                 ('taken_at', models.DateTimeField(help_text='When the record came.')),
+                ('due_at', models.DateTimeField(help_text='When a waiting record is looked at again.')),
                 ('state', models.CharField(choices=[('waiting', 'Waiting for its session'), ('agrees', 'Agrees'), ('differs', 'Differs'), ('adjusted', 'Adjusted'), ('ignored', 'Ignored')], default='waiting', max_length=8)),
                 ('event_cause', models.CharField(blank=True, db_index=True, help_text='The debit of an event, in the ledger.', max_length=100)),
                 ('charged_usage', models.BigIntegerField(blank=True, help_text='What the session used of the service in all, when it was compared.', null=True)),
@@ -340,7 +341,7 @@ class Migration(InitialMigration):
             ],
             options={
                 'ordering': ['-pk'],
-                'indexes': [models.Index(fields=['state', 'taken_at'], name='session_record_by_state'), models.Index(fields=['session', 'service'], name='session_record_by_session')],
+                'indexes': [models.Index(fields=['state', 'due_at'], name='session_record_by_state'), models.Index(fields=['session', 'service'], name='session_record_by_session')],
                 'constraints': [models.UniqueConstraint(fields=('source', 'record_id'), name='session_record_once')],
             },
         ),

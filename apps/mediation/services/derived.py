@@ -29,7 +29,7 @@ from apps.storage.reads import select_in
 
 SESSION_COLUMNS = (
     *("source_id", "record_id", "account_id", "subscriber_id", "service_id", "start", "usage"),
-    *("session_ref", "taken_at", "state", "event_cause", "difference_micros", "settled_by"),
+    *("session_ref", "taken_at", "due_at", "state", "event_cause", "difference_micros", "settled_by"),
 )
 
 
@@ -134,7 +134,10 @@ class BatchRuns:
 
         At the end of the batch's transaction; ``now_text`` is when it took the records.
         """
-        rows = [(*row, now_text, SessionRecord.State.WAITING.value, "", 0, "") for row in self._of_sessions]
+        rows = [
+            (*row, now_text, now_text, SessionRecord.State.WAITING.value, "", 0, "")
+            for row in self._of_sessions
+        ]
         insert_rows(SessionRecord._meta.db_table, SESSION_COLUMNS, rows)
         for run, book in sorted(self._books.items()):
             # Debits of the default run in another mode are beside those of the usage book.

@@ -27,6 +27,7 @@ from apps.rating.selectors import tariff_version
 from apps.storage.dialect import named_lock
 
 RECORDS_A_LOOK = 1_000
+LONGEST_PAUSE = timedelta(hours=1)
 SHOW, ADJUST, IGNORE = "show", "adjust", "ignore"
 _State = SessionRecord.State
 _SETTLED = {ADJUST: _State.ADJUSTED, IGNORE: _State.IGNORED}
@@ -70,6 +71,7 @@ def _look_through(
         ids = list(
             SessionRecord.objects.filter(
                 state=_State.WAITING,
+                due_at__lte=now,
                 taken_at__lte=now - timedelta(seconds=settings.RECONCILIATION_QUIET_S),
                 pk__gt=after,
             )
@@ -116,7 +118,7 @@ def _compare(record_id: int, now: datetime, by: str, policy: str, result: Reconc
     if found is not None and (
         found.is_open or found.updated_at > now - timedelta(seconds=settings.RECONCILIATION_QUIET_S)
     ):
-        result.states[_State.WAITING] += 1
+        _wait(record, now, result)
         return
     try:
         if found is not None:
@@ -124,7 +126,7 @@ def _compare(record_id: int, now: datetime, by: str, policy: str, result: Reconc
         else:
             _compare_without_session(record, tolerance, now, by, policy, result)
     except BssError as error:
-        result.states[_State.WAITING] += 1
+        _wait(record, now, result)
         result.problems.append(f"record {record.record_id}: {error}")
 
 
@@ -159,10 +161,18 @@ def _compare_without_session(
         record.charged_usage = record.usage
         _conclude(record, 0, now, by, policy, result)
     elif record.taken_at > now - timedelta(seconds=settings.RECONCILIATION_WAIT_S):
-        result.states[_State.WAITING] += 1
+        _wait(record, now, result)
     else:
         record.charged_usage = 0
         _conclude(record, _pricing(record)(record.usage), now, by, policy, result)
+
+
+def _wait(record: SessionRecord, now: datetime, result: Reconciled) -> None:
+    """Look at it again later, the later the longer it has waited: sessions that never come are asked for seldom."""
+    pause = max(timedelta(seconds=settings.RECONCILIATION_QUIET_S), (now - record.taken_at) / 2)
+    record.due_at = now + min(pause, LONGEST_PAUSE)
+    record.save(update_fields=["due_at"])
+    result.states[_State.WAITING] += 1
 
 
 def _conclude(
