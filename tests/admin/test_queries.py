@@ -170,6 +170,7 @@ def test_every_model_of_the_rooms_has_a_page_or_is_shown_on_another():
         "which accounts runs have charged": "mediation.runaccount",
         "a tariff that is being told": "diameter.tariffchange",
         "how far statistics go": "insight.collectormark",
+        "a what-if's progress and sums": "insight.whatifshard insight.whatifgroup insight.whatifaccount",
         "a customer's page": "subscribers.paymentcard",
         "numbers given out": "subscribers.numberseries",
         "clients' keys, tokens taken back, answers kept": "crm.apikey crm.revokedtoken crm.storedanswer",
