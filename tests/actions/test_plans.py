@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
+from django.db import connection
 
 from apps.actions.models import AccountPlan, Action, ActionPlanEntry, DueAction, RefusedActions
 from apps.actions.services import plans
@@ -166,6 +168,42 @@ def test_an_error_of_ours_holds_up_its_own_account_only(monkeypatch: pytest.Monk
     assert [money(number) for number in (1, 2, 4, 5)] == [10 * EURO] * 4
     assert RefusedActions.objects.get().reason == "internal_error"
     assert due_now(NOW) == 0
+
+
+@pytest.mark.parametrize("actions", [{"kind": "*topup", "units": "10"}, {"kind": "*log"}])
+def test_a_batch_that_another_process_has_carried_out_is_left_alone(actions: dict[str, object]) -> None:
+    make_prepaid(1, balance_micros=0)
+    make_prepaid(2, balance_micros=0)
+    plan = make_action_plan("P", (make_group("G", actions), "*daily"))
+    assign_plan(plan, [account(1).pk, account(2).pk], NOW)
+    batch = plans._next_batch(NOW + DAY)
+    assert run_due_plans(NOW + DAY) == 2
+    held, entries = [money(1), money(2)], LedgerEntry.objects.count()
+    with pytest.raises(plans.Overtaken):
+        plans._carry_out(batch, NOW + DAY)
+    assert ([money(1), money(2)], LedgerEntry.objects.count()) == (held, entries)
+    assert set(DueAction.objects.values_list("done_count", flat=True)) == {1}
+
+
+@pytest.mark.mariadb_only
+@pytest.mark.django_db(transaction=True)
+def test_runs_side_by_side_carry_out_each_due_time_once() -> None:
+    plan = make_action_plan("P", (make_group(), "*daily"))
+    for number in range(1, 6):
+        make_prepaid(number, balance_micros=0)
+    assign_plan(plan, [account(number).pk for number in range(1, 6)], NOW)
+
+    def run() -> int:
+        try:
+            return run_due_plans(NOW + 4 * DAY)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        done = [one.result() for one in [pool.submit(run) for _ in range(4)]]
+    assert sum(done) + run_due_plans(NOW + 4 * DAY) == 20
+    assert {money(number) for number in range(1, 6)} == {40 * EURO}
+    assert_books_are_right()
 
 
 def test_a_group_that_names_something_unknown_is_refused_with_the_reason() -> None:
