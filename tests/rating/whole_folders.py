@@ -118,6 +118,40 @@ def whole_folders(draw: st.DrawFn, prices: st.SearchStrategy[dict[str, str]]) ->
             "ActionTriggers": lambda: "",
         },
     }
+    timings = sorted({row[0] for row in csv.reader(io.StringIO(files["Timings"])) if row})
+    actions, plans = ids("AC"), ids("AP")
+    special |= {
+        "Actions": {
+            "ActionsId": lambda: draw(st.sampled_from(actions)),
+            "Action": lambda: draw(st.sampled_from(["*topup", "*TOPUP_RESET", "*debit", "*log"])),
+            "Filter": lambda: "",
+            "BalanceId": lambda: draw(st.sampled_from(["", "*default", "main"])),
+            "BalanceType": lambda: draw(st.sampled_from(["", "*monetary", "*VOICE"])),
+            "Directions": lambda: draw(_DIRECTION),
+            "Categories": lambda: draw(st.sampled_from(["", "*any", "call;sms"])),
+            "RatingSubject": lambda: draw(st.sampled_from(["", "*zero1m"])),
+            "SharedGroup": lambda: draw(st.sampled_from(["", "*any"])),
+            "ExpiryTime": lambda: draw(st.sampled_from(["", "*unlimited", "+24h", "*monthly"])),
+            "TimingIds": lambda: draw(st.sampled_from(["", "*any", *timings])),
+            "Units": lambda: draw(st.sampled_from(["10", "1"])),
+            "BalanceWeight": lambda: draw(st.sampled_from(["", "10", "*any"])),
+            "BalanceBlocker": lambda: draw(_FLAG),
+            "BalanceDisabled": lambda: draw(_FLAG),
+        },
+        "ActionPlans": {
+            "Id": lambda: draw(st.sampled_from(plans)),
+            "ActionsId": lambda: draw(st.sampled_from(actions)),
+            "TimingId": lambda: draw(st.sampled_from(["", "*ASAP", "*any", "*monthly", *timings])),
+            "Weight": lambda: "10",
+        },
+        "AccountActions": {
+            "Account": lambda: draw(st.sampled_from(["1001", "1002;1003"])),
+            "ActionPlanId": lambda: draw(st.sampled_from([*plans, ";".join(plans)])),
+            "ActionTriggersId": lambda: draw(st.sampled_from(["", "*none"])),
+            "AllowNegative": lambda: draw(_FLAG),
+            "Disabled": lambda: draw(_FLAG),
+        },
+    }
     templates = ["*default", "^a,b", "", "~Account:s/^(.*)$/r$1/"]
     charger = special["DerivedChargers"]
     for column in FOLDER_TABLES["DerivedChargers"].columns:
@@ -130,6 +164,15 @@ def whole_folders(draw: st.DrawFn, prices: st.SearchStrategy[dict[str, str]]) ->
             [cells[column]() if column in cells else draw(_TEXT) for column in table.columns]
             for _ in range(draw(st.integers(0, 3)))
         ]
+        if name == "Actions" and rows:
+            # Each id that the plans may name has a row.
+            rows += [[action, *rows[0][1:]] for action in actions]
+        if name in ("ActionPlans", "AccountActions") and "Actions" not in files:
+            rows = []
+        if name == "ActionPlans" and rows:
+            rows += [[plan, *rows[0][1:]] for plan in plans]
+        if name == "AccountActions":
+            rows = list({tuple(row[:2]): row for row in rows}.values()) if "ActionPlans" in files else []
         if name == "SharedGroups":
             rows = list({row[0]: row for row in rows}.values())
         if name == "ActionTriggers":
