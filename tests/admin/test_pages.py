@@ -193,6 +193,7 @@ def test_an_auditor_may_do_no_action_but_ask_for_prices_and_download_them(world)
         "rating.tariffversion difference",
         "rating.tariffversion compare",
         "mediation.cdr explain",
+        "mediation.derivedcharger margins",
         "charging.account preview",
     }
     assert "rating.tariffversion enquiry" in allowed
