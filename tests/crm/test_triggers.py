@@ -103,3 +103,28 @@ def test_a_reset_trigger_of_spending_begins_at_zero_for_one_account_or_all():
     assert TriggerState.objects.get().account == second
     assert reset_trigger("default", made.id) == 1
     assert reset_trigger("default", made.id) == 0
+
+
+def test_a_counter_of_a_set_is_made_with_the_set_listed_by_it_and_changed():
+    made = create_trigger(
+        "default",
+        NewTriggerAsked(
+            name="fair use",
+            kind="max_event_counter",
+            balance_kind="data",
+            threshold_units=5_000_000,
+            monthly=True,
+            trigger_set="FAIR",
+            actions="THROTTLE",
+        ),
+    )
+    assert (made.trigger_set, made.balance_tag, made.currency, made.actions) == ("FAIR", "", "", "THROTTLE")
+    changed = change_trigger(
+        "default", TriggerChangeAsked(trigger_id=made.id, threshold_units=9, recurrent=True, min_sleep_s=60)
+    )
+    assert (changed.threshold_units, changed.recurrent, changed.min_sleep_s) == (9, True, 60)
+    create_trigger("default", spending())
+    assert list_triggers("default", TriggersAsked(trigger_set="FAIR")) == [changed]
+    with pytest.raises(InvalidInputs) as refused:
+        change_trigger("default", TriggerChangeAsked(trigger_id=made.id, threshold_micros=1))
+    assert [problem.where for problem in refused.value.problems] == ["threshold_micros"]

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from apps.charging.models import Account, BalanceTrigger, TriggerSet, TriggerState
+from apps.charging.domain.triggers import COUNTERS
+from apps.charging.models import DEFAULT_BALANCE, Account, BalanceTrigger, TriggerSet, TriggerState
 from apps.charging.services.executor import forget_directory
 from apps.charging.services.triggers import ACCOUNTS_AT_ONCE, locked_balances
 from apps.kernel.errors import Conflict, InvalidInputs, NotFound, Problem
@@ -17,9 +18,13 @@ from apps.rating.models import Tenant
 def make_trigger(tenant: Tenant, name: str, kind: str, **terms: object) -> BalanceTrigger:
     """A new trigger, with columns of its row as ``terms``; every process heeds it within CHARGING_DIRECTORY_REFRESH_S.
 
-    Without ``currency``, it is for accounts in that of the account, of any for a set, else of the tenant. Raises
+    Without ``currency``, it is for accounts in that of the account, of any for a set, else of the tenant. Without
+    ``balance_tag`` it watches the default balance of money; counters, and units, are of all balances. Raises
     InvalidInputs with every fault found.
     """
+    if terms.get("balance_tag") is None:
+        is_of_all = kind in COUNTERS or terms.get("balance_kind", "monetary") != "monetary"
+        terms["balance_tag"] = "" if is_of_all else DEFAULT_BALANCE
     trigger = BalanceTrigger(tenant=tenant, name=name, kind=kind, **terms)
     if not trigger.currency and trigger.trigger_set is None:
         trigger.currency = trigger.account.currency if trigger.account is not None else tenant.currency

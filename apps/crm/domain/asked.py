@@ -352,9 +352,11 @@ class TriggerRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriggersAsked:
-    """``account_id`` finds triggers of that account alone; ``enabled`` None finds both."""
+    """``account_id`` finds triggers of that account alone, ``trigger_set`` those of a set; ``enabled`` None finds
+    both."""
 
     account_id: int = 0
+    trigger_set: str = ""
     enabled: bool | None = None
     after_id: int = 0
     limit: int = 100
@@ -362,17 +364,32 @@ class TriggersAsked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewTriggerAsked:
-    """For all accounts of the tenant in the currency, those on a price plan, or one. See ``domain/triggers.py``."""
+    """For all accounts of the tenant in the currency, those on a price plan or with a set, or one.
+
+    See ``domain/triggers.py``. A set that is not there is made. Without ``balance_tag`` it watches the default
+    balance of money; units, and what counts, are of all balances.
+    """
 
     name: str
     kind: str
-    threshold_micros: int
+    threshold_micros: int = 0
+    threshold_units: int = 0
+    balance_kind: str = "monetary"
     window_s: int | None = None
     action: str = "notify"
     currency: str = ""
-    balance_tag: str = "*default"
+    balance_tag: str | None = None
+    destinations: str = ""
+    categories: str = ""
+    recurrent: bool = False
+    min_sleep_s: int = 0
+    monthly: bool = False
+    active_from: datetime | None = None
+    expires_at: datetime | None = None
+    actions: str = ""
     price_plan: str = ""
     account_id: int = 0
+    trigger_set: str = ""
     notify: bool = True
     enabled: bool = True
 
@@ -384,9 +401,16 @@ class TriggerChangeAsked(TriggerRef):
     name: str | None = None
     enabled: bool | None = None
     threshold_micros: int | None = None
+    threshold_units: int | None = None
     window_s: int | None = None
     action: str | None = None
+    actions: str | None = None
     balance_tag: str | None = None
+    destinations: str | None = None
+    categories: str | None = None
+    recurrent: bool | None = None
+    min_sleep_s: int | None = None
+    monthly: bool | None = None
     notify: bool | None = None
 
 

@@ -8,10 +8,12 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class TriggerView:
-    """``kind`` is ``below`` or ``above`` (a balance), or ``spent`` (within ``window_s`` seconds, in real time).
+    """``kind`` is one of :class:`apps.charging.domain.triggers.TriggerKind`; ``window_s`` seconds are of ``spent``.
 
-    ``action`` is ``notify``, ``reauthorise`` (RAR) or ``bar`` (ASR). It watches one account, those that pay for
-    subscribers of a price plan, or all of the tenant in the currency.
+    ``balance_kind`` is what the balance holds, or what of the usage counts; its threshold is in micro-units for
+    ``monetary``, else in units. ``action`` is ``notify``, ``reauthorise`` (RAR) or ``bar`` (ASR), ``actions`` the id
+    of a group of actions. It watches one account, those that pay for subscribers of a price plan, those that have a
+    set of triggers, or all of the tenant in the currency.
     """
 
     id: int
@@ -27,11 +29,23 @@ class TriggerView:
     account_number: str
     action: str
     notify: bool
+    balance_kind: str
+    threshold_units: int
+    destinations: str
+    categories: str
+    recurrent: bool
+    min_sleep_s: int
+    monthly: bool
+    active_from: datetime | None
+    expires_at: datetime | None
+    trigger_set: str
+    actions: str
 
 
 @dataclass(frozen=True, slots=True)
 class FiringView:
-    """A trigger that fired, as it was then. ``value_micros`` is the balance, or the sum spent; ``text`` says it."""
+    """A trigger that fired, as it was then. The value is the balance, or what was spent or counted; ``text`` says
+    it."""
 
     id: int
     at: datetime
@@ -46,10 +60,14 @@ class FiringView:
     currency: str
     cause: str
     text: str
+    balance_kind: str
+    threshold_units: int
+    value_units: int
+    actions: str
 
 
 @dataclass(frozen=True, slots=True)
 class ResetTrigger:
-    """For how many accounts a trigger had counted what they spend."""
+    """For how many accounts a trigger had remembered something."""
 
     accounts: int

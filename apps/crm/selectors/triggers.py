@@ -15,16 +15,20 @@ def list_triggers(tenant: str, asked: TriggersAsked) -> list[TriggerView]:
     rows = BalanceTrigger.objects.filter(tenant_id=tenant_of(tenant).id, pk__gt=asked.after_id)
     if asked.account_id:
         rows = rows.filter(account=asked.account_id)
+    if asked.trigger_set:
+        rows = rows.filter(trigger_set__code=asked.trigger_set)
     if asked.enabled is not None:
         rows = rows.filter(enabled=asked.enabled)
-    found = rows.select_related("price_plan", "account").order_by("pk")[: checked_limit(asked.limit)]
+    found = rows.select_related("price_plan", "account", "trigger_set").order_by("pk")[
+        : checked_limit(asked.limit)
+    ]
     return [trigger_view(row) for row in found]
 
 
 def get_trigger(tenant: str, trigger_id: int) -> TriggerView:
     """Raises NotFound."""
     rows = BalanceTrigger.objects.filter(tenant_id=tenant_of(tenant).id, pk=trigger_id)
-    found = rows.select_related("price_plan", "account").first()
+    found = rows.select_related("price_plan", "account", "trigger_set").first()
     if found is None:
         raise NotFound(f"there is no trigger {trigger_id}", where="trigger_id")
     return trigger_view(found)
@@ -58,6 +62,17 @@ def trigger_view(row: BalanceTrigger) -> TriggerView:
         row.account.number if row.account else "",
         row.action,
         row.notify,
+        row.balance_kind,
+        row.threshold_units,
+        row.destinations,
+        row.categories,
+        row.recurrent,
+        row.min_sleep_s,
+        row.monthly,
+        row.active_from,
+        row.expires_at,
+        row.trigger_set.code if row.trigger_set else "",
+        row.actions,
     )
 
 
@@ -77,4 +92,8 @@ def _firing_view(row: TriggerFiring) -> FiringView:
         account.currency,
         row.cause,
         row.sentence,
+        row.balance_kind,
+        row.threshold_units,
+        row.value_units,
+        row.actions,
     )

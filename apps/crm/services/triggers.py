@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from apps.charging.models import Account
+from apps.charging.models import Account, TriggerSet
 from apps.charging.services import trigger_settings
 from apps.crm.domain.asked import NewTriggerAsked, TriggerChangeAsked
 from apps.crm.domain.triggers import TriggerView
@@ -20,12 +20,13 @@ def create_trigger(tenant: str, new: NewTriggerAsked) -> TriggerView:
     """Raises NotFound (price_plan, account_id), InvalidInputs placed by field."""
     owner = tenant_row(tenant)
     values = asdict(new)
-    code, account_id = values.pop("price_plan"), values.pop("account_id")
+    code, account_id, set_code = (values.pop(name) for name in ("price_plan", "account_id", "trigger_set"))
     plan = PricePlan.objects.filter(tenant=owner, code=code).first() if code else None
     if code and plan is None:
         raise NotFound(f"there is no price plan “{code}”", where="price_plan")
+    chosen = TriggerSet.objects.get_or_create(tenant=owner, code=set_code)[0] if set_code else None
     made = trigger_settings.make_trigger(
-        owner, price_plan=plan, account=_account(owner, account_id), **values
+        owner, price_plan=plan, account=_account(owner, account_id), trigger_set=chosen, **values
     )
     return trigger_view(made)
 
@@ -46,7 +47,7 @@ def delete_trigger(tenant: str, trigger_id: int) -> None:
 
 @one_transaction
 def reset_trigger(tenant: str, trigger_id: int, *, account_id: int = 0) -> int:
-    """For how many accounts it had counted what they spend. Raises NotFound."""
+    """For how many accounts it had remembered something. Raises NotFound."""
     owner = tenant_row(tenant)
     return trigger_settings.reset_trigger(owner, trigger_id, account=_account(owner, account_id))
 

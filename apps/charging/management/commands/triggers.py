@@ -7,9 +7,8 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from apps.charging.domain.balances import BalanceKind
-from apps.charging.domain.triggers import COUNTERS, TriggerAction, TriggerKind, amount_text
+from apps.charging.domain.triggers import TriggerAction, TriggerKind, amount_text
 from apps.charging.models import (
-    DEFAULT_BALANCE,
     Account,
     BalanceTrigger,
     TriggerFiring,
@@ -135,8 +134,6 @@ class Command(RoomCommand):
             account = _account(owner, options["account"])
         if options["set"]:
             chosen, _ = TriggerSet.objects.get_or_create(tenant=owner, code=options["set"])
-        # Counters and units are of all balances unless one is named; money is that of the default one.
-        balance = options["balance"] or (DEFAULT_BALANCE if money and kind not in COUNTERS else "")
         self._show(
             make_trigger(
                 owner,
@@ -145,7 +142,7 @@ class Command(RoomCommand):
                 threshold_micros=parse_micros(text) if money else 0,
                 threshold_units=0 if money else parse_usage_units(text),
                 balance_kind=options["of"],
-                balance_tag="" if balance == "*any" else balance,
+                balance_tag="" if options["balance"] == "*any" else options["balance"],
                 destinations=options["destinations"],
                 categories=options["categories"],
                 action=options["action"],

@@ -540,7 +540,7 @@ class CRMResponse(_message.Message):
     def __init__(self, status: _Optional[_Union[CRMStatus, str]] = ..., message: _Optional[str] = ..., id: _Optional[int] = ...) -> None: ...
 
 class Trigger(_message.Message):
-    __slots__ = ("id", "name", "disabled", "kind", "threshold_micros", "window_s", "currency", "balance_tag", "price_plan", "account_id", "action", "quiet")
+    __slots__ = ("id", "name", "disabled", "kind", "threshold_micros", "window_s", "currency", "balance_tag", "price_plan", "account_id", "action", "quiet", "balance_kind", "threshold_units", "destinations", "categories", "recurrent", "min_sleep_s", "monthly", "active_from", "expires_at", "trigger_set", "actions")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     DISABLED_FIELD_NUMBER: _ClassVar[int]
@@ -553,6 +553,17 @@ class Trigger(_message.Message):
     ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
     ACTION_FIELD_NUMBER: _ClassVar[int]
     QUIET_FIELD_NUMBER: _ClassVar[int]
+    BALANCE_KIND_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLD_UNITS_FIELD_NUMBER: _ClassVar[int]
+    DESTINATIONS_FIELD_NUMBER: _ClassVar[int]
+    CATEGORIES_FIELD_NUMBER: _ClassVar[int]
+    RECURRENT_FIELD_NUMBER: _ClassVar[int]
+    MIN_SLEEP_S_FIELD_NUMBER: _ClassVar[int]
+    MONTHLY_FIELD_NUMBER: _ClassVar[int]
+    ACTIVE_FROM_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    TRIGGER_SET_FIELD_NUMBER: _ClassVar[int]
+    ACTIONS_FIELD_NUMBER: _ClassVar[int]
     id: int
     name: str
     disabled: bool
@@ -565,7 +576,18 @@ class Trigger(_message.Message):
     account_id: int
     action: str
     quiet: bool
-    def __init__(self, id: _Optional[int] = ..., name: _Optional[str] = ..., disabled: _Optional[bool] = ..., kind: _Optional[str] = ..., threshold_micros: _Optional[int] = ..., window_s: _Optional[int] = ..., currency: _Optional[str] = ..., balance_tag: _Optional[str] = ..., price_plan: _Optional[str] = ..., account_id: _Optional[int] = ..., action: _Optional[str] = ..., quiet: _Optional[bool] = ...) -> None: ...
+    balance_kind: str
+    threshold_units: int
+    destinations: str
+    categories: str
+    recurrent: bool
+    min_sleep_s: int
+    monthly: bool
+    active_from: int
+    expires_at: int
+    trigger_set: str
+    actions: str
+    def __init__(self, id: _Optional[int] = ..., name: _Optional[str] = ..., disabled: _Optional[bool] = ..., kind: _Optional[str] = ..., threshold_micros: _Optional[int] = ..., window_s: _Optional[int] = ..., currency: _Optional[str] = ..., balance_tag: _Optional[str] = ..., price_plan: _Optional[str] = ..., account_id: _Optional[int] = ..., action: _Optional[str] = ..., quiet: _Optional[bool] = ..., balance_kind: _Optional[str] = ..., threshold_units: _Optional[int] = ..., destinations: _Optional[str] = ..., categories: _Optional[str] = ..., recurrent: _Optional[bool] = ..., min_sleep_s: _Optional[int] = ..., monthly: _Optional[bool] = ..., active_from: _Optional[int] = ..., expires_at: _Optional[int] = ..., trigger_set: _Optional[str] = ..., actions: _Optional[str] = ...) -> None: ...
 
 class GetTriggersRequest(_message.Message):
     __slots__ = ("account_id", "after_id", "limit")
@@ -630,7 +652,7 @@ class GetTriggerFiringsResponse(_message.Message):
     def __init__(self, firings: _Optional[_Iterable[_Union[TriggerFiring, _Mapping]]] = ...) -> None: ...
 
 class TriggerFiring(_message.Message):
-    __slots__ = ("id", "at", "trigger_id", "trigger", "account_id", "account_number", "kind", "action", "threshold_micros", "value_micros", "currency", "cause", "text")
+    __slots__ = ("id", "at", "trigger_id", "trigger", "account_id", "account_number", "kind", "action", "threshold_micros", "value_micros", "currency", "cause", "text", "balance_kind", "threshold_units", "value_units", "actions")
     ID_FIELD_NUMBER: _ClassVar[int]
     AT_FIELD_NUMBER: _ClassVar[int]
     TRIGGER_ID_FIELD_NUMBER: _ClassVar[int]
@@ -644,6 +666,10 @@ class TriggerFiring(_message.Message):
     CURRENCY_FIELD_NUMBER: _ClassVar[int]
     CAUSE_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
+    BALANCE_KIND_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLD_UNITS_FIELD_NUMBER: _ClassVar[int]
+    VALUE_UNITS_FIELD_NUMBER: _ClassVar[int]
+    ACTIONS_FIELD_NUMBER: _ClassVar[int]
     id: int
     at: int
     trigger_id: int
@@ -657,7 +683,11 @@ class TriggerFiring(_message.Message):
     currency: str
     cause: str
     text: str
-    def __init__(self, id: _Optional[int] = ..., at: _Optional[int] = ..., trigger_id: _Optional[int] = ..., trigger: _Optional[str] = ..., account_id: _Optional[int] = ..., account_number: _Optional[str] = ..., kind: _Optional[str] = ..., action: _Optional[str] = ..., threshold_micros: _Optional[int] = ..., value_micros: _Optional[int] = ..., currency: _Optional[str] = ..., cause: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
+    balance_kind: str
+    threshold_units: int
+    value_units: int
+    actions: str
+    def __init__(self, id: _Optional[int] = ..., at: _Optional[int] = ..., trigger_id: _Optional[int] = ..., trigger: _Optional[str] = ..., account_id: _Optional[int] = ..., account_number: _Optional[str] = ..., kind: _Optional[str] = ..., action: _Optional[str] = ..., threshold_micros: _Optional[int] = ..., value_micros: _Optional[int] = ..., currency: _Optional[str] = ..., cause: _Optional[str] = ..., text: _Optional[str] = ..., balance_kind: _Optional[str] = ..., threshold_units: _Optional[int] = ..., value_units: _Optional[int] = ..., actions: _Optional[str] = ...) -> None: ...
 
 class GetActionGroupsRequest(_message.Message):
     __slots__ = ("after_id", "limit")

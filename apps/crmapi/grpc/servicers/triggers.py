@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from apps.crm.domain.accounts import DEFAULT_BALANCE
 from apps.crm.domain.asked import (
     FiringsAsked,
     NewTriggerAsked,
@@ -16,10 +15,13 @@ from apps.crm.domain.asked import (
 )
 from apps.crm.domain.triggers import FiringView, ResetTrigger, TriggerView
 from apps.crmapi.grpc.pb import crm_pb2
-from apps.crmapi.grpc.servicers.values import not_negative, seconds
+from apps.crmapi.grpc.servicers.values import instant_of, not_negative, seconds
 from apps.kernel.errors import InvalidInput
 
-CHANGEABLE = ("name", "disabled", "threshold_micros", "window_s", "balance_tag", "action", "quiet")
+CHANGEABLE = (
+    *("name", "disabled", "threshold_micros", "threshold_units", "window_s", "balance_tag", "destinations"),
+    *("categories", "recurrent", "min_sleep_s", "monthly", "actions", "action", "quiet"),
+)
 
 
 def triggers_asked(request: crm_pb2.GetTriggersRequest) -> TriggersAsked:
@@ -42,11 +44,22 @@ def new_trigger(message: crm_pb2.Trigger) -> NewTriggerAsked:
         window_s=not_negative(message.window_s, "window_s") or None,
         action=message.action or "notify",
         currency=message.currency,
-        balance_tag=message.balance_tag or DEFAULT_BALANCE,
+        balance_tag=message.balance_tag or None,
         price_plan=message.price_plan,
         account_id=not_negative(message.account_id, "account_id"),
         notify=not message.quiet,
         enabled=not message.disabled,
+        balance_kind=message.balance_kind or "monetary",
+        threshold_units=message.threshold_units,
+        destinations=message.destinations,
+        categories=message.categories,
+        recurrent=message.recurrent,
+        min_sleep_s=not_negative(message.min_sleep_s, "min_sleep_s"),
+        monthly=message.monthly,
+        active_from=instant_of(message.active_from, "active_from"),
+        expires_at=instant_of(message.expires_at, "expires_at"),
+        trigger_set=message.trigger_set,
+        actions=message.actions,
     )
 
 
@@ -107,6 +120,10 @@ def firings_message(found: Sequence[FiringView]) -> crm_pb2.GetTriggerFiringsRes
                 currency=one.currency,
                 cause=one.cause,
                 text=one.text,
+                balance_kind=one.balance_kind,
+                threshold_units=one.threshold_units,
+                value_units=one.value_units,
+                actions=one.actions,
             )
             for one in found
         ]
@@ -127,4 +144,15 @@ def trigger_message(found: TriggerView) -> crm_pb2.Trigger:
         account_id=found.account_id or 0,
         action=found.action,
         quiet=not found.notify,
+        balance_kind=found.balance_kind,
+        threshold_units=found.threshold_units,
+        destinations=found.destinations,
+        categories=found.categories,
+        recurrent=found.recurrent,
+        min_sleep_s=found.min_sleep_s,
+        monthly=found.monthly,
+        active_from=seconds(found.active_from),
+        expires_at=seconds(found.expires_at),
+        trigger_set=found.trigger_set,
+        actions=found.actions,
     )

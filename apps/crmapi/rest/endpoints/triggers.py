@@ -69,8 +69,8 @@ ENDPOINTS = (
     endpoint(
         at=f"POST {ONE}/reset",
         operation=does.RESET_TRIGGER,
-        summary="Let a trigger of spending begin at zero",
-        text="And fire again, for one account or all. Triggers of a balance fire at each crossing: nothing to reset.",
+        summary="Let a trigger begin at zero",
+        text="And fire again, for one account or all. `below` and `above` fire at each crossing: nothing to reset.",
         body=ResetBody,
         answer=ResetShape,
     ),

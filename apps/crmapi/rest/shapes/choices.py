@@ -27,6 +27,10 @@ ACTIVITY_TYPE = list(ACTIVITY_TYPES.values())
 ACTIVITY_STATUS = list(ACTIVITY_STATUSES.values())
 
 # What kernel.units.unit_of gives.
-TRIGGER_KIND = ["below", "above", "spent"]
+TRIGGER_KIND = [
+    *("below", "above", "spent", "min_balance", "max_balance", "min_event_counter", "max_event_counter"),
+    *("min_balance_counter", "max_balance_counter", "balance_expired"),
+]
+TRIGGER_WHAT = ["monetary", "voice", "data", "sms", "generic"]
 TRIGGER_ACTION = ["notify", "reauthorise", "bar"]
 USAGE_UNIT = ["seconds", "octets", "messages", "events"]

@@ -1,4 +1,4 @@
-"""Triggers of accounts' money in JSON."""
+"""Account triggers in JSON."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from apps.crmapi.rest.fields import (
     StrictText,
     TextOrNull,
 )
-from apps.crmapi.rest.shapes.choices import TRIGGER_ACTION, TRIGGER_KIND
+from apps.crmapi.rest.shapes.choices import TRIGGER_ACTION, TRIGGER_KIND, TRIGGER_WHAT
 
 WINDOWS_S = [3_600, 86_400]
 
 
 class TriggerShape(Shape):
-    """What happens when a balance falls `below` or rises `above` an amount, or more is `spent` within a window."""
+    """What happens when a balance or usage reaches a threshold: crosses it, is at it, or was counted up to it."""
 
     id = serializers.IntegerField()
     name = serializers.CharField()
@@ -41,6 +41,19 @@ class TriggerShape(Shape):
         TRIGGER_ACTION, help_text="`reauthorise` (RAR) and `bar` (ASR) reach open sessions."
     )
     notify = serializers.BooleanField(help_text="Whether it leaves a notification.")
+    balance_kind = serializers.ChoiceField(
+        TRIGGER_WHAT, help_text="What the balance holds, or what of the usage counts."
+    )
+    threshold_units = serializers.IntegerField(help_text="If something else than money is watched.")
+    destinations = serializers.CharField(help_text="Ids, split by `;`; empty = all.")
+    categories = serializers.CharField(help_text="Split by `;`; empty = all.")
+    recurrent = serializers.BooleanField(help_text="Fires each time; else once, until it is reset.")
+    min_sleep_s = serializers.IntegerField()
+    monthly = serializers.BooleanField(help_text="Counters begin at zero each month.")
+    active_from = InstantField(allow_null=True)
+    expires_at = InstantField(allow_null=True)
+    trigger_set = TextOrNull(help_text="Of accounts that have this set of triggers.")
+    actions = serializers.CharField(help_text="A group of actions that is carried out as well; empty = none.")
 
 
 class FiringShape(Shape):
@@ -58,6 +71,10 @@ class FiringShape(Shape):
     threshold_micros = serializers.IntegerField()
     value = MoneyField(source="value_micros", help_text="The balance after it, or the sum spent.")
     value_micros = serializers.IntegerField()
+    balance_kind = serializers.ChoiceField(TRIGGER_WHAT)
+    threshold_units = serializers.IntegerField()
+    value_units = serializers.IntegerField()
+    actions = serializers.CharField()
     currency = serializers.CharField()
     cause = serializers.CharField(help_text="Of the ledger entry that did it.")
     text = serializers.CharField()
@@ -67,7 +84,7 @@ class FiringShape(Shape):
 
 
 class ResetShape(Shape):
-    accounts = serializers.IntegerField(help_text="For how many accounts it had counted what they spend.")
+    accounts = serializers.IntegerField(help_text="For how many accounts it had remembered something.")
 
     class Meta:
         ref_name = "TriggerReset"
@@ -75,6 +92,7 @@ class ResetShape(Shape):
 
 class TriggerQuery(PageQuery):
     account_id = serializers.IntegerField(min_value=1, required=False)
+    trigger_set = serializers.CharField(max_length=64, required=False)
     enabled = serializers.BooleanField(required=False, allow_null=True, default=None)
 
 
@@ -84,10 +102,9 @@ class FiringQuery(PageQuery):
 
 
 class NewTriggerBody(RequestBody):
-    """For all accounts in the currency, those on a price plan, or one account."""
+    """For all accounts in the currency, those on a price plan or with a set of triggers, or one account."""
 
     money = ("threshold",)
-    money_needed = ("threshold",)
 
     name = StrictText(max_length=64, help_text="Unique within the tenant; stands in notifications.")
     kind = serializers.ChoiceField(TRIGGER_KIND)
@@ -98,8 +115,19 @@ class NewTriggerBody(RequestBody):
         r"^[A-Z]{3}$", required=False, help_text="Left out: the account's or the tenant's."
     )
     balance_tag = StrictText(max_length=64, required=False)
+    balance_kind = serializers.ChoiceField(TRIGGER_WHAT, required=False)
+    threshold_units = StrictInteger(required=False, min_value=-(10**15), max_value=10**15)
+    destinations = StrictText(max_length=500, required=False)
+    categories = StrictText(max_length=200, required=False)
+    recurrent = StrictBoolean(required=False)
+    min_sleep_s = StrictInteger(required=False, min_value=0, max_value=10**9)
+    monthly = StrictBoolean(required=False)
+    active_from = InstantField(required=False)
+    expires_at = InstantField(required=False)
+    actions = StrictText(max_length=64, required=False)
     price_plan = StrictText(max_length=64, required=False, help_text="A plan's code.")
     account_id = StrictInteger(min_value=1, required=False)
+    trigger_set = StrictText(max_length=64, required=False, help_text="Made if it is not there.")
     action = serializers.ChoiceField(TRIGGER_ACTION, required=False)
     notify = StrictBoolean(required=False)
     enabled = StrictBoolean(required=False)
@@ -116,7 +144,14 @@ class TriggerChangeBody(RequestBody):
     threshold_micros = StrictInteger(required=False, min_value=-(10**15), max_value=10**15)
     window_s = serializers.ChoiceField(WINDOWS_S, required=False)
     balance_tag = StrictText(max_length=64, required=False)
+    threshold_units = StrictInteger(required=False, min_value=-(10**15), max_value=10**15)
+    destinations = StrictText(max_length=500, required=False)
+    categories = StrictText(max_length=200, required=False)
+    recurrent = StrictBoolean(required=False)
+    min_sleep_s = StrictInteger(required=False, min_value=0, max_value=10**9)
+    monthly = StrictBoolean(required=False)
     action = serializers.ChoiceField(TRIGGER_ACTION, required=False)
+    actions = StrictText(max_length=64, required=False)
     notify = StrictBoolean(required=False)
 
 
