@@ -144,6 +144,22 @@ def test_free_units_are_taken_again_in_order_when_the_plan_grants_more():
     assert numbers() == before
 
 
+def test_an_earlier_version_grants_the_free_units_of_its_time():
+    make_operator("postpaid", free_minutes=2)
+    old = TariffVersion.objects.latest("pk")
+    PricePlanService.objects.filter(service__code="voice").update(free_units=0)
+    publish(NOW)
+    look_again()
+    load_calls(*({"day": day, "duration_s": 60} for day in (1, 2, 3)))
+    before = numbers()
+    job = applied(job_of(version=old))
+    assert costs() == [0, 0, MINUTE]
+    assert AllowanceCounter.objects.get().used == 120
+    assert sums_agree()
+    reversed_(job)
+    assert numbers() == before
+
+
 def test_free_units_of_records_that_were_not_chosen_stay_theirs():
     make_operator("postpaid", free_minutes=2)
     load_calls({"day": 1, "duration_s": 60}, {"day": 2, "duration_s": 120}, {"day": 3, "duration_s": 60})

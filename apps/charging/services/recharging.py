@@ -65,12 +65,12 @@ class Recharging:
 
 
 def read_recharging(
-    payers: Collection[StoredPayer], first: datetime, last: datetime, *, lock: bool = False
+    payers: Collection[StoredPayer], first: datetime, last: datetime, terms: Terms, *, lock: bool = False
 ) -> Recharging:
     """For records of ``payers`` that start in ``[first, last]``, as they were charged: same account, same plan.
 
-    Free units are those that plans and bundles grant now. With ``lock``, inside the caller's transaction: no batch
-    uses free units of these subscribers until it ends.
+    Free units are those of ``terms``, which learn missing plans and bundles as they are now. With ``lock``, inside
+    the caller's transaction: no batch uses free units of these subscribers until it ends.
     """
     if lock:
         lock_payers(sorted({payer.subscriber_id for payer in payers}))
@@ -80,13 +80,14 @@ def read_recharging(
     return Recharging(
         infos,
         {info.service_id: code for code, info in infos.items()},
-        _lines(payers, first, last),
+        _lines(payers, first, last, terms),
         _counters(subscriber_ids, first - ZONE_SLACK, last + ZONE_SLACK),
     )
 
 
-def _lines(payers: Collection[StoredPayer], first: datetime, last: datetime) -> dict[StoredPayer, Line]:
-    terms = Terms.nothing()
+def _lines(
+    payers: Collection[StoredPayer], first: datetime, last: datetime, terms: Terms
+) -> dict[StoredPayer, Line]:
     terms.learn_plans({payer.price_plan_id for payer in payers})
     # A subscriber whose payer changed has records with several accounts.
     accounts: list[dict[int, int]] = []

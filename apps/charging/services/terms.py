@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
 
 from apps.charging.domain.lines import NO_END, BundlePeriod, Grant, PlanPeriod, in_order_of_use
 from apps.kernel.periods import local_midnight
-from apps.rating.models import BundleService, PricePlan, PricePlanService, Tenant
+from apps.rating.models import Bundle, BundleService, PricePlan, PricePlanService, Service, Tenant
 
 Grants = dict[str, tuple[Grant, ...]]
 """Free units by the code of their service."""
@@ -79,22 +79,58 @@ class Terms(NamedTuple):
         return self if fresh == known else fresh
 
 
+def terms_of_version(products: Mapping[str, list[dict[str, Any]]]) -> Terms:
+    """Plans and bundles with the free units that a tariff version gave them; others are learnt as they are now.
+
+    ``products`` are the version's own terms, by table (:func:`apps.rating.selectors.tariff_source.product_terms`).
+    """
+    terms = Terms.nothing()
+    units = dict(Service.objects.values_list("code", "unit_size"))
+    for kind, sold in (("price_plan", PricePlan.objects.all()), ("bundle", Bundle.objects.all())):
+        ids = {(tenant, code): pk for pk, tenant, code in sold.values_list("pk", "tenant__code", "code")}
+        granted: dict[int, dict[str, list[Grant]]] = {
+            ids[row["tenant"], row["code"]]: defaultdict(list)
+            for row in products.get(f"{kind}s", ())
+            if (row["tenant"], row["code"]) in ids
+        }
+        origin = "plan" if kind == "price_plan" else kind
+        for row in products.get(f"{kind}_services", ()):
+            owner = ids.get((row["tenant"], row[kind]))
+            if owner in granted and row["free_units"] and row["service"] in units:
+                grant = _grant(
+                    f"{origin}:{owner}", row["free_units"], units[row["service"]], row["free_destinations"]
+                )
+                granted[owner][row["service"]].append(grant)
+        codes = {pk: code for (_, code), pk in ids.items()}
+        for owner, services in granted.items():
+            grants = {code: in_order_of_use(some) for code, some in services.items()}
+            if kind == "bundle":
+                terms.bundles[owner] = grants
+            else:
+                terms.plans[owner] = (f"*plan:{codes[owner]}", NO_END, grants)
+    return terms
+
+
 def _grants(
     rows: QuerySet[PricePlanService] | QuerySet[BundleService], owner_field: str, origin: str
 ) -> dict[int, Grants]:
     found: dict[int, dict[str, list[Grant]]] = defaultdict(lambda: defaultdict(list))
     for row in rows.exclude(free_units=0).select_related("service"):
         owner_id = getattr(row, owner_field)
-        names = [name.strip() for name in row.free_destinations.split(";") if name.strip()]
         found[owner_id][row.service.code].append(
-            Grant(
-                origin=f"{origin}:{owner_id}",
-                units=row.free_units if row.free_units < 0 else row.free_units * row.service.unit_size,
-                included=frozenset(name for name in names if not name.startswith("!")),
-                excluded=frozenset(name[1:] for name in names if name.startswith("!")),
-            )
+            _grant(f"{origin}:{owner_id}", row.free_units, row.service.unit_size, row.free_destinations)
         )
     return {
         owner_id: {code: in_order_of_use(grants) for code, grants in services.items()}
         for owner_id, services in found.items()
     }
+
+
+def _grant(origin: str, free_units: int, unit_size: int, free_destinations: str) -> Grant:
+    names = [name.strip() for name in free_destinations.split(";") if name.strip()]
+    return Grant(
+        origin=origin,
+        units=free_units if free_units < 0 else free_units * unit_size,
+        included=frozenset(name for name in names if not name.startswith("!")),
+        excluded=frozenset(name[1:] for name in names if name.startswith("!")),
+    )

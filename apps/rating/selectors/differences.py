@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 from apps.kernel.errors import InvalidInput, NotFound
 from apps.rating.domain import source as src
@@ -93,11 +94,13 @@ def _tariff(key: Key | None) -> tuple[src.TariffSource, Tariff]:
     return version_source(key[1]), tariff_version(key[1]).tariff
 
 
-def _products(key: Key | None) -> dict[str, list[dict[str, object]]]:
+def _products(key: Key | None) -> dict[str, list[dict[str, Any]]]:
     if key is None:
         return {}
-    return {
-        path.removeprefix(_PRODUCTS): rows
-        for path, rows in version_terms(key[1]).items()
-        if path.startswith(_PRODUCTS)
-    }
+    return product_terms_of(key[1])
+
+
+def product_terms_of(version_id: int) -> dict[str, list[dict[str, Any]]]:
+    """Services, price plans and bundles as they were sold by a version, by table; empty if it kept none."""
+    terms = version_terms(version_id)
+    return {path.removeprefix(_PRODUCTS): rows for path, rows in terms.items() if path.startswith(_PRODUCTS)}

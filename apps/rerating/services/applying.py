@@ -17,6 +17,7 @@ from apps.billing.services.correcting import adjust_billed_usage, lock_billing
 from apps.charging.models import Account, LedgerBook, LedgerEntry
 from apps.charging.services.ledger import Movement, post_movements
 from apps.charging.services.recharging import move_counters, move_counters_back
+from apps.charging.services.terms import Terms
 from apps.charging.services.usage import lock_payers
 from apps.insight.services.usage import correct_usage
 from apps.kernel.errors import Conflict
@@ -49,7 +50,7 @@ Changes = Mapping[int, Sequence[ChargeChange]]
 
 
 @transaction.atomic
-def apply_some(job: RerateJob, destinations: DestinationIds, now: datetime, most: int) -> int:
+def apply_some(job: RerateJob, terms: Terms, destinations: DestinationIds, now: datetime, most: int) -> int:
     """Apply the job to the next accounts that no other worker has in hand; how many were looked at.
 
     If an account's records, or what they come to, are not those of the simulation, it is simulated again and stays as
@@ -61,7 +62,7 @@ def apply_some(job: RerateJob, destinations: DestinationIds, now: datetime, most
     lock_billing([row.account_id for row in rows])
     records = records_of(job, [row.account_id for row in rows])
     rows = _without_common_subscribers(rows, records)
-    found = _differences(job, rows, records)
+    found = _differences(job, rows, records, terms)
     same = [row for row in rows if found[row.account_id].digest == row.digest]
     _note_changed([row for row in rows if row not in same], found, now)
     _correct(job, same, {row.account_id: found[row.account_id] for row in same}, destinations, now)
@@ -83,12 +84,15 @@ def _without_common_subscribers(
 
 
 def _differences(
-    job: RerateJob, rows: Sequence[RerateAccount], records: Mapping[int, Sequence[StoredRecord]]
+    job: RerateJob,
+    rows: Sequence[RerateAccount],
+    records: Mapping[int, Sequence[StoredRecord]],
+    terms: Terms,
 ) -> dict[int, AccountDifference]:
     """What the job makes of each account, by id, while no batch charges its subscribers."""
     ids = [row.account_id for row in rows]
     listed = [record for account_id in ids for record in records.get(account_id, ())]
-    again = recharging_of(listed, lock=True)
+    again = recharging_of(listed, terms, lock=True)
     # Only now that no batch charges these subscribers, their records stay as they are.
     counted = Cdr.objects.filter(chosen(job), account_id__in=ids).aggregate(Count("pk"), Max("pk"))
     if tuple(counted.values()) != (len(listed), max((record.cdr_id for record in listed), default=None)):

@@ -13,11 +13,13 @@ from django.db import transaction
 from django.db.models import Max
 
 from apps.charging.models import Account
+from apps.charging.services.terms import Terms, terms_of_version
 from apps.events.services.publishing import publish
 from apps.kernel.errors import BssError, Conflict, InvalidInput, NotFound
 from apps.mediation.models import RatedDestination, Source
 from apps.mediation.services.batches import DestinationIds
 from apps.rating.models import PricePlan, TariffVersion, Tenant
+from apps.rating.selectors.differences import product_terms_of
 from apps.rerating.domain.published import FINISHED
 from apps.rerating.models import RerateAccount, RerateJob
 from apps.rerating.services import applying, simulating
@@ -124,12 +126,13 @@ def work(job_id: int, now: Callable[[], datetime], seconds: float = float("inf")
     deadline = time.monotonic() + seconds
     destinations = DestinationIds()
     job = RerateJob.objects.get(pk=job_id)
+    terms = terms_of_version(product_terms_of(job.tariff_version_id))
     while job.state in WORKING:
         if time.monotonic() >= deadline:
             return True
         if job.state == State.NEW:
             collect_accounts(job_id)
-        elif not _step(job, destinations, now()) and not _finish(job_id, now()):
+        elif not _step(job, terms, destinations, now()) and not _finish(job_id, now()):
             # Others have the last accounts in hand; beat comes back if they die.
             return False
         job.refresh_from_db()
@@ -170,17 +173,17 @@ def _locked(job_id: int) -> RerateJob:
     return job
 
 
-def _step(job: RerateJob, destinations: DestinationIds, now: datetime) -> bool:
+def _step(job: RerateJob, terms: Terms, destinations: DestinationIds, now: datetime) -> bool:
     """One portion of what the job's state asks for; False if none is left that no other worker has in hand.
 
     If a portion fails, its first account is tried alone, and has the fault written to its row.
     """
     if job.state == State.SIMULATING:
         state, at_once = Rows.PENDING, simulating.ACCOUNTS_AT_ONCE
-        do = partial(simulating.simulate_some, job, now)
+        do = partial(simulating.simulate_some, job, terms, now)
     elif job.state == State.APPLYING:
         state, at_once = Rows.SIMULATED, applying.ACCOUNTS_AT_ONCE
-        do = partial(applying.apply_some, job, destinations, now)
+        do = partial(applying.apply_some, job, terms, destinations, now)
     else:
         state, at_once = Rows.APPLIED, applying.ACCOUNTS_AT_ONCE
         do = partial(applying.reverse_some, job, destinations, now)

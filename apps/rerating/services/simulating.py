@@ -9,6 +9,7 @@ from datetime import datetime
 from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 
 from apps.charging.services.recharging import Recharging, read_recharging
+from apps.charging.services.terms import Terms
 from apps.rating.domain import Rater
 from apps.rating.selectors import rater_as_of
 from apps.rerating.domain.differences import AccountDifference, StoredRecord, compare
@@ -39,13 +40,13 @@ def collect_accounts(job_id: int) -> None:
 
 
 @transaction.atomic
-def simulate_some(job: RerateJob, now: datetime, most: int) -> int:
+def simulate_some(job: RerateJob, terms: Terms, now: datetime, most: int) -> int:
     """Simulate the next accounts that no other worker has in hand; how many."""
     rows = due_rows(job.pk, State.PENDING, most)
     if not rows:
         return 0
     records = records_of(job, [row.account_id for row in rows])
-    again = recharging_of([record for of_account in records.values() for record in of_account])
+    again = recharging_of([record for of_account in records.values() for record in of_account], terms)
     rater = rater_as_of(job.tariff_version_id).rater
     found: dict[int, AccountDifference] = {}
     for row in rows:
@@ -63,12 +64,12 @@ def due_rows(job_id: int, state: str, most: int) -> list[RerateAccount]:
     return list(rows.order_by("pk")[:most])
 
 
-def recharging_of(records: Sequence[StoredRecord], *, lock: bool = False) -> Recharging | None:
+def recharging_of(records: Sequence[StoredRecord], terms: Terms, *, lock: bool = False) -> Recharging | None:
     """What these records are charged again with; None for none."""
     if not records:
         return None
     starts = [record.start for record in records]
-    return read_recharging({record.payer for record in records}, min(starts), max(starts), lock=lock)
+    return read_recharging({record.payer for record in records}, min(starts), max(starts), terms, lock=lock)
 
 
 def difference_of(
