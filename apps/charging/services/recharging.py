@@ -65,11 +65,16 @@ class Recharging:
 
 
 def read_recharging(
-    payers: Collection[StoredPayer], first: datetime, last: datetime, terms: Terms, *, lock: bool = False
+    payers: Collection[StoredPayer],
+    first: datetime,
+    last: datetime,
+    terms: Terms | None = None,
+    *,
+    lock: bool = False,
 ) -> Recharging:
     """For records of ``payers`` that start in ``[first, last]``, as they were charged: same account, same plan.
 
-    Free units are those of ``terms``, which learn missing plans and bundles as they are now. With ``lock``, inside
+    Free units are those of ``terms``; without them, or missing there, those that are granted now. With ``lock``, inside
     the caller's transaction: no batch uses free units of these subscribers until it ends.
     """
     if lock:
@@ -80,7 +85,7 @@ def read_recharging(
     return Recharging(
         infos,
         {info.service_id: code for code, info in infos.items()},
-        _lines(payers, first, last, terms),
+        _lines(payers, first, last, terms or Terms.nothing()),
         _counters(subscriber_ids, first - ZONE_SLACK, last + ZONE_SLACK),
     )
 
