@@ -202,6 +202,8 @@ def _count(
 ) -> tuple[TriggerState, list[Firing]]:
     """Add up. What belongs to a month before that of the counter comes too late for it, and is left out."""
     firings = []
+    # A new value for each use would cost more than all else here.
+    total = state.counted
     for cause, at, amount in counted:
         if trigger.monthly:
             year, month = month_of(at, happened.zone)
@@ -209,13 +211,12 @@ def _count(
             if period < state.period:
                 continue
             if period > state.period:
-                state = state._replace(counted=0, period=period, executed=False)
-        total = state.counted + amount
-        state = state._replace(counted=total)
+                state, total = state._replace(period=period, executed=False), 0
+        total += amount
         if _is_reached(trigger, total) and _may_fire(trigger, state, now):
             firings.append(Firing(trigger, happened.account_id, at, total, cause))
             state = _fired(trigger, state, now)
-    return state, firings
+    return state if total == state.counted else state._replace(counted=total), firings
 
 
 def crossings(trigger: Trigger, account_id: int, movements: Iterable[Movement]) -> list[Firing]:
