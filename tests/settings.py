@@ -26,7 +26,8 @@ if _broker.startswith("redis://"):
 elif not _broker or _broker.startswith("filesystem://"):
     os.environ["BROKER_URL"] = f"filesystem://{TEST_DIR / 'broker'}"
 
-# A licence of this machine for all tests and the processes that they start.
+# A licence of this machine for all tests and the processes that they start; some are in another year.
+os.environ["BSS_LICENSE_CLOCK_TOLERANCE_S"] = str(20 * 366 * 86_400)
 os.environ["BSS_LICENSE_FILE"] = str(TEST_DIR / "license" / "platform.lic")
 os.environ["BSS_LICENSE_STATE"] = str(TEST_DIR / "license" / ".lkgt")
 
@@ -54,4 +55,10 @@ if not LICENSE_FILE.exists():
     from apps.licensing.services.files import machine_id
     from apps.licensing.services.issuing import make_evaluation
 
-    make_evaluation(LICENSE_FILE, LICENSE_STATE.with_name("evaluation.pub"), machine_id(), datetime.now(UTC))
+    make_evaluation(
+        LICENSE_FILE,
+        LICENSE_STATE.with_name("evaluation.pub"),
+        machine_id(),
+        datetime.now(UTC),
+        days=20 * 366,
+    )

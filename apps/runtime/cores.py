@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 
 from apps.kernel.errors import InvalidInput
 
@@ -28,11 +29,13 @@ def cores_from_text(text: str) -> tuple[int, ...]:
 
 
 def keep_to_core(core: int) -> None:
-    """For the calling thread and those that it starts from now on, each of which keeps the core until it waits.
+    """For the process's threads and those that they start, each of which keeps the core until it waits.
 
     A woken thread would otherwise preempt the thread that holds the GIL, and then block on the GIL.
     """
-    os.sched_setaffinity(0, {core})
+    for thread in threading.enumerate():
+        if thread.native_id is not None:
+            os.sched_setaffinity(thread.native_id, {core})
     with contextlib.suppress(PermissionError):
         # Some containers forbid it; it is a matter of speed only.
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))

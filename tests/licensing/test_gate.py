@@ -39,6 +39,7 @@ class Vendor:
         settings.LICENSE_PUBLIC_KEY = issuing.make_keys(self.key)
         self.file = settings.LICENSE_FILE = folder / "platform.lic"
         self.state = settings.LICENSE_STATE = folder / "state" / ".lkgt"
+        settings.LICENSE_CLOCK_TOLERANCE_S = 3600
 
     def issue(
         self, *, until: datetime = NOW + 60 * DAY, features: int = int(ALL_FEATURES), at: datetime = NOW

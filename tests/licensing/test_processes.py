@@ -33,6 +33,7 @@ class Machine:
             "BSS_LICENSE_FILE": str(folder / "platform.lic"),
             "BSS_LICENSE_STATE": str(folder / "state" / ".lkgt"),
             "BSS_LICENSE_LOOK_AGAIN_S": "3600",
+            "BSS_LICENSE_CLOCK_TOLERANCE_S": "3600",
             "BSS_LOG_LEVEL": "INFO",
         }
         self.env["BSS_LICENSE_PUBLIC_KEY"] = self(

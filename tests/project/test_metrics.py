@@ -145,7 +145,7 @@ def test_a_real_prometheus_reads_processes_and_installation(served: int, tmp_pat
 
     try:
         eventually(lambda: asked("up") == ["1"])
-        eventually(lambda: asked("bss_licence_days_left") == ["30"])
+        eventually(lambda: asked("bss_licence_days_left") == [str(20 * 366)])
         eventually(lambda: len(asked("bss_task_seconds_count")) > 0)
         assert asked("bss_figures_failed") == ["0"]
         rules = json.loads(get(f"http://127.0.0.1:{port}/api/v1/rules")[1])["data"]["groups"][0]["rules"]

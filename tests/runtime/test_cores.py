@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import threading
+import subprocess
+import sys
 
 import pytest
 
 from apps.kernel.errors import InvalidInput
-from apps.runtime.cores import cores_from_text, keep_to_core
+from apps.runtime.cores import cores_from_text
 
 OWN = sorted(os.sched_getaffinity(0))
 
@@ -26,21 +27,23 @@ def test_cores_that_there_are_not_are_refused(text: str, why: str) -> None:
         cores_from_text(text)
 
 
-def test_a_thread_that_keeps_to_a_core_hands_that_on_to_those_that_it_starts() -> None:
-    seen: list[tuple[set[int], int]] = []
+PROGRAM = """
+import os, threading
+from apps.runtime.cores import keep_to_core
+ended = threading.Event()
+earlier = threading.Thread(target=ended.wait, daemon=True)
+earlier.start()
+core = max(os.sched_getaffinity(0))
+keep_to_core(core)
+later = []
+second = threading.Thread(target=lambda: later.append((os.sched_getaffinity(0), os.sched_getscheduler(0))))
+second.start()
+second.join()
+assert os.sched_getaffinity(earlier.native_id) == {core}
+# Of batches: a thread that wakes waits until the one before it does.
+assert later == [({core}, os.SCHED_BATCH)], later
+"""
 
-    def first() -> None:
-        keep_to_core(OWN[-1])
-        second = threading.Thread(
-            target=lambda: seen.append((os.sched_getaffinity(0), os.sched_getscheduler(0)))
-        )
-        second.start()
-        second.join()
 
-    thread = threading.Thread(target=first)
-    thread.start()
-    thread.join()
-    # Of batches: a thread that wakes waits until the one before it does.
-    assert seen == [({OWN[-1]}, os.SCHED_BATCH)]
-    assert sorted(os.sched_getaffinity(0)) == OWN
-    assert os.sched_getscheduler(0) == os.SCHED_OTHER
+def test_a_process_that_keeps_to_a_core_does_so_with_all_its_threads() -> None:
+    subprocess.run([sys.executable, "-c", PROGRAM], check=True)

@@ -121,7 +121,7 @@ def test_a_customer_sees_their_own_and_nothing_else(world):
     customer, names = world.customer, world.names
     assert customer.get("me").json()["id"] == names["prepaid"]
     balance = customer.get("me/balances").json()[0]
-    assert (balance["amount"], balance["amount_micros"]) == ("24.75", 24_750_000)
+    assert (balance["amount"], balance["amount_micros"]) == ("25.75", 25_750_000)
     allowances = customer.get("me/allowances").json()
     assert {free["unit"] for free in allowances["free_units"]} >= {"seconds", "octets"}
     assert {record["subscriber_id"] for record in customer.get("me/usage").json()["items"]} == {
@@ -149,7 +149,7 @@ def test_a_customer_redeems_a_voucher_and_asks_for_a_price(world):
     customer = world.customer
     redeemed = customer.post("me/vouchers/redeem", {"pin": world.names["own_pin"]}, "mine")
     assert (redeemed.json()["amount"], redeemed.json()["account_id"]) == ("5", world.names["account"])
-    assert customer.get("me/balances").json()[0]["amount"] == "29.75"
+    assert customer.get("me/balances").json()[0]["amount"] == "30.75"
     price = customer.post("me/rate", {"service": "sms", "usage": 2}).json()
     assert (price["cost"], price["subject"]) == ("0.18", "*plan:PREPAID_SMART")
     assert "cost 0.18" in price["explanation"]
