@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
@@ -9,7 +10,7 @@ from typing import NamedTuple
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Q, Sum
 
-from apps.charging.models import BookPosting, LedgerEntry
+from apps.charging.models import Balance, BookPosting, LedgerEntry, SharedGroupTerms
 from apps.storage.dialect import by_index, for_update
 from apps.storage.upserts import select
 
@@ -54,6 +55,23 @@ def book_sums(book_ids: Collection[int], start: datetime | None = None) -> dict[
         for book_id in book_ids
         if debited[book_id] or credited[book_id]
     }
+
+
+def sharers_of(balance_ids: Collection[int]) -> dict[int, set[int]]:
+    """The accounts that may use each of these balances through its shared groups; those in no group are absent."""
+    groups: dict[int, set[int]] = defaultdict(set)
+    shared = Balance.groups.through.objects.filter(balance__in=balance_ids)
+    for balance_id, group_id in shared.values_list("balance_id", "sharedgroup_id"):
+        groups[balance_id].add(group_id)
+    members: dict[int, set[int]] = defaultdict(set)
+    if wanted := set().union(*groups.values()):
+        for group_id, account_id in (
+            *Balance.objects.filter(groups__in=wanted).values_list("groups", "account_id").distinct(),
+            *SharedGroupTerms.objects.filter(group__in=wanted).values_list("group_id", "account_id"),
+        ):
+            if account_id is not None:
+                members[group_id].add(account_id)
+    return {pk: set().union(*(members[group_id] for group_id in own)) for pk, own in groups.items()}
 
 
 def lock_balances(account_ids: Collection[int]) -> set[int]:

@@ -6,8 +6,11 @@ from datetime import timedelta
 
 import pytest
 
+from apps.charging.domain.balance_actions import Action
 from apps.charging.domain.requests import BalanceOrder, OnlineRequest, Operation, RequestItem, Units
-from apps.charging.models import BalanceTrigger, ChargingSession, Payer, SessionOrder
+from apps.charging.models import Balance, BalanceTrigger, ChargingSession, Payer, SessionOrder, SharedGroup
+from apps.charging.services import operations
+from apps.charging.services.balance_actions import ActionOrder, carry_out_actions
 from apps.charging.services.barring import bar_account
 from apps.charging.services.executor import charge_now, forget_directory
 from apps.charging.services.session_orders import order_abort
@@ -77,6 +80,34 @@ def test_a_top_up_re_authorises_the_open_sessions_of_its_account(subscriber):
     deliver_to_gateways(utc_now())
 
     assert orders() == [("rar", "pgw.test;1")]
+
+
+def test_a_top_up_of_a_shared_balance_re_authorises_the_sessions_of_all_that_share_it(subscriber):
+    group = SharedGroup.objects.create(tenant=account_of().tenant, code="FAMILY")
+    for number in (2, 3, 4):
+        make_prepaid(number)
+    for number, tag in ((1, "bundle"), (2, "belongs")):
+        balance = Balance.objects.create(account=account_of(number), tag=tag, kind="data")
+        balance.groups.add(group)
+    group.terms.create(account=account_of(3), strategy="*lowest")
+    for number in (1, 2, 3, 4):
+        open_session(number, f"pgw.test;{number}")
+
+    operations.top_up(account_of(), 1_000, utc_now(), key="own")
+    deliver_to_gateways(utc_now())
+    assert orders() == [("rar", "pgw.test;1")]
+    operations.top_up(account_of(), 1_000, utc_now(), key="shared", tag="bundle", kind="data")
+    deliver_to_gateways(utc_now())
+    assert orders()[1:] == [("rar", f"pgw.test;{number}") for number in (1, 2, 3)]
+
+
+def test_an_account_that_an_action_removes_has_its_sessions_ended(subscriber):
+    open_session()
+    order = ActionOrder(account_of().pk, (Action("*remove_account"),), "key", utc_now())
+    for _ in range(2):
+        carry_out_actions([order], utc_now())
+    deliver_to_gateways(utc_now())
+    assert orders() == [("asr", "pgw.test;1")]
 
 
 def test_an_adjustment_in_the_customers_favour_re_authorises_and_one_against_them_does_not(subscriber):

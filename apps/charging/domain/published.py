@@ -13,6 +13,7 @@ ACCOUNT_CREDITED = EventKind(
     meaning="A top-up, voucher, refund, transfer or adjustment put money or units onto a balance of an account.",
     fields={
         "account_id": "Whose.",
+        "balance_id": "Onto which; accounts that share it may have more to spend too.",
         "kind": "`top_up`, `refund`, `transfer` or `adjustment`, as in the ledger.",
         "amount_micros": "Micro-units of the account's currency; 0 for units.",
         "units": "Seconds, octets or events; 0 for money.",
@@ -22,8 +23,8 @@ ACCOUNT_BARRED = EventKind(
     "charging.account_barred",
     version=1,
     subject="account",
-    meaning="An account was barred: nothing is granted to its subscribers any more.",
-    fields={"account_id": "Whose.", "reason": "`fraud`, `request` or `other`."},
+    meaning="An account was barred, or closed by an action: nothing is granted to its subscribers any more.",
+    fields={"account_id": "Whose.", "reason": "`fraud`, `request` or `other`; `closed` for its end."},
 )
 TRIGGER_FIRED = EventKind(
     "charging.trigger_fired",
@@ -58,7 +59,14 @@ CREDITS = frozenset({"top_up", "refund", "transfer", "adjustment"})
 
 
 def account_credited(
-    account_id: int, tenant: str, at: datetime, kind: str, *, amount_micros: int = 0, units: int = 0
+    account_id: int,
+    balance_id: int,
+    tenant: str,
+    at: datetime,
+    kind: str,
+    *,
+    amount_micros: int = 0,
+    units: int = 0,
 ) -> NewEvent:
     """The event of a credit; ``tenant`` is the code of the account's."""
     return ACCOUNT_CREDITED.event(
@@ -66,6 +74,7 @@ def account_credited(
         at,
         tenant=tenant,
         account_id=account_id,
+        balance_id=balance_id,
         kind=kind,
         amount_micros=amount_micros,
         units=units,

@@ -13,9 +13,11 @@ from django.db.models import QuerySet
 from simple_history.utils import bulk_update_with_history
 
 from apps.charging.domain.balance_actions import Action, ActionKind
+from apps.charging.domain.published import ACCOUNT_BARRED
 from apps.charging.models import Account, AccountBar
 from apps.charging.services.barring import bar_unless_barred
 from apps.charging.services.trigger_resets import reset_counters_of, reset_triggers_of, set_recurrent
+from apps.events.services.publishing import publish
 
 BY = "action:"
 """Bars that an action set are ``by`` this and the key of its order; only these does ``*enable_account`` lift."""
@@ -46,7 +48,7 @@ def switch_accounts(switches: Sequence[Switch], now: datetime) -> None:
         elif action.kind == ActionKind.ENABLE_ACCOUNT:
             _lift(account_id, key)
         elif action.kind == ActionKind.REMOVE_ACCOUNT:
-            _update(Account.objects.filter(pk=account_id, closed_at=None), "closed_at", now, key)
+            _close(account_id, now, key)
     switch_triggers([switch for switch in switches if switch[1].kind in _TRIGGERS])
 
 
@@ -76,13 +78,23 @@ def _allow_negative(switches: Sequence[Switch]) -> None:
             _update(changing, "allow_negative", allowed, wanted[ids[0]][1])
 
 
-def _update(accounts: QuerySet[Account], field: str, value: object, key: str) -> None:
+def _update(accounts: QuerySet[Account], field: str, value: object, key: str) -> list[Account]:
     rows = list(accounts.order_by("pk"))
     for row in rows:
         setattr(row, field, value)
     bulk_update_with_history(
         rows, Account, [field], batch_size=1_000, default_change_reason=f"{BY}{key}"[:100]
     )
+    return rows
+
+
+def _close(account_id: int, now: datetime, key: str) -> None:
+    """End the account; its gateways end its sessions, as those of a barred one."""
+    for account in _update(Account.objects.filter(pk=account_id, closed_at=None), "closed_at", now, key):
+        event = ACCOUNT_BARRED.event(
+            account_id, now, tenant=account.tenant.code, account_id=account_id, reason="closed"
+        )
+        publish([event])
 
 
 def _lift(account_id: int, key: str) -> None:

@@ -399,6 +399,7 @@ class _Batch:
                 is_money = balance.kind == BalanceKind.MONETARY
                 yield account_credited(
                     balance.account_id,
+                    balance.balance_id,
                     self.accounts[balance.account_id].tenant,
                     entry.at,
                     entry.kind,

@@ -197,6 +197,7 @@ class _Batch:
         money = balance.kind == BalanceKind.MONETARY
         return account_credited(
             balance.account_id,
+            balance.balance_id,
             self.read.accounts[balance.account_id].tenant,
             entry.at,
             entry.kind,

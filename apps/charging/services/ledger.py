@@ -113,6 +113,7 @@ def _post_portion(movements: Sequence[Movement]) -> None:
         publish(
             account_credited(
                 one.account_id,
+                balance_of[one.account_id],
                 owners[one.account_id][0],
                 one.at,
                 str(one.kind),

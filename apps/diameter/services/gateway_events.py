@@ -1,7 +1,8 @@
 """Turns what happened to accounts and subscribers into orders for the gateways of their open sessions.
 
-A top-up, a change of plan or a trigger that says so re-authorises (RAR, RFC 8506 5.5): the client asks again and gets
-what is possible now. A suspension, a termination or a barred account aborts (ASR, RFC 6733 8.5).
+A top-up (also of a balance that others share), a change of plan or a trigger that says so re-authorises (RAR, RFC 8506
+5.5): the client asks again and gets what is possible now. A suspension, a termination or an account that is barred or
+removed aborts (ASR, RFC 6733 8.5).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from django.db.models import Q, QuerySet
 
 from apps.charging.domain.published import ACCOUNT_BARRED, ACCOUNT_CREDITED, TRIGGER_FIRED
 from apps.charging.models import BalanceTrigger, ChargingSession, Payer
+from apps.charging.selectors import sharers_of
 from apps.charging.services.session_orders import order_abort, order_reauthorisation
 from apps.diameter.models import TariffChange
 from apps.events.models import Event
@@ -36,6 +38,8 @@ class _Asked(NamedTuple):
     aborts: bool
     account_id: int | None = None
     subscriber_id: int | None = None
+    balance_id: int | None = None
+    """Others that share it are meant too."""
 
 
 def deliver_to_gateways(now: datetime) -> None:
@@ -61,14 +65,22 @@ def order_what_events_ask(events: Sequence[Event], now: datetime) -> int:
             subscriber_id__in={one.subscriber_id for one in asked if one.subscriber_id is not None}
         ).values_list("subscriber_id", "account_id")
     )
-    sessions = _open_sessions({*payers.values(), *(one.account_id for one in asked if one.account_id)})
+    sharers = sharers_of({one.balance_id for one in asked if one.balance_id is not None})
+    whose = {
+        one.event_id: {
+            one.account_id or payers.get(one.subscriber_id or 0, 0),
+            *sharers.get(one.balance_id or 0, ()),
+        }
+        for one in asked
+    }
+    sessions = _open_sessions(set().union(*whose.values()))
     ordered = 0
     for one in asked:
         order = order_abort if one.aborts else order_reauthorisation
-        account_id = one.account_id or payers.get(one.subscriber_id or 0)
-        for session in sessions.get(account_id or 0, ()):
-            if one.subscriber_id in (None, session.subscriber_id):
-                ordered += order(session, f"{one.word}:{one.event_id}:{session.pk}", now) is not None
+        for account_id in sorted(whose[one.event_id]):
+            for session in sessions.get(account_id, ()):
+                if one.subscriber_id in (None, session.subscriber_id):
+                    ordered += order(session, f"{one.word}:{one.event_id}:{session.pk}", now) is not None
     if ordered:
         log.info("diameter.orders_written", orders=ordered)
     return ordered
@@ -78,7 +90,7 @@ def _asked_by(event: Event) -> _Asked | None:
     body = event.body
     account_id, subscriber_id = body.get("account_id"), body.get("subscriber_id")
     if event.kind == ACCOUNT_CREDITED.name:
-        return _Asked(event.pk, "top-up", False, account_id)
+        return _Asked(event.pk, "top-up", False, account_id, balance_id=body["balance_id"])
     if event.kind == ACCOUNT_BARRED.name:
         return _Asked(event.pk, f"bar-{body['reason']}", True, account_id)
     if event.kind == TRIGGER_FIRED.name and body["action"] == BalanceTrigger.Action.REAUTHORISE:
