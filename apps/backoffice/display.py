@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 
 from apps.kernel.currencies import decimals_of, payable_micros
 from apps.kernel.money import format_micros
-from apps.kernel.units import TypeOfRecord
+from apps.kernel.units import VOICE_NS, TypeOfRecord, format_nanoseconds
 
 NOTHING = "–"
 
@@ -62,6 +62,8 @@ def usage(amount: int | None, type_of_record: str) -> str:
         return NOTHING
     if type_of_record == TypeOfRecord.VOICE:
         return clock(amount)
+    if type_of_record == VOICE_NS:
+        return format_nanoseconds(amount)
     if type_of_record == TypeOfRecord.DATA:
         return octets(amount)
     return grouped(amount)

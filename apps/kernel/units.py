@@ -10,6 +10,8 @@ from functools import lru_cache
 from apps.kernel.errors import InvalidInput
 
 SECONDS_PER_DAY = 86_400
+NANO = 10**9
+"""Nanoseconds in a second, for usage and rates that are finer than it."""
 
 
 class TypeOfRecord(StrEnum):
@@ -25,6 +27,9 @@ class TypeOfRecord(StrEnum):
     GENERIC = "generic"
 
 
+VOICE_NS = "voice:ns"
+"""Voice whose amount and position count nanoseconds, for usage that is finer than a second. The “:” keeps it from
+being the name of a type of record."""
 MAX_TYPE_OF_RECORD = 32
 _TYPE_NAME = re.compile(rf"[a-z0-9][a-z0-9_.-]{{0,{MAX_TYPE_OF_RECORD - 1}}}", re.ASCII)
 _UNITS: dict[str, str] = {
@@ -71,6 +76,7 @@ _SECONDS_PER = {
     "\u03bcs": Fraction(1, 10**6),
     "ns": Fraction(1, 10**9),
 }
+_WRITTEN_UNITS = (("s", NANO), ("ms", 10**6), ("us", 10**3))
 _MAX_TEXT = 40
 
 
@@ -80,9 +86,46 @@ def parse_usage_units(text: str) -> int:
     A plain number is taken as it is; with units it is a duration of Go (``time.ParseDuration``), as in CGRateS.
     Raises InvalidInput for anything else, and for fractions of a unit.
     """
-    written = text.strip().lower()
+    written = text.strip()
     if written.isascii() and written.isdigit() and len(written) <= _MAX_TEXT:
         return int(written)
+    total = _exact_units(written)
+    if total.denominator != 1:
+        raise InvalidInput(f"“{text}” is not a whole number of seconds, octets or events; round it")
+    return int(total)
+
+
+def parse_nanoseconds(text: str) -> int:
+    """As :func:`parse_usage_units` in nanoseconds: ``1500ms`` and ``1.5s`` are 1,500,000,000.
+
+    A number without a unit is one of seconds, octets or events, and has to be whole.
+    """
+    written = text.strip()
+    if written.isascii() and written.isdigit() and len(written) <= _MAX_TEXT:
+        return int(written) * NANO
+    total = _exact_units(written) * NANO
+    if total.denominator != 1 or (total % NANO and _NUMBER.fullmatch(written)):
+        raise InvalidInput(
+            f"“{text}” is not a whole number of units, nor of nanoseconds; write it like 1500ms"
+        )
+    return int(total)
+
+
+def format_nanoseconds(nanoseconds: int) -> str:
+    """A duration exactly, in the largest unit of which it is a whole number: ``60s``, ``1500ms``, ``7ns``."""
+    for unit, size in _WRITTEN_UNITS:
+        if nanoseconds % size == 0:
+            return f"{nanoseconds // size}{unit}"
+    return f"{nanoseconds}ns"
+
+
+def figure(number: int, in_ns: bool) -> int | str:
+    """A figure of usage as it is shown: a number of units as it is, nanoseconds as a duration (``1500ms``)."""
+    return format_nanoseconds(number) if in_ns else number
+
+
+def _exact_units(text: str) -> Fraction:
+    written = text.lower()
     parts = _DURATION_PART.findall(written)
     if len(written) > _MAX_TEXT or not written:
         total = None
@@ -94,6 +137,4 @@ def parse_usage_units(text: str) -> int:
         total = None
     if total is None:
         raise InvalidInput(f"“{text[:_MAX_TEXT]}” is not a number of units; write it like 60, 60s or 1m30s")
-    if total.denominator != 1:
-        raise InvalidInput(f"“{text}” is not a whole number of seconds, octets or events; round it")
-    return int(total)
+    return total

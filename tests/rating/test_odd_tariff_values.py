@@ -213,7 +213,7 @@ WRONG = [
     ("Destinations", "GERMANY,*any\nDE_MOBILE,4\n", "*any is not a prefix"),
     ("Destinations", "GERMANY,4.93E+11\nDE_MOBILE,4\n", "was shortened by a spreadsheet"),
     ("Destinations", "GERMANY,;\nDE_MOBILE,4\n", "a prefix may not be empty"),
-    ("Rates", "RT_FIX,0,0.6,60,1.5s,0\nRT_MOB,0,1,60,60,0\n", "“1.5s” is not a whole number of seconds"),
+    ("Rates", "RT_FIX,0,0.6,60,1.5,0\nRT_MOB,0,1,60,60,0\n", "“1.5” is not a whole number of units"),
     ("Rates", "RT_FIX,0,0.6,60,*any,0\nRT_MOB,0,1,60,60,0\n", "“*any” is not a number of units"),
     ("Rates", f"RT_FIX,{'9' * 5_000},0.6,60,60,0\nRT_MOB,0,1,60,60,0\n", "is not an amount"),
     ("Rates", f"RT_FIX,0,0.6,{'9' * 5_000},60,0\nRT_MOB,0,1,60,60,0\n", "is not a number of units"),

@@ -217,3 +217,28 @@ def test_a_time_may_be_asked_for_the_tariff_that_was_in_force_then(tmp_path: Pat
 def test_a_file_that_is_not_there_is_told() -> None:
     with pytest.raises(CommandError, match="cannot be read"):
         call_command("rate", "/nowhere/queries.jsonl")
+
+
+def test_usage_below_a_second_is_priced_exactly_and_told_as_it_was_asked(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "fine", Rates="RT_FIX,0,0.6,60s,5ms,0s\nRT_MOB,0,1,60,60,0\n")
+    call_command("loadtariffplan", str(folder), stdout=io.StringIO())
+    look_again()
+    fine, seconds = answers([QUERY | {"usage": "12.3411s"}, QUERY | {"usage": 12}], tmp_path)
+    assert (fine["cost"], fine["billed_usage"]) == ("0.1235", "12345ms")
+    segment = fine["segments"][0]
+    assert (segment["usage"], segment["increment"], segment["units"]) == ("12341100us", "5ms", "12345ms")
+    assert (seconds["cost"], seconds["billed_usage"]) == ("0.12", 12)
+    later = QUERY | {"usage": "1ms", "position": "12.3411s", "start": "2026-01-05T12:00:12.3411Z"}
+    assert answers([later], tmp_path)[0]["cost"] == "0"
+    told = rate([QUERY | {"usage": "12.3411s"}], tmp_path, "--explain")
+    assert told.startswith("12341100us of voice to 4930123")
+    assert "2469 × 5ms = 12345ms billed, at 0.6 for 60s" in told
+    written = tmp_path / "out"
+    call_command("exporttariffplan", str(written), stdout=io.StringIO())
+    assert "RT_FIX,0,0.6,60s,5ms,0s" in (written / "Rates.csv").read_text()
+
+
+@pytest.mark.parametrize("change", [{"usage": "12"}, {"usage": "1.5ns"}, {"tor": "data", "usage": "1500ms"}])
+def test_durations_that_cannot_be_are_refused(change: dict[str, Any], tmp_path: Path) -> None:
+    (answer,) = answers([QUERY | change], tmp_path)
+    assert answer["error"]["code"] == "invalid_usage"

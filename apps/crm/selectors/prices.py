@@ -13,8 +13,9 @@ from apps.crm.selectors.subscribers import plain_msisdn
 from apps.crm.selectors.tenants import TenantInfo, tenant_of
 from apps.kernel.errors import InvalidInput, NotFound
 from apps.kernel.periods import as_utc
+from apps.kernel.units import NANO
 from apps.rating.domain import Usage, plan_subject
-from apps.rating.domain.explain import explain, prose
+from apps.rating.domain.explain import Line, explain, prose
 from apps.rating.models import PricePlan, Service
 from apps.rating.selectors import current_tariff
 from apps.subscribers.models import PlanAssignment
@@ -57,11 +58,11 @@ def price_enquiry(tenant: str, enquiry: PriceEnquiry, *, now: datetime) -> Price
         tuple(
             PriceLine(
                 line.start,
-                line.usage,
-                line.units,
-                line.increment,
+                _whole(line.usage, line),
+                _whole(line.units, line),
+                _whole(line.increment, line),
                 line.rate,
-                line.rate_unit,
+                _whole(line.rate_unit, line),
                 line.rating_plan,
                 line.destination,
                 line.prefix,
@@ -72,6 +73,11 @@ def price_enquiry(tenant: str, enquiry: PriceEnquiry, *, now: datetime) -> Price
         ),
         prose(explanation, str(owner.zone)),
     )
+
+
+def _whole(number: int, line: Line) -> int:
+    """A figure of a line in the units of the interface, which has no fractions of a second: rounded up."""
+    return -(-number // NANO) if line.in_ns else number
 
 
 def _plan(owner: TenantInfo, enquiry: PriceEnquiry, start: datetime, now: datetime) -> PricePlan | None:

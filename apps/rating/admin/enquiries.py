@@ -12,10 +12,11 @@ from apps.backoffice.actions import PageAction
 from apps.backoffice.forms import ActionForm, InstantField
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import InvalidInput
-from apps.kernel.units import parse_usage_units
+from apps.kernel.units import NANO, VOICE_NS, parse_nanoseconds
 from apps.rating.admin.explanations import ExplainedPrice, explained
 from apps.rating.domain import Usage, plan_subject
 from apps.rating.domain.explain import explain
+from apps.rating.domain.usage import VOICE
 from apps.rating.models import PricePlan, Service, TariffVersion, Tenant
 from apps.rating.selectors import current_tariff, rater_as_of
 from apps.rating.selectors.tariffs import read_as_of
@@ -45,7 +46,7 @@ class EnquiryForm(ActionForm):
         label="Usage",
         initial="60",
         max_length=20,
-        help_text="Seconds (also 1m30s), octets, messages or events.",
+        help_text="Seconds (also 1m30s or 1500ms), octets, messages or events.",
     )
     start = InstantField(required=False, label="Begun at", help_text="Empty: now.")
     position = forms.IntegerField(
@@ -67,14 +68,18 @@ class EnquiryForm(ActionForm):
             raise forms.ValidationError(error.message) from error
 
     def clean_amount(self) -> int:
+        """Billionths of a unit."""
         try:
-            return parse_usage_units(self.cleaned_data["amount"])
+            return parse_nanoseconds(self.cleaned_data["amount"])
         except InvalidInput as error:
             raise forms.ValidationError(error.message) from error
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         plan, tenant = data.get("price_plan"), data.get("tenant")
+        service = data.get("service")
+        if service is not None and service.type_of_record != VOICE and data.get("amount", 0) % NANO:
+            self.add_error("amount", "Only voice can be finer than a unit; write a whole number.")
         if plan is not None and tenant is not None and plan.tenant_id != tenant.pk:
             self.add_error("price_plan", f"{plan} belongs to another tenant than {tenant}.")
         return data
@@ -84,18 +89,23 @@ def enquire(request: HttpRequest, obj: TariffVersion | None, form: EnquiryForm) 
     data = form.cleaned_data
     plan, service, tenant = data["price_plan"], data["service"], data["tenant"]
     tariff = current_tariff() if data["as_of"] is None else rater_as_of(data["as_of"])
+    tor, amount, position = service.type_of_record, data["amount"], data["position"] or 0
+    if amount % NANO:
+        tor, position = VOICE_NS, position * NANO
+    else:
+        amount //= NANO
     explanation = explain(
         tariff.rater,
         Usage(
             tenant.code,
             service.category,
             plan_subject(plan.code) if plan else data["subject"] or "*any",
-            service.type_of_record,
+            tor,
             data["destination"].removeprefix("+"),
             data["start"] or utc_now(),
-            data["amount"],
+            amount,
         ),
-        data["position"] or 0,
+        position,
     )
     currency = plan.currency if plan else tenant.currency
     return explained(

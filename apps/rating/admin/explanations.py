@@ -7,6 +7,7 @@ from typing import Any
 
 from apps.backoffice.display import NOTHING, instant, plain_money, usage
 from apps.backoffice.panels import Fact, Table
+from apps.kernel.units import VOICE_NS, figure
 from apps.rating.domain.explain import Explanation, Line, prose
 
 
@@ -77,15 +78,18 @@ def _lines(explanation: Explanation, currency: str, tor: str) -> Table:
 
 
 def _line(line: Line, currency: str, tor: str) -> tuple[Any, ...]:
-    slot = f", slot from {line.slot_start}" if line.slot_start else ""
+    if line.in_ns:
+        tor = VOICE_NS
+    rate_unit, increment = figure(line.rate_unit, line.in_ns), figure(line.increment, line.in_ns)
+    slot = f", slot from {figure(line.slot_start, line.in_ns)}" if line.slot_start else ""
     timing = "any time" if line.timing == "*any" else f"{line.timing} (weight {line.weight})"
     return (
         instant(line.start, seconds=True),
         f"{line.rate_id}{slot}",
         timing,
-        f"{line.rate} for {line.rate_unit}",
+        f"{line.rate} for {rate_unit}",
         usage(line.usage, tor),
-        f"{line.increments} × {line.increment}",
+        f"{line.increments} × {increment}",
         usage(line.units, tor),
         plain_money(line.cost_micros, currency),
     )

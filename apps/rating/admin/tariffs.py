@@ -15,6 +15,7 @@ from unfold.decorators import display
 from apps.backoffice.admins import ReadOnlyAdmin
 from apps.backoffice.display import grouped, instant, link_to
 from apps.backoffice.panels import Panel, Table, add_panel, page_of
+from apps.kernel.units import figure
 from apps.rating.admin.reference import TariffAdmin
 from apps.rating.models import (
     DestinationRate,
@@ -80,7 +81,7 @@ class RateSlotInline(TabularInline):
 @admin.register(Rate)
 class RateAdmin(TariffRowAdmin):
     list_display = ("code", "slots_label", "tariff_plan")
-    fields = (("code", "tariff_plan"),)
+    fields = (("code", "tariff_plan"), "nanoseconds")
     inlines = (RateSlotInline,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -91,10 +92,10 @@ class RateAdmin(TariffRowAdmin):
         super().save_related(request, form, formsets, change)
         first = form.instance.slots.order_by("group_start").first()
         if first is not None and first.group_start > 0:
+            start = figure(first.group_start, form.instance.nanoseconds)
             self.message_user(
                 request,
-                f"The rate has no slot that starts at 0: usage before {first.group_start} is priced by the slot "
-                f"of {first.group_start}.",
+                f"The rate has no slot that starts at 0: usage before {start} is priced by the slot of {start}.",
                 messages.WARNING,
             )
 
@@ -103,8 +104,11 @@ class RateAdmin(TariffRowAdmin):
         texts = []
         for slot in rate.slots.all():
             fee = f", connect {slot.connect_fee}" if slot.connect_fee not in ("0", "") else ""
-            since = f"from {slot.group_start}: " if slot.group_start else ""
-            texts.append(f"{since}{slot.price} for {slot.unit}, by {slot.increment}{fee}")
+            start, unit, increment = (
+                figure(number, rate.nanoseconds) for number in (slot.group_start, slot.unit, slot.increment)
+            )
+            since = f"from {start}: " if slot.group_start else ""
+            texts.append(f"{since}{slot.price} for {unit}, by {increment}{fee}")
         return "; ".join(texts) or "–"
 
 

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from apps.kernel.money import format_micros
-from apps.kernel.units import unit_of
+from apps.kernel.units import NANO, VOICE_NS, figure, format_nanoseconds, unit_of
 from apps.rating.domain.allowances import Allowance, Taken
 from apps.rating.domain.rater import Rater
 from apps.rating.domain.rates import DISCONNECT, EXACT, FREE, Rounding, settle
 from apps.rating.domain.resolution import Step
 from apps.rating.domain.source import ANY
-from apps.rating.domain.usage import VOICE, RatedUsage, Usage
+from apps.rating.domain.usage import VOICE, RatedUsage, Usage, session_began
 from apps.rating.domain.walk import Segment
 
 _CLOCK = "%Y-%m-%d %H:%M:%S"
@@ -24,7 +24,8 @@ class Line(NamedTuple):
     """One run of increments at one rate. ``cost_micros`` and the connect fee add up to the price exactly.
 
     ``usage`` is the part of the used units in the line, ``units`` the billed ones (whole increments), ``rate``
-    the price of ``rate_unit`` units as the tariff states it.
+    the price of ``rate_unit`` units as the tariff states it. All of these count nanoseconds where ``in_ns``: the usage
+    does, or the rate has figures of less than a second.
     """
 
     start: datetime
@@ -47,6 +48,7 @@ class Line(NamedTuple):
     max_cost: str
     max_cost_strategy: str
     cost_micros: int
+    in_ns: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,9 @@ def _rounding_of_session(
 def session_so_far(usage: Usage, position: int) -> Usage:
     """The piece that came before one at ``position``, from the session's beginning."""
     start = usage.start
-    if usage.tor == VOICE:
+    if usage.tor == VOICE_NS:
+        start = datetime.fromtimestamp(session_began(start, position), UTC)
+    elif usage.tor == VOICE:
         start = datetime.fromtimestamp(int(start.timestamp() // 1) - position, UTC)
     return usage._replace(start=start, amount=position)
 
@@ -133,6 +137,7 @@ def _lines(
     usage: Usage, position: int, rated: RatedUsage, trail: Sequence[Segment], rounding: Rounding
 ) -> tuple[Line, ...]:
     end = position + usage.amount
+    end_ns = end if usage.tor == VOICE_NS else end * NANO
     # What the last line ends at is the price; the cost before the first follows from it.
     after_last = settle(*trail[-1].cost, rounding) if trail else 0
     before = after_last - rated.cost_micros + rated.connect_fee_micros
@@ -141,12 +146,13 @@ def _lines(
         timing, weight = segment.match.schedule.entries[segment.timing]
         slot, rate = segment.slot, segment.rate
         units = segment.increments * slot.increment
+        in_ns = rate.scale != 1
         after = settle(*segment.cost, rounding)
         lines.append(
             Line(
                 datetime.fromtimestamp(segment.epoch, UTC),
                 segment.position,
-                min(segment.position + units, end) - segment.position,
+                min(segment.position + units, end_ns if in_ns else end) - segment.position,
                 units,
                 segment.increments,
                 slot.increment,
@@ -164,6 +170,7 @@ def _lines(
                 rate.terms.max_cost if rate.free_cap or rate.disconnect_cap else "",
                 rate.terms.max_cost_strategy if rate.free_cap or rate.disconnect_cap else "",
                 after - before,
+                in_ns,
             )
         )
         before = after
@@ -187,11 +194,16 @@ def _exact(trail: Sequence[Segment]) -> str:
 def prose(explanation: Explanation, zone_name: str = "UTC") -> str:
     """The explanation in sentences, for an operator on the telephone with a customer."""
     usage, rated = explanation.usage, explanation.rated
-    unit = "s" if usage.tor == VOICE else unit_of(usage.tor)
-    begun = f" (units {explanation.position} onwards of its session)" if explanation.position else ""
+    in_ns = usage.tor == VOICE_NS
+    tor, unit = (VOICE, "s") if in_ns or usage.tor == VOICE else (usage.tor, unit_of(usage.tor))
+    begun = (
+        f" (units {figure(explanation.position, in_ns)} onwards of its session)"
+        if explanation.position
+        else ""
+    )
     sentences = [
-        f"{usage.amount} {unit} of {usage.tor} to {usage.destination or ANY}, begun {usage.start:{_CLOCK}} UTC"
-        f"{begun}, cost {format_micros(rated.cost_micros)}.",
+        f"{amount_text(usage.amount, unit, in_ns)} of {tor} to {usage.destination or ANY}, begun "
+        f"{usage.start:{_CLOCK}} UTC{begun}, cost {format_micros(rated.cost_micros)}.",
         "",
         f"Who is asked (tenant {usage.tenant}, category {usage.category}, subject {usage.subject}):",
     ]
@@ -202,7 +214,7 @@ def prose(explanation: Explanation, zone_name: str = "UTC") -> str:
         by = "by default" if rated.prefix == ANY else f"by prefix {rated.prefix}"
         sentences.append(f"The destination is {rated.destination}, {by}.")
     for key, units in explanation.taken:
-        sentences.append(f"Allowance {key} gives {units} {unit} free of charge.")
+        sentences.append(f"Allowance {key} gives {amount_text(units, unit, in_ns)} free of charge.")
     if rated.connect_fee_micros:
         sentences.append(f"The connect fee is {format_micros(rated.connect_fee_micros)}.")
     sentences += [_line_sentence(line, unit) for line in explanation.lines]
@@ -213,11 +225,20 @@ def prose(explanation: Explanation, zone_name: str = "UTC") -> str:
 
 def _line_sentence(line: Line, unit: str) -> str:
     timing = "at any time" if line.timing == ANY else f"in timing {line.timing} (weight {line.weight})"
-    return (
-        f"From {line.start:{_CLOCK}} UTC (unit {line.position}), {timing}: {line.usage} {unit} used are "
-        f"{line.increments} × {line.increment} = {line.units} billed, at {line.rate} for {line.rate_unit} "
-        f"(rate {line.rate_id}, slot from {line.slot_start}): {format_micros(line.cost_micros)}."
+    position, increment, units, rate_unit, slot_start = (
+        figure(number, line.in_ns)
+        for number in (line.position, line.increment, line.units, line.rate_unit, line.slot_start)
     )
+    return (
+        f"From {line.start:{_CLOCK}} UTC (unit {position}), {timing}: {amount_text(line.usage, unit, line.in_ns)} "
+        f"used are {line.increments} × {increment} = {units} billed, at {line.rate} for {rate_unit} "
+        f"(rate {line.rate_id}, slot from {slot_start}): {format_micros(line.cost_micros)}."
+    )
+
+
+def amount_text(number: int, unit: str, in_ns: bool) -> str:
+    """A figure of usage with its unit."""
+    return format_nanoseconds(number) if in_ns else f"{number} {unit}"
 
 
 def _rounding_sentence(explanation: Explanation) -> str:

@@ -137,16 +137,19 @@ def _read_destinations(rows: Iterable[Row]) -> Iterator[src.Destination]:
 
 
 def _write_rates(rates: Iterable[src.Rate]) -> Iterator[Row]:
-    for rate_id, slots in rates:
+    for rate_id, slots, nanoseconds in rates:
+        # The lines of the many rates whose figures are whole do not say so.
+        head: Row = {"id": rate_id, "nanoseconds": True} if nanoseconds else {"id": rate_id}
         if not slots:
-            yield {"id": rate_id}
+            yield head
         for slot in slots:
-            yield {"id": rate_id} | slot._asdict()
+            yield head | slot._asdict()
 
 
 def _read_rates(rows: Iterable[Row]) -> Iterator[src.Rate]:
-    for rate_id, group in groupby(rows, lambda row: row.pop("id")):
-        yield src.Rate(rate_id, tuple(src.RateSlot(**row) for row in group if row))
+    for head, group in groupby(rows, lambda row: (row.pop("id"), row.pop("nanoseconds", False))):
+        rate_id, nanoseconds = head
+        yield src.Rate(rate_id, tuple(src.RateSlot(**row) for row in group if row), nanoseconds)
 
 
 _TABLES: dict[str, tuple[Callable[..., Iterator[Row]], Callable[..., Iterator[Any]]]] = {

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 from apps.kernel.errors import BssError, InvalidInput
 from apps.kernel.money import format_micros
-from apps.kernel.units import type_of_record
+from apps.kernel.units import VOICE_NS, figure, parse_nanoseconds, type_of_record
 from apps.rating.domain.errors import INVALID_USAGE, RatingError
 from apps.rating.domain.explain import Line, price_lines
 from apps.rating.domain.rater import Rater
-from apps.rating.domain.usage import RatedUsage, Usage
+from apps.rating.domain.usage import VOICE, RatedUsage, Usage
 
 MALFORMED = "malformed_line"
 MAX_LINE = 1_000_000
@@ -32,7 +32,8 @@ def answer_line(rater: Rater, line: str | bytes) -> str:
     """The JSON answer to a JSON enquiry; any error is in the answer’s ``error``."""
     try:
         query = read_query(line)
-        answer = _priced(*price_lines(rater, query.usage, query.position))
+        in_ns = query.usage.tor == VOICE_NS
+        answer = _priced(*price_lines(rater, query.usage, query.position), in_ns)
     except BssError as error:
         answer = _unpriced(error)
     return _encoder.encode(answer)
@@ -40,7 +41,10 @@ def answer_line(rater: Rater, line: str | bytes) -> str:
 
 def read_query(line: str | bytes) -> PriceQuery:
     """The enquiry of a line. Raises RatingError: ``malformed_line`` if it is no JSON object, ``invalid_usage``
-    if a value is missing or wrong."""
+    if a value is missing or wrong.
+
+    Usage and position are numbers, or durations of voice (``"12.345s"``, ``"12345ms"``): exact to the nanosecond.
+    """
     if len(line) > MAX_LINE:
         raise RatingError(f"the line is longer than {MAX_LINE} characters", code=MALFORMED)
     try:
@@ -63,10 +67,13 @@ def read_query(line: str | bytes) -> PriceQuery:
         tor = type_of_record(tor)
     except InvalidInput as error:
         raise RatingError(error.message, code=INVALID_USAGE) from error
-    usage = Usage(
-        tenant, category, subject, tor, destination, _instant(record), _whole(record, "usage", None)
-    )
-    return PriceQuery(usage, _whole(record, "position", 0))
+    figures = {"usage": record.get("usage"), "position": record.get("position", 0)}
+    if tor == VOICE and any(type(value) is str and value[-1:].isalpha() for value in figures.values()):
+        tor = VOICE_NS
+        amount, position = (_nanoseconds(name, value) for name, value in figures.items())
+    else:
+        amount, position = _whole(record, "usage", None), _whole(record, "position", 0)
+    return PriceQuery(Usage(tenant, category, subject, tor, destination, _instant(record), amount), position)
 
 
 def _text(record: dict[str, Any], name: str, default: str | None) -> str:
@@ -90,6 +97,13 @@ def _whole(record: dict[str, Any], name: str, default: int | None) -> int:
     return value
 
 
+def _nanoseconds(name: str, value: object) -> int:
+    try:
+        return parse_nanoseconds(value if isinstance(value, str) else json.dumps(value))
+    except InvalidInput as error:
+        raise RatingError(f"{name}: {error.message}", code=INVALID_USAGE) from error
+
+
 def _instant(record: dict[str, Any]) -> datetime:
     text = record.get("start")
     try:
@@ -109,11 +123,11 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not a JSON value")
 
 
-def _priced(rated: RatedUsage, lines: tuple[Line, ...]) -> dict[str, Any]:
+def _priced(rated: RatedUsage, lines: tuple[Line, ...], in_ns: bool) -> dict[str, Any]:
     return {
         "cost": format_micros(rated.cost_micros),
         "cost_micros": rated.cost_micros,
-        "billed_usage": rated.billed_usage,
+        "billed_usage": figure(rated.billed_usage, in_ns),
         "connect_fee": format_micros(rated.connect_fee_micros),
         "matched": {
             "subject": rated.subject,
@@ -124,10 +138,10 @@ def _priced(rated: RatedUsage, lines: tuple[Line, ...]) -> dict[str, Any]:
         "segments": [
             {
                 "start": f"{line.start:%Y-%m-%dT%H:%M:%SZ}",
-                "usage": line.usage,
+                "usage": figure(line.usage, line.in_ns),
                 "rate": line.rate,
-                "increment": line.increment,
-                "units": line.units,
+                "increment": figure(line.increment, line.in_ns),
+                "units": figure(line.units, line.in_ns),
                 "cost": format_micros(line.cost_micros),
             }
             for line in lines

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from math import floor
 
-from apps.kernel.units import TypeOfRecord
+from apps.kernel.units import NANO, VOICE_NS, TypeOfRecord
 from apps.rating.domain.allowances import UNLIMITED, Allowance, Taken, serves
 from apps.rating.domain.errors import (
     NO_RATING_PLAN,
@@ -36,8 +36,9 @@ from apps.rating.domain.usage import (
     RatedUsage,
     Usage,
     check_usage,
+    session_began,
 )
-from apps.rating.domain.walk import Segment, Walk
+from apps.rating.domain.walk import FinerRate, Segment, Walk
 
 _MAX_CACHED = 400_000
 _LONGEST_KNOWN_CALL_S = 86_400
@@ -70,7 +71,8 @@ class Rater:
         C(position + amount) − C(position), so pieces add up to the whole at any split of a session. For
         voice the session began ``position`` seconds before ``usage.start``; other usage has its interval
         chosen at ``usage.start``. Units before ``paid_from`` came from an allowance: the paid increments
-        start there, and there is no connect fee if it is above 0.
+        start there, and there is no connect fee if it is above 0. For ``VOICE_NS`` all of these figures count
+        nanoseconds, as those of the price do.
 
         Raises RatingError with a stable code; see :mod:`apps.rating.domain.errors`.
         """
@@ -104,7 +106,10 @@ class Rater:
         paid_from: int = 0,
         trail: list[Segment] | None = None,
     ) -> RatedUsage:
-        """:meth:`rate` increment by increment; ``trail`` collects the segments that were billed."""
+        """:meth:`rate` increment by increment; ``trail`` collects the segments that were billed.
+
+        Their positions count nanoseconds where those of their rates do.
+        """
         chain, prefix = self.chain(usage), self.matched_prefix(usage.destination)
         return self._walked(usage, chain, prefix, position, paid_from, trail)
 
@@ -120,10 +125,18 @@ class Rater:
         epoch = check_usage(usage, position, paid_from)
         if usage.amount == 0:
             return self._nothing(usage, epoch, paid_from)
-        walk, match = self._walk(usage, chain, prefix, epoch, position, paid_from)
-        before, billed_before = walk.settled_at(position)
-        walk.advance(position + usage.amount, trail)
-        return _rated(walk, match, position, usage.amount, paid_from, before, billed_before)
+        as_written = trail is not None
+        try:
+            walk, match = self._walk(usage, chain, prefix, epoch, position, paid_from, as_written=as_written)
+            before, billed_before = walk.settled_at(position)
+            walk.advance(position + usage.amount, trail)
+        except FinerRate:
+            if trail is not None:
+                trail.clear()
+            walk, match = self._walk(usage, chain, prefix, epoch, position, paid_from, finely=True)
+            before, billed_before = walk.settled_at(position * NANO)
+            walk.advance((position + usage.amount) * NANO, trail)
+        return _rated(walk, match, usage, position, paid_from, before, billed_before)
 
     def rate_with_allowances(
         self, usage: Usage, allowances: Sequence[Allowance], position: int = 0, paid_from: int = 0
@@ -169,14 +182,24 @@ class Rater:
         epoch = check_usage(usage, position, paid_from)
         if usage.amount == 0:
             return 0, self._nothing(usage, epoch, paid_from)
-        walk, match = self._walk(usage, chain, prefix, epoch, position, paid_from)
-        before, billed_before = walk.settled_at(position)
         end = position + usage.amount
-        walk.advance_within(end, before + budget_micros)
+        try:
+            walk, match = self._walk(usage, chain, prefix, epoch, position, paid_from)
+            before, billed_before = walk.settled_at(position)
+            walk.advance_within(end, before + budget_micros)
+        except FinerRate:
+            walk, _ = self._walk(usage, chain, prefix, epoch, position, paid_from, finely=True)
+            before, _ = walk.settled_at(position * NANO)
+            walk.advance_within(end * NANO, before + budget_micros)
+            reached = min(walk.position // NANO, end) - position
+            if reached <= 0:
+                return 0, self._nothing(usage, epoch, paid_from)
+            return reached, self.rate(usage._replace(amount=reached), position, paid_from)
         reached = max(min(walk.position, end) - position, 0)
         if reached == 0:
             return 0, self._nothing(usage, epoch, paid_from)
-        return reached, _rated(walk, match, position, reached, paid_from, before, billed_before)
+        usage = usage._replace(amount=reached)
+        return reached, _rated(walk, match, usage, position, paid_from, before, billed_before)
 
     def matched_prefix(self, number: str) -> str:
         """The longest known prefix of a number: all that pricing needs to know of it."""
@@ -239,10 +262,28 @@ class Rater:
         return answer
 
     def _walk(
-        self, usage: Usage, chain: Chain, prefix: str, epoch: int, position: int, paid_from: int
+        self,
+        usage: Usage,
+        chain: Chain,
+        prefix: str,
+        epoch: int,
+        position: int,
+        paid_from: int,
+        *,
+        as_written: bool = False,
+        finely: bool = False,
     ) -> tuple[Walk, Match]:
-        """A walk ready to begin, and what matches at ``epoch``; raises RatingError if nothing does."""
-        origin = epoch - position if usage.tor == VOICE else None
+        """A walk ready to begin, and what matches at ``epoch``; raises RatingError if nothing does.
+
+        ``finely``: usage in units is followed in billionths of them.
+        """
+        origin = None
+        scale = NANO if finely else 1
+        if usage.tor == VOICE:
+            origin = epoch - position
+        elif usage.tor == VOICE_NS:
+            origin = session_began(usage.start, position)
+            scale = NANO
         if chain.expires <= (epoch if origin is None else origin):
             raise RatingError(
                 f"{usage.subject} had expired when the usage began at {usage.start}; move the subscriber to "
@@ -256,7 +297,8 @@ class Rater:
         chain.known[prefix] = _known(chain, era)
         # Only a call can outlive an era.
         later = (lambda at: self.known_era(usage, chain, prefix, at)) if origin is not None else None
-        return Walk(era, later, epoch, origin, paid_from), match
+        paid_from *= NANO if finely else 1
+        return Walk(era, later, epoch, origin, paid_from, scale, as_written), match
 
     def _first_known(self, usage: Usage, chain: Chain, prefix: str) -> KnownMatch:
         """The match of a number that this Rater has not cached yet."""
@@ -286,7 +328,7 @@ def _known(chain: Chain, era: Era) -> KnownMatch:
     if match is None or era.since > last:
         return NO_KNOWN_MATCH
     rate = match.rates[match.schedule.always] if match.schedule.always >= 0 else None
-    if rate is not None and rate.free_cap is not None:
+    if rate is not None and rate.walked:
         rate = None
     until = _LAST_KNOWN if last == LATEST_EPOCH - _LONGEST_KNOWN_CALL_S else datetime.fromtimestamp(last, UTC)
     return datetime.fromtimestamp(era.since, UTC), until, rate, match.matched, match
@@ -312,7 +354,7 @@ def _covers(known: KnownMatch, usage: Usage, position: int, paid_from: int) -> b
 def _rate_in_force(
     match: Match, tor: str, start: datetime, position: int, amount: int
 ) -> CompiledRate | None:
-    """The rate that prices the piece and all of its session before it; None if several do, or if it becomes free."""
+    """The rate that prices the piece and all of its session before it; None if several do or it has to be walked."""
     epoch = floor(start.timestamp())
     if tor == VOICE:
         timing, until = match.schedule.at(epoch - position)
@@ -323,16 +365,19 @@ def _rate_in_force(
     if timing < 0:
         return None
     rate = match.rates[timing]
-    return rate if rate.free_cap is None else None
+    return None if rate.walked else rate
 
 
 def _rated(
-    walk: Walk, match: Match, position: int, amount: int, paid_from: int, before: int, billed_before: int
+    walk: Walk, match: Match, usage: Usage, position: int, paid_from: int, before: int, billed_before: int
 ) -> RatedUsage:
     """The price of a piece at whose end a walk is; ``before`` is the cost of the session until then."""
+    # Of billed nanoseconds whole seconds are told: the next piece begins a new increment where they end.
+    scale = 1 if usage.tor == VOICE_NS else walk.scale
+    amount = usage.amount
     return RatedUsage(
         walk.settled() - before,
-        walk.position - billed_before,
+        walk.position // scale - billed_before // scale,
         0 if position else walk.settled_fee(),
         min(paid_from - position, amount) if paid_from > position else 0,
         paid_from,

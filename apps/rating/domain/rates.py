@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from apps.kernel.money import exact_micros
 from apps.kernel.rounding import MICRO_DECIMALS, RoundingMethod
+from apps.kernel.units import NANO
 from apps.rating.domain.source import DestinationRate, Rate, RateSlot
 from apps.rating.domain.timings import FOREVER
 
@@ -76,9 +77,14 @@ class CompiledRate:
     the maximum cost of strategy ``*free``, ``disconnect_cap`` that of ``*disconnect``; None = no limit.
     ``one_slot`` has all in one place if there is one slot and no limit. A cost is rounded to
     ``(cost + round_up) // divisor * step`` micro-units.
+
+    Slots count units of usage, or billionths of them where ``scale`` is NANO: with ``finely``, and for rates that whole
+    units cannot be priced by (increments of 1500 ms). Increments that divide a second are gathered to a second for
+    usage in whole seconds. ``walked`` rates are priced by a :class:`apps.rating.domain.walk.Walk` alone.
     """
 
     __slots__ = (
+        "_finer",
         "denominator",
         "destination_rate_id",
         "disconnect_cap",
@@ -87,22 +93,34 @@ class CompiledRate:
         "fee_micros",
         "free_cap",
         "one_slot",
+        "rate",
         "rate_id",
         "round_up",
         "rounding",
+        "scale",
         "slots",
         "starts",
         "step",
         "steps",
         "terms",
+        "walked",
     )
 
-    def __init__(self, rate: Rate, terms: DestinationRate) -> None:
+    def __init__(self, rate: Rate, terms: DestinationRate, finely: bool = False) -> None:
+        self.rate = rate
+        self._finer: CompiledRate | None = None
         self.rate_id = rate.id
         self.destination_rate_id = terms.id
         self.terms = terms
         self.rounding = rounding_of(terms.rounding_method, terms.rounding_decimals)
         rows = _rows_by_start(rate)
+        self.scale = per = 1
+        if rate.nanoseconds and not finely and all(map(_meets_seconds, rows)):
+            per = NANO
+            rows = [row._replace(increment=max(row.increment, NANO)) for row in rows]
+        elif rate.nanoseconds or finely:
+            self.scale = NANO
+            rows = rows if rate.nanoseconds else _in_nanoseconds(rows)
         fee = Fraction(*exact_micros(rate.slots[0].connect_fee))
         cap = Fraction(*exact_micros(terms.max_cost))
         costs = [Fraction(*exact_micros(row.rate)) * row.increment / row.unit for row in rows]
@@ -114,9 +132,16 @@ class CompiledRate:
         self.disconnect_cap = limit if terms.max_cost_strategy == DISCONNECT else None
         if self.free_cap is not None:
             self.fee = min(self.fee, self.free_cap)
-        ends = [row.group_start for row in rows[1:]] + [FOREVER]
+        ends = [row.group_start // per for row in rows[1:]] + [FOREVER * self.scale]
         self.slots = tuple(
-            Slot(row.group_start, end, row.increment, int(cost * self.denominator), row.unit, row.rate)
+            Slot(
+                row.group_start // per,
+                end,
+                row.increment // per,
+                int(cost * self.denominator),
+                -(-row.unit // per),
+                row.rate,
+            )
             for row, end, cost in zip(rows, ends, costs, strict=True)
         )
         self.starts = [slot.start for slot in self.slots]
@@ -126,8 +151,9 @@ class CompiledRate:
         _, method, self.step = self.rounding
         self.divisor = self.denominator * self.step
         self.round_up = {MIDDLE: self.divisor // 2, UP: self.divisor - 1, DOWN: 0}[method]
+        self.walked = self.free_cap is not None or self.scale != 1
         self.one_slot: OneSlot | None = None
-        if len(self.slots) == 1 and self.free_cap is None and self.disconnect_cap is None:
+        if len(self.slots) == 1 and not self.walked and self.disconnect_cap is None:
             _, increment, cost = self.steps[0]
             self.one_slot = (
                 increment,
@@ -139,9 +165,35 @@ class CompiledRate:
                 self.fee_micros,
             )
 
+    @property
+    def finer(self) -> CompiledRate:
+        """The same rate, whose slots count nanoseconds."""
+        if self.scale != 1:
+            return self
+        if self._finer is None:
+            self._finer = CompiledRate(self.rate, self.terms, True)
+        return self._finer
+
+    @property
+    def as_written(self) -> CompiledRate:
+        """The rate whose slots are those of the tariff: itself, or the finer one."""
+        return self.finer if self.rate.nanoseconds else self
+
 
 def _rows_by_start(rate: Rate) -> list[RateSlot]:
     """The rows by ascending start; of equal starts the last one counts. The first also prices usage before it."""
     rows = {row.group_start: row for row in rate.slots}
     first, *later = (rows[start] for start in sorted(rows))
     return [first._replace(group_start=0), *later]
+
+
+def _in_nanoseconds(rows: list[RateSlot]) -> list[RateSlot]:
+    return [
+        row._replace(group_start=row.group_start * NANO, unit=row.unit * NANO, increment=row.increment * NANO)
+        for row in rows
+    ]
+
+
+def _meets_seconds(row: RateSlot) -> bool:
+    """Whether usage in whole seconds costs the same if the row's increments (ns) are gathered to seconds."""
+    return row.group_start % NANO == 0 and (row.increment % NANO == 0 or NANO % row.increment == 0)

@@ -70,7 +70,10 @@ def _tariff_plan(rows: list[Any]) -> src.TariffPlan:
             for row in timings
         ),
         tuple(src.Destination(row_id, tuple(prefixes)) for row_id, prefixes in destinations),
-        tuple(src.Rate(row_id, tuple(src.RateSlot(*slot) for slot in slots)) for row_id, slots in rates),
+        tuple(
+            src.Rate(row_id, tuple(src.RateSlot(*slot) for slot in slots), *rest)
+            for row_id, slots, *rest in rates
+        ),
         tuple(src.DestinationRate(*row) for row in destination_rates),
         tuple(src.RatingPlanEntry(*row) for row in rating_plans),
         tuple(

@@ -48,10 +48,15 @@ class RateSlot(NamedTuple):
 
 
 class Rate(NamedTuple):
-    """Slots under one id, in the order of the file; the first row carries the connect fee."""
+    """Slots under one id, in the order of the file; the first row carries the connect fee.
+
+    With ``nanoseconds`` the slots' start, unit and increment count billionths of a second (octet, event), because one
+    of them is no whole number of seconds.
+    """
 
     id: str
     slots: tuple[RateSlot, ...]
+    nanoseconds: bool = False
 
 
 class DestinationRate(NamedTuple):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import floor
 from typing import NamedTuple
 
-from apps.kernel.units import TypeOfRecord, is_type_of_record
+from apps.kernel.units import NANO, VOICE_NS, TypeOfRecord, is_type_of_record
 from apps.rating.domain.errors import INVALID_USAGE, RatingError
 
 VOICE = TypeOfRecord.VOICE.value
@@ -14,11 +14,15 @@ VOICE = TypeOfRecord.VOICE.value
 MAX_VOICE_SESSION_S = 366 * 86_400
 MAX_AMOUNT = 1 << 62
 EARLIEST_EPOCH = 0
+_EPOCH = datetime.fromtimestamp(0, UTC)
 LATEST_EPOCH = int(datetime(9000, 1, 1, tzinfo=UTC).timestamp())
 
 
 class Usage(NamedTuple):
-    """A piece of usage: ``amount`` seconds, octets or events of type ``tor``, begun at ``start`` (aware)."""
+    """A piece of usage: ``amount`` seconds, octets or events of type ``tor``, begun at ``start`` (aware).
+
+    Of type ``VOICE_NS`` it is nanoseconds, and ``start`` is rounded down to the microsecond.
+    """
 
     tenant: str
     category: str
@@ -45,7 +49,8 @@ class RatedUsage(NamedTuple):
     """The price of a piece of usage.
 
     ``cost_micros`` holds the connect fee. ``billed_usage`` counts paid units, rounded up to increments and
-    without what an earlier piece's last increment had covered; ``free_usage`` is the part of the piece that
+    without what an earlier piece's last increment had covered (in whole seconds, those that are covered wholly);
+    ``free_usage`` is the part of the piece that
     allowances cover. ``paid_from`` is the session position at which payment begins: pass it on with the
     session's next piece. ``matched`` is what priced the piece's beginning.
     """
@@ -81,7 +86,7 @@ def check_usage(usage: Usage, position: int, paid_from: int) -> int:
         type(tenant) is str and type(category) is str and type(subject) is str and type(destination) is str
     ):
         _refuse_texts(usage)
-    if not isinstance(tor, str) or not is_type_of_record(tor):
+    if not isinstance(tor, str) or not (tor == VOICE_NS or is_type_of_record(tor)):
         raise RatingError(
             f"“{tor}” is not a type of record; write it in small letters, like voice, data, sms or mms",
             code=INVALID_USAGE,
@@ -107,9 +112,23 @@ def check_usage(usage: Usage, position: int, paid_from: int) -> int:
                 f"a call of {position + amount} s is longer than a year; check the record’s duration",
                 code=INVALID_USAGE,
             )
+    elif tor == VOICE_NS:
+        began = session_began(start, position)
+        epoch = began + position // NANO
+        if position + amount > MAX_VOICE_SESSION_S * NANO:
+            raise RatingError(
+                f"a call of {position + amount} ns is longer than a year; check the record’s duration",
+                code=INVALID_USAGE,
+            )
     if began < EARLIEST_EPOCH or epoch > LATEST_EPOCH:
         raise RatingError(f"start {start} is not between the years 1970 and 9000", code=INVALID_USAGE)
     return epoch
+
+
+def session_began(start: datetime, position_ns: int) -> int:
+    """The Unix second in which the session of a piece began, at whose position (ns) the clock showed ``start``."""
+    microseconds = (start - _EPOCH) // timedelta(microseconds=1)
+    return -((position_ns - microseconds * 1_000) // 1_000) // 1_000_000
 
 
 def _refuse_texts(usage: Usage) -> None:

@@ -29,15 +29,22 @@ class Segment(NamedTuple):
     cost: tuple[int, int]
 
 
+class FinerRate(Exception):
+    """A walk in whole units met a rate whose increments it cannot follow; nanoseconds can."""
+
+
 class Walk:
     """A session from where payment begins, billed increment after increment.
 
     ``origin`` is the Unix second of session position 0 for voice, whose position moves with the clock. Other
     usage has no origin: it stays at ``epoch``, so that its interval is chosen once. ``era`` is that of
-    ``epoch``; ``era_at`` finds others and raises RatingError if there is no rate.
+    ``epoch``; ``era_at`` finds others and raises RatingError if there is no rate. Positions count units, or
+    billionths of them if ``scale`` is NANO. In units, it raises FinerRate where a rate needs the other scale; with
+    ``as_written`` also where increments of the tariff are gathered to seconds.
     """
 
     __slots__ = (
+        "_as_written",
         "_band_end",
         "_era",
         "_era_at",
@@ -53,6 +60,7 @@ class Walk:
         "origin",
         "position",
         "rounding",
+        "scale",
     )
 
     def __init__(
@@ -62,7 +70,10 @@ class Walk:
         epoch: int,
         origin: int | None,
         paid_from: int,
+        scale: int = 1,
+        as_written: bool = False,
     ) -> None:
+        self.scale, self._as_written = scale, as_written
         self._era, self._era_at = era, era_at
         self.epoch, self.origin = epoch, origin
         self.position = paid_from
@@ -131,7 +142,7 @@ class Walk:
 
     def _enter_band(self, position: int) -> None:
         """Find the interval at ``position`` and the position up to which it stays."""
-        at = self.epoch if self.origin is None else self.origin + position
+        at = self._clock(position)
         era = self._era
         if self._era_at is not None and not era.since <= at < era.until:
             era = self._era = self._era_at(at)
@@ -144,8 +155,12 @@ class Walk:
                 raise match.gap(at)
             until = min(until, era.until)
         rate = match.rates[timing]
+        if self.scale != 1:
+            rate = rate.finer
+        elif rate.scale != 1 or (self._as_written and rate.rate.nanoseconds):
+            raise FinerRate
         self._match, self._timing, self._rate = match, timing, rate
-        self._band_end = FOREVER if self.origin is None else until - self.origin
+        self._band_end = (FOREVER if self.origin is None else until - self.origin) * self.scale
         if rate.denominator != self.denominator:
             widened = rate.denominator // gcd(rate.denominator, self.denominator)
             self.numerator *= widened
@@ -157,6 +172,10 @@ class Walk:
         if self._pays_fee:
             self._pays_fee = False
             self.fee = self.numerator = rate.fee * self._scale
+
+    def _clock(self, position: int) -> int:
+        """The Unix second of a position."""
+        return self.epoch if self.origin is None else self.origin + position // self.scale
 
     def _cost_after(self, increments: int, slot: Slot) -> int:
         """The numerator of the cost once ``increments`` more of ``slot`` are billed."""
@@ -186,7 +205,7 @@ class Walk:
         return low
 
     def _note(self, trail: list[Segment], position: int, increments: int, slot: Slot, numerator: int) -> None:
-        epoch = self.epoch if self.origin is None else self.origin + position
+        epoch = self._clock(position)
         cost = (numerator, self.denominator)
         last = trail[-1] if trail else None
         # Midnight in UTC ends a precomputed band, not a segment.

@@ -78,6 +78,7 @@ class Migration(InitialMigration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('code', models.CharField(max_length=64, validators=[apps.rating.models.tariff.validate_id])),
+                ('nanoseconds', models.BooleanField(default=False, help_text="The slots' starts, units and increments count billionths of a second: for increments such as 5 ms.", verbose_name='in nanoseconds')),
             ],
             options={
                 'ordering': ['code'],
@@ -369,6 +370,7 @@ class Migration(InitialMigration):
             fields=[
                 ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
                 ('code', models.CharField(max_length=64, validators=[apps.rating.models.tariff.validate_id])),
+                ('nanoseconds', models.BooleanField(default=False, help_text="The slots' starts, units and increments count billionths of a second: for increments such as 5 ms.", verbose_name='in nanoseconds')),
                 ('history_id', models.AutoField(primary_key=True, serialize=False)),
                 ('history_date', models.DateTimeField(db_index=True)),
                 ('history_change_reason', models.CharField(max_length=100, null=True)),

@@ -159,6 +159,11 @@ class DestinationPrefix(models.Model):
 class Rate(TariffRow):
     """Slots of prices under one name."""
 
+    nanoseconds = models.BooleanField(
+        default=False,
+        verbose_name="in nanoseconds",
+        help_text="The slots' starts, units and increments count billionths of a second: for increments such as 5 ms.",
+    )
     history = HistoricalRecords()
 
     class Meta:

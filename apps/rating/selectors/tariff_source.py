@@ -177,8 +177,9 @@ def _rates(plan: TariffPlan) -> Iterable[src.Rate]:
         "rate__code", "group_start", "connect_fee", "price", "unit", "increment"
     ):
         slots[code].append(src.RateSlot(start, fee, price, unit, increment))
-    for code in Rate.objects.filter(tariff_plan=plan).order_by("code").values_list("code", flat=True):
-        yield src.Rate(code, tuple(slots[code]))
+    rates = Rate.objects.filter(tariff_plan=plan).order_by("code").values_list("code", "nanoseconds")
+    for code, nanoseconds in rates:
+        yield src.Rate(code, tuple(slots[code]), nanoseconds)
 
 
 def _profiles(plan: TariffPlan) -> Iterable[src.RatingProfile]:

@@ -262,6 +262,10 @@ class _Writer:
     def _rates(self) -> dict[str, int]:
         own = self.values.rates
         ids = self._named(Rate, (rate.id for rate in own))
+        for finely in (False, True):
+            changed = [ids[rate.id] for rate in own if rate.nanoseconds is finely]
+            for some in _chunks(changed):
+                Rate.objects.filter(pk__in=some, nanoseconds=not finely).update(nanoseconds=finely)
         self._replace(
             RateSlot,
             "rate",

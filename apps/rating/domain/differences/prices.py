@@ -165,7 +165,9 @@ class Comparison:
     def _rate_signature(self, rate: CompiledRate) -> int:
         known = self.of_rates.get(id(rate))
         if known is None:
+            key, rate = id(rate), rate.as_written
             value = (
+                rate.scale,
                 rate.denominator,
                 rate.fee,
                 rate.free_cap,
@@ -174,7 +176,7 @@ class Comparison:
                 rate.steps,
                 rate.rounding,
             )
-            known = self.of_rates[id(rate)] = self.signatures.setdefault(value, len(self.signatures))
+            known = self.of_rates[key] = self.signatures.setdefault(value, len(self.signatures))
         return known
 
 

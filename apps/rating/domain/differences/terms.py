@@ -6,6 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from apps.kernel.money import MICROS_PER_UNIT
+from apps.kernel.units import figure
 from apps.rating.domain.flat import price
 from apps.rating.domain.rates import CompiledRate, settle
 from apps.rating.domain.usage import NOTHING_MATCHED
@@ -13,7 +14,8 @@ from apps.rating.domain.usage import NOTHING_MATCHED
 
 def worked_price(rate: CompiledRate, amount: int) -> int:
     """Micro-units of a session of ``amount`` units that stays at this rate."""
-    cost = price(NOTHING_MATCHED, rate, 0, amount, 0).cost_micros
+    rate = rate.as_written
+    cost = price(NOTHING_MATCHED, rate, 0, amount * rate.scale, 0).cost_micros
     if rate.free_cap is None:
         return cost
     return min(cost, settle(rate.free_cap, rate.denominator, rate.rounding))
@@ -21,8 +23,11 @@ def worked_price(rate: CompiledRate, amount: int) -> int:
 
 def terms(rate: CompiledRate) -> str:
     """``1.2 for 60 by 30; from 60: 0.6 for 60 by 1; connect 0.1; *up 4; at most 5 (*free)``."""
+    rate = rate.as_written
+    in_ns = rate.scale != 1
     parts = [
-        f"{f'from {slot.start}: ' if slot.start else ''}{slot.rate} for {slot.unit} by {slot.increment}"
+        f"{f'from {figure(slot.start, in_ns)}: ' if slot.start else ''}"
+        f"{slot.rate} for {figure(slot.unit, in_ns)} by {figure(slot.increment, in_ns)}"
         for slot in rate.slots
     ]
     if rate.fee:
@@ -36,6 +41,7 @@ def terms(rate: CompiledRate) -> str:
 
 def aspects(old: CompiledRate, new: CompiledRate) -> list[str]:
     """The respects in which two rates differ; empty if they price everything alike."""
+    old, new = old.as_written, new.as_written
     found = []
     if _costs(old) != _costs(new):
         found.append("rate")
@@ -52,11 +58,11 @@ def aspects(old: CompiledRate, new: CompiledRate) -> list[str]:
 
 def _costs(rate: CompiledRate) -> list[Fraction]:
     """Micro-units a unit, slot by slot."""
-    return [Fraction(slot.cost, rate.denominator * slot.increment) for slot in rate.slots]
+    return [Fraction(slot.cost * rate.scale, rate.denominator * slot.increment) for slot in rate.slots]
 
 
-def _shape(rate: CompiledRate) -> list[tuple[int, int]]:
-    return [(slot.start, slot.increment) for slot in rate.slots]
+def _shape(rate: CompiledRate) -> list[tuple[Fraction, Fraction]]:
+    return [(Fraction(slot.start, rate.scale), Fraction(slot.increment, rate.scale)) for slot in rate.slots]
 
 
 def _caps(rate: CompiledRate) -> tuple[Fraction | None, ...]:

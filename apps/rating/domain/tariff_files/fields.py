@@ -11,7 +11,7 @@ import re
 from apps.kernel.errors import InvalidInput
 from apps.kernel.money import exact_micros
 from apps.kernel.rounding import RoundingMethod
-from apps.kernel.units import parse_usage_units
+from apps.kernel.units import NANO, parse_nanoseconds, parse_usage_units
 from apps.rating.domain.rates import DISCONNECT, FREE
 from apps.rating.domain.source import ANY, PRICE_PLAN_SUBJECT
 
@@ -183,9 +183,12 @@ def units(text: str) -> int:
     return number
 
 
-def whole_increments(text: str) -> int:
-    """As :func:`units`; nothing is 0."""
-    return units(text or "0")
+def nanoseconds(text: str) -> int:
+    """As :func:`units`, in billionths of a unit: also ``1500ms``. Nothing is 0."""
+    number = parse_nanoseconds(text or "0")
+    if number > MAX_UNITS * NANO:
+        raise InvalidInput(f"“{text}” is more than 2^62 units")
+    return number
 
 
 def rounding_method(text: str) -> str:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from apps.kernel.errors import Problem
 from apps.kernel.rounding import RoundingMethod
+from apps.kernel.units import NANO, format_nanoseconds
 from apps.rating.domain import source as src
 from apps.rating.domain.source import ANY
 from apps.rating.domain.tariff_files import fields, times
@@ -239,7 +240,7 @@ def _rates(reader: TableReader, rows: Iterable[Row], lines: list[int]) -> tuple[
         rate = reader.field(row, "Rate", fields.amount)
         unit = _at_least_one(reader, row, "RateUnit", "the rate is for each second, octet or event")
         increment = _at_least_one(reader, row, "RateIncrement", "usage is not rounded up")
-        start = reader.field(row, "GroupIntervalStart", fields.whole_increments)
+        start = reader.field(row, "GroupIntervalStart", fields.nanoseconds)
         if tag is None or fee is None or rate is None or unit is None or increment is None or start is None:
             continue
         slot = src.RateSlot(start, fee, rate, unit, increment)
@@ -255,18 +256,48 @@ def _rates(reader: TableReader, rows: Iterable[Row], lines: list[int]) -> tuple[
             reader.warn(
                 first_rows[tag],
                 "GroupIntervalStart",
-                f"rate {tag} has no slot that starts at 0: usage before {first} is priced by the slot of {first}",
+                f"rate {tag} has no slot that starts at 0: usage before {_plain(first)} is priced by the slot of "
+                f"{_plain(first)}",
                 "late_first_slot",
             )
-    return tuple(src.Rate(tag, tuple(own)) for tag, own in slots.items())
+    rates = tuple(_in_units(tag, own) for tag, own in slots.items())
+    for rate in rates:
+        if rate.nanoseconds and any(
+            max(slot.group_start, slot.unit, slot.increment) > fields.MAX_UNITS for slot in rate.slots
+        ):
+            reader.fault(
+                first_rows[rate.id],
+                "Id",
+                f"rate {rate.id} has a figure finer than a second and another of more than 2^62 nanoseconds",
+            )
+    return rates
+
+
+def _in_units(rate_id: str, slots: list[src.RateSlot]) -> src.Rate:
+    """The rate whose figures are in nanoseconds; in whole units if all of them are."""
+    whole = [
+        slot._replace(
+            group_start=slot.group_start // NANO, unit=slot.unit // NANO, increment=slot.increment // NANO
+        )
+        for slot in slots
+        if not (slot.group_start % NANO or slot.unit % NANO or slot.increment % NANO)
+    ]
+    if len(whole) == len(slots):
+        return src.Rate(rate_id, tuple(whole))
+    return src.Rate(rate_id, tuple(slots), nanoseconds=True)
+
+
+def _plain(nanoseconds: int) -> int | str:
+    whole, part = divmod(nanoseconds, NANO)
+    return format_nanoseconds(nanoseconds) if part else whole
 
 
 def _at_least_one(reader: TableReader, row: Row, column: str, effect: str) -> int | None:
-    """Units, where 0 and nothing count as 1 (CGRateS: ``GetRateParameters`` takes 1 s for 0)."""
-    number = reader.field(row, column, fields.whole_increments)
+    """Billionths of units, where 0 and nothing count as 1 unit (CGRateS: ``GetRateParameters`` takes 1 s for 0)."""
+    number = reader.field(row, column, fields.nanoseconds)
     if number == 0:
         reader.warn(row, column, f"“{row.cells[column]}” counts as 1: {effect}", "zero_units")
-        return 1
+        return NANO
     return number
 
 

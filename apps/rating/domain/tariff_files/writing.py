@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from apps.kernel.errors import Problem
-from apps.kernel.units import SECONDS_PER_DAY
+from apps.kernel.units import SECONDS_PER_DAY, figure
 from apps.rating.domain import source as src
 from apps.rating.domain.source import ANY
 from apps.rating.domain.tariff_files import fields
@@ -43,7 +43,12 @@ def write_tariff_files(plan: src.TariffPlan) -> tuple[dict[str, str], list[Probl
             (destination.id, prefix) for destination in plan.destinations for prefix in destination.prefixes
         ),
         RATES: (
-            (rate.id, slot.connect_fee, slot.rate, slot.unit, slot.increment, slot.group_start)
+            (
+                rate.id,
+                slot.connect_fee,
+                slot.rate,
+                *(figure(n, rate.nanoseconds) for n in (slot.unit, slot.increment, slot.group_start)),
+            )
             for rate in plan.rates
             for slot in rate.slots
         ),

@@ -24,7 +24,8 @@ class Command(RoomCommand):
     help = (
         'Price usage: JSON lines in, such as {"subject": "alice", "tor": "voice", "destination": "4930123", '
         '"start": "2026-01-01T00:00:00Z", "usage": 60}, and JSON lines out in the same order. Optional are '
-        "tenant (default), category (call) and position (0): the usage of this session that was rated already."
+        "tenant (default), category (call) and position (0): the usage of this session that was rated already. "
+        'Usage and position of voice may be durations finer than a second, such as "12.345s" or "12345ms".'
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
