@@ -263,3 +263,8 @@ def test_a_call_of_more_than_a_year_of_nanoseconds_is_refused() -> None:
     rater = rater_of("RT_FIX,0,0.6,60s,5ms,0")
     with pytest.raises(RatingError, match="longer than a year"):
         rater.rate(session(datetime(2026, 1, 5, tzinfo=UTC), 400 * 86_400 * NANO))
+
+
+def test_a_rate_whose_figures_do_not_fit_in_nanoseconds_is_refused() -> None:
+    (problem,) = check(Rates=f"RT_FIX,0,0.6,60,5ms,{1 << 60}\nRT_MOB,0,1,60,60,0\n").problems
+    assert "more than 2^62 nanoseconds" in str(problem)

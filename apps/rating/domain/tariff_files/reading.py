@@ -260,17 +260,17 @@ def _rates(reader: TableReader, rows: Iterable[Row], lines: list[int]) -> tuple[
                 f"{_plain(first)}",
                 "late_first_slot",
             )
-    rates = tuple(_in_units(tag, own) for tag, own in slots.items())
-    for rate in rates:
-        if rate.nanoseconds and any(
-            max(slot.group_start, slot.unit, slot.increment) > fields.MAX_UNITS for slot in rate.slots
+    in_units = tuple(_in_units(tag, own) for tag, own in slots.items())
+    for one in in_units:
+        if one.nanoseconds and any(
+            max(slot.group_start, slot.unit, slot.increment) > fields.MAX_UNITS for slot in one.slots
         ):
             reader.fault(
-                first_rows[rate.id],
+                first_rows[one.id],
                 "Id",
-                f"rate {rate.id} has a figure finer than a second and another of more than 2^62 nanoseconds",
+                f"rate {one.id} has a figure finer than a second and another of more than 2^62 nanoseconds",
             )
-    return rates
+    return in_units
 
 
 def _in_units(rate_id: str, slots: list[src.RateSlot]) -> src.Rate:
