@@ -44,7 +44,8 @@ class Action(models.Model):
     extra_parameters = models.CharField(
         max_length=500,
         blank=True,
-        help_text="URL of *call_url, addresses of *mail_async split by “;”, a note.",
+        help_text="URL of *call_url, addresses of *mail_async split by “;”, a note; or unused units of"
+        " *topup_reset roll over: rollover;minimum=10m;maximum=5h;months=2;weight=30.",
     )
     filter = models.CharField(
         max_length=500,

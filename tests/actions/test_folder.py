@@ -128,6 +128,16 @@ def test_what_is_exported_loads_as_the_same(tmp_path: Path) -> None:
         ("Actions", "A,*topup,,,,,,,,,NOBODY,,,1,,,,", "column SharedGroup"),
         ("Actions", "A,*topup,,,,,,,,,,,NEVER,1,,,,", "column TimingIds"),
         ("Actions", "A,*call_url,ftp://x/,,,,,,,,,,,,,,,", "column ExtraParameters: “ftp://x/” is not a URL"),
+        (
+            "Actions",
+            "A,*topup_reset,rollover;years=1,,,,,,,,,,,1,,,,",
+            "ExtraParameters: “years=1” is not a term",
+        ),
+        (
+            "Actions",
+            "A,*topup,rollover,,,,,,,,,,,1,,,,",
+            "ExtraParameters: units roll over where *topup_reset",
+        ),
         ("Actions", "A,*topup,,,,,,,,,,,,1,1.5,,,", "column BalanceWeight: “1.5” is not whole"),
         ("ActionPlans", "P,NOTHING,*asap,10", "ActionPlans.csv, line 4, column ActionsId"),
         ("ActionPlans", "P,FEE,NEVER,10", "column TimingId"),

@@ -163,6 +163,18 @@ def test_a_debit_takes_from_the_balance_whose_terms_it_states() -> None:
     assert (after["*default"].value, after["PROMO"].value) == (EURO, 0)
 
 
+def test_a_debit_below_zero_takes_default_money_that_has_ended_or_has_other_terms() -> None:
+    make_prepaid()
+    do(Action("*allow_negative"), Action("*set_balance", tag="*default", expiry="+1h"), key="a")
+    later = NOW + timedelta(hours=2)
+    do(Action("*debit", amount=EURO), key="b", at=later)
+    assert amounts() == {"*default": -EURO}
+    do(Action("*set_balance", balance_weight=10, tag="*default"), key="c", at=later)
+    do(Action("*debit", amount=EURO, balance_weight=0), key="d", at=later)
+    assert amounts() == {"*default": -2 * EURO}
+    assert Balance.objects.get().weight == 10
+
+
 def test_debit_reset_empties_a_balance_and_then_debits() -> None:
     after = acted(only(value=5 * EURO), Action("*debit_reset", amount=EURO), allow_negative=True)
     assert after["*default"].value == -EURO
@@ -304,6 +316,18 @@ def test_a_group_is_carried_out_whole_or_not_at_all_and_others_go_on() -> None:
     assert amounts(1) == {"*default": EURO}
     assert amounts(2)["*default"] == 2 * EURO
     assert 10 in amounts(2).values()
+
+
+def test_a_balance_that_a_batch_makes_may_get_other_terms_in_it() -> None:
+    make_prepaid()
+    make = (Action("*set_balance", "data", 5, tag="A", expiry="+1h"),)
+    orders = [
+        ActionOrder(account_of().pk, make, f"k{hours}", NOW + timedelta(hours=hours)) for hours in (0, 2)
+    ]
+    carry_out_actions(orders, NOW)
+    balance = Balance.objects.get(tag="A")
+    assert (balance.units, balance.expires_at) == (5, NOW + timedelta(hours=3))
+    assert_books_are_right()
 
 
 def test_switches_of_the_account_take_effect_with_the_balances() -> None:

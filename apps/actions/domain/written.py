@@ -15,6 +15,7 @@ from apps.charging.domain.balance_actions import (
     check_expiry,
 )
 from apps.charging.domain.balances import BalanceKind, free_increment
+from apps.charging.domain.rollover import LONGEST_TAG, Rollover, rollover_of
 from apps.kernel.errors import InvalidInput
 from apps.rating.domain.source import ANY, Timing
 from apps.rating.domain.tariff_files import fields
@@ -101,6 +102,17 @@ def _parameters_of(kind: ActionKind, text: str) -> str:
     return text
 
 
+def _rollover_of(row: WrittenAction) -> Rollover | None:
+    rollover = rollover_of(balance_kind_of(row.balance_type), row.extra_parameters)
+    if rollover is None:
+        return None
+    if kind_of(row.kind) != ActionKind.TOPUP_RESET:
+        raise InvalidInput(f"units roll over where {ActionKind.TOPUP_RESET} renews them, not with {row.kind}")
+    if len(row.balance_id) > LONGEST_TAG:
+        raise InvalidInput(f"the id of a balance whose units roll over has up to {LONGEST_TAG} characters")
+    return rollover
+
+
 def action_of(row: WrittenAction, timings: Mapping[str, Timing], groups: Mapping[str, int]) -> Action:
     """The action, with the timings and shared groups (ids) that it names. Raises InvalidInput; KeyError for names."""
     kind, balance_kind = kind_of(row.kind), balance_kind_of(row.balance_type)
@@ -132,12 +144,16 @@ def action_of(row: WrittenAction, timings: Mapping[str, Timing], groups: Mapping
         weight=row.weight,
         condition=check_condition(row.filter),
         parameters=_parameters_of(kind, row.extra_parameters),
+        rollover=_rollover_of(row),
     )
 
 
 _CHECKS: Mapping[str, Callable[[WrittenAction], object]] = {
     "kind": lambda row: kind_of(row.kind),
-    "extra_parameters": lambda row: _parameters_of(kind_of(row.kind), row.extra_parameters),
+    "extra_parameters": lambda row: (
+        _parameters_of(kind_of(row.kind), row.extra_parameters),
+        _rollover_of(row),
+    ),
     "filter": lambda row: check_condition(row.filter),
     "balance_type": lambda row: balance_kind_of(row.balance_type),
     "rating_subject": lambda row: free_increment(row.rating_subject),

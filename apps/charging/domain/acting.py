@@ -17,12 +17,14 @@ from apps.charging.domain.balance_actions import (
     Action,
     ActionKind,
     expiry_at,
+    months_after,
     tag_for,
 )
-from apps.charging.domain.balances import DEFAULT_TAG, NOTHING, Balance, BalanceKind
+from apps.charging.domain.balances import DEFAULT_TAG, NOTHING, Balance, BalanceKind, BalanceTerms
 from apps.charging.domain.books import Books
 from apps.charging.domain.items import Refusal
 from apps.charging.domain.requests import Result
+from apps.charging.domain.rollover import Rollover
 from apps.charging.domain.state import Account, ChargingConfig, Entry, State
 
 TOP_UP, ADJUSTMENT, TRANSFER = "top_up", "adjustment", "transfer"
@@ -139,7 +141,9 @@ class _Work:
         own = tag_for(action)
         return sorted(several, key=lambda b: (b.tag != own, -b.terms.weight, b.balance_id))
 
-    def move(self, balance: Balance, amount: int, kind: str = ADJUSTMENT, book: str = CORRECTION) -> None:
+    def move(
+        self, balance: Balance, amount: int, kind: str = ADJUSTMENT, book: str = CORRECTION, note: str = ""
+    ) -> None:
         """Add ``amount``, with an entry of its own; nothing for 0. Below zero only money of an account that may."""
         if not amount:
             return
@@ -150,7 +154,7 @@ class _Work:
             raise Refused(Refusal(Result.CREDIT_LIMIT_REACHED, "credit_limit_reached", message))
         cause = f"{self.books.cause}:{self.number}:{self.pieces}"
         self.pieces += 1
-        self.books.post(balance.balance_id, amount, self.at, kind, book, cause, "", overdraw=amount < 0)
+        self.books.post(balance.balance_id, amount, self.at, kind, book, cause, note, overdraw=amount < 0)
 
     def set_to(self, balance: Balance, amount: int, kind: str = ADJUSTMENT, book: str = CORRECTION) -> None:
         self.move(balance, amount + balance.reserved - balance.value, kind, book)
@@ -159,10 +163,42 @@ class _Work:
             # It holds so many whole units now.
             self.books.add(left._replace(used_part=NOTHING))
 
-    def write_off(self, balance: Balance) -> None:
+    def write_off(self, balance: Balance, note: str = "") -> None:
         """Take what can be spent of it; a debt stays."""
         if (left := balance.value - balance.reserved) > 0:
-            self.move(balance, -left)
+            self.move(balance, -left, note=note)
+
+    def roll_over(self, balance: Balance, rollover: Rollover) -> None:
+        """Move units that the balance has left onto one for rolled units, and write the others off.
+
+        Nothing rolls of a balance that ended before its units are renewed; one that ends just then is the usual case.
+        """
+        terms = balance.terms
+        rolled = 0
+        if terms.expires_at is None or terms.expires_at >= self.at:
+            rolled = rollover.rolled(balance.available_parts // balance.parts)
+        if rolled:
+            weight = terms.weight + 1 if rollover.weight is None else rollover.weight
+            end = months_after(self.at, rollover.months, self.account.zone)
+            kept = self._for_rolled(balance, terms._replace(weight=weight, expires_at=end))
+            self.move(balance, -rolled, TRANSFER, TRANSFER_BOOK, f"rolled over to {kept.tag}")
+            self.move(self.now_of(kept), rolled, TRANSFER, TRANSFER_BOOK, f"rolled over from {balance.tag}")
+        self.write_off(self.now_of(balance), "not rolled over")
+
+    def _for_rolled(self, balance: Balance, terms: BalanceTerms) -> Balance:
+        """The first balance of rolled units that have ended, or a new one; with the terms, and nothing to spend."""
+        for number in range(1, len(self.books.balances) + 2):
+            tag = f"{balance.tag}~{number}"
+            kept = self.of_tag(tag, balance.kind)
+            if kept is None:
+                new_id = self.books.new_id()
+                return self.books.add(
+                    Balance(new_id, self.account.account_id, tag, balance.kind, terms=terms)
+                )
+            if self.is_over(kept):
+                self.write_off(kept, "rolled over, and not used in time")
+                return self.books.add(self.now_of(kept)._replace(terms=terms, used_part=NOTHING))
+        raise AssertionError("more balances for rolled units than the account has balances")
 
     def new(self, action: Action, tag: str) -> Balance:
         terms = action.terms(expiry_at(action.expiry, self.at, self.account.zone))
@@ -189,10 +225,11 @@ def _top_up(work: _Work, action: Action) -> None:
     if balance is None:
         work.move(work.new(action, tag), amount, TOP_UP, PROMOTION)
         return
+    if action.rollover is not None:
+        work.roll_over(balance, action.rollover)
+        balance = work.now_of(balance)
     if work.is_over(balance):
-        # Units that could not be used any more do not come back with new ones.
-        work.write_off(balance)
-        balance = work.renewed(action, work.now_of(balance), terms=True)
+        balance = _in_force(work, action, balance)
     elif action.kind == ActionKind.TOPUP_RESET:
         work.set_to(work.renewed(action, balance, terms=False), amount, TOP_UP, PROMOTION)
         return
@@ -202,6 +239,14 @@ def _top_up(work: _Work, action: Action) -> None:
         if end is not None and (later is None or later > end):
             balance = work.books.add(balance._replace(terms=balance.terms._replace(expires_at=later)))
     work.move(balance, amount, TOP_UP, PROMOTION)
+
+
+def _in_force(work: _Work, action: Action, balance: Balance) -> Balance:
+    """The balance; one that has ended takes the stated terms, and what it had left does not come back."""
+    if not work.is_over(balance):
+        return balance
+    work.write_off(balance)
+    return work.renewed(action, work.now_of(balance), terms=True)
 
 
 def _debit(work: _Work, action: Action) -> None:
@@ -214,7 +259,8 @@ def _debit(work: _Work, action: Action) -> None:
         message = f"account {work.account.number} has no {action.balance_kind} balance “{name}” to debit"
         if name != DEFAULT_TAG or not work.allow_negative:
             raise Refused(Refusal(Result.CREDIT_LIMIT_REACHED, "credit_limit_reached", message))
-        found = [work.new(action, name)]
+        default = work.of_tag(name, action.balance_kind)
+        found = [work.new(action, name) if default is None else _in_force(work, action, default)]
     balance = found[0]
     if action.kind == ActionKind.DEBIT_RESET:
         work.set_to(balance, 0)

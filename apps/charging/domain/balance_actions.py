@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from apps.charging.domain.balances import ANY_USE, DEFAULT_TAG, BalanceKind, BalanceTerms
+from apps.charging.domain.rollover import Rollover
 from apps.kernel.errors import InvalidInput
 from apps.kernel.money import parse_micros
 from apps.kernel.units import parse_usage_units
@@ -32,7 +33,7 @@ class ActionKind(StrEnum):
     TOPUP = "*topup"
     """Add to a balance, which comes into being with the stated terms if it has to."""
     TOPUP_RESET = "*topup_reset"
-    """Let a balance have just the amount: what was left of it is lost."""
+    """Let a balance have just the amount: what was left of it is lost, or rolls over."""
     DEBIT = "*debit"
     DEBIT_RESET = "*debit_reset"
     """Empty a balance, then debit the amount: below zero, so money of an account that may."""
@@ -99,7 +100,8 @@ class Action(NamedTuple):
     ``groups`` are ids of shared groups. ``weight`` (as text, a decimal) orders a group's actions, highest first.
     ``timings`` are :func:`as_stored`.
     ``condition`` is the Filter column (:mod:`apps.charging.domain.action_filters`): the action is left out unless one
-    of the account's balances meets it. ``parameters`` are its ExtraParameters.
+    of the account's balances meets it. ``parameters`` are its ExtraParameters; ``rollover`` is what they
+    say of unused units.
     """
 
     kind: str
@@ -119,6 +121,7 @@ class Action(NamedTuple):
     weight: str = "0"
     condition: str = ""
     parameters: str = ""
+    rollover: Rollover | None = None
 
     def terms(self, expires_at: datetime | None, before: BalanceTerms = ANY_USE) -> BalanceTerms:
         """The stated terms over those ``before``; the end is given."""
@@ -214,10 +217,7 @@ def expiry_at(text: str, at: datetime, zone: ZoneInfo) -> datetime | None:
     if word == "*daily":
         return at + _DAY
     if word in ("*monthly", "*yearly"):
-        months = local.month if word == "*monthly" else local.month + 11
-        year, month = local.year + months // 12, months % 12 + 1
-        day = min(local.day, calendar.monthrange(year, month)[1])
-        return local.replace(year=year, month=month, day=day).astimezone(UTC)
+        return months_after(at, 1 if word == "*monthly" else 12, zone)
     if word == "*month_end":
         year, month = local.year + local.month // 12, local.month % 12 + 1
         return datetime(year, month, 1, tzinfo=zone).astimezone(UTC)
@@ -229,6 +229,15 @@ def expiry_at(text: str, at: datetime, zone: ZoneInfo) -> datetime | None:
             f"“{text}” is not an end; write {UNLIMITED}, *daily, *monthly, *yearly, *month_end, +720h or an instant"
         )
     return datetime.fromtimestamp(times.activation(text, zone), UTC)
+
+
+def months_after(at: datetime, months: int, zone: ZoneInfo) -> datetime:
+    """The same time of the same day so many months later in ``zone``; the last day of a shorter month."""
+    local = at.astimezone(zone)
+    years, month = divmod(local.month - 1 + months, 12)
+    year, month = local.year + years, month + 1
+    day = min(local.day, calendar.monthrange(year, month)[1])
+    return local.replace(year=year, month=month, day=day).astimezone(UTC)
 
 
 def check_expiry(text: str) -> str:

@@ -171,7 +171,7 @@ class _Batch:
         self.fresh_id = FIRST_NEW_ID
 
     def run(self, orders: Sequence[ActionOrder], *, remember: bool) -> list[ChargingAnswer]:
-        self._lock_and_read({order.account_id for order in orders}, _states_groups(orders))
+        self._lock_and_read({order.account_id for order in orders}, _needs_groups(orders))
         ordered = {id(order.actions): in_order(order.actions) for order in orders}
         if not remember:
             answers = [self._act(order, ordered[id(order.actions)]) for order in orders]
@@ -254,7 +254,7 @@ class _Batch:
         for balance_id, balance in acted.balances.items():
             former = balances.get(balance_id)
             if balance is not former:
-                if former is not None:
+                if former is not None and balance_id < FIRST_NEW_ID:
                     self.before.setdefault(balance_id, former)
                 self.changed[balance_id] = balance
         self.balances[account.account_id] = acted.balances
@@ -419,9 +419,14 @@ class _Batch:
             )
 
 
-def _states_groups(orders: Sequence[ActionOrder]) -> bool:
+def _needs_groups(orders: Sequence[ActionOrder]) -> bool:
+    """Whether an action states shared groups, or makes a balance that takes those of another."""
     lists = {id(order.actions): order.actions for order in orders}
-    return any(action.groups is not None for actions in lists.values() for action in actions)
+    return any(
+        action.groups is not None or action.rollover is not None
+        for actions in lists.values()
+        for action in actions
+    )
 
 
 def _switched(account: Account, action: Action) -> Account:
