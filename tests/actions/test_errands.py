@@ -15,7 +15,7 @@ import pytest
 from django.core import mail
 
 from apps.actions.domain.destinations import NotAllowed, choose, read_allowed, target_of
-from apps.actions.models import Errand
+from apps.actions.models import ActionGroup, Errand
 from apps.actions.services.errands import drop, forget_done, pause_after, resend, run_errands
 from apps.actions.services.running import run_group
 from apps.events.models import Event
@@ -73,6 +73,10 @@ def ask(kind: str, parameters: str, **also: object) -> Errand:
     return Errand.objects.get()
 
 
+def errand_group() -> int:
+    return ActionGroup.objects.get(code="G").pk
+
+
 def test_a_call_posts_the_account_signed_and_named(receiver: Receiver) -> None:
     errand = ask("*call_url", receiver.url)
     assert run_errands(NOW) == 1
@@ -81,11 +85,11 @@ def test_a_call_posts_the_account_signed_and_named(receiver: Receiver) -> None:
     stamp, _, given = headers["X-BSS-Signature"].partition(",")
     signed = f"{stamp.removeprefix('t=')}.".encode() + body
     assert given == f"v1={hmac.new(b'secret', signed, sha256).hexdigest()}"
-    assert headers["Idempotency-Key"] == f"run:k:{account().pk}:0:{account().pk}"
+    assert headers["Idempotency-Key"] == f"run:{errand_group()}:k:{account().pk}:0:{account().pk}"
     told = json.loads(body)
     assert told["account"]["number"] == "C1"
     assert told["account"]["balances"][0]["value"] == "2"
-    assert (told["cause"], told["action"]) == (f"run:k:{account().pk}", "*call_url")
+    assert (told["cause"], told["action"]) == (f"run:{errand_group()}:k:{account().pk}", "*call_url")
     errand.refresh_from_db()
     assert (errand.status, errand.attempts, errand.retry_at) == ("done", 1, None)
     assert run_errands(NOW + HOUR) == 0
@@ -111,7 +115,7 @@ def test_a_call_that_is_not_taken_is_tried_again_later_and_fails_for_good_in_the
     resend(errand, now)
     assert run_errands(now) == 1
     assert {headers["Idempotency-Key"] for _, headers, _ in receiver.heard} == {
-        f"run:k:{account().pk}:0:{account().pk}"
+        f"run:{errand_group()}:k:{account().pk}:0:{account().pk}"
     }
     with pytest.raises(Conflict, match="nothing to send again"):
         resend(errand, now)

@@ -13,7 +13,7 @@ from apps.actions.services.groups import compiled_groups, find_group
 from apps.actions.services.running import Wanted, carry_out
 from apps.charging.domain.balance_actions import Action
 from apps.charging.domain.published import TRIGGER_FIRED
-from apps.charging.models import Account
+from apps.charging.models import Account, TriggerFiring
 from apps.charging.services.balance_actions import add_action_source
 from apps.events.models import Event
 from apps.events.services.consuming import Consumer
@@ -36,8 +36,13 @@ def actions_of(tenant: str, code: str) -> tuple[Action, ...] | None:
 
 
 def carry_out_firings(events: Sequence[Event], now: datetime) -> None:
-    """Carry out what the firings ask for. Raises NotFound for an unknown group: the event then waits for it."""
-    asking = [event for event in events if event.body.get("actions")]
+    """Carry out what the firings ask for, once. Raises NotFound for an unknown group: the event then waits for it.
+
+    An event may come again, or late, when answers are not kept any more: the firing's row says that it is done.
+    """
+    asked = {event.body["firing_id"]: event for event in events if event.body.get("actions")}
+    waiting = TriggerFiring.objects.select_for_update().filter(pk__in=asked, acted_at=None).order_by("pk")
+    asking = [asked[pk] for pk in waiting.values_list("pk", flat=True)]
     accounts = Account.objects.select_related("tenant").in_bulk(
         {event.body["account_id"] for event in asking}
     )
@@ -53,6 +58,7 @@ def carry_out_firings(events: Sequence[Event], now: datetime) -> None:
         ],
         now,
     )
+    waiting.update(acted_at=now)
 
 
 FIRINGS = Consumer("trigger-actions", (TRIGGER_FIRED,), carry_out_firings, at_once=200)

@@ -97,8 +97,8 @@ def run_group(
 ) -> Ran:
     """Carry a group out on accounts now, in portions that commit one by one; ``report`` is told how many are done.
 
-    ``key`` names the run: a repeat of it carries out what is missing. Raises InvalidInput for a key or accounts that
-    are not fit.
+    ``key`` names the run of this group: a repeat of it carries out what is missing. Raises InvalidInput for a key or
+    accounts that are not fit.
     """
     if not 0 < len(key) <= LONGEST_RUN_KEY:
         raise InvalidInput(f"a key has 1 to {LONGEST_RUN_KEY} characters, not {len(key)}", where="key")
@@ -108,7 +108,7 @@ def run_group(
     done = refused = repeated = 0
     for first in range(0, len(ordered), ACCOUNTS_AT_ONCE):
         some = ordered[first : first + ACCOUNTS_AT_ONCE]
-        wanted = [Wanted(pk, group.pk, f"run:{key}:{pk}", now) for pk in some]
+        wanted = [Wanted(pk, group.pk, f"run:{group.pk}:{key}:{pk}", now) for pk in some]
         for answer in carry_out(wanted, now):
             if answer.result is not Result.SUCCESS:
                 refused += 1

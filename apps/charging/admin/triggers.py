@@ -173,6 +173,7 @@ class TriggerFiringAdmin(ReadOnlyAdmin):
         ("when", "announced"),
         ("account_link", "trigger_link"),
         ("what", "action_label"),
+        ("actions", "acted"),
         ("threshold", "value"),
         "cause_label",
     )
@@ -188,6 +189,10 @@ class TriggerFiringAdmin(ReadOnlyAdmin):
     @display(description="Notified")
     def announced(self, firing: TriggerFiring) -> SafeString | str:
         return instant(firing.announced_at, seconds=True) if firing.trigger.notify else "–"
+
+    @display(description="Actions carried out")
+    def acted(self, firing: TriggerFiring) -> SafeString | str:
+        return instant(firing.acted_at, seconds=True) if firing.actions else "–"
 
     @display(description="Account")
     def account_link(self, firing: TriggerFiring) -> SafeString | str:

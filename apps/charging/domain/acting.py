@@ -12,6 +12,7 @@ from typing import NamedTuple
 from apps.charging.domain.action_filters import is_met
 from apps.charging.domain.balance_actions import (
     ERRANDS,
+    MOST,
     NEEDS_AMOUNT,
     SWITCHES,
     Action,
@@ -66,7 +67,7 @@ def act(
     """Carry out the actions, which :func:`in_order` has put into their order, with the value date ``at``.
 
     ``balances`` are the account's own. ``key`` names what caused it: the ledger takes each cause once. New balances get
-    ids from ``fresh_id`` on. Raises Refused: account closed, not enough on a balance, a balance of another kind.
+    ids from ``fresh_id`` on. Raises Refused: account closed, not enough or too much on a balance, one of another kind.
     """
     if account.closed:
         raise Refused(Refusal(Result.BARRED, "account_closed", f"account {account.number} is closed"))
@@ -152,6 +153,9 @@ class _Work:
             has = max(balance.value - balance.reserved, 0)
             message = f"balance “{balance.tag}” of account {self.account.number} has {has} left, less than {-amount}"
             raise Refused(Refusal(Result.CREDIT_LIMIT_REACHED, "credit_limit_reached", message))
+        if abs(balance.value + amount) > max(MOST, abs(balance.value)):
+            message = f"balance “{balance.tag}” of account {self.account.number} would be more than {MOST}"
+            raise Refused(Refusal(Result.UNABLE_TO_COMPLY, "too_much", message))
         cause = f"{self.books.cause}:{self.number}:{self.pieces}"
         self.pieces += 1
         self.books.post(balance.balance_id, amount, self.at, kind, book, cause, note, overdraw=amount < 0)

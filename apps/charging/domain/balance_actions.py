@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 from apps.charging.domain.balances import ANY_USE, DEFAULT_TAG, BalanceKind, BalanceTerms
 from apps.charging.domain.rollover import Rollover
 from apps.kernel.errors import InvalidInput
-from apps.kernel.money import parse_micros
+from apps.kernel.money import MICROS_PER_UNIT, parse_micros
 from apps.kernel.units import parse_usage_units
 from apps.rating.domain.source import Timing
 from apps.rating.domain.tariff_files import times
@@ -89,6 +89,8 @@ ERRANDS = frozenset(
         ActionKind.SET_DDESTINATIONS,
     }
 )
+MOST = 10**18
+"""What an action moves at most, and what it leaves on a balance: sums of several still fit into 64 bits."""
 NEEDS_AMOUNT = frozenset({ActionKind.TOPUP, ActionKind.TOPUP_RESET, ActionKind.DEBIT})
 
 
@@ -195,6 +197,9 @@ def amount_of(balance_kind: str, text: str) -> int | None:
     amount = parse_micros(text) if balance_kind == BalanceKind.MONETARY else parse_usage_units(text)
     if amount < 0:
         raise InvalidInput(f"“{text}” is negative; an action says itself which way its units go")
+    if amount > MOST:
+        most = MOST // MICROS_PER_UNIT if balance_kind == BalanceKind.MONETARY else MOST
+        raise InvalidInput(f"“{text}” is too much; an action moves up to {most}")
     return amount
 
 

@@ -439,6 +439,7 @@ class Migration(InitialMigration):
                 ('value_units', models.BigIntegerField(default=0, help_text='The same in units, if they are watched.')),
                 ('cause', models.CharField(help_text='Of the ledger entry that did it; counters: of the request or the file.', max_length=100)),
                 ('announced_at', models.DateTimeField(blank=True, db_index=True, help_text='When it became a notification, if it was to.', null=True)),
+                ('acted_at', models.DateTimeField(blank=True, help_text='When its group of actions was carried out, or was kept as refused.', null=True)),
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='trigger_firings', to='charging.account')),
                 ('trigger', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='firings', to='charging.balancetrigger')),
             ],

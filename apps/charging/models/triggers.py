@@ -234,7 +234,7 @@ class BalanceTrigger(models.Model):
 
 
 class TriggerFiring(models.Model):
-    """A trigger that fired, as it was then; never changed, but for the note that it was announced."""
+    """A trigger that fired, as it was then; never changed, but for what became of it."""
 
     trigger = models.ForeignKey(BalanceTrigger, on_delete=models.PROTECT, related_name="firings")
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="trigger_firings")
@@ -256,6 +256,9 @@ class TriggerFiring(models.Model):
     )
     announced_at = models.DateTimeField(
         null=True, blank=True, db_index=True, help_text="When it became a notification, if it was to."
+    )
+    acted_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its group of actions was carried out, or was kept as refused."
     )
 
     class Meta:

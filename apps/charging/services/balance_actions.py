@@ -24,7 +24,7 @@ from apps.charging.domain.published import CREDITS, ERRAND_DUE, account_credited
 from apps.charging.domain.requests import ChargingAnswer, Result
 from apps.charging.domain.state import FIRST_NEW_ID, Account, Entry
 from apps.charging.models import Balance as BalanceRow
-from apps.charging.models import LedgerEntry
+from apps.charging.models import LedgerEntry, TriggerFiring
 from apps.charging.services.account_switches import switch_accounts
 from apps.charging.services.books import BookKey, book_ids
 from apps.charging.services.rows import (
@@ -80,10 +80,10 @@ def carry_out_actions(
     """Carry out the orders, one after the other, in one transaction or the caller's; the answers in their order.
 
     An order that cannot be carried out changes nothing and is refused by its answer (``account_closed``,
-    ``credit_limit_reached``, ``kind_differs``, ``no_account``, ``no_amount``); the others are carried out. A repeat
-    of a key changes nothing and gets the first answer, which is kept for CHARGING_ANSWERS_KEPT_H; ``remember`` is False
-    where the caller's own row, in the same transaction, says that the order is done. Later, the ledger refuses a cause
-    that it has: Conflict (``already_done``), and nothing of the batch is done.
+    ``credit_limit_reached``, ``kind_differs``, ``no_account``, ``no_amount``, ``too_much``); the others are carried
+    out. A repeat of a key changes nothing and gets the first answer, which is kept for CHARGING_ANSWERS_KEPT_H;
+    ``remember`` is False where the caller's own row, in the same transaction, says that the order is done. Later, the
+    ledger refuses a cause that it has: Conflict (``already_done``), and nothing of the batch is done.
 
     Balances are locked in the order of the accounts. Errands (calls, mails) are published as ``charging.errand_due`` to
     be carried out after the commit.
@@ -136,7 +136,12 @@ def carry_out_firings(fired: Sequence[Fired], now: datetime) -> None:
         try:
             with transaction.atomic():
                 batch = _Batch(now, frozenset(done))
-                batch.run([order for one in asking if (order := _order_of(one))], remember=True)
+                orders = {one.firing_id: order for one in asking if (order := _order_of(one))}
+                answers = batch.run(list(orders.values()), remember=True)
+                done_ids = [
+                    pk for pk, answer in zip(orders, answers, strict=True) if answer.result is SUCCESS
+                ]
+                TriggerFiring.objects.filter(pk__in=done_ids).update(acted_at=now)
         except Exception as error:
             if is_rolled_back(error) or may_have_committed(error):
                 raise
