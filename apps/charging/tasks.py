@@ -1,8 +1,8 @@
-"""What beat has charging do: end silent sessions, see expired balances, forget what need not be kept."""
+"""What beat has charging do: end silent sessions, see expired balances, lift old caps, forget what need not be kept."""
 
 from __future__ import annotations
 
-from apps.charging.services import sessions, trigger_expiries
+from apps.charging.services import sessions, spending_caps, trigger_expiries
 from apps.kernel.clock import utc_now
 from apps.runtime.tasks import shared_task
 
@@ -17,6 +17,12 @@ def end_silent_sessions() -> int:
 def watch_expiries() -> int:
     """Let triggers see balances that have expired."""
     return trigger_expiries.watch_expiries(utc_now())
+
+
+@shared_task
+def lift_caps() -> int:
+    """Let accounts in again whose spending cap was of a month that is over."""
+    return spending_caps.lift_caps(utc_now())
 
 
 @shared_task

@@ -123,6 +123,11 @@ _TICKS: dict[str, dict[str, Any]] = {
         "schedule": 60.0,
         "options": {"queue": "maintenance", "expires": 60.0},
     },
+    "lift-caps": {
+        "task": "apps.charging.tasks.lift_caps",
+        "schedule": 60.0,
+        "options": {"queue": "maintenance", "expires": 60.0},
+    },
     "forget-old-answers": {
         "task": "apps.charging.tasks.forget_old_answers",
         "schedule": 3600.0,

@@ -30,7 +30,9 @@ def _announce(firing: TriggerFiring, now: datetime) -> None:
     level, then = "info", ""
     if firing.action == BalanceTrigger.Action.BAR:
         level, then = "error", "; the account is barred"
-    elif firing.kind == BalanceTrigger.Kind.SPENT:
+    elif firing.action == BalanceTrigger.Action.CAP:
+        level, then = "error", "; the account is barred until the month is over"
+    elif firing.kind == BalanceTrigger.Kind.SPENT or trigger.monthly:
         level = "warning"
     if firing.actions:
         then += f"; actions {firing.actions} follow"

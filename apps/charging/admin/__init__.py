@@ -8,6 +8,7 @@ from apps.charging.admin import (
     online,
     panels,
     session_orders,
+    spending_caps,
     trigger_sets,
     triggers,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "online",
     "panels",
     "session_orders",
+    "spending_caps",
     "trigger_sets",
     "triggers",
 ]

@@ -35,8 +35,13 @@ from apps.rating.models import Tenant
 
 BAR = ("charging.view_account", "charging.add_accountbar")
 LIFT = ("charging.view_account", "charging.delete_accountbar")
-ACTION_COLOURS = {"notify": "info", "reauthorise": "warning", "bar": "danger"}
-ACTION_LABELS = {"notify": "Notified", "reauthorise": "Re-authorised", "bar": "Barred"}
+ACTION_COLOURS = {"notify": "info", "reauthorise": "warning", "bar": "danger", "cap": "danger"}
+ACTION_LABELS = {
+    "notify": "Notified",
+    "reauthorise": "Re-authorised",
+    "bar": "Barred",
+    "cap": "Barred for the month",
+}
 
 
 class ResetForm(ActionForm):

@@ -24,7 +24,7 @@ ACCOUNT_BARRED = EventKind(
     version=1,
     subject="account",
     meaning="An account was barred, or closed by an action: nothing is granted to its subscribers any more.",
-    fields={"account_id": "Whose.", "reason": "`fraud`, `request` or `other`; `closed` for its end."},
+    fields={"account_id": "Whose.", "reason": "`fraud`, `cap`, `request` or `other`; `closed` for its end."},
 )
 TRIGGER_FIRED = EventKind(
     "charging.trigger_fired",
@@ -35,7 +35,7 @@ TRIGGER_FIRED = EventKind(
         "account_id": "Whose.",
         "firing_id": "The row that says when, and at which value.",
         "trigger_id": "The trigger.",
-        "action": "`notify`, `reauthorise` or `bar`: what it asks for.",
+        "action": "`notify`, `reauthorise`, `bar` or `cap`: what it asks for.",
         "actions": "The id of the group of actions that it asks for; empty for none.",
     },
 )

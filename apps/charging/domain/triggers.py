@@ -66,6 +66,8 @@ class TriggerAction(StrEnum):
     """The gateways of the account's open sessions re-authorise them (RAR)."""
     BAR = "bar"
     """The account is barred and its open sessions are ended (ASR)."""
+    CAP = "cap"
+    """As BAR, until the calendar month is over."""
 
 
 DEFAULT_FILTER = BalanceFilter(DEFAULT_TAG)

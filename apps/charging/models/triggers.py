@@ -38,6 +38,7 @@ class BalanceTrigger(models.Model):
         NOTIFY = "notify", "Nothing more"
         REAUTHORISE = "reauthorise", "Re-authorise open sessions (RAR)"
         BAR = "bar", "Bar the account as fraud, end open sessions (ASR)"
+        CAP = "cap", "Bar the account until the month is over, end open sessions (ASR)"
 
     class WindowLength(models.IntegerChoices):
         HOUR = 3_600, "An hour"
@@ -336,6 +337,7 @@ class AccountBar(models.Model):
 
     class Reason(models.TextChoices):
         FRAUD = "fraud", "Fraud suspected"
+        CAP = "cap", "Spending cap reached"
         REQUEST = "request", "At the customer’s request"
         OTHER = "other", "Other"
 

@@ -15,7 +15,7 @@ from simple_history.utils import bulk_update_with_history
 from apps.charging.domain.balance_actions import Action, ActionKind
 from apps.charging.domain.published import ACCOUNT_BARRED
 from apps.charging.models import Account, AccountBar
-from apps.charging.services.barring import bar_unless_barred
+from apps.charging.services.barring import bar_unless_barred, lift_bars
 from apps.charging.services.trigger_resets import reset_counters_of, reset_triggers_of, set_recurrent
 from apps.events.services.publishing import publish
 
@@ -98,9 +98,4 @@ def _close(account_id: int, now: datetime, key: str) -> None:
 
 
 def _lift(account_id: int, key: str) -> None:
-    bar = (
-        AccountBar.objects.select_for_update().filter(account_id=account_id, barred_by__startswith=BY).first()
-    )
-    if bar is not None:
-        bar._change_reason = f"lifted by {BY}{key}"[:100]
-        bar.delete()
+    lift_bars(AccountBar.objects.filter(account_id=account_id, barred_by__startswith=BY), f"{BY}{key}")

@@ -1,15 +1,19 @@
-"""Barring an account, and lifting that: by staff, or by a trigger that suspects fraud."""
+"""Barring an account, and lifting that: by staff, by a trigger that suspects fraud, or for a spending cap."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from apps.charging.domain.published import ACCOUNT_BARRED
 from apps.charging.models import Account, AccountBar
 from apps.events.services.publishing import publish
 from apps.kernel.errors import Conflict, InvalidInput
+from apps.kernel.periods import month_of, month_period
+from apps.rating.models import Tenant
 
 
 def bar_account(account: Account, reason: str, now: datetime, *, by: str, note: str = "") -> AccountBar:
@@ -47,6 +51,33 @@ def lift_bar(account: Account, *, by: str, reason: str = "") -> None:
             raise Conflict(f"account {account} is not barred", code="account_not_barred")
         bar._change_reason = f"lifted by {by}{f': {reason}' if reason else ''}"[:100]
         bar.delete()
+
+
+def bar_for_cap(account_id: int, tenant: Tenant, at: datetime, now: datetime, *, by: str, note: str) -> None:
+    """Bar an account until its month is over, for usage at ``at``: of an earlier month it came too late for that."""
+    zone = ZoneInfo(tenant.time_zone)
+    if month_of(at, zone) == month_of(now, zone):
+        lift_bars(caps_before(tenant, now).filter(account=account_id), "a new month")
+        bar_unless_barred(account_id, AccountBar.Reason.CAP, now, by=by, note=note)
+
+
+def caps_before(tenant: Tenant, now: datetime) -> QuerySet[AccountBar]:
+    """The bars that spending caps have set before the tenant's present month."""
+    zone = ZoneInfo(tenant.time_zone)
+    begin = month_period(month_of(now, zone), zone).start
+    return AccountBar.objects.filter(
+        account__tenant=tenant, reason=AccountBar.Reason.CAP, barred_at__lt=begin
+    )
+
+
+@transaction.atomic
+def lift_bars(bars: QuerySet[AccountBar], why: str) -> int:
+    """Lift those of the bars that are there still; how many."""
+    found = list(bars.select_for_update().order_by("pk"))
+    for bar in found:
+        bar._change_reason = f"lifted by {why}"[:100]
+        bar.delete()
+    return len(found)
 
 
 @transaction.atomic

@@ -11,7 +11,7 @@ from apps.charging.domain.published import TRIGGER_FIRED
 from apps.charging.domain.trigger_states import Firing, TriggerState
 from apps.charging.domain.triggers import TriggerAction
 from apps.charging.models import AccountBar, BalanceTrigger, TriggerFiring
-from apps.charging.services.barring import bar_unless_barred
+from apps.charging.services.barring import bar_for_cap, bar_unless_barred
 from apps.charging.services.trigger_rows import StateKey
 from apps.events.services.publishing import publish
 
@@ -88,4 +88,8 @@ def fire(firings: Sequence[Firing], changed: dict[StateKey, TriggerState], now: 
                 by=f"trigger:{known[firing.trigger.trigger_id].name}",
                 note=firing.cause,
             )
+        elif firing.trigger.action == TriggerAction.CAP:
+            watching = known[firing.trigger.trigger_id]
+            by = f"trigger:{watching.name}"
+            bar_for_cap(firing.account_id, watching.tenant, firing.at, now, by=by, note=firing.cause)
     return rows

@@ -451,3 +451,10 @@ class AccountPlanAsked(AccountRef):
     """``plan`` is an action plan's id."""
 
     plan: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpendingCapAsked(AccountRef):
+    """``limit_micros`` of the account's currency a month."""
+
+    limit_micros: int

@@ -71,3 +71,15 @@ class ResetTrigger:
     """For how many accounts a trigger had remembered something."""
 
     accounts: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpendingCapView:
+    """What an account may use in a calendar month, what was used of it, and whether it was warned or barred for it."""
+
+    account_id: int
+    currency: str
+    limit_micros: int
+    spent_micros: int
+    is_warned: bool
+    is_barred: bool

@@ -182,6 +182,23 @@ RESET_TRIGGER = operation(
     "triggers.reset", CHANGE, "triggers.write", STAFF, triggers.reset, "trigger {asked.trigger_id}"
 )
 TRIGGER_FIRINGS = operation("triggers.firings", READ, "triggers.read", STAFF, triggers.firings)
+SPENDING_CAP = operation("spending_caps.get", READ, "triggers.read", STAFF, triggers.spending_cap)
+SET_SPENDING_CAP = operation(
+    "spending_caps.set",
+    CHANGE,
+    "triggers.write",
+    STAFF,
+    triggers.set_spending_cap,
+    "account {asked.account_id}",
+)
+CLEAR_SPENDING_CAP = operation(
+    "spending_caps.clear",
+    CHANGE,
+    "triggers.write",
+    STAFF,
+    triggers.clear_spending_cap,
+    "account {asked.account_id}",
+)
 ACTION_GROUPS = operation("action_groups.list", READ, "actions.read", STAFF, actions.groups)
 RUN_ACTIONS = operation(
     "actions.run",

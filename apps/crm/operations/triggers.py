@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from apps.crm.domain.asked import (
+    AccountRef,
     FiringsAsked,
     NewTriggerAsked,
+    SpendingCapAsked,
     TriggerChangeAsked,
     TriggerRef,
     TriggerResetAsked,
     TriggersAsked,
 )
 from apps.crm.domain.operations import Call
-from apps.crm.domain.triggers import FiringView, ResetTrigger, TriggerView
+from apps.crm.domain.triggers import FiringView, ResetTrigger, SpendingCapView, TriggerView
 from apps.crm.selectors import triggers as reads
 from apps.crm.services import triggers as changes
 
@@ -45,3 +47,16 @@ def reset(call: Call, asked: TriggerResetAsked) -> ResetTrigger:
 
 def firings(call: Call, asked: FiringsAsked) -> list[FiringView]:
     return reads.list_firings(call.tenant, asked)
+
+
+def spending_cap(call: Call, asked: AccountRef) -> SpendingCapView:
+    return changes.get_cap(call.tenant, asked.account_id, now=call.now)
+
+
+def set_spending_cap(call: Call, asked: SpendingCapAsked) -> SpendingCapView:
+    return changes.set_cap(call.tenant, asked.account_id, asked.limit_micros, now=call.now)
+
+
+def clear_spending_cap(call: Call, asked: AccountRef) -> SpendingCapView:
+    """The cap that it was."""
+    return changes.clear_cap(call.tenant, asked.account_id, now=call.now)

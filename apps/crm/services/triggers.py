@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 
 from apps.charging.models import Account, TriggerSet
-from apps.charging.services import trigger_settings
+from apps.charging.services import spending_caps, trigger_settings
 from apps.crm.domain.asked import NewTriggerAsked, TriggerChangeAsked
-from apps.crm.domain.triggers import TriggerView
+from apps.crm.domain.triggers import SpendingCapView, TriggerView
+from apps.crm.selectors.actions import account_row
 from apps.crm.selectors.triggers import trigger_view
 from apps.crm.selectors.vouchers import tenant_row
 from apps.crm.services.transactions import one_transaction
@@ -50,6 +52,35 @@ def reset_trigger(tenant: str, trigger_id: int, *, account_id: int = 0) -> int:
     """For how many accounts it had remembered something. Raises NotFound."""
     owner = tenant_row(tenant)
     return trigger_settings.reset_trigger(owner, trigger_id, account=_account(owner, account_id))
+
+
+def get_cap(tenant: str, account_id: int, *, now: datetime) -> SpendingCapView:
+    """Raises NotFound: no such account, or none that has a cap."""
+    account = account_row(tenant, account_id)
+    cap = spending_caps.cap_of(account, now)
+    if cap is None:
+        raise NotFound(f"account {account} has no spending cap", where="account_id")
+    return _cap_view(account, cap)
+
+
+@one_transaction
+def set_cap(tenant: str, account_id: int, limit_micros: int, *, now: datetime) -> SpendingCapView:
+    """Raises NotFound, InvalidInput (limit_micros), Conflict (account_closed)."""
+    account = account_row(tenant, account_id)
+    return _cap_view(account, spending_caps.set_cap(account, limit_micros, now))
+
+
+@one_transaction
+def clear_cap(tenant: str, account_id: int, *, now: datetime) -> SpendingCapView:
+    """Raises NotFound."""
+    account = account_row(tenant, account_id)
+    return _cap_view(account, spending_caps.clear_cap(account, now))
+
+
+def _cap_view(account: Account, cap: spending_caps.SpendingCap) -> SpendingCapView:
+    return SpendingCapView(
+        account.pk, account.currency, cap.limit_micros, cap.spent_micros, cap.is_warned, cap.is_barred
+    )
 
 
 def _account(tenant: Tenant, account_id: int) -> Account | None:

@@ -18,6 +18,7 @@ from redis import Redis
 from apps.billing.models import Activity, Bill, BillCycle, Notification
 from apps.charging.models import Account, Balance, BalanceTrigger
 from apps.charging.services.executor import forget_directory
+from apps.charging.services.spending_caps import set_cap
 from apps.charging.services.trigger_settings import make_trigger
 from apps.crm.selectors.reference import forget_reference_data
 from apps.crm.selectors.tenants import forget_tenants
@@ -223,7 +224,7 @@ def _names(tenant: str, now: datetime) -> dict[str, Any]:
     paid_later = Bill.objects.filter(tenant__code=tenant, kind="postpaid", status="unpaid").first()
     suspense = SuspendedRecord.objects.filter(msisdn=held.value).first() or SuspendedRecord.objects.first()
     assert suspense is not None
-    return {
+    names = {
         "tenant": tenant,
         "prepaid": prepaid.pk,
         "postpaid": postpaid.pk,
@@ -247,3 +248,5 @@ def _names(tenant: str, now: datetime) -> dict[str, Any]:
         "serial": Voucher.objects.filter(tenant__code=tenant).latest("pk").serial,
         "action_plan": "WELCOME",
     }
+    set_cap(account, 100_000_000, now)
+    return names

@@ -745,6 +745,42 @@ class GetAccountPlansResponse(_message.Message):
     plans: _containers.RepeatedCompositeFieldContainer[AccountPlan]
     def __init__(self, plans: _Optional[_Iterable[_Union[AccountPlan, _Mapping]]] = ...) -> None: ...
 
+class GetSpendingCapRequest(_message.Message):
+    __slots__ = ("account_id",)
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    account_id: int
+    def __init__(self, account_id: _Optional[int] = ...) -> None: ...
+
+class SetSpendingCapRequest(_message.Message):
+    __slots__ = ("account_id", "limit_micros")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_MICROS_FIELD_NUMBER: _ClassVar[int]
+    account_id: int
+    limit_micros: int
+    def __init__(self, account_id: _Optional[int] = ..., limit_micros: _Optional[int] = ...) -> None: ...
+
+class ClearSpendingCapRequest(_message.Message):
+    __slots__ = ("account_id",)
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    account_id: int
+    def __init__(self, account_id: _Optional[int] = ...) -> None: ...
+
+class SpendingCap(_message.Message):
+    __slots__ = ("account_id", "currency", "limit_micros", "spent_micros", "is_warned", "is_barred")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    CURRENCY_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_MICROS_FIELD_NUMBER: _ClassVar[int]
+    SPENT_MICROS_FIELD_NUMBER: _ClassVar[int]
+    IS_WARNED_FIELD_NUMBER: _ClassVar[int]
+    IS_BARRED_FIELD_NUMBER: _ClassVar[int]
+    account_id: int
+    currency: str
+    limit_micros: int
+    spent_micros: int
+    is_warned: bool
+    is_barred: bool
+    def __init__(self, account_id: _Optional[int] = ..., currency: _Optional[str] = ..., limit_micros: _Optional[int] = ..., spent_micros: _Optional[int] = ..., is_warned: _Optional[bool] = ..., is_barred: _Optional[bool] = ...) -> None: ...
+
 class AccountPlanRequest(_message.Message):
     __slots__ = ("account_id", "plan")
     ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from apps.crm.domain.asked import (
+    AccountRef,
     FiringsAsked,
     NewTriggerAsked,
+    SpendingCapAsked,
     TriggerChangeAsked,
     TriggerRef,
     TriggerResetAsked,
     TriggersAsked,
 )
-from apps.crm.domain.triggers import FiringView, ResetTrigger, TriggerView
+from apps.crm.domain.triggers import FiringView, ResetTrigger, SpendingCapView, TriggerView
 from apps.crmapi.grpc.pb import crm_pb2
 from apps.crmapi.grpc.servicers.values import instant_of, not_negative, seconds
 from apps.kernel.errors import InvalidInput
@@ -155,4 +157,27 @@ def trigger_message(found: TriggerView) -> crm_pb2.Trigger:
         expires_at=seconds(found.expires_at),
         trigger_set=found.trigger_set,
         actions=found.actions,
+    )
+
+
+def cap_asked(
+    request: crm_pb2.GetSpendingCapRequest | crm_pb2.ClearSpendingCapRequest,
+) -> AccountRef:
+    return AccountRef(account_id=not_negative(request.account_id, "account_id"))
+
+
+def new_cap_asked(request: crm_pb2.SetSpendingCapRequest) -> SpendingCapAsked:
+    return SpendingCapAsked(
+        account_id=not_negative(request.account_id, "account_id"), limit_micros=request.limit_micros
+    )
+
+
+def cap_message(found: SpendingCapView) -> crm_pb2.SpendingCap:
+    return crm_pb2.SpendingCap(
+        account_id=found.account_id,
+        currency=found.currency,
+        limit_micros=found.limit_micros,
+        spent_micros=found.spent_micros,
+        is_warned=found.is_warned,
+        is_barred=found.is_barred,
     )

@@ -12,11 +12,14 @@ from apps.crmapi.rest.shapes.triggers import (
     NewTriggerBody,
     ResetBody,
     ResetShape,
+    SpendingCapBody,
+    SpendingCapShape,
     TriggerChangeBody,
     TriggerQuery,
     TriggerShape,
 )
 
+CAP = "accounts/<int:account_id>/spending-cap"
 ONE = "triggers/<int:trigger_id>"
 endpoint = partial(Endpoint, tag="Triggers")
 
@@ -83,5 +86,30 @@ ENDPOINTS = (
         query=FiringQuery,
         answer=FiringShape,
         pages=NEWEST_FIRST,
+    ),
+    endpoint(
+        at=f"GET {CAP}",
+        operation=does.SPENDING_CAP,
+        summary="The spending cap of an account",
+        text="And what was used of it this month; 404 if it has none.",
+        answer=SpendingCapShape,
+    ),
+    endpoint(
+        at=f"POST {CAP}",
+        operation=does.SET_SPENDING_CAP,
+        summary="Give an account a spending cap, or change it",
+        text="Firings and notifications tell of 80 and 100 per cent, once a month each. At 100 the account is barred"
+        " until the month is over, or the cap is raised or cleared. Usage counts from the first cap on.",
+        body=SpendingCapBody,
+        answer=SpendingCapShape,
+        problems=(404, 409),
+        request_example={"limit": "50.00"},
+    ),
+    endpoint(
+        at=f"DELETE {CAP}",
+        operation=does.CLEAR_SPENDING_CAP,
+        summary="Clear the spending cap of an account",
+        text="And the bar that it set; the answer is what it was.",
+        answer=SpendingCapShape,
     ),
 )

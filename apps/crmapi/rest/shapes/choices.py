@@ -32,5 +32,5 @@ TRIGGER_KIND = [
     *("min_balance_counter", "max_balance_counter", "balance_expired"),
 ]
 TRIGGER_WHAT = ["monetary", "voice", "data", "sms", "generic"]
-TRIGGER_ACTION = ["notify", "reauthorise", "bar"]
+TRIGGER_ACTION = ["notify", "reauthorise", "bar", "cap"]
 USAGE_UNIT = ["seconds", "octets", "messages", "events"]

@@ -160,3 +160,22 @@ class ResetBody(RequestBody):
 
     class Meta:
         ref_name = "ResetTrigger"
+
+
+class SpendingCapShape(Shape):
+    """What an account may use in a calendar month: a warning at 80 per cent, and nothing more from 100 on."""
+
+    account_id = serializers.IntegerField()
+    currency = serializers.CharField()
+    limit = MoneyField(source="limit_micros")
+    limit_micros = serializers.IntegerField()
+    spent = MoneyField(source="spent_micros", help_text="This month, since the cap was set.")
+    spent_micros = serializers.IntegerField()
+    is_warned = serializers.BooleanField(help_text="80 per cent of it are used.")
+    is_barred = serializers.BooleanField(
+        help_text="It was reached, and nothing is granted until the month is over."
+    )
+
+
+class SpendingCapBody(RequestBody):
+    limit = AmountField(source="limit_micros", help_text="Such as `49.90`, in the account's currency.")
