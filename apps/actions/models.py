@@ -192,6 +192,24 @@ class DueAction(models.Model):
         return f"{self.assignment}, {self.entry}"
 
 
+class RanAtOnce(models.Model):
+    """An account had a group at once (``*asap``) by an entry that a load took out of its plan since.
+
+    An entry that comes back, as when that load is undone, is not due for it again.
+    """
+
+    assignment = models.ForeignKey(AccountPlan, on_delete=models.CASCADE, related_name="ran_at_once")
+    group_code = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["assignment", "group_code"], name="ran_at_once_a_group")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.assignment}, {self.group_code}"
+
+
 class RefusedActions(models.Model):
     """A group of actions that could not be carried out on an account, and changed nothing."""
 

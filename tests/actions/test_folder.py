@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -214,3 +215,33 @@ def test_a_trigger_of_the_folder_has_its_group_carried_out_on_the_account_once(t
     deliver(now)
     assert Balance.objects.get(account=account).amount_micros == 8 * EURO
     assert Errand.objects.get().parameters == "refilled"
+
+
+def test_undoing_a_load_that_took_an_entry_does_not_have_it_run_at_once_again(tmp_path: Path) -> None:
+    one = "default,1001,START,,,\n"
+    load(tmp_path / "tp", AccountActions=one)
+    run_due_plans(utc_now())
+    total = Balance.objects.get(tag="*default").amount_micros
+    without = FILES["ActionPlans"].replace("START,TOPUP,*ASAP,10", "START,FEE,FIRST,10")
+    assert "REFUSED" not in load(tmp_path / "tp", ActionPlans=without, AccountActions=one)
+    assert not DueAction.objects.filter(entry__timing="*asap").exists()
+    call_command("rollbacktariff", stdout=io.StringIO())
+    assert DueAction.objects.get(entry__timing="*asap").due_at is None
+    load(tmp_path / "tp", AccountActions=one + one.replace("1001", "1002"))
+    assert run_due_plans(utc_now()) == 1
+    assert set(Balance.objects.filter(tag="*default").values_list("amount_micros", flat=True)) == {total}
+
+
+def test_what_was_due_to_an_account_that_is_removed_stays_ended_when_the_folder_is_loaded_again(
+    tmp_path: Path,
+) -> None:
+    removing = FILES["Actions"] + "END,*remove_account,,,,,,,,,,,,,,,,\n"
+    files = {"Actions": removing, "AccountActions": "default,1001,MONTHLY,,,\n"}
+    load(tmp_path / "tp", **files)
+    call_command("actions", "run", "END", "1001", stdout=io.StringIO())
+    run_due_plans(utc_now() + timedelta(days=32))
+    assert set(DueAction.objects.values_list("due_at", flat=True)) == {None}
+    call_command("exporttariffplan", str(tmp_path / "out"), stdout=io.StringIO())
+    assert not (tmp_path / "out" / "AccountActions.csv").exists()
+    assert "REFUSED" not in load(tmp_path / "again", **(files | {"AccountActions": ""}))
+    assert set(DueAction.objects.values_list("due_at", flat=True)) == {None}

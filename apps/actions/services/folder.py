@@ -13,7 +13,7 @@ from simple_history.utils import bulk_update_with_history
 from apps.actions.domain.due_times import check_timing
 from apps.actions.domain.written import WrittenAction, flag_of, kind_of, problems_of
 from apps.actions.models import AccountPlan, Action, ActionGroup, ActionPlan, ActionPlanEntry
-from apps.actions.services.plans import assign_plan, make_due_rows, reckon_again, remove_plan
+from apps.actions.services.plans import assign_plan, drop_entry, make_due_rows, reckon_again, remove_plan
 from apps.charging.domain.balance_actions import Action as ActionValue
 from apps.charging.domain.balance_actions import ActionKind
 from apps.charging.models import Account, TriggerSet
@@ -131,11 +131,11 @@ def _load_plans(change: PartChange) -> None:
     for (code,), rows in change.by_key(_PLANS).items():
         plan, _ = ActionPlan.objects.get_or_create(tariff_plan=tariff_plan, code=code)
         wanted = {(groups[row.cells["ActionsId"]].pk, _timing(row)): Decimal(row["Weight"]) for row in rows}
-        there = {(entry.group_id, entry.timing): entry for entry in plan.entries.all()}
+        there = {(entry.group_id, entry.timing): entry for entry in plan.entries.select_related("group")}
         # An entry that stays keeps its due rows: what ran once does not run again.
         for key, entry in there.items():
             if key not in wanted:
-                entry.delete()
+                drop_entry(entry)
         for (group_id, timing), weight in wanted.items():
             ActionPlanEntry.objects.update_or_create(
                 plan=plan, group_id=group_id, timing=timing, defaults={"weight": weight}
@@ -304,7 +304,8 @@ def _export_accounts(plan_code: str) -> Iterable[tuple[str, str, str, str, str, 
     ):
         plans.setdefault(account_id, []).append(code)
     with_triggers = Q(trigger_set__tariff_plan__code=plan_code)
-    accounts = Account.objects.filter(Q(pk__in=plans) | with_triggers).select_related(
+    # A closed account could not be loaded again.
+    accounts = Account.objects.filter(Q(pk__in=plans) | with_triggers, closed_at=None).select_related(
         "tenant", "bar", "trigger_set__tariff_plan"
     )
     for account in accounts.order_by("tenant__code", "number"):

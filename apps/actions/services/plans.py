@@ -18,7 +18,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.models import F
 
 from apps.actions.domain.due_times import INTERVALS, first_due, next_due
-from apps.actions.models import AccountPlan, ActionPlan, ActionPlanEntry, DueAction, RefusedActions
+from apps.actions.models import AccountPlan, ActionPlan, ActionPlanEntry, DueAction, RanAtOnce, RefusedActions
 from apps.actions.services.groups import timings_of_plans
 from apps.actions.services.running import Wanted, carry_out
 from apps.charging.models import Account
@@ -110,9 +110,11 @@ def remove_plan(plan: ActionPlan, account_ids: Collection[int]) -> int:
 
 def make_due_rows(plan: ActionPlan, now: datetime, account_ids: Collection[int] | None = None) -> None:
     """Rows for entries of the plan that have none yet for an account; an entry that came later is due from now on."""
-    entries = list(plan.entries.order_by("pk"))
+    entries = list(plan.entries.select_related("group").order_by("pk"))
     timings = _timings({plan.tariff_plan_id})
     for entry in entries:
+        ran = RanAtOnce.objects.filter(assignment__plan=plan, group_code=entry.group.code)
+        had = set(ran.values_list("assignment_id", flat=True)) if entry.timing == ASAP else ()
         missing = AccountPlan.objects.filter(plan=plan).exclude(due__entry=entry)
         if account_ids is not None:
             missing = missing.filter(account__in=account_ids)
@@ -120,11 +122,25 @@ def make_due_rows(plan: ActionPlan, now: datetime, account_ids: Collection[int] 
         for pk, assigned_at, zone in missing.values_list(
             "pk", "assigned_at", "account__tenant__time_zone"
         ).order_by("pk"):
-            due_at = _first(entry, timings, plan.tariff_plan_id, assigned_at, now, ZoneInfo(zone))
+            due_at = None
+            if pk not in had:
+                due_at = _first(entry, timings, plan.tariff_plan_id, assigned_at, now, ZoneInfo(zone))
             rows.append(
                 DueAction(assignment_id=pk, entry=entry, due_at=due_at, rank=-int(entry.weight * 10_000))
             )
         DueAction.objects.bulk_create(rows, batch_size=1_000)
+
+
+def drop_entry(entry: ActionPlanEntry) -> None:
+    """Take an entry out of its plan; what it did at once is remembered, should it come back."""
+    if entry.timing == ASAP:
+        done = DueAction.objects.filter(entry=entry, due_at=None).values_list("assignment_id", flat=True)
+        RanAtOnce.objects.bulk_create(
+            [RanAtOnce(assignment_id=pk, group_code=entry.group.code) for pk in done],
+            batch_size=1_000,
+            ignore_conflicts=True,
+        )
+    entry.delete()
 
 
 def _first(
@@ -152,7 +168,8 @@ def reckon_again(plan: ActionPlan, now: datetime) -> int:
     )
     for entry in plan.entries.all():
         timing = _timing(timings, plan.tariff_plan_id, entry.timing)
-        rows = DueAction.objects.filter(entry=entry)
+        # What ended with its account stays ended.
+        rows = DueAction.objects.filter(entry=entry, assignment__account__closed_at=None)
         moved += rows.exclude(rank=-int(entry.weight * 10_000)).update(rank=-int(entry.weight * 10_000))
         if not isinstance(timing, Timing):
             continue
