@@ -27,6 +27,7 @@ from apps.charging.domain.items import Refusal
 from apps.charging.domain.requests import Result
 from apps.charging.domain.rollover import Rollover
 from apps.charging.domain.state import Account, ChargingConfig, Entry, State
+from apps.charging.domain.triggers import amount_text
 
 TOP_UP, ADJUSTMENT, TRANSFER = "top_up", "adjustment", "transfer"
 PROMOTION, CORRECTION, TRANSFER_BOOK = "promotion", "correction", "transfer"
@@ -151,7 +152,11 @@ class _Work:
         left = balance.value - balance.reserved + amount
         if amount < 0 and left < 0 and not (self.allow_negative and balance.kind == BalanceKind.MONETARY):
             has = max(balance.value - balance.reserved, 0)
-            message = f"balance “{balance.tag}” of account {self.account.number} has {has} left, less than {-amount}"
+            whose = f"balance “{balance.tag}” of account {self.account.number}"
+            there, wanted = (
+                amount_text(value, balance.kind, self.account.currency) for value in (has, -amount)
+            )
+            message = f"{whose} has {there} left, less than {wanted}"
             raise Refused(Refusal(Result.CREDIT_LIMIT_REACHED, "credit_limit_reached", message))
         if abs(balance.value + amount) > max(MOST, abs(balance.value)):
             message = f"balance “{balance.tag}” of account {self.account.number} would be more than {MOST}"

@@ -10,6 +10,7 @@ from apps.charging.domain.books import Books
 from apps.charging.domain.items import Refusal, moment_of
 from apps.charging.domain.requests import BalanceOrder, OnlineRequest, Operation, Result
 from apps.charging.domain.state import Account, Outcome, State
+from apps.charging.domain.triggers import amount_text
 
 TRANSFER_BOOK = "transfer"
 # What the ledger calls the movement.
@@ -68,7 +69,7 @@ def _move(account: Account, books: Books, order: BalanceOrder, kind: str, moment
         overdraw = order.kind == BalanceKind.MONETARY and (account.allow_negative or order.may_overdraw)
         left = balance.value - balance.reserved if balance is not None else 0
         if left + order.amount < 0 and not overdraw:
-            return _not_enough(order.tag, left)
+            return _not_enough(order, left, account.currency)
     if balance is None:
         balance = books.add(
             Balance(
@@ -132,7 +133,7 @@ def _transfer(state: State, books: Books, order: BalanceOrder, moment: datetime)
         # The rest of the unit that is in use stays.
         left -= 1
     if source is None or left < order.amount:
-        return _not_enough(order.tag, left)
+        return _not_enough(order, left, state.account.currency)
     if target is None:
         target = books.add(
             Balance(
@@ -166,9 +167,9 @@ def _find(books: Books, account_id: int, tag: str, kind: str) -> Balance | Refus
     return None
 
 
-def _not_enough(tag: str, left: int) -> Refusal:
+def _not_enough(order: BalanceOrder, left: int, currency: str) -> Refusal:
     return Refusal(
         Result.CREDIT_LIMIT_REACHED,
         "credit_limit_reached",
-        f"balance “{tag}” has {max(left, 0)} left, which is less",
+        f"balance “{order.tag}” has {amount_text(max(left, 0), order.kind, currency)} left, which is less",
     )

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from apps.charging.domain.balances import DEFAULT_TAG, BalanceKind
 from apps.charging.domain.trigger_filters import BalanceFilter
+from apps.kernel.currencies import format_money
 from apps.kernel.money import format_micros
 
 
@@ -219,7 +220,7 @@ _WENT = {
 def amount_text(amount: int, balance_kind: str, currency: str) -> str:
     """Micro-units as money, anything else with the name of its units: ``5.00 EUR``, ``60 seconds``."""
     if balance_kind == BalanceKind.MONETARY:
-        return f"{format_micros(amount, 2)} {currency}"
+        return format_money(amount, currency) if currency else format_micros(amount, 2)
     return f"{amount:,} {_UNITS.get(balance_kind, 'units')}"
 
 
