@@ -160,7 +160,7 @@ def what_if_parts(what_if_id: int, part: str) -> QuerySet[Any, dict[str, Any]]:
     rows: QuerySet[Any, Any]
     if part == "accounts":
         rows = WhatIfAccount.objects.filter(shard__what_if=what_if_id)
-        rows = rows.values(name=F(name), currency=F("account__currency"))
+        rows = rows.values("account", name=F(name), currency=F("account__currency"))
     else:
         rows = WhatIfGroup.objects.filter(shard__what_if=what_if_id).values("currency", name=F(name))
     # First, since the sums take the names of what it is made of.

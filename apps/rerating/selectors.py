@@ -119,6 +119,14 @@ def states_of(job_id: int) -> dict[str, int]:
     return dict(rows)
 
 
+def left_to_apply(job_id: int) -> QuerySet[RerateAccount]:
+    """The job's accounts whose difference is known and not applied."""
+    state = RerateAccount.State
+    return RerateAccount.objects.filter(
+        job_id=job_id, state__in=(state.SIMULATED, state.CHANGED, state.FAILED)
+    ).exclude(digest="")
+
+
 def accounts_changed(job_id: int) -> QuerySet[RerateAccount]:
     """The job's accounts that change or that are not done, the greatest difference first."""
     return (

@@ -9,6 +9,7 @@ from django.core.cache import cache
 from django.db import models
 from django.test import Client
 from django.urls import reverse
+from django.utils.html import escape
 
 from apps.billing.models import Bill
 from apps.billing.services.cancelling import cancel_bill
@@ -106,6 +107,28 @@ def test_every_page_renders_for_a_superuser(world):
     assert wrong == {}
 
 
+def test_lists_without_rows_say_where_rows_come_from(db):
+    client = signed_in()
+    told = [
+        label for label in LABELS if getattr(ADMINS[label], "when_empty", "") and first_row(label) is None
+    ]
+    assert {"actions.errand", "insight.whatif", "rating.supplier", "rerating.reratejob"} <= set(told)
+    for label in told:
+        assert escape(ADMINS[label].when_empty) in client.get(url(label, "changelist")).content.decode(), (
+            label
+        )
+
+
+def test_a_derived_charger_that_is_deleted_in_the_list_is_heeded_no_more(world, monkeypatch):
+    looked = []
+    monkeypatch.setattr("apps.mediation.admin.derived.look_again", lambda: looked.append(True))
+    row = first_row("mediation.derivedcharger")
+    chosen = {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"}
+    assert signed_in().post(url("mediation.derivedcharger", "changelist"), chosen).status_code == 302
+    assert first_row("mediation.derivedcharger") != row
+    assert looked == [True]
+
+
 def test_every_panel_of_every_page_renders(world):
     from apps.backoffice.panels import _panels
 
@@ -194,6 +217,7 @@ def test_an_auditor_may_do_no_action_but_ask_for_prices_and_download_them(world)
         "rating.tariffversion compare",
         "mediation.cdr explain",
         "mediation.derivedcharger margins",
+        "insight.whatif export",
         "charging.account preview",
     }
     assert "rating.tariffversion enquiry" in allowed

@@ -49,6 +49,7 @@ from apps.crm.services.api_tokens import create_api_token
 from apps.events.models import Event
 from apps.insight.models import UsageDay
 from apps.insight.services.collecting import collect_statistics
+from apps.insight.services.what_if import begin_what_if
 from apps.invoicing.models import BillDocument
 from apps.kernel.clock import utc_now
 from apps.mediation.models import (
@@ -125,11 +126,11 @@ def make_actions(people: list[Subscriber], now: datetime) -> None:
     """A plan that is due once and then monthly, a group that was refused, and a call that failed."""
     hook = {"kind": "*call_url", "extra_parameters": "https://crm.example/hook"}
     groups = [make_group("BONUS", {"kind": "*topup", "units": "1"}, hook), make_group("MONTHLY_BONUS")]
-    plan = make_action_plan("WELCOME", (groups[0], "*asap"), (groups[1], "*monthly"))
     ids = [person.payer.account_id for person in people]
-    assign_plan(plan, ids, now)
+    for code in ("WELCOME", "LOYALTY"):
+        assign_plan(make_action_plan(code, (groups[0], "*asap"), (groups[1], "*monthly")), ids, now)
     run_due_plans(now)
-    run_group(make_group("FEE", {"kind": "*debit", "units": "9999"}), ids[:1], now, key="world")
+    run_group(make_group("FEE", {"kind": "*debit", "units": "9999"}), ids[:2], now, key="world")
     take_errands(list(Event.objects.filter(kind="charging.errand_due")), now)
     Errand.objects.update(status=Errand.Status.FAILED, retry_at=None, done_at=now, result="answered 500")
 
@@ -156,17 +157,8 @@ def make_vouchers(people: list[Subscriber], now: datetime) -> None:
         )
 
 
-def make_usage(
-    people: list[Subscriber], records: int, days: int, now: datetime, name: str = "MSC01"
-) -> list[CdrFile]:
-    """A file a day with ``records`` rated records, a few of them in suspense, and one refused file."""
-    chance = random.Random(7)
-    services = list(Service.objects.order_by("pk"))
-    destinations = [
-        RatedDestination.objects.get_or_create(tag=tag)[0]
-        for tag in ("DE_MOBILE", "FR_FIXED", "US", "INTERNET")
-    ]
-    source = Source.objects.create(code=name, name=f"Switch {name}", file_pattern=f"{name}_*")
+def make_load(name: str, now: datetime) -> TariffVersion:
+    """A supplier, a draft with an error, a load with a row that is only kept, and the version that it published."""
     version = TariffVersion.objects.create(
         published_at=now - 20 * DAY,
         content_hash="0" * 64,
@@ -174,7 +166,7 @@ def make_usage(
         note="By hand",
     )
     Supplier.objects.create(
-        code=f"SUP{name}"[:16], name="Telco", tenant=Tenant.objects.earliest("pk"), subject=f"telco_{name}"
+        code=f"S{name}", name="Telco", tenant=Tenant.objects.earliest("pk"), subject=f"telco_{name}"
     )
     TariffDraft.objects.create(
         plan_code="*shared",
@@ -203,6 +195,21 @@ def make_usage(
         version=version,
         is_new_version=True,
     )
+    return version
+
+
+def make_usage(
+    people: list[Subscriber], records: int, days: int, now: datetime, name: str = "MSC01"
+) -> list[CdrFile]:
+    """A file a day with ``records`` rated records, a few of them in suspense, and one refused file."""
+    chance = random.Random(7)
+    services = list(Service.objects.order_by("pk"))
+    destinations = [
+        RatedDestination.objects.get_or_create(tag=tag)[0]
+        for tag in ("DE_MOBILE", "FR_FIXED", "US", "INTERNET")
+    ]
+    source = Source.objects.create(code=name, name=f"Switch {name}", file_pattern=f"{name}_*")
+    version = [make_load(f"{name}{number}", now) for number in (1, 2)][-1]
     files = []
     payers = {person.pk: person.payer.account for person in people}
     for back in range(days, 0, -1):
@@ -460,9 +467,12 @@ def make_billing(people: list[Subscriber], now: datetime) -> None:
 
 
 def rerate(tenant: Tenant, now: datetime) -> None:
-    """A re-rating that is simulated and changes the records that were put into the tables at a price of nothing."""
-    job = make_job(tenant, now - 400 * DAY, now, now=now, by="root", note="a slip")
-    work(job.pk, utc_now)
+    """Re-ratings that are simulated and change the records that were put into the tables at a price of nothing, and
+    what-ifs that have begun."""
+    for note in ("a slip", "again"):
+        work(make_job(tenant, now - 400 * DAY, now, now=now, by="root", note=note).pk, utc_now)
+        version = TariffVersion.objects.earliest("pk").pk
+        begin_what_if(tenant, now - 30 * DAY, now, now=now, by="root", version_id=version, note=note)
 
 
 def make_session(person: Subscriber, now: datetime) -> None:
@@ -495,8 +505,10 @@ def make_session(person: Subscriber, now: datetime) -> None:
 def _watch(account: Account) -> None:
     """Triggers, one that fired, and an account that is barred for it."""
     terms = {"tenant": account.tenant, "currency": account.currency, "threshold_micros": 5_000_000}
-    DerivedCharger.objects.create(tenant="default", run="wholesale", templates={"AccountField": "^R-001"})
+    for run in ("wholesale", "partner"):
+        DerivedCharger.objects.create(tenant="default", run=run, templates={"AccountField": "^R-001"})
     BalanceTrigger.objects.create(name="low", kind="below", action="reauthorise", **terms)
+    TriggerSet.objects.create(tenant=account.tenant, code="CAP")
     chosen = TriggerSet.objects.create(tenant=account.tenant, code="FAIR_USE")
     BalanceTrigger.objects.create(
         name="fair", kind="max_event_counter", balance_tag="", trigger_set=chosen, actions="THROTTLE", **terms
@@ -505,15 +517,16 @@ def _watch(account: Account) -> None:
         name="fraud", kind="spent", window_s=3_600, action="bar", account=account, **terms
     )
     now = utc_now()
-    TriggerFiring.objects.create(
-        trigger=fraud,
-        account=account,
-        at=now,
-        kind="spent",
-        action="bar",
-        threshold_micros=5_000_000,
-        value_micros=7_500_000,
-        cause="session:1:2:0.0:3",
-    )
+    for key in (3, 4):
+        TriggerFiring.objects.create(
+            trigger=fraud,
+            account=account,
+            at=now,
+            kind="spent",
+            action="bar",
+            threshold_micros=5_000_000,
+            value_micros=7_500_000,
+            cause=f"session:1:2:0.0:{key}",
+        )
     TriggerState.objects.create(trigger=fraud, account=account, steps="1780000000:7500000")
     bar_account(account, "fraud", now, by="trigger:fraud")

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from django import forms
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import StackedInline
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
@@ -65,10 +66,13 @@ class ActionInline(StackedInline):
     extra = 0
     fields = (
         ("kind", "weight"),
-        ("balance_type", "balance_id", "units", "expiry"),
-        ("balance_weight", "balance_blocker", "balance_disabled", "rating_subject"),
+        ("balance_type", "balance_id"),
+        ("units", "expiry"),
+        ("balance_weight", "rating_subject"),
+        ("balance_blocker", "balance_disabled"),
         ("destinations", "categories"),
-        ("timings", "shared_groups", "directions"),
+        ("timings", "shared_groups"),
+        "directions",
         ("filter", "extra_parameters"),
     )
 
@@ -76,6 +80,7 @@ class ActionInline(StackedInline):
 @admin.register(ActionGroup)
 class ActionGroupAdmin(HistoryAdmin):
     shared = True
+    when_empty = "Add one here, or load a tariff folder with Actions.csv."
     list_display = ("code", "what", "tariff_plan")
     list_filter = (("tariff_plan", RelatedDropdownFilter), ("actions__kind", ChoicesDropdownFilter))
     list_select_related = ("tariff_plan",)
@@ -102,6 +107,10 @@ class ActionGroupAdmin(HistoryAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return () if obj is None else ("tariff_plan",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ActionGroup]:
+        rows: QuerySet[ActionGroup] = super().get_queryset(request)
+        return rows.prefetch_related("actions")
 
     @display(description="Actions")
     def what(self, group: ActionGroup) -> str:

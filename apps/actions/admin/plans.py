@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
@@ -48,6 +49,7 @@ class ActionPlanEntryInline(TabularInline):
 @admin.register(ActionPlan)
 class ActionPlanAdmin(HistoryAdmin):
     shared = True
+    when_empty = "Add one here, or load a tariff folder with ActionPlans.csv."
     list_display = ("code", "what", "tariff_plan")
     list_filter = (("tariff_plan", RelatedDropdownFilter), ("entries__group", AutocompleteSelectFilter))
     list_select_related = ("tariff_plan",)
@@ -87,6 +89,10 @@ class ActionPlanAdmin(HistoryAdmin):
         make_due_rows(form.instance, utc_now())
         reckon_again(form.instance, utc_now())
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ActionPlan]:
+        rows: QuerySet[ActionPlan] = super().get_queryset(request)
+        return rows.prefetch_related("entries__group")
+
     @display(description="Groups")
     def what(self, plan: ActionPlan) -> str:
         return ", ".join(str(entry) for entry in plan.entries.all())
@@ -94,6 +100,7 @@ class ActionPlanAdmin(HistoryAdmin):
 
 @admin.register(AccountPlan)
 class AccountPlanAdmin(ReadOnlyAdmin):
+    when_empty = "Give a plan to accounts on the plan’s page, or by AccountActions.csv of a tariff folder."
     list_display = ("account_link", "plan_link", "since")
     list_display_links = ("since",)
     list_filter = (
@@ -123,7 +130,8 @@ class AccountPlanAdmin(ReadOnlyAdmin):
 
 @admin.register(DueAction)
 class DueActionAdmin(ReadOnlyAdmin):
-    list_display = ("due", "account_link", "plan_link", "group", "timing", "done", "done_count")
+    when_empty = "They come with the action plans of accounts."
+    list_display = ("due", "account_link", "plan_link", "group", "timing", "done", "times")
     list_display_links = ("due",)
     list_filter = (
         ("entry__plan", RelatedDropdownFilter),
@@ -136,7 +144,7 @@ class DueActionAdmin(ReadOnlyAdmin):
     search_help_text = "Account's number, plan's or group's id, in full"
     ordering = ("due_at", "rank", "pk")
     paginator = InfinitePaginator
-    fields = (("account_link", "plan_link"), ("group", "timing"), ("due", "done"), "done_count")
+    fields = (("account_link", "plan_link"), ("group", "timing"), ("due", "done"), "times")
 
     @display(description="Due", ordering="due_at")
     def due(self, row: DueAction) -> SafeString | str:
@@ -145,6 +153,10 @@ class DueActionAdmin(ReadOnlyAdmin):
     @display(description="Done last", ordering="done_at")
     def done(self, row: DueAction) -> SafeString | str:
         return instant(row.done_at, seconds=True)
+
+    @display(description="Times done", ordering="done_count")
+    def times(self, row: DueAction) -> str:
+        return grouped(row.done_count)
 
     @display(description="Account")
     def account_link(self, row: DueAction) -> SafeString | str:
@@ -179,6 +191,9 @@ def _is_open(row: RefusedActions) -> bool:
 
 @admin.register(RefusedActions)
 class RefusedActionsAdmin(ReadOnlyAdmin):
+    when_empty = (
+        "Groups of actions that an account cannot have, such as a debit without the money, wait here."
+    )
     list_display = ("when", "account_link", "group_link", "reason_badge", "message", "settled")
     list_display_links = ("when",)
     list_filter = (

@@ -7,15 +7,17 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
 from apps.backoffice.actions import PageAction
 from apps.backoffice.admins import ReadOnlyAdmin
 from apps.backoffice.charts import bars, chart, in_lines
-from apps.backoffice.display import change_url, grouped, instant, money
+from apps.backoffice.display import badge, change_url, grouped, instant, link, link_to, money
 from apps.backoffice.filters import DaysFilter
 from apps.backoffice.forms import ActionForm
 from apps.backoffice.panels import Fact, Panel, Table, add_facts, add_panel, page_of
@@ -33,12 +35,13 @@ from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError
 from apps.kernel.money import MICROS_PER_UNIT
 from apps.kernel.periods import local_midnight
-from apps.rating.models import TariffDraft, Tenant
+from apps.rating.models import TariffDraft, TariffVersion, Tenant
 from apps.rating.selectors.tariffs import read_as_of, version_as_of
 
 _TITLES = {"plans": "Plan", "destinations": "Destination", "services": "Service", "accounts": "Account"}
 _BARS = 10
 _VIEW = ("insight.view_whatif",)
+_COLOURS = {"running": "info", "done": "success", "failed": "danger"}
 
 
 class BeginForm(ActionForm):
@@ -147,7 +150,18 @@ EXPORT = PageAction("export", "Export CSV", _VIEW, export, ExportForm, icon="dow
 @admin.register(WhatIf)
 class WhatIfAdmin(ReadOnlyAdmin):
     change_form_template = "admin/insight/what_if.html"
-    list_display = ("label", "period", "tariff", "sample", "state", "progress", "created_by", "begun", "note")
+    when_empty = "Price the traffic of a past month by a draft: “New what-if”."
+    list_display = (
+        "label",
+        "period",
+        "tariff",
+        "sample",
+        "state_label",
+        "progress",
+        "created_by",
+        "begun",
+        "note",
+    )
     list_filter = (
         ("created_at", DaysFilter),
         ("state", ChoicesDropdownFilter),
@@ -155,13 +169,14 @@ class WhatIfAdmin(ReadOnlyAdmin):
     )
     list_select_related = ("tenant",)
     search_fields = ("=id", "note", "created_by")
+    search_help_text = "Number, note or who began it"
     ordering = ("-pk",)
     page_actions = (BEGIN, CANCEL, EXPORT)
     fields = (
         ("tenant", "period"),
         ("tariff", "sample"),
         ("cost_run", "note"),
-        ("state", "message"),
+        ("state_label", "message"),
         ("created_by", "begun"),
     )
 
@@ -184,14 +199,20 @@ class WhatIfAdmin(ReadOnlyAdmin):
     def label(self, what_if: WhatIf) -> str:
         return str(what_if)
 
-    @display(description="Period", ordering="start")
+    @display(description="State", ordering="state")
+    def state_label(self, what_if: WhatIf) -> SafeString:
+        return badge(what_if.get_state_display(), _COLOURS.get(what_if.state, ""))
+
+    @display(description="From, until", ordering="start")
     def period(self, what_if: WhatIf) -> str:
         zone = what_if.tenant.zone
         return f"{what_if.start.astimezone(zone):%Y-%m-%d} – {what_if.end.astimezone(zone):%Y-%m-%d}"
 
     @display(description="Tariff")
-    def tariff(self, what_if: WhatIf) -> str:
-        return f"Draft {what_if.draft_id}" if what_if.draft_id else f"Version {what_if.tariff_version_id}"
+    def tariff(self, what_if: WhatIf) -> SafeString | str:
+        if what_if.draft_id:
+            return link_to(TariffDraft(pk=what_if.draft_id), f"Draft {what_if.draft_id}")
+        return link_to(TariffVersion(pk=what_if.tariff_version_id))
 
     @display(description="Accounts", ordering="sample_percent")
     def sample(self, what_if: WhatIf) -> str:
@@ -199,10 +220,13 @@ class WhatIfAdmin(ReadOnlyAdmin):
             return "All"
         return f"{what_if.sample_percent}\u00a0% (seed {what_if.seed})"
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[WhatIf]:
+        rows: QuerySet[WhatIf] = super().get_queryset(request)
+        return rows.annotate(done=Count("shards__finished_at"), portions=Count("shards"))
+
     @display(description="Done")
-    def progress(self, what_if: WhatIf) -> str:
-        done, count = what_if_progress(what_if.pk)
-        return f"{done * 100 // count}\u00a0%" if count else "No accounts"
+    def progress(self, what_if: Any) -> str:
+        return f"{what_if.done * 100 // what_if.portions}\u00a0%" if what_if.portions else "No accounts"
 
     @display(description="Begun", ordering="created_at")
     def begun(self, what_if: WhatIf) -> str:
@@ -252,6 +276,7 @@ def _chart(what_if_id: int, part: str, url: str) -> dict[str, Any]:
     names = [row["name"] if unit else f"{row['name']} ({row['currency']})" for row in rows]
     if part == "accounts":
         title = f"Accounts with the greatest difference{unit}"
+        rows = rows if any(row["added_micros"] for row in rows) else []
         sets = [bars("Difference", [row["added_micros"] / MICROS_PER_UNIT for row in rows], 2)]
     else:
         title = f"Charged, and what it would be, by {_TITLES[part].lower()}{unit}"
@@ -261,8 +286,17 @@ def _chart(what_if_id: int, part: str, url: str) -> dict[str, Any]:
         ]
     return chart(
         part, title, "bar", [in_lines(name) for name in names], sets if rows else [], url=url, link="Show all", span=4,
-        horizontal=True,
+        horizontal=True, empty="No difference." if part == "accounts" else "Nothing yet.",
     )  # fmt: skip
+
+
+def _name(row: dict[str, Any]) -> SafeString | str:
+    account = row.get("account")
+    return (
+        link(reverse("admin:charging_account_change", args=(account,)), row["name"])
+        if account
+        else row["name"]
+    )
 
 
 def _panel(part: str) -> Callable[[HttpRequest, WhatIf], Table]:
@@ -274,7 +308,7 @@ def _panel(part: str) -> Callable[[HttpRequest, WhatIf], Table]:
             + (("Margin",) if with_costs else ()),
             [
                 (
-                    row["name"],
+                    _name(row),
                     grouped(row["records"]),
                     grouped(row["refused"]),
                     *(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from unfold.contrib.filters.admin import AllValuesCheckboxFilter
 from unfold.decorators import display
@@ -43,6 +44,7 @@ UNDO = PageAction(
 
 @admin.register(TariffLoad)
 class TariffLoadAdmin(ReadOnlyAdmin):
+    when_empty = "Publish a draft, or use loadtariffplan."
     list_display = (
         "when",
         "who",
@@ -66,6 +68,10 @@ class TariffLoadAdmin(ReadOnlyAdmin):
     ordering = ("-pk",)
     page_actions = (UNDO,)
     fields = ("when", "who", "plan_code", "origin", "rows", "warnings_label", "version_label", "flushed")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[TariffLoad]:
+        rows: QuerySet[TariffLoad] = super().get_queryset(request)
+        return rows.defer("version__snapshot")
 
     @display(description="Loaded", ordering="loaded_at")
     def when(self, load: TariffLoad) -> str:

@@ -21,6 +21,7 @@ from apps.kernel.clock import utc_now
 from apps.kernel.periods import local_midnight
 from apps.rating.models import PricePlan, TariffVersion, Tenant
 from apps.rerating.models import RerateJob
+from apps.rerating.selectors import left_to_apply
 from apps.rerating.services.exporting import EXPORTS
 from apps.rerating.services.jobs import apply_job, make_job, reverse_job
 
@@ -34,7 +35,9 @@ def _field(name: str) -> Any:
 
 
 class SimulateForm(ActionForm):
-    tenant = forms.ModelChoiceField(Tenant.objects.all())
+    tenant = forms.ModelChoiceField(
+        Tenant.objects.all(), initial=lambda: Tenant.objects.first(), empty_label=None
+    )
     first_day = forms.DateField(label="From", help_text="The first day, of the tenant’s calendar.")
     day_after = forms.DateField(label="Until", help_text="The first day after the period.")
     price_plan = forms.ModelChoiceField(
@@ -43,8 +46,12 @@ class SimulateForm(ActionForm):
     destination = SearchedChoiceField(
         _field("destination"), required=False, help_text="Only records rated to it."
     )
-    source = forms.ModelChoiceField(_field("source").related_model.objects.all(), required=False)
-    account = SearchedChoiceField(_field("account"), required=False)
+    source = forms.ModelChoiceField(
+        _field("source").related_model.objects.all(),
+        required=False,
+        help_text="Only records that came from it.",
+    )
+    account = SearchedChoiceField(_field("account"), required=False, help_text="Only its records.")
     version = forms.ModelChoiceField(
         TariffVersion.objects.only("pk"),
         required=False,
@@ -74,6 +81,10 @@ def simulate(request: HttpRequest, _: None, form: SimulateForm) -> HttpResponse:
     return HttpResponseRedirect(change_url(job))
 
 
+def can_apply(job: RerateJob) -> bool:
+    return job.state in (State.SIMULATED, State.APPLIED) and left_to_apply(job.pk).exists()
+
+
 def apply(request: HttpRequest, job: RerateJob, form: ActionForm) -> str:
     apply_job(job.pk, now=utc_now(), by=request.user.get_username())
     return f"{job} is being applied; a notification tells when it is done."
@@ -86,6 +97,9 @@ def reverse(request: HttpRequest, job: RerateJob, form: ActionForm) -> str:
 
 @admin.register(RerateJob)
 class RerateJobAdmin(ReadOnlyAdmin):
+    when_empty = (
+        "“New re-rating” prices records again, and shows the difference before anything is corrected."
+    )
     list_display = (
         "number",
         "period",
@@ -147,7 +161,7 @@ class RerateJobAdmin(ReadOnlyAdmin):
             apply,
             icon="done_all",
             primary=True,
-            offered=lambda job: job.state in (State.SIMULATED, State.APPLIED),
+            offered=can_apply,
             explain=lambda _: (
                 "Corrects the records, free units, prepaid balances and statistics. Open bills follow by themselves; "
                 "what is on a bill already is adjusted on the next one. An account whose records changed since is "
@@ -206,7 +220,7 @@ class RerateJobAdmin(ReadOnlyAdmin):
 
     @display(description="By tariff version", ordering="tariff_version")
     def version_link(self, job: RerateJob) -> SafeString | str:
-        return link_to(TariffVersion.objects.only("pk").get(pk=job.tariff_version_id))
+        return link_to(TariffVersion(pk=job.tariff_version_id))
 
     @display(description="State", ordering="state")
     def state_label(self, job: RerateJob) -> SafeString:

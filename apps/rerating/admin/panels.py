@@ -6,8 +6,10 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
-from apps.backoffice.display import add_cause, badge, grouped, instant, link_to, plain_money, usage
+from apps.backoffice.display import add_cause, badge, grouped, instant, link_to, money, usage
 from apps.backoffice.panels import Fact, Panel, Table, add_facts, add_panel, page_of
 from apps.charging.models import Account
 from apps.rerating.models import RerateAccount, RerateJob
@@ -23,9 +25,9 @@ COLOURS = {
 }
 
 
-def signed(micros: int, currency: str) -> str:
+def signed(micros: int, currency: str) -> SafeString:
     """An amount with its sign, also if it is more."""
-    return ("+" if micros > 0 else "") + plain_money(micros, currency)
+    return format_html("{}{}", "+" if micros > 0 else "", money(micros, currency))
 
 
 def _facts(request: HttpRequest, job: RerateJob) -> list[Fact]:
@@ -33,10 +35,9 @@ def _facts(request: HttpRequest, job: RerateJob) -> list[Fact]:
     for total in totals_of(job.pk):
         added = total.cost_after_micros - total.cost_before_micros
         before, after = (
-            plain_money(amount, total.currency)
-            for amount in (total.cost_before_micros, total.cost_after_micros)
+            money(amount, total.currency) for amount in (total.cost_before_micros, total.cost_after_micros)
         )
-        found.append(Fact("Difference", signed(added, total.currency), f"{before} → {after}"))
+        found.append(Fact("Difference", signed(added, total.currency), format_html("{} → {}", before, after)))
         refused = f", {grouped(total.refused)} cannot be priced" if total.refused else ""
         found.append(
             Fact("Records that change", grouped(total.changed), f"of {grouped(total.records)}{refused}")
@@ -63,8 +64,8 @@ def _accounts(request: HttpRequest, job: RerateJob) -> Table:
                 badge(row.get_state_display(), COLOURS.get(row.state, "")),
                 grouped(row.records),
                 grouped(row.changed),
-                plain_money(row.cost_before_micros, row.account.currency),
-                plain_money(row.cost_after_micros, row.account.currency),
+                money(row.cost_before_micros, row.account.currency),
+                money(row.cost_after_micros, row.account.currency),
                 signed(row.added_micros, row.account.currency),
                 signed(row.adjusted_micros, row.account.currency) if row.adjusted_micros else "–",
                 row.reason,
@@ -92,8 +93,8 @@ def _destinations(request: HttpRequest, job: RerateJob) -> Table:
                 row["destination"],
                 grouped(row["records"]),
                 _moved(row),
-                plain_money(row["before_micros"], row["currency"]),
-                plain_money(row["after_micros"], row["currency"]),
+                money(row["before_micros"], row["currency"]),
+                money(row["after_micros"], row["currency"]),
                 signed(row["added_micros"], row["currency"]),
             )
             for row in rows

@@ -22,6 +22,7 @@ from apps.rating.models import PricePlan, TariffVersion, Tenant
 from apps.rating.selectors.differences import product_terms_of
 from apps.rerating.domain.published import FINISHED
 from apps.rerating.models import RerateAccount, RerateJob
+from apps.rerating.selectors import left_to_apply
 from apps.rerating.services import applying, simulating
 from apps.rerating.services.simulating import collect_accounts
 from apps.storage.retry import is_rolled_back, may_have_committed, retrying
@@ -92,10 +93,7 @@ def apply_job(job_id: int, *, now: datetime, by: str) -> RerateJob:
             )
         if settings.RERATING_MAKER_CHECKER and job.created_by == by:
             raise Conflict(f"{by} made {job}; another person has to apply it", code="second_person")
-        rows = job.account_rows.filter(state__in=(Rows.SIMULATED, Rows.CHANGED, Rows.FAILED)).exclude(
-            digest=""
-        )
-        if not rows.update(state=Rows.SIMULATED):
+        if not left_to_apply(job.pk).update(state=Rows.SIMULATED):
             raise Conflict(f"nothing of {job} is left to apply", code="nothing_changes")
         job.state, job.applied_by, job.applied_at = State.APPLYING, by[:150], now
         job.save(update_fields=["state", "applied_by", "applied_at"])
