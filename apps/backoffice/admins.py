@@ -131,6 +131,8 @@ class BssAdmin(TenancyMixin, PageActionsMixin, MoneyColumnsMixin, ModelAdmin):
     list_filter_submit = True
     warn_unsaved_form = True
     actions: Sequence[Any] | None = ()
+    # What a list without rows says besides: where rows come from.
+    when_empty = ""
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return CountedOnce

@@ -35,6 +35,7 @@ def _drop(request: HttpRequest, errand: Errand, form: Any) -> str:
 
 @admin.register(Errand)
 class ErrandAdmin(ReadOnlyAdmin):
+    when_empty = "*call_url, *call_url_async and *mail_async of groups of actions make them."
     list_display = (
         "when",
         "kind",

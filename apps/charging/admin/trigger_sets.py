@@ -48,6 +48,7 @@ def _assign_to(request: HttpRequest, account: Account, form: SetForm) -> str:
 
 @admin.register(TriggerSet)
 class TriggerSetAdmin(KeptMixin, HistoryAdmin):
+    when_empty = "Add one here, or load a tariff folder with ActionTriggers.csv; a trigger names its set."
     list_display = ("code", "triggers_label", "accounts_label", "tenant")
     list_filter = (("tenant", RelatedDropdownFilter),)
     list_select_related = ("tenant",)
@@ -138,6 +139,7 @@ add_action(
         _assign_to,
         SetForm,
         icon="notification_important",
+        menu="More",
         explain=lambda account: (
             f"The triggers of a set watch account {account} then, instead of those of another."
         ),

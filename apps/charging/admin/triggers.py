@@ -62,6 +62,7 @@ def _reset(request: HttpRequest, trigger: BalanceTrigger, form: ResetForm) -> st
 
 @admin.register(BalanceTrigger)
 class BalanceTriggerAdmin(KeptMixin, HistoryAdmin):
+    when_empty = "Add one here, or load a tariff folder with ActionTriggers.csv."
     list_display = ("name", "kind", "threshold", "window", "whom", "action_label", "enabled", "tenant")
     list_filter = (
         "enabled",
@@ -88,8 +89,10 @@ class BalanceTriggerAdmin(KeptMixin, HistoryAdmin):
                     ("kind", "balance_kind"),
                     ("threshold_micros", "threshold_units"),
                     ("currency", "window_s"),
-                    ("recurrent", "min_sleep_s", "monthly"),
-                    ("active_from", "expires_at"),
+                    ("recurrent", "monthly"),
+                    "min_sleep_s",
+                    "active_from",
+                    "expires_at",
                 )
             },
         ),
@@ -99,8 +102,9 @@ class BalanceTriggerAdmin(KeptMixin, HistoryAdmin):
                 "fields": (
                     ("balance_tag", "rating_subject"),
                     ("destinations", "categories"),
-                    ("shared_group", "balance_expires_at"),
-                    ("balance_weight", "balance_blocker", "balance_disabled"),
+                    ("shared_group", "balance_weight"),
+                    ("balance_blocker", "balance_disabled"),
+                    "balance_expires_at",
                 ),
                 "description": "What is left empty does not narrow it.",
             },
@@ -160,6 +164,7 @@ class BalanceTriggerAdmin(KeptMixin, HistoryAdmin):
 
 @admin.register(TriggerFiring)
 class TriggerFiringAdmin(ReadOnlyAdmin):
+    when_empty = "A row comes each time that a trigger reaches its threshold on an account."
     list_display = ("when", "account_link", "trigger_link", "what", "value", "threshold", "action_label")
     list_display_links = ("when",)
     list_filter = (

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.decorators import display
 
@@ -33,6 +34,7 @@ class DerivedChargerForm(forms.ModelForm):  # type: ignore[type-arg]  # Generic 
 @admin.register(DerivedCharger)
 class DerivedChargerAdmin(HistoryAdmin):
     form = DerivedChargerForm
+    when_empty = "Add one here, or load a tariff folder with DerivedChargers.csv: what a reseller pays for each record."
     list_display = (
         "run",
         "tenant",
@@ -45,6 +47,7 @@ class DerivedChargerAdmin(HistoryAdmin):
     )
     list_filter = ("run", "tenant", "tariff_plan")
     search_fields = ("run", "account", "subject")
+    search_help_text = "Run, account or subject"
     ordering = ("pk",)
     fieldsets = (
         (
@@ -72,4 +75,8 @@ class DerivedChargerAdmin(HistoryAdmin):
 
     def delete_model(self, request: HttpRequest, obj: DerivedCharger) -> None:
         super().delete_model(request, obj)
+        look_again()
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[DerivedCharger]) -> None:
+        super().delete_queryset(request, queryset)
         look_again()

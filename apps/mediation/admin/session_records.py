@@ -43,6 +43,9 @@ def _settling(decision: str, told: str) -> Any:
 
 @admin.register(SessionRecord)
 class SessionRecordAdmin(ReadOnlyAdmin):
+    when_empty = (
+        "Records of accounts in charging mode “prepaid” come here, to be compared with their sessions."
+    )
     list_display = (
         *("started", "account_link", "service", "usage_label", "charged_label", "difference", "state_label"),
         *("session_link", "record_id"),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
 
 from apps.backoffice.actions import PageAction
-from apps.backoffice.display import NOTHING, badge, grouped
+from apps.backoffice.display import NOTHING, badge, grouped, instant
 from apps.backoffice.exports import Sheet, as_csv, as_workbook
 from apps.backoffice.forms import ActionForm
 from apps.backoffice.panels import Panel, Table, add_panel, page_of
@@ -22,7 +23,6 @@ from apps.rating.domain.differences.tables import (
     Units,
     percent,
     price_rows,
-    since,
     term_rows,
     usage_label,
 )
@@ -98,7 +98,7 @@ def _price(change: PriceChange, units: Units) -> tuple[Any, ...]:
         f"{by:+}" if by is not None else "",
         change.what,
         _some(change.subjects, 2),
-        since(change.since),
+        instant(datetime.fromtimestamp(change.since, UTC)) if change.since else "",
     )
 
 

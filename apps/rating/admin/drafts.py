@@ -158,6 +158,7 @@ MAY_CHANGE = ("rating.change_tariffdraft",)
 
 @admin.register(TariffDraft)
 class TariffDraftAdmin(ReadOnlyAdmin):
+    when_empty = "Upload a folder of CSV files; no price changes until its draft is published."
     list_display = ("number", "state_label", "plan_code", "origin", "note", "made", "who", "found", "due")
     list_filter = (
         ("state", ChoicesCheckboxFilter),

@@ -104,6 +104,7 @@ def load(request: HttpRequest, supplier: Supplier, form: LoadForm) -> HttpRespon
 
 @admin.register(Supplier)
 class SupplierAdmin(HistoryAdmin):
+    when_empty = "Add one with the columns of its rate decks; then its page loads a deck as a draft."
     list_display = ("code", "name", "tenant", "category", "subject", "currency", "notice_days")
     list_filter = (("tenant", RelatedDropdownFilter),)
     list_select_related = ("tenant",)

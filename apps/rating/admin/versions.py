@@ -154,6 +154,7 @@ class TariffVersionAdmin(ReadOnlyAdmin):
     list_display = ("number", "published", "who", "note", "size")
     list_filter = (("published_at", DaysFilter), ("published_by", AllValuesCheckboxFilter))
     search_fields = ("=id", "note", "published_by")
+    search_help_text = "Number, note or person"
     ordering = ("-pk",)
     page_actions = (ENQUIRY, COMPARE, EXPORT_DIFFERENCE, DOWNLOAD, GO_BACK)
     fields = ("number", "published", "who", "note", "size", "content_hash", "commit")
