@@ -30,8 +30,8 @@ def test_a_group_is_listed_and_carried_out_once_under_a_key(tmp_path: Path) -> N
     assert "*shared TOPUP: *topup 10" in run("list")
     numbers = tmp_path / "numbers"
     numbers.write_text("C1\nC2\n")
-    assert "carried out on 1 accounts" in run("run", "TOPUP", "C1", "--key", "may")
-    assert "carried out on 1 accounts, 0 refused, 1 had it before" in run(
+    assert "carried out on 1 account" in run("run", "TOPUP", "C1", "--key", "may")
+    assert "carried out on 1 account, 0 refused, 1 had it before" in run(
         "run", "TOPUP", "--file", str(numbers), "--key", "may"
     )
     assert (money(1), money(2)) == (10 * EURO, 10 * EURO)
@@ -40,14 +40,14 @@ def test_a_group_is_listed_and_carried_out_once_under_a_key(tmp_path: Path) -> N
 def test_a_plan_is_given_shown_due_carried_out_and_taken(tmp_path: Path) -> None:
     make_prepaid(balance_micros=0)
     make_action_plan("MONTHLY", (make_group(), "*asap"), (make_group("MORE"), "*monthly"))
-    assert run("assign", "MONTHLY", "C1") == "1 accounts have MONTHLY from now on\n"
-    assert "*shared MONTHLY: TOPUP at *asap, 1 accounts" in run("plans")
+    assert run("assign", "MONTHLY", "C1") == "1 account has MONTHLY from now on\n"
+    assert "*shared MONTHLY: TOPUP at *asap, 1 account" in run("plans")
     assert "C1 MONTHLY: TOPUP" in run("due")
     assert run("due", "--run") == "1 carried out\n"
     assert "C1 MONTHLY: TOPUP" not in run("due")
     assert "C1 MONTHLY: MORE" in run("due")
     assert money() == 10 * EURO
-    assert run("remove", "MONTHLY", "C1") == "MONTHLY was taken from 1 accounts\n"
+    assert run("remove", "MONTHLY", "C1") == "MONTHLY was taken from 1 account\n"
     assert not AccountPlan.objects.exists()
 
 
@@ -58,7 +58,7 @@ def test_what_was_refused_is_listed_and_settled() -> None:
         run("run", "FEE", "C1")
     row = RefusedActions.objects.get()
     assert f"{row.pk} " in run("refused")
-    assert "less than" in run("refused")
+    assert "has 0.00 EUR left, less than 1.00 EUR" in run("refused")
     with pytest.raises(CommandError, match="less than"):
         run("refused", "--again", str(row.pk))
     assert "is settled" in run("refused", "--drop", str(row.pk))

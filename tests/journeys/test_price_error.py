@@ -129,7 +129,7 @@ def test_a_price_error_is_found_simulated_re_rated_billed_and_reversed(
     until = f"{THIS_MONTH:%Y-%m-%d}"
     rerate("simulate", "--from", f"{BEFORE:%Y-%m-%d}", "--until", until, "--destination", "GB", "--queue")
     job = reach("simulated")
-    assert "3 of 3 records of 2 of 2 accounts change" in rerate("show", str(job.pk))
+    assert "3 of 3 records and 2 of 2 accounts change" in rerate("show", str(job.pk))
     assert "12.15 EUR → 1.35 EUR (-10.80 EUR)" in rerate("show", str(job.pk))
     assert costs() == wrong
 

@@ -88,7 +88,7 @@ def test_a_part_is_loaded_exported_and_counted_with_the_prices(shelf: Shelf, tmp
     said = load(tmp_path / "tp", "--validate", **FULL)
     assert "the product does not act" not in said
     assert "PEAK is used by nothing" not in said
-    assert "AccountActions.csv             1 rows" in said
+    assert "AccountActions.csv             1 row" in said
     assert "AccountActions.csv     2 ids new, 0 replaced, 0 removed" in said
     assert shelf.asked == ["load Actions", "load ActionPlans", "load AccountActions"]
     assert Tenant.objects.filter(code="brand").exists()
@@ -108,7 +108,7 @@ def test_a_flush_removes_what_a_table_no_longer_has_after_all_are_loaded(
     shelf.asked.clear()
     smaller = FULL | {"ActionPlans": "MONTHLY,TOPUP,PEAK,10\n", "AccountActions": "brand,1001,MONTHLY,\n"}
     said = load(tmp_path / "less", "--flush", **smaller)
-    assert "ActionPlans.csv        1 ids new, 0 replaced, 1 removed" in said
+    assert "ActionPlans.csv        1 id new, 0 replaced, 1 removed" in said
     assert shelf.asked == [
         "load Actions",
         "load ActionPlans",
@@ -191,7 +191,7 @@ def test_a_dry_run_says_what_a_load_would_do(shelf: Shelf, tmp_path: Path) -> No
     load(tmp_path / "tp", **FULL)
     more = FULL | {"ActionPlans": "WEEKLY,TOPUP,*any,10\nDAILY,TOPUP,*any,10\n"}
     said = load(tmp_path / "more", "--dry-run", **more)
-    assert "ActionPlans.csv        1 ids new, 1 replaced, 0 removed" in said
+    assert "ActionPlans.csv        1 id new, 1 replaced, 0 removed" in said
     assert "nothing was stored" in said
     less = FULL | {
         "Timings": "",
@@ -201,7 +201,7 @@ def test_a_dry_run_says_what_a_load_would_do(shelf: Shelf, tmp_path: Path) -> No
     said = load(tmp_path / "less", "--flush", "--dry-run", **less)
     assert "Timings.csv; rows of former loads are removed" in said
     assert "Timings.csv            0 ids new, 0 replaced, 1 removed" in said
-    assert "ActionPlans.csv        1 ids new, 0 replaced, 1 removed" in said
+    assert "ActionPlans.csv        1 id new, 0 replaced, 1 removed" in said
     assert shelf.asked == ["load Actions", "load ActionPlans", "load AccountActions"]
 
 

@@ -43,7 +43,7 @@ def test_rows_are_kept_counted_and_exported_as_they_were_written(tmp_path: Path)
     said = load(tmp_path / "tp", "--validate", **KEPT)
     for name in KEPT:
         assert f"{name}.csv: the product does not act on this file yet: 1 row checked and kept" in said
-        assert f"{name + '.csv':22} 1 ids new, 0 replaced, 0 removed" in said
+        assert f"{name + '.csv':22} 1 id new, 0 replaced, 0 removed" in said
         assert f"{name}.csv, line" not in said, said
         assert TariffLoad.objects.get().files[name] == 1
     out = exported(tmp_path / "out")
@@ -58,7 +58,7 @@ def test_rows_are_kept_counted_and_exported_as_they_were_written(tmp_path: Path)
 def test_rows_of_a_key_are_replaced_together_and_others_stay(tmp_path: Path) -> None:
     load(tmp_path / "tp", Users="default,1001,,Cli,1,10\ndefault,1001,,Dst,2,10\ndefault,1002,,Cli,3,10")
     said = load(tmp_path / "new", Users="default,1001,,Cli,9,10\ndefault,1003,,Cli,4,10")
-    assert "Users.csv              1 ids new, 1 replaced, 0 removed" in said
+    assert "Users.csv              1 id new, 1 replaced, 0 removed" in said
     assert exported(tmp_path / "out")["Users"] == [
         "default,1002,,Cli,3,10",
         "default,1001,,Cli,9,10",

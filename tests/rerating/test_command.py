@@ -29,9 +29,9 @@ def test_a_price_error_is_seen_corrected_and_taken_back():
     shown = rerate("simulate", *MARCH, "--plan", "PLAN", "--note", "a slip")
     job = RerateJob.objects.get()
     assert shown == [
-        f"Re-rating {job.pk}: 2026-03-01 to 2026-04-01 of default, by tariff version {job.tariff_version_id}, "
+        f"Re-rating {job.pk}: 2026-03-01 until 2026-04-01 of default, by tariff version {job.tariff_version_id}, "
         "2 accounts, simulated (a slip)",
-        "2 of 2 records of 2 of 2 accounts change, 0 cannot be priced: 0.99 EUR → 0.66 EUR (-0.33 EUR)",
+        "2 of 2 records and 2 of 2 accounts change, 0 cannot be priced: 0.99 EUR → 0.66 EUR (-0.33 EUR)",
         "  simulated: 2 accounts",
     ]
     by_account = rerate("show", job.pk, "--csv", "accounts")

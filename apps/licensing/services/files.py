@@ -76,7 +76,10 @@ def valid_licence(now: datetime) -> Licence:
         try:
             content = path.read_bytes()
         except OSError as error:
-            raise LicenceMissing(f"there is no licence to read: {error.strerror}") from None
+            raise LicenceMissing(
+                f"there is no licence to read: {error.strerror}; “license evaluate” gives a checkout one, "
+                "“license machine” what the vendor asks for"
+            ) from None
         key = public_key()
         licence = read(content, key)
         here = machine_id()

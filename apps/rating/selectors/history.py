@@ -54,7 +54,8 @@ def history_state() -> HistoryState:
     reached = version_of(tip) if tip is not None else 0
     if reached == newest:
         return HistoryState(True, f"The history at {directory.path} has every version.{rest}")
-    return HistoryState(False, f"The history at {directory.path} is at version {reached} of {newest}.{rest}")
+    text = f"The history at {directory.path} is at version {reached} of {newest}"
+    return HistoryState(False, f"{text}; the rest follows within the hour, or by tarifflog write.{rest}")
 
 
 def version_of(commit: Commit) -> int:

@@ -23,6 +23,7 @@ from apps.actions.services.running import drop, run_again, run_group
 from apps.backoffice.progress import progress
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError, InvalidInput, NotFound
+from apps.kernel.words import counted
 from apps.rating.models import Tenant
 from apps.rating.models.tenants import DEFAULT_TENANT
 from apps.runtime.commands import RoomCommand
@@ -35,29 +36,31 @@ class Command(RoomCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--tenant", default=DEFAULT_TENANT)
+        parser.add_argument(
+            "--tenant", default=DEFAULT_TENANT, help="Of the accounts (default: %(default)s)."
+        )
         doing = parser.add_subparsers(dest="doing", required=True, parser_class=CommandParser)
         doing.add_parser("list", help="Every group with its actions.")
         run = doing.add_parser("run", help="Carry a group out on accounts now.")
-        run.add_argument("group")
+        run.add_argument("group", help="Its id, as list shows it.")
         run.add_argument("--key", help="Names this run: repeated under it, each account gets it once.")
         doing.add_parser("plans", help="Every plan with its groups and times.")
         assign = doing.add_parser("assign", help="Give a plan to accounts, from now on.")
         remove = doing.add_parser("remove", help="Take a plan from accounts.")
         for part in (assign, remove):
-            part.add_argument("plan")
+            part.add_argument("plan", help="Its id, as plans shows it.")
         for part in (run, assign, remove):
             part.add_argument("accounts", nargs="*", help="Account numbers.")
             part.add_argument("--file", help="A file with an account number a line.")
         due = doing.add_parser("due", help="What is due next.")
         due.add_argument("--run", action="store_true", help="Carry out what is due now.")
-        for name, does in (
-            ("refused", "Groups that could not be carried out on an account."),
-            ("errands", "Calls and mails that failed for good."),
+        for name, does, what_again in (
+            ("refused", "Groups that could not be carried out on an account.", "Carry it out again."),
+            ("errands", "Calls and mails that failed for good.", "Send it again."),
         ):
             part = doing.add_parser(name, help=does)
             again = part.add_mutually_exclusive_group()
-            again.add_argument("--again", type=int, metavar="ID", help="Carry it out, or send it, again.")
+            again.add_argument("--again", type=int, metavar="ID", help=what_again)
             again.add_argument("--drop", type=int, metavar="ID", help="Give it up.")
 
     def handle(self, *args: Any, doing: str, tenant: str, **options: Any) -> None:
@@ -81,10 +84,11 @@ class Command(RoomCommand):
         with progress("accounts", len(ids), "accounts") as report:
             ran = run_group(group, ids, utc_now(), key=options["key"] or uuid4().hex, report=report)
         self.stdout.write(
-            f"{group}: carried out on {ran.done} accounts, {ran.refused} refused, {ran.repeated} had it before"
+            f"{group}: carried out on {counted(ran.done, 'account')}, {ran.refused} refused, "
+            f"{ran.repeated} had it before"
         )
         if ran.refused:
-            raise CommandError("some were refused; actions refused lists them")
+            raise CommandError("some were refused; “actions refused” lists them and says why")
 
     def _plans(self, tenant: Tenant, options: dict[str, Any]) -> None:
         for row in ActionPlanEntry.objects.select_related("plan__tariff_plan", "group").order_by(
@@ -92,16 +96,17 @@ class Command(RoomCommand):
         ):
             count = AccountPlan.objects.filter(plan=row.plan).count()
             self.stdout.write(
-                f"{row.plan.tariff_plan} {row.plan}: {row.group} at {row.timing}, {count} accounts"
+                f"{row.plan.tariff_plan} {row.plan}: {row.group} at {row.timing}, {counted(count, 'account')}"
             )
 
     def _assign(self, tenant: Tenant, options: dict[str, Any]) -> None:
         plan, ids = find_plan(tenant, options["plan"]), self._accounts(tenant, options)
-        self.stdout.write(f"{assign_plan(plan, ids, utc_now())} accounts have {plan} from now on")
+        new = assign_plan(plan, ids, utc_now())
+        self.stdout.write(f"{counted(new, 'account')} {'has' if new == 1 else 'have'} {plan} from now on")
 
     def _remove(self, tenant: Tenant, options: dict[str, Any]) -> None:
         plan, ids = find_plan(tenant, options["plan"]), self._accounts(tenant, options)
-        self.stdout.write(f"{plan} was taken from {remove_plan(plan, ids)} accounts")
+        self.stdout.write(f"{plan} was taken from {counted(remove_plan(plan, ids), 'account')}")
 
     def _due(self, tenant: Tenant, options: dict[str, Any]) -> None:
         now = utc_now()

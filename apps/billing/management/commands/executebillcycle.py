@@ -16,6 +16,7 @@ from apps.billing.services.activities import queue_activity
 from apps.kernel.clock import utc_now
 from apps.kernel.currencies import format_money
 from apps.kernel.errors import BssError
+from apps.kernel.words import counted
 from apps.licensing.domain.licence import Feature
 from apps.runtime.commands import RoomCommand
 
@@ -65,6 +66,6 @@ class Command(RoomCommand):
             problems += bool(bill.problem)
             total += bill.total_micros
         self.stdout.write(
-            f"{bills} bills, {format_money(total, cycle.currency)}; nothing was written"
-            + (f"; {problems} accounts cannot be billed" if problems else "")
+            f"{counted(bills, 'bill')}, {format_money(total, cycle.currency)}; nothing was written"
+            + (f"; {counted(problems, 'account')} cannot be billed" if problems else "")
         )

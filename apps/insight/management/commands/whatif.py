@@ -23,6 +23,7 @@ from apps.kernel.clock import utc_now
 from apps.kernel.currencies import format_money
 from apps.kernel.errors import BssError, InvalidInput, NotFound
 from apps.kernel.periods import local_midnight
+from apps.kernel.words import counted
 from apps.licensing.domain.licence import Feature
 from apps.rating.models import Tenant
 from apps.rating.models.tenants import DEFAULT_TENANT
@@ -39,7 +40,7 @@ class Command(RoomCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         doing = parser.add_subparsers(dest="doing", required=True, parser_class=CommandParser)
         run = doing.add_parser("run", help="Price the traffic of a period, on every core.")
-        run.add_argument("--tenant", default=DEFAULT_TENANT)
+        run.add_argument("--tenant", default=DEFAULT_TENANT, help="Whose traffic (default: %(default)s).")
         for name, text in (("--from", "First day of the period"), ("--until", "First day after the period")):
             run.add_argument(
                 name,
@@ -50,20 +51,36 @@ class Command(RoomCommand):
                 help=f"{text}, as 2026-03-01, of the tenant's calendar.",
             )
         tariff = run.add_mutually_exclusive_group(required=True)
-        tariff.add_argument("--as-of", metavar="VERSION|TIME|COMMIT", help="An earlier tariff version.")
-        tariff.add_argument("--draft", type=int, help="A tariff draft, over what is live.")
+        tariff.add_argument(
+            "--as-of", metavar="VERSION|TIME|COMMIT", help="An earlier tariff version, as tarifflog lists."
+        )
+        tariff.add_argument(
+            "--draft",
+            type=int,
+            metavar="NUMBER",
+            help="A tariff draft, over what is live.",
+        )
         run.add_argument(
             "--sample",
             type=int,
             default=100,
             metavar="PERCENT",
-            help="Of the accounts, with all of their records.",
+            help="So many of a hundred accounts, with all of their records (default: all).",
         )
         run.add_argument("--seed", default="1", help="Which accounts: the same seed takes the same ones.")
-        run.add_argument("--cost-run", default="", metavar="RUN", help="The run of records with their costs.")
-        run.add_argument("--note", default="")
         run.add_argument(
-            "--workers", type=int, default=len(os.sched_getaffinity(0)), help="Default: every core."
+            "--cost-run",
+            default="",
+            metavar="RUN",
+            help="The derived run that says what records cost.",
+        )
+        run.add_argument("--note", default="", help="Why; kept with it.")
+        run.add_argument(
+            "--workers",
+            type=int,
+            default=len(os.sched_getaffinity(0)),
+            metavar="N",
+            help="Processes (default: one a core).",
         )
         run.add_argument(
             "--queue", action="store_true", help="Leave it to Celery's workers, and do not wait."
@@ -77,8 +94,11 @@ class Command(RoomCommand):
     def handle(self, *args: Any, doing: str, **options: Any) -> None:
         try:
             if doing == "list":
-                for what_if in WhatIf.objects.select_related("tenant")[:50]:
+                newest = WhatIf.objects.select_related("tenant")[:50]
+                for what_if in newest:
                     self.stdout.write(_headline(what_if))
+                if not newest:
+                    self.stdout.write("There is no what-if yet; “whatif run” makes one.")
             elif doing == "cancel":
                 self.stdout.write(_headline(service.cancel_what_if(options["what_if"], utc_now())))
             elif doing == "show":
@@ -139,13 +159,13 @@ class Command(RoomCommand):
                 else ""
             )
             self.stdout.write(
-                f"{total.records} records: {format_money(total.before_micros, total.currency)} → "
+                f"{counted(total.records, 'record')}: {format_money(total.before_micros, total.currency)} → "
                 f"{format_money(total.after_micros, total.currency)} "
                 f"({'+' if total.added_micros > 0 else ''}{format_money(total.added_micros, total.currency)})"
                 f"{margin}; {total.refused} cannot be priced and count as before"
             )
         winners, losers = winners_and_losers(what_if_id)
-        self.stdout.write(f"{winners} accounts would pay less, {losers} more.")
+        self.stdout.write(f"{counted(winners, 'account')} would pay less, {losers:,} more.")
 
 
 def _work_on_one(what_if_id: int) -> bool:
@@ -161,8 +181,9 @@ def _headline(what_if: WhatIf) -> str:
     if what_if.sample_percent < 100:
         sample = f", {what_if.sample_percent} % of the accounts (seed {what_if.seed})"
     return (
-        f"{what_if}: {what_if.start.astimezone(zone):%Y-%m-%d} to {what_if.end.astimezone(zone):%Y-%m-%d} of "
-        f"{what_if.tenant.code} by {tariff}{sample}, {what_if.get_state_display().lower()}, {done} of {count} portions"
+        f"{what_if}: {what_if.start.astimezone(zone):%Y-%m-%d} until {what_if.end.astimezone(zone):%Y-%m-%d} "
+        f"of {what_if.tenant.code} by {tariff}{sample}, {what_if.get_state_display().lower()}, "
+        f"{done} of {counted(count, 'portion')}"
         + (f" ({what_if.message})" if what_if.message else "")
         + (f" ({what_if.note})" if what_if.note else "")
     )

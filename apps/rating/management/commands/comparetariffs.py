@@ -80,7 +80,7 @@ class Command(RoomCommand):
 
     def _print(self, found: Difference, rows: list[tuple[Any, ...]], terms: list[tuple[str, ...]]) -> None:
         for kind, count in found.counts.items():
-            self.stdout.write(f"{kind.value:6} {count:>9,} prefixes")
+            self.stdout.write(f"{kind.value:6} {count:>9,} prefix{'es' if count != 1 else ''}")
         for row in rows[:_SHOWN]:
             kind, destination, timing, prefixes, unit, old, new, percent, what, *_, for_whom, since, _, _ = (
                 row

@@ -52,4 +52,5 @@ class Command(RoomCommand):
             self.stderr.write(self.style.WARNING(f"warning: {problem}"))
         for name, text in files.items():
             (folder / f"{name}.csv").write_text(text, encoding="utf-8")
-            self.stdout.write(f"{name + '.csv':22} {text.count(chr(10)) - 1:>9,} rows")
+            rows = text.count("\n") - 1
+            self.stdout.write(f"{name + '.csv':22} {rows:>9,} row{'s' if rows != 1 else ''}")

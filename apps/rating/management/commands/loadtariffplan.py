@@ -12,6 +12,7 @@ from django.core.management.base import CommandError
 
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import Conflict, InvalidInput, InvalidInputs, Problem
+from apps.kernel.words import counted
 from apps.rating.domain.tariff_files import (
     FILES,
     TariffFiles,
@@ -141,7 +142,7 @@ class Command(RoomCommand):
         for name, change in changes.items():
             if any(change):
                 self.stdout.write(
-                    f"{name + '.csv':22} {change.new:,} ids new, {change.replaced:,} replaced, "
+                    f"{name + '.csv':22} {counted(change.new, 'id')} new, {change.replaced:,} replaced, "
                     f"{change.removed:,} removed"
                 )
 
@@ -168,14 +169,14 @@ class Command(RoomCommand):
 
     def _print_rows(self, files: TariffFiles) -> None:
         for name, rows in (files.rows | files.others.counts).items():
-            self.stdout.write(f"{name + '.csv':22} {rows:>9,} rows")
+            self.stdout.write(f"{name + '.csv':22} {rows:>9,} row{'s' if rows != 1 else ''}")
 
     def _warn(self, warnings: list[Problem], folder: Path) -> None:
         for warning in warnings[:_SHOWN]:
             self.stderr.write(self.style.WARNING(f"warning: {folder}/{warning}"))
         if len(warnings) > _SHOWN:
             self.stderr.write(self.style.WARNING(f"… and {len(warnings) - _SHOWN} more warnings"))
-        self.stdout.write(f"{len(warnings)} warning{'s' if len(warnings) != 1 else ''}")
+        self.stdout.write(counted(len(warnings), "warning"))
 
     def _refuse(self, problems: list[Problem], folder: Path) -> None:
         if not problems:
@@ -184,8 +185,7 @@ class Command(RoomCommand):
             self.stderr.write(f"{folder}/{problem}")
         if len(problems) > _SHOWN:
             self.stderr.write(f"… and {len(problems) - _SHOWN} more")
-        count = f"{len(problems)} error" + ("s" if len(problems) > 1 else "")
-        raise CommandError(f"{folder}: {count}; nothing was loaded")
+        raise CommandError(f"{folder}: {counted(len(problems), 'error')}; nothing was loaded")
 
 
 def _seconds_since(began: float) -> str:

@@ -10,6 +10,7 @@ from django.core.management.base import CommandError
 
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError, InvalidInput
+from apps.kernel.words import counted
 from apps.rating.models import TariffDraft
 from apps.rating.services import drafts
 from apps.runtime.commands import RoomCommand, system_user
@@ -22,7 +23,7 @@ class Command(RoomCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("draft", metavar="DRAFT", type=int, nargs="?")
+        parser.add_argument("draft", metavar="DRAFT", type=int, nargs="?", help="Its number.")
         what = parser.add_mutually_exclusive_group()
         what.add_argument(
             "--at",
@@ -68,20 +69,26 @@ class Command(RoomCommand):
 
     def _list(self) -> None:
         waiting = TariffDraft.objects.filter(state__in=drafts.UNDECIDED).defer("archive", "problems")
+        if not waiting:
+            self.stdout.write("No draft waits. loadtariffplan DIR --draft makes one.")
         for draft in waiting.order_by("pk"):
             when = (
                 f" for {draft.publish_at:%Y-%m-%dT%H:%M:%SZ}" if draft.state == drafts.State.SCHEDULED else ""
             )
             why = f": {draft.message}" if draft.message else ""
             self.stdout.write(
-                f"{draft.pk:>6}  {draft.plan_code}  {draft.state}{when}  {draft.error_count} errors, "
-                f"{draft.warning_count} warnings  {draft.origin}  by {draft.made_by or 'a process'}{why}"
+                f"{draft.pk:>6}  {draft.plan_code}  {draft.state}{when}  {_found(draft)}  "
+                f"{draft.origin}  by {draft.made_by or 'a process'}{why}"
             )
 
     def _tell_check(self, draft: TariffDraft) -> None:
         for where, message, _ in draft.problems:
             self.stderr.write(f"{where}: {message}")
-        self.stdout.write(f"{draft}: {draft.error_count} errors, {draft.warning_count} warnings")
+        self.stdout.write(f"{draft}: {_found(draft)}")
+
+
+def _found(draft: TariffDraft) -> str:
+    return f"{counted(draft.error_count, 'error')}, {counted(draft.warning_count, 'warning')}"
 
 
 def _instant(text: str) -> datetime:

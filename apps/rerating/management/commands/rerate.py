@@ -13,6 +13,7 @@ from apps.kernel.clock import utc_now
 from apps.kernel.currencies import format_money
 from apps.kernel.errors import BssError, InvalidInput, NotFound
 from apps.kernel.periods import local_midnight
+from apps.kernel.words import counted
 from apps.mediation.models import RatedDestination, Source
 from apps.rating.models import PricePlan, TariffVersion, Tenant
 from apps.rating.models.tenants import DEFAULT_TENANT
@@ -36,7 +37,9 @@ class Command(RoomCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         doing = parser.add_subparsers(dest="doing", required=True, parser_class=CommandParser)
         simulate = doing.add_parser("simulate", help="Choose records and see the difference; nothing moves.")
-        simulate.add_argument("--tenant", default=DEFAULT_TENANT)
+        simulate.add_argument(
+            "--tenant", default=DEFAULT_TENANT, help="Whose records (default: %(default)s)."
+        )
         for name, text in (("--from", "First day of the period"), ("--until", "First day after the period")):
             simulate.add_argument(
                 name,
@@ -65,7 +68,7 @@ class Command(RoomCommand):
             doing.add_parser("apply", help="Correct everything as simulated."),
             doing.add_parser("reverse", help="Take everything back."),
         ):
-            doer.add_argument("job", type=int, help="Its number, as list shows it.")
+            doer.add_argument("job", metavar="NUMBER", type=int, help="Its number, as list shows it.")
         for name in ("apply", "reverse", "simulate"):
             doing.choices[name].add_argument(
                 "--queue", action="store_true", help="Leave it to the workers, and do not wait."
@@ -76,8 +79,11 @@ class Command(RoomCommand):
         now, by = utc_now(), system_user()
         try:
             if doing == "list":
-                for job in RerateJob.objects.select_related("tenant")[:50]:
+                newest = RerateJob.objects.select_related("tenant")[:50]
+                for job in newest:
                     self.stdout.write(_headline(job))
+                if not newest:
+                    self.stdout.write("There is no re-rating yet; “rerate simulate” makes one.")
                 return
             if doing == "simulate":
                 job_id = _simulated(options, now, by).pk
@@ -105,22 +111,22 @@ class Command(RoomCommand):
         for total in totals_of(job_id):
             added = total.cost_after_micros - total.cost_before_micros
             self.stdout.write(
-                f"{total.changed} of {total.records} records of {total.accounts_changed} of {total.accounts} accounts "
-                f"change, {total.refused} cannot be priced: "
+                f"{total.changed:,} of {counted(total.records, 'record')} and {total.accounts_changed:,} of "
+                f"{counted(total.accounts, 'account')} change, {total.refused:,} cannot be priced: "
                 f"{format_money(total.cost_before_micros, total.currency)} → "
                 f"{format_money(total.cost_after_micros, total.currency)} "
                 f"({'+' if added > 0 else ''}{format_money(added, total.currency)})"
             )
         for state, count in states_of(job_id).items():
-            self.stdout.write(f"  {state}: {count} accounts")
+            self.stdout.write(f"  {state}: {counted(count, 'account')}")
 
 
 def _headline(job: RerateJob) -> str:
     zone = job.tenant.zone
     return (
-        f"{job}: {job.start.astimezone(zone):%Y-%m-%d} to {job.end.astimezone(zone):%Y-%m-%d} of {job.tenant.code}, by "
-        f"tariff version {job.tariff_version_id}, {job.accounts} accounts, {job.get_state_display().lower()}"
-        + (f" ({job.note})" if job.note else "")
+        f"{job}: {job.start.astimezone(zone):%Y-%m-%d} until {job.end.astimezone(zone):%Y-%m-%d} of "
+        f"{job.tenant.code}, by tariff version {job.tariff_version_id}, {counted(job.accounts, 'account')}, "
+        f"{job.get_state_display().lower()}" + (f" ({job.note})" if job.note else "")
     )
 
 
