@@ -68,3 +68,10 @@ def test_a_call_that_began_before_1970_or_the_tariff_is_priced_as_the_walk_says(
 def rater_like(made: Rater) -> Rater:
     """The same tariff with nothing remembered yet, which walks."""
     return Rater(made.tariff)
+
+
+@given(raters(), pieces())
+def test_a_price_that_is_known_at_any_time_is_told_without_the_walk(made: Rater, piece: Usage) -> None:
+    known = made.known_price(piece._replace(amount=1))
+    assert known.first <= piece.start <= known.last
+    assert known.cost(piece.start, piece.amount) == made.rate_fully(piece).cost_micros

@@ -43,3 +43,16 @@ def answer(price: Callable[[], object]) -> object:
         return price()
     except RatingError as error:
         return error.code
+
+
+@given(source=sources(), first=sessions(), second=sessions())
+def test_what_is_known_of_a_price_says_what_the_rater_says(
+    source: TariffSource, first: Usage, second: Usage
+) -> None:
+    made = Rater(compile_tariff(source))
+    known = made.known_price(first)
+    start, amount = second.start, second.amount
+    if known.first <= start <= known.last and 0 < amount <= known.longest:
+        cost = known.cost(start, amount)
+        if cost is not None:
+            assert cost == made.rate_fully(first._replace(start=start, amount=amount)).cost_micros

@@ -86,13 +86,14 @@ class Books:
 
     def hold(self, takes: Mapping[int, int], overdrawn: int | None = None) -> tuple[Hold, ...]:
         """Reserve the amounts, in whole units; only the balance ``overdrawn`` may go below zero by it."""
-        holds = tuple(
-            [
-                Hold(balance_id, self._whole(balance_id, amount))
-                for balance_id, amount in takes.items()
-                if amount > 0
-            ]
-        )
+        found = []
+        for balance_id, amount in takes.items():
+            if amount > 0:
+                balance = self.balances.get(balance_id)
+                if balance is not None and (balance.terms.factors or balance.used_part is not NOTHING):
+                    amount = math.ceil(Fraction(amount, balance.parts) + balance.used_part)
+                found.append(Hold(balance_id, amount))
+        holds = tuple(found)
         self._reserve(holds, 1)
         if overdrawn is not None and takes.get(overdrawn, 0) > 0:
             self._allow_what_is(overdrawn)
@@ -113,8 +114,12 @@ class Books:
             if not amount:
                 continue
             cause = f"{self.cause}:{piece}:{number}"
-            parts = self.balances[balance_id].parts if balance_id > 0 else 1
-            if parts == 1:
+            balance = self.balances.get(balance_id)
+            if (
+                balance is None
+                or (balance.used_part is NOTHING and not balance.terms.factors)
+                or balance.parts == 1
+            ):
                 self.post(balance_id, -amount, at, USAGE, REVENUE, cause, note, balance_id == overdrawn)
             else:
                 self.post_parts(balance_id, amount, at, USAGE, cause, note)
@@ -205,13 +210,6 @@ class Books:
         balance = self.balances[balance_id]
         if balance.reserved - balance.value > balance.overdraft:
             self.balances[balance_id] = balance._replace(overdraft=balance.reserved - balance.value)
-
-    def _whole(self, balance_id: int, amount: int) -> int:
-        """The units to be held so that ``amount`` parts can be used of them, one being used in part already."""
-        balance = self.balances.get(balance_id)
-        if balance is None or (parts := balance.parts) == 1:
-            return amount
-        return math.ceil(Fraction(amount, parts) + balance.used_part)
 
     def _key_of(self, counter_id: int) -> CounterKey:
         known = self._counter_balances.get(counter_id)

@@ -85,13 +85,14 @@ def find_payment(
     assert account is not None
     terms = _terms_of(line, state.config, service_code, meter)
     account_id = account.account_id
-    debited = account.is_debited(mode)
+    debited = account.is_debited(mode) if mode or account.charging_mode else account.prepaid
     balances: Mapping[int, Balance] = books.balances
-    if state.barred_members:
+    barred_members = state.barred_members
+    if barred_members:
         balances = {
             balance_id: balance
             for balance_id, balance in balances.items()
-            if balance.account_id not in state.barred_members
+            if balance.account_id not in barred_members
         }
     overdrawn = books.default_balance(account).balance_id if account.allow_negative else None
     grants = _grants_of(line, terms, meter) if terms.has_free_units and debited else ()
@@ -106,7 +107,7 @@ def find_payment(
         overdrawn,
         None if grants else plain_balance(balances, account_id),
         not debited,
-        bool(terms.has_free_units or state.barred_members),
+        terms.has_free_units or bool(barred_members),
     )
 
 

@@ -44,7 +44,8 @@ class Account(NamedTuple):
 
         ``mode`` is what the request says of it; empty: as the account's usage is charged.
         """
-        return self.prepaid and (mode or self.charging_mode or ChargingMode.PREPAID) == ChargingMode.PREPAID
+        mode = mode or self.charging_mode
+        return self.prepaid and (not mode or mode == ChargingMode.PREPAID)
 
     @property
     def closed(self) -> bool:

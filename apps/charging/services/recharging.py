@@ -21,6 +21,7 @@ from apps.rating.domain.runs import DEFAULT_RUN
 from apps.rating.models import Service
 from apps.storage.reads import select_in
 from apps.storage.upserts import change_rows
+from apps.subscribers.selectors import bundle_periods
 
 ALWAYS = datetime.min.replace(tzinfo=UTC)
 FIELDS = ("subscriber_id", "year", "month", "service_id", "origin", "run")
@@ -43,11 +44,6 @@ class Recharging:
     lines: Mapping[StoredPayer, Line]
     counters: Counters
 
-    def grants_units(self, payer: StoredPayer) -> bool:
-        """Whether some of the payer's usage may be free of charge."""
-        line = self.lines.get(payer)
-        return line is None or bool(line.bundles) or any(plan.grants for plan in line.plans)
-
     def book_of(self, account_id: int) -> UsageBook:
         """The account's book; a record's “number” in it is its payer's key."""
         subscribers = {payer.subscriber_id for payer in self.lines if payer.account_id == account_id}
@@ -62,6 +58,48 @@ class Recharging:
                 key: used for key, used in self.counters.used.items() if key.subscriber_id in subscribers
             },
         )
+
+
+class PastTerms(NamedTuple):
+    """How records of some payers are priced: the services, the subject of each price plan, and free units.
+
+    ``with_units`` has the codes of the services of which a payer may have free units; payers without any are left out.
+    """
+
+    services: Mapping[str, ServiceInfo]
+    subjects: Mapping[int, str]
+    with_units: Mapping[StoredPayer, frozenset[str]]
+
+
+def read_past_terms(payers: Collection[StoredPayer], first: datetime, last: datetime) -> PastTerms:
+    """For records of ``payers`` that start in ``[first, last]``, before their lines are read where units matter."""
+    terms = Terms.nothing()
+    terms.learn_plans({payer.price_plan_id for payer in payers})
+    rows = bundle_periods(sorted({payer.subscriber_id for payer in payers}), first, last)
+    terms.learn_bundles({bundle_id for _, bundle_id, _, _ in rows})
+    by_plan = {plan_id: frozenset(grants) for plan_id, (_, _, grants) in terms.plans.items()}
+    by_bundle: dict[int, frozenset[str]] = defaultdict(frozenset)
+    for subscriber_id, bundle_id, _, _ in rows:
+        by_bundle[subscriber_id] |= terms.bundles[bundle_id].keys()
+    with_units = {
+        payer: codes
+        for payer in payers
+        if (
+            codes := by_plan.get(payer.price_plan_id, _NO_CODES)
+            | by_bundle.get(payer.subscriber_id, _NO_CODES)
+        )
+    }
+    return PastTerms(
+        _services(), {plan_id: subject for plan_id, (subject, _, _) in terms.plans.items()}, with_units
+    )
+
+
+_NO_CODES: frozenset[str] = frozenset()
+
+
+def _services() -> dict[str, ServiceInfo]:
+    rows = Service.objects.values_list("id", "code", "category", "type_of_record")
+    return {code: ServiceInfo(pk, category, kind) for pk, code, category, kind in rows}
 
 
 def read_recharging(
@@ -79,8 +117,7 @@ def read_recharging(
     """
     if lock:
         lock_payers(sorted({payer.subscriber_id for payer in payers}))
-    services = Service.objects.values_list("id", "code", "category", "type_of_record")
-    infos = {code: ServiceInfo(pk, category, kind) for pk, code, category, kind in services}
+    infos = _services()
     subscriber_ids = sorted({payer.subscriber_id for payer in payers})
     return Recharging(
         infos,

@@ -34,12 +34,13 @@ def charging_request(
     items = []
     moves_money = ccr.operation is Operation.REFUND
     context, called, find_service = ccr.context, ccr.destination, services.service
+    has_modes = services.has_modes
     for part in ccr.parts:
         rating_group, identifiers, requested, used, money = part
         identifier = identifiers[0] if isinstance(identifiers, list) else identifiers
         service = find_service(context, rating_group, identifier)
         item = RequestItem(service, called, requested, used, rating_group, identifier)
-        if services.has_modes:
+        if has_modes:
             item = item._replace(charging_mode=services.charging_mode(context, rating_group, identifier))
         if money is not None:
             moves_money = True

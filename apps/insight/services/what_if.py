@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 State = WhatIf.State
 TASK = "apps.insight.tasks.work_on_what_if"
-ACCOUNTS_A_SHARD = 500
+ACCOUNTS_A_SHARD = 1_000
 # A worker that has not finished a portion by then is taken for dead.
 CLAIM = timedelta(minutes=5)
 _SUMS = ("records", "refused", "free_before", "free_after", "before_micros", "after_micros", "cost_micros")
@@ -111,14 +111,14 @@ def work(what_if_id: int, now: Callable[[], datetime], seconds: float = float("i
     deadline = time.monotonic() + seconds
     what_if = WhatIf.objects.get(pk=what_if_id)
     try:
-        rater = other_tariff(what_if) if what_if.state == State.RUNNING else None
-        while rater is not None and _is_running(what_if_id):
+        prices = other_tariff(what_if) if what_if.state == State.RUNNING else None
+        while prices is not None and _is_running(what_if_id):
             shard = retrying(partial(_claim, what_if_id, now()), repeatable=True)
             if shard is None:
                 retrying(partial(_finish, what_if_id, now()), repeatable=True)
                 return False
             with _without_collector():
-                sums = simulate(what_if, shard, rater)
+                sums = simulate(what_if, shard, prices)
             retrying(partial(_write, shard, sums, now()), repeatable=True)
             if time.monotonic() >= deadline:
                 return True

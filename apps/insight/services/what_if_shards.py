@@ -15,17 +15,24 @@ from apps.charging.domain.lines import NO_END, Holding
 from apps.charging.domain.recharging import StoredPayer, StoredUsage, recharge
 from apps.charging.domain.usage_book import UsageBook
 from apps.charging.models import Account
-from apps.charging.services.recharging import ALWAYS, Recharging, read_recharging
+from apps.charging.services.recharging import (
+    ALWAYS,
+    PastTerms,
+    Recharging,
+    read_past_terms,
+    read_recharging,
+)
 from apps.insight.domain.what_if import (
     COST,
     Group,
     PastRecord,
     PricedAs,
+    Prices,
+    Pricing,
     Sums,
     add_priced,
     as_charged,
     in_sample,
-    price_without_units,
 )
 from apps.insight.models import WhatIf, WhatIfShard
 from apps.kernel.errors import Conflict
@@ -47,8 +54,8 @@ class ShardSums(NamedTuple):
     accounts: dict[int, Sums]
 
 
-def other_tariff(what_if: WhatIf) -> Rater:
-    """The Rater to price by. Raises Conflict if the tariff is another than when the what-if began."""
+def other_tariff(what_if: WhatIf) -> Prices:
+    """What to price by. Raises Conflict if the tariff is another than when the what-if began."""
     if what_if.draft_id is not None:
         draft = draft_tariff(what_if.draft_id)
         found, rater = content_hash_of(draft.source), draft.rater
@@ -61,11 +68,11 @@ def other_tariff(what_if: WhatIf) -> Rater:
             "what is live has changed since, and the draft with it; start another what-if",
             code="tariff_changed",
         )
-    return rater
+    return Prices(rater, instant_read, database_instant)
 
 
-def simulate(what_if: WhatIf, shard: WhatIfShard, rater: Rater) -> ShardSums:
-    """What the portion's records would cost by ``rater``."""
+def simulate(what_if: WhatIf, shard: WhatIfShard, prices: Prices) -> ShardSums:
+    """What the portion's records would cost by ``prices``."""
     accounts = dict(
         Account.objects.filter(
             tenant_id=what_if.tenant_id, pk__gte=shard.first_account, pk__lte=shard.last_account
@@ -76,30 +83,47 @@ def simulate(what_if: WhatIf, shard: WhatIfShard, rater: Rater) -> ShardSums:
     if not records:
         return ShardSums({}, {})
     payers = {StoredPayer._make(fields) for fields in set(map(_PAYER, records))}
-    again = read_recharging(payers, what_if.start, what_if.end)
-    with_units = {payer.account_id for payer in payers if again.grants_units(payer)}
+    terms = read_past_terms(payers, what_if.start, what_if.end)
+    again = read_recharging(terms.with_units.keys(), what_if.start, what_if.end)
     books = _books(again)
-    priced_as = _priced_as(again)
-    by_currency: dict[str, dict[Group, Sums]] = defaultdict(dict)
+    # Only these services of these payers have units to give back and to take.
+    served = {
+        (payer.account_id, payer.subscriber_id, payer.price_plan_id, terms.services[code].service_id)
+        for payer, codes in terms.with_units.items()
+        for code in codes
+    }
+    priced_as = _priced_as(terms, what_if.tenant.code)
+    pricings = {currency: Pricing(prices, priced_as) for currency in set(accounts.values())}
     by_account: dict[int, Sums] = {}
-    for account_id, rows in groupby(records, itemgetter(0)):
-        groups = by_currency[accounts[account_id]]
+    for account_id, rows in groupby(records, _ACCOUNT):
+        pricing = pricings[accounts[account_id]]
         of_account = by_account[account_id] = [0] * 7
-        if account_id in with_units:
-            book = books.get(account_id) or UsageBook(services=again.services, holdings={}, counters={})
-            _price_with_units(map(PastRecord._make, rows), again, book, rater, groups, of_account)
+        if account_id in books:
+            priced_alone: list[Any] = []
+            with_units: list[Any] = []
+            for row in rows:
+                (with_units if row[:4] in served else priced_alone).append(row)
+            if with_units:
+                past = map(PastRecord._make, with_units)
+                _price_with_units(past, again, books[account_id], prices.rater, pricing.groups, of_account)
+            pricing.add(priced_alone, of_account)
         else:
-            price_without_units(rows, rater, priced_as, instant_read, groups, of_account)  # type: ignore[arg-type]
+            pricing.add(rows, of_account)  # type: ignore[arg-type]
     if what_if.cost_run:
         for account_id, key, cost_micros in _costs(chosen, what_if, accounts):
-            by_currency[accounts[account_id]][key][COST] += cost_micros
+            pricings[accounts[account_id]].groups[key][COST] += cost_micros
             by_account[account_id][COST] += cost_micros
     return ShardSums(
-        {(key, currency): sums for currency, groups in by_currency.items() for key, sums in groups.items()},
+        {
+            (key, currency): sums
+            for currency, pricing in pricings.items()
+            for key, sums in pricing.groups.items()
+        },
         by_account,
     )
 
 
+_ACCOUNT = itemgetter(0)
 # The fields of a record that make its payer.
 _PAYER = itemgetter(1, 0, 2)
 _CHOSEN = (
@@ -146,19 +170,12 @@ def _costs(
             yield account_id, Group(service_id, plan_id, destination_id), int(cost_micros)
 
 
-def _priced_as(again: Recharging) -> dict[tuple[int, int], PricedAs]:
+def _priced_as(terms: PastTerms, tenant: str) -> dict[tuple[int, int], PricedAs]:
     """How a Usage of a price plan and service begins."""
     return {
-        (payer.price_plan_id, service.service_id): (
-            line.tenant,
-            service.category,
-            line.plans[0].subject,
-            service.type_of_record,
-        )
-        for payer, line in {
-            payer.price_plan_id: (payer, line) for payer, line in again.lines.items()
-        }.values()
-        for service in again.services.values()
+        (plan_id, service.service_id): (tenant, service.category, subject, service.type_of_record)
+        for plan_id, subject in terms.subjects.items()
+        for service in terms.services.values()
     }
 
 

@@ -6,6 +6,14 @@ from apps.rating.domain.rates import CompiledRate
 from apps.rating.domain.usage import Matched, RatedUsage
 
 
+def whole_cost(rate: CompiledRate, amount: int) -> int:
+    """The cost alone of :func:`price` for a whole session of ``amount`` (> 0) units."""
+    if rate.one_slot is None:
+        return _paid(rate, 0, amount)[0]
+    increment, increment_cost, fee, round_up, divisor, step, _ = rate.one_slot
+    return (fee - -amount // increment * increment_cost + round_up) // divisor * step
+
+
 def price(matched: Matched, rate: CompiledRate, position: int, amount: int, paid_from: int) -> RatedUsage:
     """The price of ``amount`` (> 0) units from ``position`` on; see :meth:`apps.rating.domain.rater.Rater.rate`.
 

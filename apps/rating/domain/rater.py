@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from math import floor
+from typing import NamedTuple
 
 from apps.kernel.units import NANO, VOICE_NS, TypeOfRecord
 from apps.rating.domain.allowances import UNLIMITED, Allowance, Taken, serves
@@ -14,7 +15,7 @@ from apps.rating.domain.errors import (
     UNAUTHORISED_DESTINATION,
     RatingError,
 )
-from apps.rating.domain.flat import largest_within, price
+from apps.rating.domain.flat import largest_within, price, whole_cost
 from apps.rating.domain.rates import CompiledRate
 from apps.rating.domain.resolution import (
     DEFAULT_FALLBACK_DEPTH,
@@ -47,6 +48,25 @@ _LAST_KNOWN = datetime.fromtimestamp(LATEST_EPOCH - _LONGEST_KNOWN_CALL_S, UTC)
 
 # The longest session by type of record that a known match is good for. Usage of other types is walked.
 _LONGEST = {tor.value: MAX_AMOUNT for tor in TypeOfRecord} | {VOICE: _LONGEST_KNOWN_CALL_S}
+
+
+class KnownPrice(NamedTuple):
+    """Prices whole sessions of 1 to ``longest`` units that begin in ``[first, last]`` (never, if that is empty).
+
+    ``rate`` does so at any time; None if it depends on the time.
+    """
+
+    first: datetime
+    last: datetime
+    longest: int
+    rate: CompiledRate | None
+    match: Match
+    tor: str
+
+    def cost(self, start: datetime, amount: int) -> int | None:
+        """The cost that :meth:`Rater.rate` would say, in micro-units; None: ask it."""
+        rate = self.rate or _rate_in_force(self.match, self.tor, start, 0, amount)
+        return None if rate is None else whole_cost(rate, amount)
 
 
 class Rater:
@@ -200,6 +220,12 @@ class Rater:
             return 0, self._nothing(usage, epoch, paid_from)
         usage = usage._replace(amount=reached)
         return reached, _rated(walk, match, usage, position, paid_from, before, billed_before)
+
+    def known_price(self, usage: Usage) -> KnownPrice:
+        """What prices other usage like this, of any amount and start, for loops over many records."""
+        chain, prefix = self.chain(usage), self.matched_prefix(usage.destination)
+        first, last, rate, _, match = chain.known.get(prefix) or self._first_known(usage, chain, prefix)
+        return KnownPrice(first, last, _LONGEST.get(usage.tor, 0), rate, match, usage.tor)
 
     def matched_prefix(self, number: str) -> str:
         """The longest known prefix of a number: all that pricing needs to know of it."""
