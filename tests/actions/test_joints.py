@@ -9,15 +9,19 @@ from django.core.exceptions import ValidationError
 
 from apps.actions.models import RefusedActions
 from apps.actions.services.firings import FIRINGS
+from apps.actions.services.plans import assign_plan
 from apps.actions.services.running import run_group
-from apps.charging.models import AccountBar, StoredAnswer, TriggerFiring
+from apps.charging.models import AccountBar, Balance, StoredAnswer, TriggerFiring
 from apps.charging.services.audit import differences
 from apps.charging.services.barring import lift_bar
 from apps.events.models import Event
 from apps.events.services.consuming import replay
-from tests.actions.makers import EURO, NOW, account, make_group, money
+from apps.kernel.errors import InvalidInput
+from apps.rating.models import TariffPlan
+from tests.actions.makers import EURO, NOW, account, make_action_plan, make_group, money
 from tests.charging.stored import assert_books_are_right, charge_now, make_prepaid
 from tests.charging.test_triggers import make_trigger, sms
+from tests.factories import make_tenant
 
 pytestmark = pytest.mark.django_db
 
@@ -75,3 +79,24 @@ def test_amounts_stay_within_what_sums_can_hold() -> None:
     for kind, units in (("*monetary", "1000000000000.000001"), ("*data", str(10**18 + 1))):
         with pytest.raises(ValidationError, match="an action moves up to"):
             make_group(kind, {"kind": "*topup", "balance_type": kind, "units": units})
+
+
+def test_a_tenants_own_groups_and_plans_are_for_its_accounts() -> None:
+    make_prepaid(balance_micros=0)
+    group = make_group()
+    plan = make_action_plan("P", (group, "*asap"))
+    own = TariffPlan.objects.create(code=make_tenant("brand").code)
+    for row in (group, plan):
+        row.tariff_plan = own
+        row.save()
+    with pytest.raises(InvalidInput, match="is of tenant default, and this is of tenant brand"):
+        run_group(group, [account().pk], NOW, key="1")
+    with pytest.raises(InvalidInput, match="is of tenant default, and this is of tenant brand"):
+        assign_plan(plan, [account().pk], NOW)
+    assert not Balance.objects.exists()
+
+
+@pytest.mark.parametrize("end", ["+2562048h", "+9999999999h", "+100000000000000000000s"])
+def test_an_end_that_no_calendar_has_is_refused(end: str) -> None:
+    with pytest.raises(ValidationError, match="is too long"):
+        make_group("LONG", {"kind": "*topup", "units": "1", "expiry": end})

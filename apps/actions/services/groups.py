@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from apps.actions.domain.written import action_of
 from apps.actions.models import Action as ActionRow
 from apps.actions.models import ActionGroup
 from apps.charging.domain.balance_actions import Action
-from apps.charging.models import SharedGroup
+from apps.charging.models import Account, SharedGroup
 from apps.kernel.errors import InvalidInput, NotFound
 from apps.rating.domain.source import SHARED_TARIFF_PLAN, Timing
 from apps.rating.models import TariffPlan, Tenant
 from apps.rating.selectors.tariff_source import stored_timings
 
+ACCOUNTS_AT_ONCE = 5_000
 Compiled = Mapping[tuple[int, int], "tuple[Action, ...] | InvalidInput"]
 """By group and tenant the actions, or why they cannot be read."""
 
@@ -57,6 +58,18 @@ def timings_of_plans(plan_ids: Collection[int]) -> Mapping[int, Mapping[str, Tim
     """The timings of tariff plans, by plan and code."""
     plans = TariffPlan.objects.filter(pk__in=plan_ids)
     return {plan.pk: {timing.id: timing for timing in stored_timings(plan)} for plan in plans}
+
+
+def check_owner(plan: TariffPlan, account_ids: Sequence[int]) -> None:
+    """Raises InvalidInput if an account is of another tenant than the one that the tariff plan belongs to."""
+    if plan.code == SHARED_TARIFF_PLAN:
+        return
+    for first in range(0, len(account_ids), ACCOUNTS_AT_ONCE):
+        others = Account.objects.filter(pk__in=account_ids[first : first + ACCOUNTS_AT_ONCE])
+        other = others.exclude(tenant__code=plan.code).select_related("tenant").first()
+        if other is not None:
+            message = f"account {other} is of tenant {other.tenant.code}, and this is of tenant {plan.code}"
+            raise InvalidInput(message, where="accounts", code="other_tenant")
 
 
 def find_group(tenant: Tenant, code: str) -> ActionGroup:

@@ -19,7 +19,7 @@ from django.db.models import F
 
 from apps.actions.domain.due_times import INTERVALS, first_due, next_due
 from apps.actions.models import AccountPlan, ActionPlan, ActionPlanEntry, DueAction, RanAtOnce, RefusedActions
-from apps.actions.services.groups import timings_of_plans
+from apps.actions.services.groups import check_owner, timings_of_plans
 from apps.actions.services.running import Wanted, carry_out
 from apps.charging.models import Account
 from apps.charging.selectors import ACCOUNTS
@@ -79,9 +79,13 @@ def find_plan(tenant: Tenant, code: str) -> ActionPlan:
 
 
 def assign_plan(plan: ActionPlan, account_ids: Collection[int], now: datetime) -> int:
-    """Give accounts a plan from ``now`` on; those that have it keep theirs. How many are new."""
+    """Give accounts a plan from ``now`` on; those that have it keep theirs. How many are new.
+
+    Raises InvalidInput for accounts of another tenant than the plan's.
+    """
     new = 0
     ordered = sorted(set(account_ids))
+    check_owner(plan.tariff_plan, ordered)
     for first in range(0, len(ordered), AT_ONCE):
         new += retrying(partial(_assign, plan, ordered[first : first + AT_ONCE], now), conflicts=True)
     return new

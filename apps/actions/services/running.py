@@ -9,7 +9,7 @@ from typing import NamedTuple
 from django.db import transaction
 
 from apps.actions.models import ActionGroup, RefusedActions
-from apps.actions.services.groups import compiled_groups
+from apps.actions.services.groups import ACCOUNTS_AT_ONCE, check_owner, compiled_groups
 from apps.charging.domain.requests import ChargingAnswer, Result
 from apps.charging.models import Account
 from apps.charging.selectors import ACCOUNTS
@@ -17,7 +17,6 @@ from apps.charging.services.balance_actions import ActionOrder, carry_out_action
 from apps.kernel.errors import Conflict, InvalidInput
 from apps.storage.reads import select_in
 
-ACCOUNTS_AT_ONCE = 5_000
 LONGEST_RUN_KEY = 50
 
 
@@ -105,6 +104,7 @@ def run_group(
     ordered = sorted(set(account_ids))
     if not ordered:
         raise InvalidInput("name at least one account", where="accounts")
+    check_owner(group.tariff_plan, ordered)
     done = refused = repeated = 0
     for first in range(0, len(ordered), ACCOUNTS_AT_ONCE):
         some = ordered[first : first + ACCOUNTS_AT_ONCE]

@@ -91,6 +91,8 @@ ERRANDS = frozenset(
 )
 MOST = 10**18
 """What an action moves at most, and what it leaves on a balance: sums of several still fit into 64 bits."""
+LONGEST_SPAN_S = 2_562_047 * 3_600
+"""Of Go's ``time.Duration``, which CGRateS reads: 292 years."""
 NEEDS_AMOUNT = frozenset({ActionKind.TOPUP, ActionKind.TOPUP_RESET, ActionKind.DEBIT})
 
 
@@ -228,7 +230,10 @@ def expiry_at(text: str, at: datetime, zone: ZoneInfo) -> datetime | None:
         return datetime(year, month, 1, tzinfo=zone).astimezone(UTC)
     if match := _SPAN.fullmatch(text):
         if text.startswith("+") or not text.isdigit():
-            return at + timedelta(seconds=parse_usage_units(match[1]))
+            seconds = parse_usage_units(match[1])
+            if seconds > LONGEST_SPAN_S:
+                raise InvalidInput(f"“{text}” is too long; Go's longest duration is 2562047h")
+            return at + timedelta(seconds=seconds)
     elif text.startswith("*"):
         raise InvalidInput(
             f"“{text}” is not an end; write {UNLIMITED}, *daily, *monthly, *yearly, *month_end, +720h or an instant"
