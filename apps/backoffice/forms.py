@@ -58,7 +58,8 @@ class SearchWidget(AutocompleteSelect):
 
     @property
     def media(self) -> forms.Media:
-        return super().media + forms.Media(js=("unfold/js/select2.init.js",))
+        # It needs django.jQuery, which this file makes of jQuery once select2 is there.
+        return super().media + forms.Media(js=("admin/js/jquery.init.js", "unfold/js/select2.init.js"))
 
 
 class SearchedChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg]

@@ -62,7 +62,7 @@ def test_what_was_refused_is_listed_and_settled() -> None:
     with pytest.raises(CommandError, match="less than"):
         run("refused", "--again", str(row.pk))
     assert "is settled" in run("refused", "--drop", str(row.pk))
-    assert run("refused") == ""
+    assert run("refused") == "Nothing is refused.\n"
 
 
 def test_calls_that_failed_are_listed_sent_again_and_given_up() -> None:
@@ -76,7 +76,7 @@ def test_calls_that_failed_are_listed_sent_again_and_given_up() -> None:
     assert "sent again" in run("errands", "--again", str(errand.pk))
     Errand.objects.update(status="failed", retry_at=None)
     assert "given up" in run("errands", "--drop", str(errand.pk))
-    assert run("errands") == ""
+    assert run("errands") == "No call or mail has failed.\n"
 
 
 @pytest.mark.parametrize(

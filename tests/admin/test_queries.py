@@ -217,6 +217,7 @@ def test_every_model_of_the_rooms_has_a_page_or_is_shown_on_another():
         "a record's panel": "mediation.cdrcorrection",
         "which accounts' bills have derived runs": "mediation.runaccount",
         "a bill's document panel": "invoicing.billrendering",
+        "which *asap actions have run": "actions.ranatonce",
         "news": "invoicing.documentcount",
         "order of commits": "mediation.loadsequence",
         "which accounts runs have charged": "mediation.runaccount",

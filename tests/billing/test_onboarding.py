@@ -139,8 +139,8 @@ def test_a_file_is_imported_and_a_dry_run_writes_nothing(products, tmp_path, cap
     assert Subscriber.objects.count() == 0
     call_command("importsubscribers", str(file))
     assert capsys.readouterr().out.splitlines() == [
-        "would create 1 customers, 1 accounts, 1 subscribers",
-        "created 1 customers, 1 accounts, 1 subscribers",
+        "would create 1 customer, 1 account, 1 subscriber",
+        "created 1 customer, 1 account, 1 subscriber",
     ]
     assert Account.objects.get().balances.get().amount_micros == 12_500_000
 

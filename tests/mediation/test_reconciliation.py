@@ -216,14 +216,14 @@ def test_the_command_lists_compares_and_settles(capsys, tmp_path):
     make_customer()
     talk(120)
     record(180)
-    assert "1 records: 1 differs" in said("now")
+    assert "1 record: 1 differs" in said("now")
     lines = said("list").splitlines()
     assert lines[1] == "default,C1,R000001,voice,2026-05-20T12:00:00Z,180,s,120,differs,0.06,EUR,,"
-    assert "1 records in" in said("list", "--csv", str(tmp_path / "a.csv"))
+    assert "1 record in" in said("list", "--csv", str(tmp_path / "a.csv"))
     assert (tmp_path / "a.csv").read_text().splitlines() == lines
     with pytest.raises(CommandError, match="name the records"):
         call_command("reconcile", "adjust")
-    assert "1 records: adjusted" in said("adjust", "R000001")
+    assert "1 record: adjusted" in said("adjust", "R000001")
     assert default_balance().amount_micros == EURO - 3 * MINUTE
     assert said("list").count("\n") == 1
 

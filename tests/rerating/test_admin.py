@@ -10,6 +10,7 @@ from django.utils.html import strip_tags
 
 from apps.mediation.models import Cdr
 from apps.rating.models import Tenant
+from apps.rerating.admin.jobs import SimulateForm
 from apps.rerating.models import RerateJob
 from bss_project.staff_groups import create_groups
 from tests.rerating.scenes import correct_price, load_calls, make_operator, worked
@@ -71,6 +72,12 @@ def test_a_price_error_is_corrected_and_taken_back_in_the_admin(client):
     assert f"rerate:{job.pk}:{record.account_id}" in shown.content.decode()
     job = do(client, job, "reverse")
     assert (job.state, job.reversed_by) == ("reversed", "mary")
+
+
+def test_fields_that_search_find_jquery_ready():
+    scripts = SimulateForm().media._js  # type: ignore[attr-defined]
+    wanted = ["admin/js/jquery.init.js", "unfold/js/select2.init.js"]
+    assert [script for script in scripts if script in wanted] == wanted
 
 
 def test_an_auditor_looks_and_changes_nothing(client):

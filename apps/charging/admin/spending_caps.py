@@ -58,6 +58,7 @@ add_action(
         _set,
         CapForm,
         icon="speed",
+        menu="More",
         offered=lambda account: account.closed_at is None,
         explain=lambda account: (
             f"A notification tells when account {account} has used 80 and 100 per cent of it in a calendar month; then "

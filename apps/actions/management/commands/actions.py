@@ -116,6 +116,8 @@ class Command(RoomCommand):
             self.stdout.write(f"{done} carried out")
             return
         rows = DueAction.objects.filter(due_at__isnull=False, assignment__account__tenant=tenant)
+        if not rows.exists():
+            self.stdout.write("Nothing will be due: no account has a plan with a time to come.")
         for row in rows.select_related("assignment__account", "entry__plan", "entry__group").order_by(
             "due_at", "rank"
         )[:100]:
@@ -132,6 +134,8 @@ class Command(RoomCommand):
             (run_again if options["again"] else drop)(row, utc_now())
             self.stdout.write(f"{row} is settled")
             return
+        if not rows.exists():
+            self.stdout.write("Nothing is refused.")
         for row in rows.select_related("account", "group").order_by("pk"):
             self.stdout.write(
                 f"{row.pk} {row.at:%Y-%m-%d %H:%M} UTC {row.account} {row.group}: {row.message}"
@@ -146,6 +150,8 @@ class Command(RoomCommand):
             (errands.resend if options["again"] else errands.drop)(errand, utc_now())
             self.stdout.write(f"{errand} is {'sent again' if options['again'] else 'given up'}")
             return
+        if not rows.exists():
+            self.stdout.write("No call or mail has failed.")
         for errand in rows.select_related("account").order_by("pk"):
             self.stdout.write(
                 f"{errand.pk} {errand.at:%Y-%m-%d %H:%M} UTC {errand.account} {errand.kind} {errand.parameters}:"

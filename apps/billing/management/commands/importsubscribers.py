@@ -12,6 +12,7 @@ from apps.billing.domain.onboarding import COLUMNS, REQUIRED, NewLine, read_line
 from apps.billing.services.onboarding import onboard
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import BssError, InvalidInputs, Problem
+from apps.kernel.words import counted
 from apps.rating.models.tenants import DEFAULT_TENANT
 from apps.runtime.commands import RoomCommand
 
@@ -48,6 +49,6 @@ class Command(RoomCommand):
         except (OSError, UnicodeDecodeError, BssError) as error:
             raise CommandError(f"nothing was imported:\n{error}") from error
         self.stdout.write(
-            f"{'would create' if dry_run else 'created'} {done.customers} customers, {done.accounts} accounts, "
-            f"{done.subscribers} subscribers"
+            f"{'would create' if dry_run else 'created'} {counted(done.customers, 'customer')}, "
+            f"{counted(done.accounts, 'account')}, {counted(done.subscribers, 'subscriber')}"
         )

@@ -185,6 +185,8 @@ class Command(RoomCommand):
         states = (
             TriggerState.objects.filter(account=account).select_related("trigger").order_by("trigger__name")
         )
+        if not states:
+            self.stdout.write(f"No trigger has counted anything of account {account} yet.")
         for state in states:
             trigger = state.trigger
             counted = amount_text(state.counted, trigger.balance_kind, account.currency)
@@ -218,6 +220,8 @@ class Command(RoomCommand):
         rows = TriggerFiring.objects.filter(account__tenant=owner).select_related("trigger", "account")
         if options["account"]:
             rows = rows.filter(account=_account(owner, options["account"]))
+        if not rows.exists():
+            self.stdout.write("No trigger has fired.")
         for firing in reversed(rows.order_by("-pk")[: max(options["last"], 0)]):
             then = " and ".join(part for part in (firing.action, firing.actions) if part)
             self.stdout.write(

@@ -39,7 +39,9 @@ class Command(RoomCommand):
             metavar="COLUMN=TEMPLATE",
             help=f"What replaces a field, such as AccountField=^R-001; columns are {', '.join(COLUMNS)}.",
         )
-        doing.add_parser("remove", help="Take a row away.").add_argument("id", type=int)
+        doing.add_parser("remove", help="Take a row away.").add_argument(
+            "id", type=int, help="Its number, as list shows it."
+        )
 
     def handle(self, *args: Any, doing: str, **options: Any) -> None:
         try:
