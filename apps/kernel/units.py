@@ -30,6 +30,8 @@ class TypeOfRecord(StrEnum):
 VOICE_NS = "voice:ns"
 """Voice whose amount and position count nanoseconds, for usage that is finer than a second. The “:” keeps it from
 being the name of a type of record."""
+CALLS = (TypeOfRecord.VOICE.value, VOICE_NS)
+"""What moves with the clock, in either unit."""
 MAX_TYPE_OF_RECORD = 32
 _TYPE_NAME = re.compile(rf"[a-z0-9][a-z0-9_.-]{{0,{MAX_TYPE_OF_RECORD - 1}}}", re.ASCII)
 _UNITS: dict[str, str] = {

@@ -22,7 +22,7 @@ from apps.charging.domain.requests import (
     UsedUnits,
 )
 from apps.charging.domain.sessions import Session
-from apps.charging.domain.state import FIRST_NEW_ID, Account, ChargingConfig, Counter, Entry, State
+from apps.charging.domain.state import FIRST_NEW_ID, Account, ChargingConfig, Counter, Entry, Outcome, State
 from apps.rating.domain import Rater, compile_tariff
 from apps.rating.domain.source import (
     Destination,
@@ -191,9 +191,10 @@ class Charger:
         self.fresh_id = FIRST_NEW_ID
         self.now = NOON
 
-    def ask(self, request: OnlineRequest, now: datetime | None = None) -> ChargingAnswer:
+    def state_of(self, request: OnlineRequest) -> State:
+        """What the request is charged against."""
         key = (request.session_id, request.sub_session)
-        state = State(
+        return State(
             self.config,
             self.line,
             self.account,
@@ -207,6 +208,13 @@ class Charger:
             barred_members=self.barred_members,
             taken=list(self.entries) if request.totals or request.operation is Operation.REFUND else (),
         )
+
+    def outcome_of(self, request: OnlineRequest) -> Outcome:
+        """What the request would do."""
+        return charge(self.state_of(request), request, self.rater, self.now)
+
+    def ask(self, request: OnlineRequest, now: datetime | None = None) -> ChargingAnswer:
+        key, state = (request.session_id, request.sub_session), self.state_of(request)
         outcome = charge(state, request, self.rater, now or self.now)
         # The fast path gives the same result as the rules.
         by_rules = charge_generally(state, request, self.rater, now or self.now)

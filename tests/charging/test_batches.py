@@ -8,7 +8,7 @@ import pytest
 from django.core.management import call_command
 from django.db import IntegrityError, transaction
 
-from apps.charging.domain.requests import Operation, Result
+from apps.charging.domain.requests import Operation, RequestItem, Result, Units, UsedUnits
 from apps.charging.models import (
     Account,
     AllowanceCounter,
@@ -299,6 +299,24 @@ def test_a_unit_that_is_used_in_part_is_kept_exactly_until_it_is_used_up() -> No
     charge_now(request(Operation.ADJUST, session="y", order=order(-2, tag="bonus", kind="generic")))
     row.refresh_from_db()
     assert (row.units, row.used_part) == (0, "")
+    call_command("audit")
+
+
+def test_a_session_in_nanoseconds_is_stored_goes_on_and_leaves_its_part_of_a_second() -> None:
+    make_prepaid(balance_micros=0)
+    charge_now(request(Operation.TOP_UP, session="x", order=order(60, tag="bonus", kind="voice")))
+    row = Balance.objects.get(tag="bonus")
+    set_terms(row.pk, rating_subject="*zero5ms")
+    for number, operation in enumerate((Operation.INITIATE, Operation.UPDATE, Operation.TERMINATE)):
+        used = () if number == 0 else (UsedUnits(Units(time_ns=1_251_000_000)),)
+        asked = None if number == 2 else Units(time_ns=10_000_000_000)
+        fine = RequestItem("voice", "4930123456", asked, used)
+        answer = charge_now(request(operation, fine, session="fine", number=number))
+        assert answer.result is Result.SUCCESS
+    # 2,502 ms in increments of 5 ms; the seconds that are used up are booked.
+    row.refresh_from_db()
+    assert (row.units, row.used_part) == (58, "101/200")
+    assert [entry.units for entry in row.entries.filter(kind="usage").order_by("pk")] == [-1, -1]
     call_command("audit")
 
 

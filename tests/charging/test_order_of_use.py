@@ -12,6 +12,7 @@ from apps.charging.domain.lines import BundlePeriod, Grant
 from apps.charging.domain.requests import Operation, Result
 from apps.charging.domain.state import Account
 from apps.kernel.errors import InvalidInput
+from apps.kernel.units import NANO
 from apps.rating.domain.source import RateSlot, Timing
 from tests.charging.online import (
     BERLIN,
@@ -402,15 +403,25 @@ def test_a_default_balance_is_made_if_it_may_become_negative() -> None:
 
 @pytest.mark.parametrize(
     ("subject", "increment"),
-    [("", 1), ("*zero", 1), ("*zero1s", 1), ("*zero1m", 60), ("*zero1h30m", 5_400), ("cheap", None)],
+    [("", 1), ("*zero", 1), ("*zero1s", 1), ("*zero1m", 60), ("*zero1h30m", 5_400), ("*zero5ms", 0.005)],
 )
-def test_a_rating_subject_of_zero_says_its_increment(subject: str, increment: int | None) -> None:
-    assert free_increment(subject) == increment
+def test_a_rating_subject_of_zero_says_its_increment(subject: str, increment: float) -> None:
+    assert free_increment(subject) == increment * NANO
+
+
+def test_another_rating_subject_prices_units() -> None:
+    assert free_increment("cheap") is None
 
 
 def test_a_rating_subject_of_zero_without_units_is_refused() -> None:
     with pytest.raises(InvalidInput):
         free_increment("*zerominutes")
+
+
+@pytest.mark.parametrize("subject", ["*zero7ms", "*zero1500ms", "*zero0s"])
+def test_an_increment_that_does_not_meet_seconds_is_refused(subject: str) -> None:
+    with pytest.raises(InvalidInput):
+        free_increment(subject)
 
 
 def test_an_account_that_is_closed_pays_for_nothing() -> None:

@@ -20,6 +20,7 @@ from apps.backoffice.admins import HistoryAdmin, ReadOnlyAdmin
 from apps.backoffice.display import badge, grouped, instant, link_to, money
 from apps.backoffice.paging import InfinitePaginator
 from apps.backoffice.panels import Panel, Table, add_panel
+from apps.charging.domain.sessions import Meter
 from apps.charging.models import (
     AllowanceCounter,
     Balance,
@@ -33,6 +34,7 @@ from apps.charging.models import (
 from apps.charging.services.failures import settle_failures
 from apps.charging.services.rows import meters_from_text
 from apps.kernel.clock import utc_now
+from apps.kernel.units import format_nanoseconds
 
 STATUS_COLOURS = {"open": "info", "closed": "success", "released": "warning", "expired": "danger"}
 MOST_RESERVATIONS = 200
@@ -227,6 +229,10 @@ add_panel(
 )
 
 
+def _usage(amount: int, meter: Meter) -> str:
+    return format_nanoseconds(amount) if meter.in_ns else grouped(amount)
+
+
 def _quotas(request: HttpRequest, session: ChargingSession) -> Table:
     """What each quota of the session has used; usage without a price is a case for the operator."""
     currency = session.account.currency
@@ -238,12 +244,12 @@ def _quotas(request: HttpRequest, session: ChargingSession) -> Table:
                 meter.service or "unknown",
                 "" if meter.rating_group is None else meter.rating_group,
                 meter.destination,
-                grouped(meter.position),
-                grouped(meter.granted),
-                grouped(meter.free_units),
+                _usage(meter.position, meter),
+                _usage(meter.granted, meter),
+                _usage(meter.free_units, meter),
                 money(meter.cost_micros, currency),
                 money(meter.unpaid_micros, currency),
-                badge(grouped(meter.unrated_units), "danger") if meter.unrated_units else "0",
+                badge(_usage(meter.unrated_units, meter), "danger") if meter.unrated_units else "0",
             )
             for meter in meters
         ],

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 from apps.charging.domain.lines import CounterKey, Grant, Use
 from apps.kernel.errors import InvalidInput
 from apps.kernel.periods import local_instant
-from apps.kernel.units import SECONDS_PER_DAY, parse_usage_units
+from apps.kernel.units import NANO, SECONDS_PER_DAY, VOICE_NS, TypeOfRecord, parse_nanoseconds
 from apps.rating.domain.source import ANY, Timing
 from apps.rating.domain.tariff import Tariff
 from apps.rating.domain.timings import applies_on
@@ -113,16 +113,20 @@ class Balance(NamedTuple):
 
     @property
     def parts(self) -> int:
-        """Into how many equal parts a unit is divided, so that every factor costs a whole number of them."""
-        if not self.terms.factors and self.used_part is NOTHING:
+        """Into how many equal parts a unit is divided, so that every factor, and each increment below a second, costs a
+        whole number of them."""
+        terms = self.terms
+        if not terms.factors and self.used_part is NOTHING and not terms.rating_subject:
             return 1
-        numerators = [factor.numerator for _, factor in self.terms.factors]
-        return math.lcm(self.used_part.denominator, *numerators)
+        division = _increments_in_a_unit(terms.rating_subject)
+        numerators = [factor.numerator * division for _, factor in terms.factors]
+        return math.lcm(self.used_part.denominator, division, *numerators)
 
     @property
     def available_parts(self) -> int:
         """:attr:`available` in parts of a unit, exactly."""
-        if not self.terms.factors and self.used_part is NOTHING:
+        terms = self.terms
+        if not terms.factors and self.used_part is NOTHING and not terms.rating_subject:
             return self.available
         parts = self.parts
         return max((self.value - self.reserved) * parts - int(self.used_part * parts), 0)
@@ -327,20 +331,36 @@ def next_change(balances: Iterable[Balance], after: datetime, until: datetime, z
 _ZERO = re.compile(r"\*zero(.+)", re.ASCII)
 
 
+@lru_cache(maxsize=1_000)
 def free_increment(rating_subject: str) -> int | None:
-    """The increment of free units: ``*zero1m`` is 60 (plain ``*zero`` and no subject 1); None if a subject prices.
+    """The increment of free units in billionths of a unit: ``*zero1m`` is 60 seconds, ``*zero5ms`` 5,000,000 ns (plain
+    ``*zero`` and no subject a unit); None if a subject prices.
 
-    Raises InvalidInput for a ``*zero`` that is followed by no number of units.
+    Raises InvalidInput for a ``*zero`` that is followed by no number of units, or by one that is neither whole seconds
+    nor a whole part of one: usage in whole seconds could not be paid by it.
     """
     if rating_subject in ("", "*zero"):
-        return 1
+        return NANO
     match = _ZERO.fullmatch(rating_subject)
     if match is None:
         return None
-    increment = parse_usage_units(match[1])
+    increment = parse_nanoseconds(match[1])
     if increment < 1:
         raise InvalidInput(f"“{rating_subject}” has no increment; write it like *zero1s or *zero1m")
+    if increment % NANO and NANO % increment:
+        raise InvalidInput(
+            f"“{rating_subject}” is neither whole seconds nor a whole part of one; write it like *zero5ms or *zero2s"
+        )
     return increment
+
+
+@lru_cache(maxsize=1_000)
+def _increments_in_a_unit(rating_subject: str) -> int:
+    """Into how many increments below a unit the subject divides it; 1 if into none."""
+    try:
+        return max(NANO // (free_increment(rating_subject) or NANO), 1)
+    except InvalidInput:
+        return 1
 
 
 class FreeTerms(NamedTuple):
@@ -355,13 +375,22 @@ def free_terms(balance: Balance, rating_subject: str, type_of_record: str) -> Fr
     increment = free_increment(rating_subject)
     if increment is None:
         return None
-    return FreeTerms(increment, increment * parts_of_usage(balance, type_of_record))
+    if type_of_record != VOICE_NS:
+        increment = increment // NANO or 1
+    parts, usage = parts_of_usage(balance, type_of_record)
+    # Increments of a group may be finer than the balance is divided; then several are taken at once.
+    increment *= usage // math.gcd(usage, increment)
+    return FreeTerms(increment, increment * parts // usage)
 
 
-def parts_of_usage(balance: Balance, type_of_record: str) -> int:
-    """What one unit of usage costs, in parts of a unit of the balance."""
+def parts_of_usage(balance: Balance, type_of_record: str) -> tuple[int, int]:
+    """So many parts of a unit of the balance pay for so much usage, in lowest terms; one unit of usage if it can be."""
     factor = _factor(balance, type_of_record) or 1
-    return balance.parts * factor.denominator // factor.numerator
+    if type_of_record != VOICE_NS:
+        return balance.parts * factor.denominator // factor.numerator, 1
+    parts, usage = balance.parts * factor.denominator, factor.numerator * NANO
+    common = math.gcd(parts, usage)
+    return parts // common, usage // common
 
 
 def balance_of_grant(
@@ -384,15 +413,22 @@ def balance_of_grant(
 @lru_cache(maxsize=1_000)
 def kinds_for(type_of_record: str) -> frozenset[str]:
     """The kinds of unit balance that may pay for a type of record: those of its name, and generic ones."""
-    return frozenset({type_of_record, BalanceKind.GENERIC.value})
+    return frozenset({kind_for(type_of_record), BalanceKind.GENERIC.value})
+
+
+def kind_for(type_of_record: str) -> str:
+    """The kind of unit balance that is named like the type of record."""
+    return _VOICE if type_of_record == VOICE_NS else type_of_record
 
 
 _UNLIMITED_FIRST = 1_000
 MONEY = frozenset({BalanceKind.MONETARY.value})
 _MONETARY = BalanceKind.MONETARY.value
+_VOICE = TypeOfRecord.VOICE.value
 
 
 def _factor(balance: Balance, type_of_record: str) -> Fraction | int | None:
+    type_of_record = kind_for(type_of_record)
     for name, factor in balance.terms.factors:
         if name == type_of_record:
             return factor

@@ -15,6 +15,7 @@ from apps.charging.domain.books import Books
 from apps.charging.domain.events import charge_event, enquire
 from apps.charging.domain.express import charge_quickly
 from apps.charging.domain.items import Refusal, moment_of
+from apps.charging.domain.nanoseconds import counts_nanoseconds, in_nanoseconds, marked
 from apps.charging.domain.orders import carry_out
 from apps.charging.domain.quotas import serve_items
 from apps.charging.domain.requests import (
@@ -50,6 +51,13 @@ def charge(state: State, request: OnlineRequest, rater: Rater, now: datetime) ->
 
 def charge_generally(state: State, request: OnlineRequest, rater: Rater, now: datetime) -> Outcome:
     """:func:`charge` by the rules alone, without the express way."""
+    if counts_nanoseconds(state, request):
+        state = in_nanoseconds(state)
+        return marked(_charge(state, request, rater, now), state)
+    return _charge(state, request, rater, now)
+
+
+def _charge(state: State, request: OnlineRequest, rater: Rater, now: datetime) -> Outcome:
     books = Books(state, _cause_of(state, request), request.session_id)
     if request.operation in _ORDERS:
         return carry_out(state, books, request, now)

@@ -112,11 +112,13 @@ def charge_quickly(  # noqa: C901, PLR0915
             free_units,
             unrated_units,
             passed,
+            in_ns,
         ) = session.meters[0]
         if code != item.service or group != item.rating_group or identifier != item.service_identifier:
             return None
         if (
             passed
+            or in_ns
             or change_at is not None
             or (run[:1] == "*" and (run.startswith("*zero:") or run == MONEY_RUN))
         ):
@@ -144,7 +146,7 @@ def charge_quickly(  # noqa: C901, PLR0915
     try:
         if item.used:
             used = item.used[0]
-            if used.tariff_change is not _NO_CHANGE:
+            if used.tariff_change is not _NO_CHANGE or used.units.time_ns is not None:
                 return None
             if request.totals:
                 end = used_amount(used.units, tor, 0)
@@ -174,6 +176,8 @@ def charge_quickly(  # noqa: C901, PLR0915
             answered = False
         else:
             answered = True
+            if item.requested.time_ns is not None:
+                return None
             if moment > reported_at:
                 reported_at = moment
             policy = config.policy(item.service, plan.price_plan_id)
@@ -222,6 +226,7 @@ def charge_quickly(  # noqa: C901, PLR0915
             free_units,
             unrated_units,
             (),
+            False,
         ),
     )
     validity_s = policy.validity_s if policy is not None else 0

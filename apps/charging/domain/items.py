@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from apps.charging.domain.balances import Balance, plain_balance
+from apps.charging.domain.balances import Balance, kind_for, plain_balance
 from apps.charging.domain.books import Books
 from apps.charging.domain.lines import CounterKey, Grant, Line, PayingTerms, UsageRefused, Use
 from apps.charging.domain.requests import OnlineRequest, Result, Units
@@ -15,6 +15,7 @@ from apps.charging.domain.spending import Payment
 from apps.charging.domain.state import ChargingConfig, State
 from apps.kernel.errors import BssError
 from apps.kernel.periods import month_of
+from apps.kernel.units import CALLS, NANO, VOICE_NS
 from apps.rating.domain import Rater
 from apps.rating.domain.runs import DEFAULT_RUN
 from apps.rating.domain.usage import MAX_VOICE_SESSION_S, VOICE
@@ -37,7 +38,10 @@ class InvalidUnits(BssError):
     code = "invalid_units"
 
 
-LARGEST_REPORTS: Mapping[str, int] = {VOICE: MAX_VOICE_SESSION_S}
+LARGEST_REPORTS: Mapping[str, int] = {
+    VOICE: MAX_VOICE_SESSION_S,
+    VOICE_NS: MAX_VOICE_SESSION_S * NANO,
+}
 """What one session may use of a service at most; more is a fault of the client's counters."""
 LARGEST_OTHER_REPORT = 1 << 50
 
@@ -101,7 +105,9 @@ def find_payment(
         terms,
         meter.destination,
         account_id,
-        books.with_grants(balances, grants, account_id, terms.use.type_of_record) if grants else balances,
+        books.with_grants(balances, grants, account_id, kind_for(terms.use.type_of_record))
+        if grants
+        else balances,
         state.config.groups,
         books.seed,
         overdrawn,
@@ -126,7 +132,7 @@ def _new_terms(line: Line, config: ChargingConfig, service_code: str, meter: Rea
     service = config.services.get(service_code)
     if service is None:
         raise UsageRefused(f"there is no service “{service_code}”", code="unknown_service")
-    start = meter.started_at if service.type_of_record == VOICE else meter.reported_at
+    start = meter.started_at if service.type_of_record in CALLS else meter.reported_at
     plan = line.plan_at(start)
     if plan is None:
         raise UsageRefused(f"no price plan was valid at {start:%Y-%m-%d %H:%M:%S} UTC", code="no_price_plan")
@@ -142,14 +148,18 @@ def _new_terms(line: Line, config: ChargingConfig, service_code: str, meter: Rea
 
 
 def free_units_used(books: Books, line: Line, terms: PayingTerms, meter: Reading) -> int:
-    """How many free units of the service the line has used, or holds, in the month in which the usage begins."""
+    """How many free units of the service the line has used, or holds, in the month in which the usage begins.
+
+    Counted like the usage of ``terms``.
+    """
     year, month = month_of(terms.begins_at(meter.started_at, meter.reported_at), line.zone)
     wanted = line.subscriber_id, year, month, terms.service_id
-    return sum(
+    units = sum(
         counter.used + counter.reserved
         for key, counter in books.counters.items()
         if key[:4] == wanted and key.run == DEFAULT_RUN
     )
+    return units * NANO if terms.use.type_of_record == VOICE_NS else units
 
 
 def _grants_of(line: Line, terms: PayingTerms, meter: Reading) -> tuple[tuple[CounterKey, Grant], ...]:

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from apps.charging.domain.policies import QuotaPolicy
 from apps.kernel.errors import BssError
+from apps.kernel.units import CALLS
 from apps.rating.domain.runs import DEFAULT_RUN
-from apps.rating.domain.usage import VOICE
 
 UNLIMITED = -1
 NO_END = datetime.max.replace(tzinfo=UTC)
@@ -82,7 +82,7 @@ class PayingTerms(NamedTuple):
 
     def begins_at(self, started_at: datetime, reported_at: datetime) -> datetime:
         """When the next piece of usage begins, which decides on price plan and month: a call's with the call."""
-        return started_at if self.use.type_of_record == VOICE else reported_at
+        return started_at if self.use.type_of_record in CALLS else reported_at
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from apps.charging.domain.requests import FinalUnit
+from apps.kernel.units import NANO, VOICE_NS
 
 
 class QuotaPolicy(NamedTuple):
@@ -37,8 +38,20 @@ class QuotaPolicy(NamedTuple):
         largest = self.max_units or max(self.default_units, LARGEST_GRANTS.get(type_of_record, MOST_EVENTS))
         return min(asked, largest)
 
+    def in_nanoseconds(self) -> QuotaPolicy:
+        """The same policy for usage in nanoseconds."""
+        return self._replace(
+            default_units=self.default_units * NANO,
+            max_units=self.max_units * NANO,
+            fair_use_units=self.fair_use_units * NANO,
+        )
 
-LARGEST_GRANTS: Mapping[str, int] = {"voice": 86_400, "data": 10 * 1024 * 1024 * 1024}
+
+LARGEST_GRANTS: Mapping[str, int] = {
+    "voice": 86_400,
+    VOICE_NS: 86_400 * NANO,
+    "data": 10 * 1024 * 1024 * 1024,
+}
 """Seconds and octets that one grant has at most under a policy without a bound of its own."""
 MOST_EVENTS = 1_000
 """As :data:`LARGEST_GRANTS`, for everything that is counted."""

@@ -37,8 +37,8 @@ from apps.charging.domain.state import State
 from apps.charging.domain.tariff_change import next_tariff_change
 from apps.charging.domain.totals import fall_to
 from apps.kernel.errors import BssError
+from apps.kernel.units import CALLS
 from apps.rating.domain import Rater
-from apps.rating.domain.usage import VOICE
 
 # Constants, because looking a member of an enumeration up costs several times as much.
 SUCCESS = Result.SUCCESS
@@ -364,7 +364,7 @@ class _Quota:
     def _largest(self, payment: Payment, wanted: int) -> DebitPlan:
         meter = self.meter
         planned = payment.plan_debit(meter, wanted)
-        if self.type_of_record == VOICE:
+        if self.type_of_record in CALLS:
             # A call needs no change of rates announced: it is priced second by second across it.
             return planned
         usage = payment.usage(payment.terms.plan.subject, meter, meter.position, 1)

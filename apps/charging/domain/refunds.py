@@ -19,6 +19,7 @@ from apps.charging.domain.balances import (
     Balance,
     BalanceKind,
     BalanceTerms,
+    kind_for,
     parts_of_usage,
     precision,
 )
@@ -27,7 +28,7 @@ from apps.charging.domain.items import LARGEST_OTHER_REPORT, LARGEST_REPORTS
 from apps.charging.domain.sessions import Meter
 from apps.charging.domain.spending import DebitPlan, Payment
 from apps.charging.domain.state import Account, Entry
-from apps.rating.domain.usage import VOICE
+from apps.kernel.units import CALLS
 
 REFUND = "refund"
 
@@ -96,19 +97,19 @@ def pool_of(debit: Debit, payment: Payment, books: Books, by_destination: bool =
     # A call's seconds are paid for as of when they were used, so all balances stand where they stood, with nothing if
     # nothing was taken of them; other usage was paid for at its reports, by one balance after the other.
     held: dict[int, Balance] = {}
-    if use.type_of_record == VOICE:
+    if use.type_of_record in CALLS:
         for balance_id, base in payment.balances.items():
             held[balance_id] = _holding(base, 0, base.terms._replace(disabled=False))
     took: dict[int, int] = {}
     for place, (balance_id, amount) in enumerate(debit.takes.items()):
-        unknown = Balance(balance_id, payment.account_id, kind=use.type_of_record)
+        unknown = Balance(balance_id, payment.account_id, kind=kind_for(use.type_of_record))
         base = payment.balances.get(balance_id) or books.balances.get(balance_id, unknown)
         if base is unknown and balance_id > 0:
             continue
         if by_destination and precision(payment.rater.tariff, use.tenant, base, prefix) is None:
             return None
         terms = base.terms._replace(disabled=False)
-        if use.type_of_record != VOICE:
+        if use.type_of_record not in CALLS:
             base = base._replace(account_id=payment.account_id)
             terms = BalanceTerms(
                 weight=-place, rating_subject=_subject(base, payment), factors=base.terms.factors
@@ -227,8 +228,8 @@ class Giving:
         """What the usage that these units paid for costs in money."""
         assert self.paid is not None
         payment, meter = self.paid
-        usage = amount // parts_of_usage(balance, payment.terms.use.type_of_record)
-        return payment.price(payment.terms.plan.subject, meter, 0, usage, 0).cost_micros
+        parts, usage = parts_of_usage(balance, payment.terms.use.type_of_record)
+        return payment.price(payment.terms.plan.subject, meter, 0, amount * usage // parts, 0).cost_micros
 
     def _is_gone(self, balance: Balance) -> bool:
         end = balance.terms.expires_at

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from apps.kernel.units import TypeOfRecord
+from apps.kernel.units import NANO, VOICE_NS, TypeOfRecord
 
 
 class Operation(StrEnum):
@@ -64,13 +64,18 @@ class Result(StrEnum):
 
 
 class Units(NamedTuple):
-    """Service units as the wire counts them; None = not given. All None in a request: the server decides."""
+    """Service units as the wire counts them; None = not given. All None in a request: the server decides.
+
+    ``time_ns``, instead of ``time_s``, is voice in nanoseconds: a session whose client once gives it is charged,
+    granted and answered in nanoseconds (``voice:ns``), and seconds that are given then are converted.
+    """
 
     time_s: int | None = None
     total_octets: int | None = None
     input_octets: int | None = None
     output_octets: int | None = None
     service_specific: int | None = None
+    time_ns: int | None = None
 
     def amount(self, type_of_record: str) -> int | None:
         """The figure that is charged for: seconds of voice, octets of data, else service-specific units.
@@ -84,6 +89,10 @@ class Units(NamedTuple):
             if self.input_octets is None and self.output_octets is None:
                 return self.total_octets
             return max(self.total_octets or 0, (self.input_octets or 0) + (self.output_octets or 0))
+        if type_of_record == VOICE_NS:
+            if self.time_ns is not None or self.time_s is None:
+                return self.time_ns
+            return self.time_s * NANO
         return self.service_specific
 
     def in_other_units(self, type_of_record: str) -> bool:

@@ -8,6 +8,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
+from apps.kernel.units import NANO
+
 SUPERVISION_FACTOR = 2
 """A session that is silent for this many validity times is ended (Tcc: RFC 8506 section 13)."""
 DEFAULT_VALIDITY_S = 600
@@ -54,7 +56,8 @@ class Meter(NamedTuple):
     ``reported_at`` is when the next piece of usage began.
     The sums are over the session; ``unrated_units`` were used but had no price. ``passed`` are balances of units at a
     price that did not buy the next increment when their turn was over: (balance, units, money, seconds since 1970) as
-    it was then. They stay passed over until there is more, or other rates apply.
+    it was then. They stay passed over until there is more, or other rates apply. ``in_ns``: figures of usage count
+    nanoseconds.
     """
 
     service: str
@@ -75,10 +78,30 @@ class Meter(NamedTuple):
     free_units: int = 0
     unrated_units: int = 0
     passed: tuple[Passed, ...] = ()
+    in_ns: bool = False
 
     @property
     def key(self) -> tuple[str, int | None, int | None]:
         return self.service, self.rating_group, self.service_identifier
+
+    @property
+    def units(self) -> int:
+        """:attr:`position` in units; a second that has begun counts."""
+        return -(-self.position // NANO) if self.in_ns else self.position
+
+    def in_nanoseconds(self) -> Meter:
+        """The same quota, with its figures in nanoseconds."""
+        if self.in_ns:
+            return self
+        return self._replace(
+            position=self.position * NANO,
+            covered=self.covered * NANO,
+            run_from=self.run_from * NANO,
+            granted=self.granted * NANO,
+            free_units=self.free_units * NANO,
+            unrated_units=self.unrated_units * NANO,
+            in_ns=True,
+        )
 
 
 class Reading(Protocol):
@@ -127,6 +150,7 @@ class WorkingMeter:
             self.free_units,
             self.unrated_units,
             self.passed,
+            self.in_ns,
         ) = meter
 
     def report(self, at: datetime) -> None:
@@ -154,6 +178,7 @@ class WorkingMeter:
             self.free_units,
             self.unrated_units,
             self.passed,
+            self.in_ns,
         )
 
 

@@ -28,10 +28,11 @@ from apps.charging.domain.balances import (
 from apps.charging.domain.lines import PayingTerms
 from apps.charging.domain.sessions import FREE_RUN, Passed, Reading
 from apps.charging.domain.tariff_change import change_of_rates, same_rates
+from apps.kernel.units import CALLS, NANO, VOICE_NS, TypeOfRecord
 from apps.rating.domain import RatedUsage, Rater, Usage
-from apps.rating.domain.usage import VOICE
 
 NO_LIMIT = 1 << 61
+VOICE = TypeOfRecord.VOICE.value
 _NOTHING: Mapping[int, int] = {}
 
 
@@ -81,7 +82,7 @@ class Payment(NamedTuple):
         Not with copied balances, such as free units: they have to be looked at again after a debit.
         """
         terms = self.terms
-        return not self.copied and (terms.use.type_of_record == VOICE or meter.reported_at < terms.plan.end)
+        return not self.copied and (terms.use.type_of_record in CALLS or meter.reported_at < terms.plan.end)
 
     def plan_debit(self, meter: Reading, amount: int, *, forced: bool = False) -> DebitPlan:
         """Pay for the ``amount`` units that follow ``meter.position``, as far as the balances reach.
@@ -130,14 +131,21 @@ class Payment(NamedTuple):
         tenant, category, type_of_record, _ = self.terms.use
         if type_of_record == VOICE:
             at = meter.started_at + timedelta(seconds=position)
+        elif type_of_record == VOICE_NS:
+            at = meter.started_at.replace(microsecond=0) + timedelta(microseconds=position // 1_000)
         else:
             at = meter.reported_at
         return Usage(tenant, category, subject, type_of_record, self.destination, at, amount)
 
     def instant(self, meter: Reading, position: int) -> datetime:
-        """When the unit at ``position`` is used: voice moves with the clock, other usage stays at its report."""
+        """When the unit at ``position`` is used: voice moves with the clock, other usage stays at its report.
+
+        Also of nanoseconds the clock shows whole seconds: who pays changes between those.
+        """
         if self.terms.use.type_of_record == VOICE:
             return meter.started_at + timedelta(seconds=position)
+        if self.terms.use.type_of_record == VOICE_NS:
+            return meter.started_at.replace(microsecond=0) + timedelta(seconds=position // NANO)
         return meter.reported_at
 
 
@@ -215,7 +223,7 @@ class _Planning:
     def _what_may_change(self) -> tuple[list[Balance], set[str]]:
         """What begins or ceases while a call goes on: the use of balances, and the rates of units at a price."""
         payment = self.payment
-        if payment.terms.use.type_of_record != VOICE:
+        if payment.terms.use.type_of_record not in CALLS:
             return [], set()
         balances = payment.balances.values()
         subjects = {balance.terms.rating_subject for balance in balances if balance.kind != "monetary"}
@@ -236,9 +244,11 @@ class _Planning:
         payment, position = self.payment, self.position
         for subject in subjects:
             usage = payment.usage(subject, self.meter, position, 1)
-            change = change_of_rates(payment.rater, usage, end - position)
+            scale = self.scale
+            change = change_of_rates(payment.rater, usage, -(-(end - position) // scale))
             if change is not None:
-                end = min(end, position + max(math.ceil(change - usage.start.timestamp()), 1))
+                seconds = max(math.ceil(change - usage.start.timestamp()), 1)
+                end = min(end, self._whole_second(position, seconds))
         return end
 
     def _next_cut(self, changeable: list[Balance], end: int) -> int:
@@ -247,7 +257,17 @@ class _Planning:
         then = self.payment.instant(self.meter, end)
         cut = next_change(changeable, now, then, self.payment.terms.use.zone)
         seconds = -((now - cut) // timedelta(seconds=1))
-        return min(self.position + max(seconds, 1), end)
+        return min(self._whole_second(self.position, max(seconds, 1)), end)
+
+    @property
+    def scale(self) -> int:
+        """How much usage is a second of the clock."""
+        return NANO if self.payment.terms.use.type_of_record == VOICE_NS else 1
+
+    def _whole_second(self, position: int, seconds: int) -> int:
+        """The position so many whole seconds of the call on; a second that has begun is one of them."""
+        scale = self.scale
+        return (position // scale + seconds) * scale
 
     def _pay(self, end: int) -> None:
         """The chain at the current position: unit balances, then money, until ``end`` or a blocker."""
@@ -334,12 +354,14 @@ class _Planning:
     def _pay_with_priced_units(self, candidate: Candidate, end: int) -> None:
         """Units of the balance and money at the rate of its subject, both for whole increments of that rate."""
         balance, subject = candidate.balance, candidate.rating_subject
-        each = parts_of_usage(balance, self.payment.terms.use.type_of_record)
-        available = self._available(balance) // each
-        if available <= 0:
-            return
+        parts, usage_of_parts = parts_of_usage(balance, self.payment.terms.use.type_of_record)
         start = self.position
         run_from = self.run_from if self.run == subject else start
+        # Parts are counted from the beginning of the run on, so that nothing is lost where a session is split.
+        before = -((run_from - start) * parts // usage_of_parts)
+        available = (before + self._available(balance)) * usage_of_parts // parts - (start - run_from)
+        if available <= 0:
+            return
         amount = min(end - start, available)
         budget = self._budget()
         rated = self._price(subject, amount, run_from)
@@ -351,7 +373,8 @@ class _Planning:
             amount, rated = self.payment.rater.rate_within(usage, budget, start, run_from)
         if amount <= 0:
             return
-        self._take(balance, rated.billed_usage * each)
+        paid_to = start + rated.billed_usage
+        self._take(balance, -((run_from - paid_to) * parts // usage_of_parts) - before)
         self._spread(rated.cost_micros)
         self._reach(end, start + max(rated.billed_usage, amount), subject, run_from)
 

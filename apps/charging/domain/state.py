@@ -15,6 +15,7 @@ from apps.charging.domain.policies import DEFAULT_POLICIES, ONE_EVENT, QuotaPoli
 from apps.charging.domain.requests import ChargingAnswer
 from apps.charging.domain.sessions import Session
 from apps.charging.domain.triggers import TriggerBook
+from apps.kernel.units import VOICE_NS, TypeOfRecord
 
 FIRST_NEW_ID = 1 << 61
 """Ids from here on (below minus this, for counters) are of rows that are not stored yet."""
@@ -75,7 +76,10 @@ class ChargingConfig(NamedTuple):
 
     def policy(self, service: str, price_plan_id: int) -> QuotaPolicy:
         policy = self.policies.get((service, price_plan_id)) or self.policies.get((service, 0))
-        return policy or DEFAULT_POLICIES.get(self.services[service].type_of_record, ONE_EVENT)
+        type_of_record = self.services[service].type_of_record
+        if type_of_record == VOICE_NS:
+            return (policy or DEFAULT_POLICIES[TypeOfRecord.VOICE]).in_nanoseconds()
+        return policy or DEFAULT_POLICIES.get(type_of_record, ONE_EVENT)
 
 
 class State(NamedTuple):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from apps.kernel.units import CALLS
 from apps.rating.domain import Rater, Usage
-from apps.rating.domain.usage import VOICE
 
 
 def next_tariff_change(rater: Rater, usage: Usage, within_s: int) -> datetime | None:
@@ -13,7 +13,7 @@ def next_tariff_change(rater: Rater, usage: Usage, within_s: int) -> datetime | 
 
     A call needs none: it is priced second by second across the change.
     """
-    if usage.tor == VOICE:
+    if usage.tor in CALLS:
         return None
     change = change_of_rates(rater, usage, within_s)
     return None if change is None else datetime.fromtimestamp(change, UTC)

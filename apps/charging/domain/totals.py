@@ -10,6 +10,8 @@ from apps.charging.domain.requests import OnlineRequest
 from apps.charging.domain.sessions import Meter, Session, WorkingMeter
 from apps.charging.domain.spending import Payment
 from apps.charging.domain.state import Entry
+from apps.kernel.units import VOICE_NS
+from apps.rating.domain.usage import VOICE
 
 
 def total_falls(request: OnlineRequest, session: Session, services: Mapping[str, ServiceInfo]) -> bool:
@@ -18,9 +20,13 @@ def total_falls(request: OnlineRequest, session: Session, services: Mapping[str,
         service = services.get(item.service)
         key = item.service, item.rating_group, item.service_identifier
         for used in item.used if service is not None else ():
-            amount = used.units.amount(service.type_of_record) if service is not None else None
             for meter in session.meters:
-                if amount is not None and meter.key == key and amount < meter.position:
+                if service is None or meter.key != key:
+                    continue
+                amount, position = used.units.amount(service.type_of_record), meter.position
+                if service.type_of_record == VOICE and (meter.in_ns or used.units.time_ns is not None):
+                    amount, position = used.units.amount(VOICE_NS), meter.in_nanoseconds().position
+                if amount is not None and amount < position:
                     return True
     return False
 

@@ -15,6 +15,7 @@ from apps.charging.domain.requests import OnlineRequest, Operation, Result
 from apps.charging.domain.state import Outcome, State
 from apps.charging.domain.trigger_states import Use
 from apps.charging.domain.usage_book import ChargedTo, UsageBook
+from apps.kernel.units import NANO, VOICE_NS
 from apps.rating.domain import RatedUsage, Rater
 
 
@@ -36,10 +37,10 @@ def uses_of(before: State, after: Outcome, request: OnlineRequest, now: datetime
     former = {} if known is None else {meter.key: meter for meter in known.meters}
     uses = []
     for index, meter in enumerate(session.meters):
-        units, cost_micros = meter.position, meter.cost_micros
+        units, cost_micros = meter.units, meter.cost_micros
         earlier = former.get(meter.key)
         if earlier is not None:
-            units, cost_micros = units - earlier.position, cost_micros - earlier.cost_micros
+            units, cost_micros = units - earlier.units, cost_micros - earlier.cost_micros
         if units or cost_micros:
             service = before.config.services[meter.service]
             uses.append(
@@ -65,6 +66,8 @@ def _of_event(before: State, after: Outcome, request: OnlineRequest, at: datetim
         service = before.config.services.get(item.service)
         if answered.result is Result.SUCCESS and service is not None:
             units = 0 if item.money_micros is not None else answered.granted or 0
+            if answered.type_of_record == VOICE_NS:
+                units = -(-units // NANO)
             uses.append(
                 Use(
                     f"{cause}:{index}",

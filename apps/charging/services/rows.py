@@ -43,7 +43,7 @@ SESSION_COLUMNS = (
 )
 SESSION_MARK_COLUMNS = "id, version"
 """The version of a session's row: each write, under its account's lock, increments it."""
-LARGEST_DIVISION = 10**15
+LARGEST_DIVISION = 10**10
 # weight … factors of a balance without terms of its own, between its tag and figures and its overdraft.
 _NO_TERMS = (0, "", "", "", None, None, 0, 0, "", "")
 
@@ -320,9 +320,12 @@ def _meter_text(meter: Meter) -> str:
         free_units,
         unrated_units,
         passed,
+        in_ns,
     ) = meter
     # Hardly ever is there any: an empty list is not worth its octets.
-    last = f",{json.dumps(passed)}" if passed else ""
+    last = f",{json.dumps(passed)}" if passed or in_ns else ""
+    if in_ns:
+        last += ",true"
     return (
         f"[{json_text(service)},{'null' if rating_group is None else rating_group},"
         f"{'null' if identifier is None else identifier},{json_text(destination)},"

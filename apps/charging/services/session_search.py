@@ -86,7 +86,7 @@ def _uses(rows: QuerySet[ChargingSession], service: str) -> list[SessionUse]:
                     status == SessionStatus.OPEN,
                     as_utc(updated_at),
                     min(meter.started_at for meter in meters),
-                    sum(meter.position for meter in meters),
+                    sum(meter.units for meter in meters),
                     meters[0].destination,
                 )
             )

@@ -200,6 +200,7 @@ def _units(group: Avps) -> Units:
         get("CC-Input-Octets"),
         get("CC-Output-Octets"),
         get("CC-Service-Specific-Units"),
+        None,
     )
     return _new_units(Units, figures)
 
