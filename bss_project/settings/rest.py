@@ -80,7 +80,6 @@ SPECTACULAR_SETTINGS = {
         "ResourceKind": _CHOICES + "RESOURCE_KIND",
         "SuspenseState": _CHOICES + "SUSPENSE_STATE",
         "TriggerKind": _CHOICES + "TRIGGER_KIND",
-        "TriggerWhat": _CHOICES + "TRIGGER_WHAT",
         "TriggerAction": _CHOICES + "TRIGGER_ACTION",
         "UsageUnit": _CHOICES + "USAGE_UNIT",
         "AllowanceOrigin": _CHOICES + "ALLOWANCE_ORIGIN",

@@ -128,9 +128,18 @@ def test_a_credit_publishes_an_event_in_its_batch_and_usage_does_not() -> None:
         (
             f"account:{account.pk}",
             "default",
-            {"account_id": account.pk, "kind": kind, "amount_micros": amount, "units": 0},
+            {
+                "account_id": account.pk,
+                "balance_id": default_balance(number).pk,
+                "kind": kind,
+                "amount_micros": amount,
+                "units": 0,
+            },
         )
-        for account, kind, amount in ((giver, "top_up", 5_000_000), (taker, "transfer", 2_000_000))
+        for number, account, kind, amount in (
+            (1, giver, "top_up", 5_000_000),
+            (2, taker, "transfer", 2_000_000),
+        )
     ]
 
 

@@ -31,6 +31,5 @@ TRIGGER_KIND = [
     *("below", "above", "spent", "min_balance", "max_balance", "min_event_counter", "max_event_counter"),
     *("min_balance_counter", "max_balance_counter", "balance_expired"),
 ]
-TRIGGER_WHAT = ["monetary", "voice", "data", "sms", "generic"]
 TRIGGER_ACTION = ["notify", "reauthorise", "bar", "cap"]
 USAGE_UNIT = ["seconds", "octets", "messages", "events"]

@@ -16,7 +16,7 @@ from apps.crmapi.rest.fields import (
     StrictText,
     TextOrNull,
 )
-from apps.crmapi.rest.shapes.choices import TRIGGER_ACTION, TRIGGER_KIND, TRIGGER_WHAT
+from apps.crmapi.rest.shapes.choices import BALANCE_KIND, TRIGGER_ACTION, TRIGGER_KIND
 
 WINDOWS_S = [3_600, 86_400]
 
@@ -42,7 +42,7 @@ class TriggerShape(Shape):
     )
     notify = serializers.BooleanField(help_text="Whether it leaves a notification.")
     balance_kind = serializers.ChoiceField(
-        TRIGGER_WHAT, help_text="What the balance holds, or what of the usage counts."
+        BALANCE_KIND, help_text="What the balance holds, or what of the usage counts."
     )
     threshold_units = serializers.IntegerField(help_text="If something else than money is watched.")
     destinations = serializers.CharField(help_text="Ids, split by `;`; empty = all.")
@@ -71,7 +71,7 @@ class FiringShape(Shape):
     threshold_micros = serializers.IntegerField()
     value = MoneyField(source="value_micros", help_text="The balance after it, or the sum spent.")
     value_micros = serializers.IntegerField()
-    balance_kind = serializers.ChoiceField(TRIGGER_WHAT)
+    balance_kind = serializers.ChoiceField(BALANCE_KIND)
     threshold_units = serializers.IntegerField()
     value_units = serializers.IntegerField()
     actions = serializers.CharField()
@@ -115,7 +115,7 @@ class NewTriggerBody(RequestBody):
         r"^[A-Z]{3}$", required=False, help_text="Left out: the account's or the tenant's."
     )
     balance_tag = StrictText(max_length=64, required=False)
-    balance_kind = serializers.ChoiceField(TRIGGER_WHAT, required=False)
+    balance_kind = serializers.ChoiceField(BALANCE_KIND, required=False)
     threshold_units = StrictInteger(required=False, min_value=-(10**15), max_value=10**15)
     destinations = StrictText(max_length=500, required=False)
     categories = StrictText(max_length=200, required=False)
