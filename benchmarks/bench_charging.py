@@ -59,6 +59,7 @@ def main(setup: Setup) -> list[Measurement]:
             batched = loop.run(executor, requests, CLIENTS)
         few = loop.run(executor, requests // 2, FEW_CLIENTS)
         lone = loop.run(executor, requests // 30, 1)
+    unwatched, watched = _with_and_without_a_counter(loop, requests // 4)
     with BatchExecutor(batch_size=1) as executor:
         single = loop.run(executor, requests // 6, CLIENTS)
     _check_the_books(loop)
@@ -77,9 +78,44 @@ def main(setup: Setup) -> list[Measurement]:
         Measurement(f"p99 of {CLIENTS} clients", batched.percentile_ms(99), "ms", timing.peak_mb),
         Measurement(f"batches, {FEW_CLIENTS} clients", few.rate, "requests/s", timing.peak_mb),
         Measurement(f"p99 of {FEW_CLIENTS} clients", few.percentile_ms(99), "ms", timing.peak_mb),
+        Measurement(
+            "accounts watched by a counter",
+            watched,
+            "requests/s",
+            timing.peak_mb,
+            against="accounts that no trigger watches",
+            baseline=unwatched,
+            # A watched account costs 1.1 times an unwatched one at most.
+            ratio_at_least=0.91,
+        ),
         Measurement("one client", lone.rate, "requests/s", timing.peak_mb),
         Measurement("p50 of one client", lone.percentile_ms(50), "ms", timing.peak_mb),
     ]
+
+
+def _with_and_without_a_counter(loop: ClosedLoop, requests: int) -> tuple[float, float]:
+    """Requests a second without a trigger and with one that counts every account's data, in turn: the better of two."""
+    from apps.charging.models import TriggerState
+    from apps.charging.services.executor import BatchExecutor
+    from apps.charging.services.trigger_settings import make_trigger
+    from apps.rating.models import Tenant
+
+    tenant = Tenant.objects.get(code="default")
+    counter = make_trigger(
+        tenant, "data", "max_event_counter", balance_kind="data", threshold_units=1 << 50, enabled=False
+    )
+    rates: dict[bool, float] = {False: 0.0, True: 0.0}
+    for enabled in (False, True, False, True):
+        counter.enabled = enabled
+        counter.save()
+        with BatchExecutor() as executor:
+            loop.run(executor, requests // 4, CLIENTS)
+            rates[enabled] = max(rates[enabled], loop.run(executor, requests, CLIENTS).rate)
+    counter.enabled = False
+    counter.save()
+    if not TriggerState.objects.filter(trigger=counter, counted__gt=0).exists():
+        raise RuntimeError("the counter has counted nothing")
+    return rates[False], rates[True]
 
 
 class _Client:

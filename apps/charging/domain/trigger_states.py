@@ -88,7 +88,7 @@ class TriggerState(NamedTuple):
 
     ``counted`` is what a counter counted, in the month ``period`` (year × 12 + month, 0 = since the last reset) only.
     ``executed``: it fired, and does no more before it is reset. ``recurrent`` replaces what the trigger says, unless
-    None.
+    None. ``row_id`` is where it is kept, 0 if it is not yet.
     """
 
     counted: int = 0
@@ -97,6 +97,7 @@ class TriggerState(NamedTuple):
     last_fired_at: datetime | None = None
     window: Window = NO_WINDOW
     recurrent: bool | None = None
+    row_id: int = 0
 
 
 FRESH = TriggerState()
@@ -180,27 +181,35 @@ Counted = tuple[str, datetime, int]
 """The cause, when, and how much."""
 
 
-def _used(trigger: Trigger, happened: Happened, rater: Rater) -> Iterable[Counted]:
+def _used(trigger: Trigger, happened: Happened, rater: Rater) -> list[Counted]:
     wanted = trigger.filter
+    money = wanted.kind == BalanceKind.MONETARY
+    found = []
     for use in happened.uses:
-        if wanted.counts(use.category, use.type_of_record) and wanted.reaches(
-            rater, happened.tenant, use.destination
+        amount = use.cost_micros if money else use.units
+        if (
+            amount
+            and wanted.counts(use.category, use.type_of_record)
+            and wanted.reaches(rater, happened.tenant, use.destination)
         ):
-            amount = use.cost_micros if wanted.kind == BalanceKind.MONETARY else use.units
-            if amount:
-                yield use.cause, use.at, amount
+            found.append((use.cause, use.at, amount))
+    return found
 
 
-def _drawn(trigger: Trigger, happened: Happened) -> Iterable[Counted]:
-    for movement in happened.movements:
-        if movement.spends and trigger.filter.matches(movement.balance):
-            yield movement.cause, movement.at, -movement.amount
+def _drawn(trigger: Trigger, happened: Happened) -> list[Counted]:
+    return [
+        (movement.cause, movement.at, -movement.amount)
+        for movement in happened.movements
+        if movement.spends and trigger.filter.matches(movement.balance)
+    ]
 
 
 def _count(
-    trigger: Trigger, state: TriggerState, happened: Happened, counted: Iterable[Counted], now: datetime
+    trigger: Trigger, state: TriggerState, happened: Happened, counted: Sequence[Counted], now: datetime
 ) -> tuple[TriggerState, list[Firing]]:
     """Add up. What belongs to a month before that of the counter comes too late for it, and is left out."""
+    if not counted:
+        return state, []
     firings = []
     # A new value for each use would cost more than all else here.
     total = state.counted
@@ -216,7 +225,8 @@ def _count(
         if _is_reached(trigger, total) and _may_fire(trigger, state, now):
             firings.append(Firing(trigger, happened.account_id, at, total, cause))
             state = _fired(trigger, state, now)
-    return state if total == state.counted else state._replace(counted=total), firings
+    # Half the time of _replace, for each watched account and batch.
+    return state if total == state.counted else TriggerState(total, *state[1:]), firings
 
 
 def crossings(trigger: Trigger, account_id: int, movements: Iterable[Movement]) -> list[Firing]:

@@ -6,12 +6,14 @@ records.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from apps.charging.domain.charge import digest_of
 from apps.charging.domain.items import moment_of
 from apps.charging.domain.requests import OnlineRequest, Operation, Result
+from apps.charging.domain.sessions import Meter
 from apps.charging.domain.state import Outcome, State
 from apps.charging.domain.trigger_states import Use
 from apps.charging.domain.usage_book import ChargedTo, UsageBook
@@ -26,19 +28,18 @@ def uses_of(before: State, after: Outcome, request: OnlineRequest, now: datetime
     """
     if before.account is None or not before.account.prepaid:
         return []
-    at = moment_of(request, now)
     session = after.session
     if session is None:
-        return _of_event(before, after, request, at)
-    known = before.session
-    if known is not None and session.meters == known.meters:
+        return _of_event(before, after, request, moment_of(request, now))
+    known = () if before.session is None else before.session.meters
+    if session.meters == known:
         return []
+    at = moment_of(request, now)
     cause = f"session:{session.row_id}:{request.number}"
-    former = {} if known is None else {meter.key: meter for meter in known.meters}
     uses = []
     for index, meter in enumerate(session.meters):
         units, cost_micros = meter.units, meter.cost_micros
-        earlier = former.get(meter.key)
+        earlier = _earlier(known, index, meter)
         if earlier is not None:
             units, cost_micros = units - earlier.units, cost_micros - earlier.cost_micros
         if units or cost_micros:
@@ -55,6 +56,13 @@ def uses_of(before: State, after: Outcome, request: OnlineRequest, now: datetime
                 )
             )
     return uses
+
+
+def _earlier(known: Sequence[Meter], index: int, meter: Meter) -> Meter | None:
+    """The meter as it was; nearly always at the place where it is now."""
+    if index < len(known) and known[index].key == meter.key:
+        return known[index]
+    return next((earlier for earlier in known if earlier.key == meter.key), None)
 
 
 def _of_event(before: State, after: Outcome, request: OnlineRequest, at: datetime) -> list[Use]:

@@ -111,7 +111,10 @@ class Trigger(NamedTuple):
 
 
 class TriggerBook(NamedTuple):
-    """All triggers that are switched on, by what they are for. ``has_state``: some must remember what they counted."""
+    """All triggers that are switched on, by what they are for.
+
+    ``has_state``: some must remember what they counted. ``watches_movements``: some look at movements of balances.
+    """
 
     of_tenant: Mapping[str, tuple[Trigger, ...]]
     of_plan: Mapping[int, tuple[Trigger, ...]]
@@ -119,6 +122,7 @@ class TriggerBook(NamedTuple):
     of_set: Mapping[int, tuple[Trigger, ...]]
     has_state: bool = False
     counts_events: bool = False
+    watches_movements: bool = True
 
     def concerning(
         self,
@@ -177,7 +181,13 @@ def trigger_book(triggers: Iterable[Trigger]) -> TriggerBook | None:
     if not kinds:
         return None
     return TriggerBook(
-        of_tenant, of_plan, of_account, of_set, bool(kinds & WITH_A_STATE), bool(kinds & EVENT_COUNTERS)
+        of_tenant,
+        of_plan,
+        of_account,
+        of_set,
+        bool(kinds & WITH_A_STATE),
+        bool(kinds & EVENT_COUNTERS),
+        bool(kinds - EVENT_COUNTERS - {TriggerKind.BALANCE_EXPIRED}),
     )
 
 

@@ -277,6 +277,7 @@ class _Batch:
         self._write_entries()
         book = read_trigger_book() if self.entries else None
         if book is not None:
+            known = KnownStates({}, ())
             states, self.fired = watch_batch(
                 self.connection,
                 book,
@@ -284,12 +285,12 @@ class _Batch:
                 self.changed,
                 self.entries,
                 {},
-                KnownStates({}, ()),
+                known,
                 None,
                 self.now,
                 self.but_not,
             )
-            write_states(self.connection, states)
+            write_states(self.connection, states, known)
         switch_accounts(
             [(account_id, action, order.key) for account_id, action, order in self.switches], self.now
         )

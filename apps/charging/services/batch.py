@@ -19,11 +19,10 @@ from apps.charging.domain.lines import CounterKey
 from apps.charging.domain.published import CREDITS, account_credited
 from apps.charging.domain.requests import BalanceOrder, ChargingAnswer, OnlineRequest, Operation, Result
 from apps.charging.domain.sessions import SessionStatus
-from apps.charging.domain.state import FIRST_NEW_ID, Account, Counter, Entry, Outcome, State
+from apps.charging.domain.state import FIRST_NEW_ID, Counter, Entry, Outcome, State
 from apps.charging.domain.totals import total_falls
 from apps.charging.domain.trigger_states import Use
 from apps.charging.domain.trigger_uses import uses_of
-from apps.charging.domain.triggers import TriggerBook
 from apps.charging.services.balance_actions import carry_out_firings
 from apps.charging.services.batch_reading import WITHOUT_A_KEPT_ANSWER, BatchReading, Owner
 from apps.charging.services.batch_writing import Writing, store_new_rows, write
@@ -139,6 +138,7 @@ class _Batch:
         triggers = read.config.triggers
         fired: list[Fired] = []
         if triggers is not None and (writing.entries or self.uses):
+            writing.trigger_states_before = read.trigger_states
             writing.trigger_states, fired = watch_batch(
                 self.connection,
                 triggers,
@@ -290,8 +290,13 @@ class _Batch:
         )
         outcome = charge(state, request, self.rater, self.now)
         self._keep(state, outcome, key, subscriber_id)
-        if self.counting is not None and account is not None:
-            self._count(self.counting, account, uses_of(state, outcome, request, self.now))
+        if (
+            self.counting is not None
+            and account is not None
+            and self.counting.may_concern(account.account_id, account.tenant, account.trigger_set_id)
+            and (uses := uses_of(state, outcome, request, self.now))
+        ):
+            self.uses.setdefault(account.account_id, []).extend(uses)
         after = outcome.money_bounds
         if (
             limit is not None
@@ -303,10 +308,6 @@ class _Batch:
         if account is not None and request.operation not in WITHOUT_A_KEPT_ANSWER:
             self.writing.answers.append((digest, answer_to_text(outcome.answer)))
         return outcome.answer
-
-    def _count(self, triggers: TriggerBook, account: Account, uses: list[Use]) -> None:
-        if uses and triggers.may_concern(account.account_id, account.tenant, account.trigger_set_id):
-            self.uses.setdefault(account.account_id, []).extend(uses)
 
     def _balances_of(
         self, account_id: int | None, order: BalanceOrder | None

@@ -47,6 +47,7 @@ class Writing:
     events: list[NewEvent] = field(default_factory=list)
     accounts: Mapping[int, Account] = field(default_factory=dict)
     trigger_states: States = field(default_factory=dict)
+    trigger_states_before: States = field(default_factory=dict)
 
 
 def store_new_rows(connection: BaseDatabaseWrapper, writing: Writing) -> None:
@@ -79,7 +80,7 @@ def write(connection: BaseDatabaseWrapper, writing: Writing, now: datetime, comm
     _write_sessions(connection, writing, script)
     _write_reservations(connection, writing, script)
     if writing.trigger_states:
-        write_states(connection, writing.trigger_states, script)
+        write_states(connection, writing.trigger_states, writing.trigger_states_before, script)
     _write_entries(connection, writing, script)
     _write_answers(connection, writing, now, script)
     write_failures(connection, writing.failures, now, script)

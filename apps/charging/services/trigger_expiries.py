@@ -80,5 +80,5 @@ def _look_at_expiries(
     written = fire(
         [one for one in firings if (one.trigger.trigger_id, one.cause) not in known_causes], changed, now
     )
-    write_states(connection, changed)
+    write_states(connection, changed, known)
     carry_out_firings(written, now)

@@ -17,7 +17,7 @@ from apps.charging.domain.trigger_states import (
 from apps.charging.domain.triggers import Trigger, TriggerBook, trigger_book
 from apps.charging.models import BalanceTrigger
 from apps.charging.services.rows import destinations_of, instant, instant_text, words
-from apps.storage.upserts import Script, upsert_few
+from apps.storage.upserts import Script, update_few, upsert_few
 
 StateKey = tuple[int, int]
 """Ids of the trigger and of the account."""
@@ -69,7 +69,7 @@ def trigger_of(row: BalanceTrigger) -> Trigger:
 
 STATES_SQL = (
     "SELECT trigger_id, account_id, counted, period, executed, last_fired_at, steps, rests_until,"
-    " recurrent FROM charging_triggerstate WHERE account_id IN ({values})"
+    " recurrent, id FROM charging_triggerstate WHERE account_id IN ({values})"
 )
 """What triggers remember of accounts, for :func:`states_of`."""
 
@@ -77,7 +77,18 @@ STATES_SQL = (
 def states_of(rows: Iterable[tuple[Any, ...]]) -> dict[StateKey, TriggerState]:
     """What the rows of STATES_SQL say."""
     found = {}
-    for trigger_id, account_id, counted, period, executed, fired_at, steps, rests_until, recurrent in rows:
+    for (
+        trigger_id,
+        account_id,
+        counted,
+        period,
+        executed,
+        fired_at,
+        steps,
+        rests_until,
+        recurrent,
+        row_id,
+    ) in rows:
         window = NO_WINDOW
         if steps or rests_until is not None:
             window = window_from_text(steps, instant(rests_until))
@@ -85,9 +96,10 @@ def states_of(rows: Iterable[tuple[Any, ...]]) -> dict[StateKey, TriggerState]:
             counted,
             period,
             bool(executed),
-            instant(fired_at),
+            None if fired_at is None else instant(fired_at),
             window,
             None if recurrent is None else bool(recurrent),
+            row_id,
         )
     return found
 
@@ -104,8 +116,26 @@ _COLUMNS = (
 )
 
 
-def write_states(connection: BaseDatabaseWrapper, states: States, script: Script | None = None) -> None:
-    """Keep what triggers remember, under the lock of the accounts' balances."""
+def write_states(
+    connection: BaseDatabaseWrapper, states: States, before: States, script: Script | None = None
+) -> None:
+    """Keep what triggers remember, under the lock of the accounts' balances; ``before`` is as it was read.
+
+    Most have only counted on: their rows get that number and nothing else.
+    """
+    counts = []
+    others = []
+    for key, state in states.items():
+        known = before.get(key)
+        if known is not None and known.row_id and known[1:] == state[1:]:
+            counts.append((state.row_id, state.counted))
+        else:
+            others.append((key, state))
+    counts.sort()
+    update_few(connection, "charging_triggerstate", ("counted",), counts, script)
+    if not others:
+        return
+    others.sort()
     upsert_few(
         connection,
         "charging_triggerstate",
@@ -120,7 +150,7 @@ def write_states(connection: BaseDatabaseWrapper, states: States, script: Script
                 window_to_text(window) if window.steps else "",
                 None if window.rests_until is None else instant_text(window.rests_until),
             )
-            for key, (counted, period, executed, last_fired_at, window, _) in sorted(states.items())
+            for key, (counted, period, executed, last_fired_at, window, *_) in others
         ],
         key=("account_id", "trigger_id"),
         update=_COLUMNS[2:],

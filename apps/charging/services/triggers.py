@@ -103,12 +103,12 @@ def watch_batch(
     ``balances`` are those that changed, as they are at the end, ``entries`` the movements in their order, ``uses``
     are by account. ``known`` is what was read already.
     """
-    moving = [entry for entry in entries if entry.balance_id in balances]
+    moving = [entry for entry in entries if entry.balance_id in balances] if book.watches_movements else []
     touched = {balances[entry.balance_id].account_id for entry in moving} | uses.keys()
     watched = watched_of(book, [accounts[account_id] for account_id in touched], now)
     if not watched:
         return NOTHING_SEEN
-    left = {balance_id: balance.value for balance_id, balance in balances.items()}
+    left = {balance_id: balance.value for balance_id, balance in balances.items()} if moving else {}
     moved: dict[int, list[Movement]] = {}
     for entry in reversed(moving):
         balance = balances[entry.balance_id]
@@ -124,12 +124,12 @@ def watch_batch(
     happened = [
         Happened(
             account_id,
-            accounts[account_id].tenant,
-            accounts[account_id].zone,
-            moved.get(account_id, [])[::-1],
+            account.tenant,
+            account.zone,
+            moved[account_id][::-1] if account_id in moved else (),
             uses.get(account_id, ()),
         )
-        for account_id in watched
+        for account_id, (account, _) in watched.items()
     ]
     return _see(connection, watched, happened, known, rater, now, but_not)
 
@@ -201,16 +201,23 @@ def watched_of(book: TriggerBook, accounts: Iterable[Account], now: datetime) ->
     ]
     plans = _plans_of([account.account_id for account in may], now) if book.of_plan and may else {}
     found: dict[int, Watched] = {}
+    alike: dict[tuple[str, str, int | None], list[Trigger]] = {}
     for account in sorted(may):
         account_id = account.account_id
-        triggers = book.concerning(
-            account_id,
-            account.tenant,
-            account.currency,
-            plans.get(account_id, ()),
-            account.trigger_set_id,
-            now,
-        )
+        kind = account.tenant, account.currency, account.trigger_set_id
+        has_own = account_id in plans or account_id in book.of_account
+        triggers = None if has_own else alike.get(kind)
+        if triggers is None:
+            triggers = book.concerning(
+                account_id,
+                account.tenant,
+                account.currency,
+                plans.get(account_id, ()),
+                account.trigger_set_id,
+                now,
+            )
+            if not has_own:
+                alike[kind] = triggers
         if triggers:
             found[account_id] = Watched(account, triggers)
     return found
@@ -235,8 +242,9 @@ def _see_and_write(
     watched: Mapping[int, Watched], happened: Iterable[Happened], rater: Rater | None, now: datetime
 ) -> list[Fired]:
     connection = connections[DEFAULT_DB_ALIAS]
-    seen = _see(connection, watched, happened, KnownStates({}, ()), rater, now)
-    write_states(connection, seen.states)
+    known = KnownStates({}, ())
+    seen = _see(connection, watched, happened, known, rater, now)
+    write_states(connection, seen.states, known)
     return seen.fired
 
 
@@ -255,7 +263,7 @@ def _see(
         [
             account_id
             for account_id, (_, triggers) in watched.items()
-            if any(trigger.kind in WITH_A_STATE for trigger in triggers)
+            if account_id not in known.whose and any(trigger.kind in WITH_A_STATE for trigger in triggers)
         ],
     )
     changed: dict[StateKey, TriggerState] = {}
