@@ -147,7 +147,7 @@ def test_a_reset_leaves_the_amount_to_spend_and_what_sessions_hold() -> None:
 
 
 def test_a_debit_stops_at_what_is_there_unless_the_account_may_go_below_zero() -> None:
-    with pytest.raises(Refused, match="1000000 left"):
+    with pytest.raises(Refused, match=r"has 1\.00 EUR left, less than 2\.00 EUR"):
         acted(only(value=EURO), Action("*debit", amount=2 * EURO))
     after = acted(only(value=EURO), Action("*debit", amount=2 * EURO), allow_negative=True)
     assert after["*default"].value == -EURO

@@ -113,12 +113,18 @@ class Balance(NamedTuple):
         return max(self.value - self.reserved, 0)
 
     @property
+    def is_whole(self) -> bool:
+        """Nothing divides its units: no factor, no increment below a second, no unit that is used in part."""
+        terms = self.terms
+        return not terms.factors and self.used_part is NOTHING and not terms.rating_subject
+
+    @property
     def parts(self) -> int:
         """Into how many equal parts a unit is divided, so that every factor, and each increment below a second, costs a
         whole number of them."""
-        terms = self.terms
-        if not terms.factors and self.used_part is NOTHING and not terms.rating_subject:
+        if self.is_whole:
             return 1
+        terms = self.terms
         division = _increments_in_a_unit(terms.rating_subject)
         numerators = [factor.numerator * division for _, factor in terms.factors]
         return math.lcm(self.used_part.denominator, division, *numerators)
@@ -126,8 +132,7 @@ class Balance(NamedTuple):
     @property
     def available_parts(self) -> int:
         """:attr:`available` in parts of a unit, exactly."""
-        terms = self.terms
-        if not terms.factors and self.used_part is NOTHING and not terms.rating_subject:
+        if self.is_whole:
             return self.available
         parts = self.parts
         return max((self.value - self.reserved) * parts - int(self.used_part * parts), 0)

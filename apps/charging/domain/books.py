@@ -90,7 +90,7 @@ class Books:
         for balance_id, amount in takes.items():
             if amount > 0:
                 balance = self.balances.get(balance_id)
-                if balance is not None and (balance.terms.factors or balance.used_part is not NOTHING):
+                if balance is not None and not balance.is_whole:
                     amount = math.ceil(Fraction(amount, balance.parts) + balance.used_part)
                 found.append(Hold(balance_id, amount))
         holds = tuple(found)
@@ -115,11 +115,7 @@ class Books:
                 continue
             cause = f"{self.cause}:{piece}:{number}"
             balance = self.balances.get(balance_id)
-            if (
-                balance is None
-                or (balance.used_part is NOTHING and not balance.terms.factors)
-                or balance.parts == 1
-            ):
+            if balance is None or balance.is_whole or balance.parts == 1:
                 self.post(balance_id, -amount, at, USAGE, REVENUE, cause, note, balance_id == overdrawn)
             else:
                 self.post_parts(balance_id, amount, at, USAGE, cause, note)

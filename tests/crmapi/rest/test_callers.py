@@ -10,6 +10,7 @@ import jwt
 import pytest
 from django.core.management import CommandError, call_command
 
+from apps.charging.models import Balance
 from apps.crm.models import ApiCall, ApiClient
 from apps.crm.services.api_tokens import create_api_token
 from apps.crm.services.authentication import forget_shared_authenticator
@@ -17,6 +18,7 @@ from apps.crm.services.clients import create_client, create_key
 from apps.crmapi.rest.throttling import forget_rates
 from apps.kernel.clock import utc_now
 from apps.kernel.errors import InvalidInput, NotFound
+from apps.kernel.money import format_micros
 from tests.crmapi.rest.world import PDF, Api, World, make_rest_world
 
 pytestmark = pytest.mark.django_db
@@ -121,7 +123,10 @@ def test_a_customer_sees_their_own_and_nothing_else(world):
     customer, names = world.customer, world.names
     assert customer.get("me").json()["id"] == names["prepaid"]
     balance = customer.get("me/balances").json()[0]
-    assert (balance["amount"], balance["amount_micros"]) == ("25.75", 25_750_000)
+    # Other tests of this world credit it, too.
+    stored = Balance.objects.get(pk=names["balance"]).amount_micros
+    assert stored % 1_000_000 == 750_000
+    assert (balance["amount"], balance["amount_micros"]) == (format_micros(stored), stored)
     allowances = customer.get("me/allowances").json()
     assert {free["unit"] for free in allowances["free_units"]} >= {"seconds", "octets"}
     assert {record["subscriber_id"] for record in customer.get("me/usage").json()["items"]} == {
@@ -147,9 +152,10 @@ def test_a_customer_sees_their_own_and_nothing_else(world):
 
 def test_a_customer_redeems_a_voucher_and_asks_for_a_price(world):
     customer = world.customer
+    before = Balance.objects.get(pk=world.names["balance"]).amount_micros
     redeemed = customer.post("me/vouchers/redeem", {"pin": world.names["own_pin"]}, "mine")
     assert (redeemed.json()["amount"], redeemed.json()["account_id"]) == ("5", world.names["account"])
-    assert customer.get("me/balances").json()[0]["amount"] == "30.75"
+    assert customer.get("me/balances").json()[0]["amount_micros"] == before + 5_000_000
     price = customer.post("me/rate", {"service": "sms", "usage": 2}).json()
     assert (price["cost"], price["subject"]) == ("0.18", "*plan:PREPAID_SMART")
     assert "cost 0.18" in price["explanation"]

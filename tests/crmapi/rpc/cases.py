@@ -406,7 +406,8 @@ CASES = (
         "GetAccountPlans",
         lambda names: crm.GetAccountPlansRequest(account_id=names["account"]),
         lambda names, found: (
-            [(one.plan, len(one.due), one.due[0].due_at) for one in found.plans] == [("WELCOME", 2, 0)]
+            [(one.plan, len(one.due), one.due[0].due_at) for one in found.plans]
+            == [("WELCOME", 2, 0), ("LOYALTY", 2, 0)]
         ),
         crm.GetAccountPlansRequest(account_id=NOWHERE),
         crm.GetAccountPlansRequest(account_id=-1),
