@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from apps.charging.domain.balances import DEFAULT_TAG, Balance, Group
 from apps.charging.domain.charge import charge, charge_generally
 from apps.charging.domain.lines import NO_END, BundlePeriod, CounterKey, Grant, Line, PlanPeriod, ServiceInfo
+from apps.charging.domain.member_limits import NO_LIMITS, MemberLimits
 from apps.charging.domain.policies import QuotaPolicy
 from apps.charging.domain.requests import (
     BalanceOrder,
@@ -188,6 +189,7 @@ class Charger:
         self.config = ChargingConfig(SERVICES, policies or {}, {group.group_id: group for group in groups})
         self.barred = False
         self.barred_members: frozenset[int] = frozenset()
+        self.members: MemberLimits = NO_LIMITS
         self.fresh_id = FIRST_NEW_ID
         self.now = NOON
 
@@ -207,6 +209,7 @@ class Charger:
             self.fresh_id,
             barred_members=self.barred_members,
             taken=list(self.entries) if request.totals or request.operation is Operation.REFUND else (),
+            members=self.members,
         )
 
     def outcome_of(self, request: OnlineRequest) -> Outcome:
@@ -223,6 +226,7 @@ class Charger:
         )
         self.balances, self.counters = dict(outcome.balances), dict(outcome.counters)
         self.fresh_id = outcome.fresh_id
+        self.members = outcome.members
         if outcome.session is not None:
             self.sessions[key] = outcome.session
         self.entries.extend(outcome.entries)

@@ -19,8 +19,9 @@ from apps.backoffice.actions import PageAction
 from apps.backoffice.admins import HistoryAdmin, ReadOnlyAdmin
 from apps.backoffice.display import badge, grouped, instant, link_to, money
 from apps.backoffice.paging import InfinitePaginator
-from apps.backoffice.panels import Panel, Table, add_panel
+from apps.backoffice.panels import Panel, Table, add_panel, page_of
 from apps.charging.domain.sessions import Meter
+from apps.charging.domain.triggers import amount_text
 from apps.charging.models import (
     AllowanceCounter,
     Balance,
@@ -29,6 +30,7 @@ from apps.charging.models import (
     PeerDay,
     QuotaPolicy,
     SharedGroup,
+    SharedGroupLimit,
     SharedGroupTerms,
 )
 from apps.charging.services.failures import settle_failures
@@ -185,6 +187,13 @@ class SharedGroupTermsInline(TabularInline):
     autocomplete_fields = ("account",)
 
 
+class SharedGroupLimitInline(TabularInline):
+    model = SharedGroupLimit
+    extra = 0
+    fields = ("account", "kind", "amount_micros", "units")
+    autocomplete_fields = ("account",)
+
+
 @admin.register(SharedGroup)
 class SharedGroupAdmin(HistoryAdmin):
     list_display = ("code", "tenant", "tariff_plan")
@@ -193,7 +202,7 @@ class SharedGroupAdmin(HistoryAdmin):
     search_fields = ("code",)
     ordering = ("tenant", "code")
     fields = (("code", "tenant"),)
-    inlines = (SharedGroupTermsInline,)
+    inlines = (SharedGroupTermsInline, SharedGroupLimitInline)
 
 
 def reservations(request: HttpRequest, session: ChargingSession) -> Table:
@@ -265,3 +274,28 @@ add_panel(
     "charging.chargingsession",
     Panel("quotas", "Quotas", _quotas, ("charging.view_chargingsession",), order=40),
 )
+
+
+def _uses(request: HttpRequest, group: SharedGroup) -> Table:
+    """What members with limits have used of the others' balances."""
+    uses = group.uses.select_related("account").order_by("-period", "account__number", "kind")
+    rows, previous_url, next_url = page_of(request, "uses", uses)
+    return Table(
+        ("Account", "Month", "What", "Used"),
+        [
+            (
+                link_to(row.account),
+                f"{(row.period - 1) // 12}-{(row.period - 1) % 12 + 1:02d}",
+                row.kind,
+                amount_text(row.used, row.kind, row.account.currency),
+            )
+            for row in rows
+        ],
+        "No member with a limit has used anything of the others.",
+        (3,),
+        previous_url=previous_url,
+        next_url=next_url,
+    )
+
+
+add_panel("charging.sharedgroup", Panel("uses", "Used of limits", _uses, ("charging.view_sharedgroup",), 10))

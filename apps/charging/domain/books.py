@@ -20,6 +20,7 @@ from apps.charging.domain.balances import (
     balance_of_grant,
 )
 from apps.charging.domain.lines import CounterKey, Grant
+from apps.charging.domain.member_limits import counted
 from apps.charging.domain.requests import ChargingAnswer
 from apps.charging.domain.sessions import Hold, Session
 from apps.charging.domain.state import Account, Counter, Entry, Outcome, State
@@ -42,6 +43,7 @@ class Books:
         "counters",
         "entries",
         "fresh_id",
+        "members",
         "money_bounds",
         "seed",
         "session_row",
@@ -55,6 +57,7 @@ class Books:
         self.entries: list[Entry] = []
         self.fresh_id = state.fresh_id
         self.money_bounds = state.money_bounds
+        self.members = state.members
         self.cause = cause
         self.seed = seed
         self.session_row: int | None = None
@@ -114,6 +117,8 @@ class Books:
             if not amount:
                 continue
             cause = f"{self.cause}:{piece}:{number}"
+            if self.members and balance_id > 0:
+                self._count_use(balance_id, amount)
             balance = self.balances.get(balance_id)
             if balance is None or balance.is_whole or balance.parts == 1:
                 self.post(balance_id, -amount, at, USAGE, REVENUE, cause, note, balance_id == overdrawn)
@@ -199,8 +204,22 @@ class Books:
     def outcome(self, answer: ChargingAnswer, session: Session | None) -> Outcome:
         """What was done, with the session as it is now."""
         return Outcome(
-            answer, self.balances, self.counters, session, self.fresh_id, self.money_bounds, self.entries
+            answer,
+            self.balances,
+            self.counters,
+            session,
+            self.fresh_id,
+            self.money_bounds,
+            self.entries,
+            self.members,
         )
+
+    def _count_use(self, balance_id: int, amount: int) -> None:
+        """Count parts of a unit of another member's balance, whole units of them, against the account's limits."""
+        account, balance = self.state.account, self.balances[balance_id]
+        if account is not None:
+            used = math.ceil(Fraction(amount, balance.parts))
+            self.members = counted(self.members, balance, account.account_id, used=used)
 
     def _allow_what_is(self, balance_id: int) -> None:
         balance = self.balances[balance_id]
@@ -225,3 +244,6 @@ class Books:
             else:
                 balance = self.balances[balance_id]
                 self.balances[balance_id] = balance.holding(balance.value, balance.reserved + sign * amount)
+                if self.members and self.state.account is not None:
+                    account_id = self.state.account.account_id
+                    self.members = counted(self.members, balance, account_id, held=sign * amount)

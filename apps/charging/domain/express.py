@@ -52,7 +52,7 @@ def charge_quickly(  # noqa: C901, PLR0915
     state: State, request: OnlineRequest, rater: Rater, now: datetime
 ) -> Outcome | None:
     """The outcome of a usual request of a session; None for any other."""
-    config, line, account, balances, counters, session, barred, _, new_row, fresh_id, bounds, _, _ = state
+    config, line, account, balances, counters, session, barred, _, new_row, fresh_id, bounds, *_ = state
     if len(request.items) != 1 or len(balances) != 1 or account is None or line is None:
         return None
     if (
@@ -292,4 +292,4 @@ def charge_quickly(  # noqa: C901, PLR0915
         entry = (balance_id, moment, USAGE, REVENUE, -debited, cause, item.service, row_id)
         entries = (_new(Entry, entry),)
     changed = {balance_id: balance.holding(value, reserved)}
-    return Outcome(answer, changed, counters, after, fresh_id, bounds, entries)
+    return Outcome(answer, changed, counters, after, fresh_id, bounds, entries, state.members)

@@ -113,7 +113,8 @@ def find_payment(
         overdrawn,
         None if grants else plain_balance(balances, account_id),
         not debited,
-        terms.has_free_units or bool(barred_members),
+        terms.has_free_units or bool(barred_members) or bool(books.members),
+        books.members,
     )
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from apps.charging.domain.balances import BalanceKind, is_usable, memberships, with_shared
 from apps.charging.domain.books import Books
+from apps.charging.domain.member_limits import Room
 from apps.charging.domain.policies import QuotaPolicy
 from apps.charging.domain.requests import RequestItem
 from apps.charging.domain.state import Account, State
@@ -70,13 +71,16 @@ def money_takes(
         key=lambda balance: (-balance.terms.weight, balance.balance_id),
     )
     groups = memberships(balances, account.account_id, state.config.groups)
+    room = Room(books.members, account.account_id) if books.members else None
     rest = amount_micros
     takes: dict[int, int] = {}
     for balance, _ in with_shared(usable, account.account_id, groups, books.seed):
-        part = min(rest, balance.available)
+        part = min(rest, balance.available if room is None else room.within(balance, balance.available))
         if part > 0:
             takes[balance.balance_id] = part
             rest -= part
+            if room is not None:
+                room.take(balance, part)
         if balance.terms.blocker:
             break
     if rest and may_owe(account):

@@ -25,6 +25,7 @@ from apps.charging.domain.balances import (
 )
 from apps.charging.domain.books import REVENUE, USAGE, Books
 from apps.charging.domain.items import LARGEST_OTHER_REPORT, LARGEST_REPORTS
+from apps.charging.domain.member_limits import NO_LIMITS
 from apps.charging.domain.sessions import Meter
 from apps.charging.domain.spending import DebitPlan, Payment
 from apps.charging.domain.state import Account, Entry
@@ -116,7 +117,7 @@ def pool_of(debit: Debit, payment: Payment, books: Books, by_destination: bool =
             )
         took[balance_id] = int(amount * base.parts)
         held[balance_id] = _holding(base, took[balance_id], terms)
-    restricted = payment._replace(balances=held, overdrawn=None, only=None, copied=True)
+    restricted = payment._replace(balances=held, overdrawn=None, only=None, copied=True, members=NO_LIMITS)
     return Pool(restricted, took)
 
 

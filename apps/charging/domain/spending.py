@@ -26,6 +26,7 @@ from apps.charging.domain.balances import (
     parts_of_usage,
 )
 from apps.charging.domain.lines import PayingTerms
+from apps.charging.domain.member_limits import NO_LIMITS, MemberLimits, Room
 from apps.charging.domain.sessions import FREE_RUN, Passed, Reading
 from apps.charging.domain.tariff_change import change_of_rates, same_rates
 from apps.kernel.units import CALLS, NANO, VOICE_NS, TypeOfRecord
@@ -62,6 +63,7 @@ class Payment(NamedTuple):
     units. ``overdrawn`` is the balance that may fall below zero without limit, if the account allows it. ``only``
     is the balance that is all there is, if it is one of money that pays for everything at any time. ``postpaid`` usage
     is authorised without limit and billed from its records. A ``copied`` one has the balances as they were.
+    ``members`` are the limits of what the account may use of others' balances.
     """
 
     rater: Rater
@@ -75,6 +77,7 @@ class Payment(NamedTuple):
     only: int | None
     postpaid: bool
     copied: bool
+    members: MemberLimits = NO_LIMITS
 
     def holds_for(self, meter: Reading) -> bool:
         """Whether the next piece of the meter's usage is paid for like this too.
@@ -166,6 +169,7 @@ class _Planning:
         "payment",
         "position",
         "prefix",
+        "room",
         "run",
         "run_from",
         "takes",
@@ -180,6 +184,7 @@ class _Planning:
         self.covered, self.run, self.run_from = meter.covered, meter.run, meter.run_from
         self.passed = {passed[0]: passed for passed in meter.passed}
         self.left: dict[int, int] = {}
+        self.room = Room(payment.members, payment.account_id) if payment.members else None
         self.takes: dict[int, int] = {}
         self.money: list[Candidate] = []
         self.blocked = False
@@ -304,13 +309,18 @@ class _Planning:
             payment.seed,
         )
 
-    def _available(self, balance: Balance) -> int:
+    def _available(self, balance: Balance, room: Room | None = None) -> int:
         left = self.left.get(balance.balance_id)
-        return balance.available_parts if left is None else left
+        if left is None:
+            left = balance.available_parts
+        room = room or self.room
+        return left if room is None else room.within(balance, left)
 
     def _take(self, balance: Balance, amount: int) -> None:
         self.left[balance.balance_id] = self._available(balance) - amount
         self.takes[balance.balance_id] = self.takes.get(balance.balance_id, 0) + amount
+        if self.room is not None:
+            self.room.take(balance, amount)
 
     def _reach(self, end: int, covered: int, run: str, run_from: int) -> None:
         self.covered, self.run, self.run_from = covered, run, run_from
@@ -426,8 +436,12 @@ class _Planning:
         What one of them is short of is no debt of the others, and none that usage pays back.
         """
         total = 0
+        room = None if self.room is None else self.room.copy()
         for candidate in self.money:
-            total += max(self._available(candidate.balance), 0)
+            part = max(self._available(candidate.balance, room), 0)
+            if room is not None:
+                room.take(candidate.balance, part)
+            total += part
             if candidate.balance.terms.blocker:
                 return total
         return total if self.payment.overdrawn is None else NO_LIMIT

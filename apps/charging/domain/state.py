@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from apps.charging.domain.balances import Balance, Group
 from apps.charging.domain.lines import CounterKey, Line, ServiceInfo
+from apps.charging.domain.member_limits import NO_LIMITS, MemberLimits
 from apps.charging.domain.modes import ChargingMode
 from apps.charging.domain.money_bounds import MoneyBounds
 from apps.charging.domain.policies import DEFAULT_POLICIES, ONE_EVENT, QuotaPolicy
@@ -61,11 +62,16 @@ class Counter(NamedTuple):
     reserved: int
 
 
+GroupLimits = Mapping[tuple[int, str], int]
+"""By member (0 = any other) and kind of balance."""
+
+
 class ChargingConfig(NamedTuple):
     """What is the same for all requests of a moment: services, quota policies and shared groups.
 
     ``policies`` are by (service code, price plan id), and by (service code, 0) for all other plans. ``triggers`` see
     what requests have moved; None if there are none. ``has_fair_use``: a policy has a bound of free units.
+    ``member_limits`` are those of groups that have some.
     """
 
     services: Mapping[str, ServiceInfo]
@@ -73,6 +79,7 @@ class ChargingConfig(NamedTuple):
     groups: Mapping[int, Group]
     triggers: TriggerBook | None = None
     has_fair_use: bool = False
+    member_limits: Mapping[int, GroupLimits] = {}
 
     def policy(self, service: str, price_plan_id: int) -> QuotaPolicy:
         policy = self.policies.get((service, price_plan_id)) or self.policies.get((service, 0))
@@ -91,7 +98,8 @@ class State(NamedTuple):
     from ``fresh_id`` upwards, which are replaced when they are stored. ``money_bounds`` are those of a request that
     moves money by amount; None = no bound. ``barred_members`` are accounts that share balances and are barred or
     closed: these do not pay for others. ``taken`` are earlier entries of usage and refunds, in the order of time: for a
-    refund those of the account, for a total that falls those of the session.
+    refund those of the account, for a total that falls those of the session. ``members`` are limits of what the account
+    may use of others' balances.
     """
 
     config: ChargingConfig
@@ -107,6 +115,7 @@ class State(NamedTuple):
     money_bounds: MoneyBounds | None = None
     barred_members: frozenset[int] = frozenset()
     taken: Sequence[Entry] = ()
+    members: MemberLimits = NO_LIMITS
 
 
 class Entry(NamedTuple):
@@ -135,8 +144,17 @@ class Outcome(NamedTuple):
     fresh_id: int
     money_bounds: MoneyBounds | None
     entries: Sequence[Entry] = ()
+    members: MemberLimits = NO_LIMITS
 
     @classmethod
     def unchanged(cls, state: State, answer: ChargingAnswer) -> Outcome:
         """A request that changed nothing."""
-        return cls(answer, state.balances, state.counters, state.session, state.fresh_id, state.money_bounds)
+        return cls(
+            answer,
+            state.balances,
+            state.counters,
+            state.session,
+            state.fresh_id,
+            state.money_bounds,
+            members=state.members,
+        )

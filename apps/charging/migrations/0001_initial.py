@@ -677,4 +677,34 @@ class Migration(InitialMigration):
             model_name='triggerstate',
             constraint=models.UniqueConstraint(fields=('account', 'trigger'), name='trigger_state_once_an_account'),
         ),
+        migrations.CreateModel(
+            name='SharedGroupLimit',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(choices=[('monetary', 'Money'), ('voice', 'Voice, seconds'), ('data', 'Data, octets'), ('sms', 'Messages'), ('generic', 'Generic units')], max_length=8, verbose_name='what')),
+                ('amount_micros', models.PositiveBigIntegerField(default=0, help_text='Micro-units a month, of money.')),
+                ('units', models.PositiveBigIntegerField(default=0, help_text='Seconds, octets, messages or units a month, of anything else.')),
+                ('account', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='charging.account')),
+                ('group', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='limits', to='charging.sharedgroup')),
+            ],
+            options={
+                'verbose_name': 'limit of a member',
+                'verbose_name_plural': 'limits of members',
+                'constraints': [models.UniqueConstraint(fields=('group', 'account', 'kind'), name='shared_group_limit_once'), models.CheckConstraint(condition=models.Q(models.Q(('kind', 'monetary'), ('units', 0)), models.Q(models.Q(('kind', 'monetary'), _negated=True), ('amount_micros', 0)), _connector='OR'), name='shared_group_limit_of_one_kind')],
+            },
+        ),
+        migrations.CreateModel(
+            name='SharedGroupUse',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(max_length=8)),
+                ('period', models.PositiveIntegerField(help_text='The month: year × 12 + month.')),
+                ('used', models.BigIntegerField(default=0, help_text='Micro-units or units.')),
+                ('account', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='shared_group_uses', to='charging.account')),
+                ('group', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='uses', to='charging.sharedgroup')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('account', 'group', 'kind'), name='shared_group_use_once')],
+            },
+        ),
     ]

@@ -7,7 +7,9 @@ from apps.charging.models.accounts import (
     Balance,
     Payer,
     SharedGroup,
+    SharedGroupLimit,
     SharedGroupTerms,
+    SharedGroupUse,
     TriggerSet,
 )
 from apps.charging.models.ledger import AllowanceEntry, BookPosting, LedgerBook, LedgerEntry
@@ -41,7 +43,9 @@ __all__ = [
     "Reservation",
     "SessionOrder",
     "SharedGroup",
+    "SharedGroupLimit",
     "SharedGroupTerms",
+    "SharedGroupUse",
     "StoredAnswer",
     "TriggerFiring",
     "TriggerSet",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 from simple_history.models import HistoricalRecords
@@ -146,6 +147,81 @@ class SharedGroupTerms(models.Model):
 
     def __str__(self) -> str:
         return f"{self.group}: {self.strategy}"
+
+
+class SharedGroupLimit(models.Model):
+    """How much a member of a shared group may use of the others' balances of a kind, in a calendar month.
+
+    Of one account or, without one, of each that has no limit of its own.
+    """
+
+    class Kind(models.TextChoices):
+        MONETARY = "monetary", "Money"
+        VOICE = "voice", "Voice, seconds"
+        DATA = "data", "Data, octets"
+        SMS = "sms", "Messages"
+        GENERIC = "generic", "Generic units"
+
+    group = models.ForeignKey(SharedGroup, on_delete=models.CASCADE, related_name="limits")
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="+", null=True, blank=True)
+    kind = models.CharField("what", max_length=8, choices=Kind.choices)
+    amount_micros = models.PositiveBigIntegerField(default=0, help_text="Micro-units a month, of money.")
+    units = models.PositiveBigIntegerField(
+        default=0, help_text="Seconds, octets, messages or units a month, of anything else."
+    )
+
+    class Meta:
+        verbose_name = "limit of a member"
+        verbose_name_plural = "limits of members"
+        constraints = [
+            models.UniqueConstraint(fields=["group", "account", "kind"], name="shared_group_limit_once"),
+            models.CheckConstraint(
+                condition=Q(kind="monetary", units=0) | (~Q(kind="monetary") & Q(amount_micros=0)),
+                name="shared_group_limit_of_one_kind",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.group}, {self.account or 'any'}: {self.kind}"
+
+    @property
+    def limit(self) -> int:
+        """Micro-units or units."""
+        return self.amount_micros + self.units
+
+    def clean(self) -> None:
+        if self.kind == self.Kind.MONETARY and self.units:
+            raise ValidationError({"units": "Money is limited in micro-units."})
+        if self.kind != self.Kind.MONETARY and self.amount_micros:
+            raise ValidationError({"amount_micros": "Units are limited in units."})
+        if self.account is not None and self.account.tenant_id != self.group.tenant_id:
+            raise ValidationError({"account": f"{self.account} belongs to another tenant."})
+        again = SharedGroupLimit.objects.filter(group=self.group, account=self.account, kind=self.kind)
+        if self.group_id and again.exclude(pk=self.pk).exists():
+            raise ValidationError({"kind": "There is such a limit already; change that one."})
+
+
+class SharedGroupUse(models.Model):
+    """What an account has used of the others' balances of a shared group; written under the lock of its balances.
+
+    What is on hold for its sessions is not among it.
+    """
+
+    account = models.ForeignKey(
+        Account, on_delete=models.CASCADE, related_name="shared_group_uses", db_constraint=False
+    )
+    group = models.ForeignKey(SharedGroup, on_delete=models.CASCADE, related_name="uses", db_constraint=False)
+    kind = models.CharField(max_length=8)
+    period = models.PositiveIntegerField(help_text="The month: year × 12 + month.")
+    used = models.BigIntegerField(default=0, help_text="Micro-units or units.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "group", "kind"], name="shared_group_use_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account} of {self.group}: {self.used}"
 
 
 class Balance(models.Model):

@@ -16,6 +16,7 @@ from apps.charging.domain.answers import answer_from_text, answer_to_text
 from apps.charging.domain.balances import Balance, BalanceKind
 from apps.charging.domain.charge import charge
 from apps.charging.domain.lines import CounterKey
+from apps.charging.domain.member_limits import NO_LIMITS
 from apps.charging.domain.published import CREDITS, account_credited
 from apps.charging.domain.requests import BalanceOrder, ChargingAnswer, OnlineRequest, Operation, Result
 from apps.charging.domain.sessions import SessionStatus
@@ -287,6 +288,7 @@ class _Batch:
             else read.money.bounds(request.operation, limit, account),
             barred_members,
             taken,
+            NO_LIMITS if account_id is None else read.members.get(account_id, NO_LIMITS),
         )
         outcome = charge(state, request, self.rater, self.now)
         self._keep(state, outcome, key, subscriber_id)
@@ -365,6 +367,9 @@ class _Batch:
             writing.sessions[key] = session
             read.sessions[key] = session
         writing.entries.extend(after.entries)
+        if after.members is not before.members and before.account is not None:
+            account_id = before.account.account_id
+            read.members[account_id] = writing.members[account_id] = after.members
 
 
 _NO_BALANCES: Mapping[int, Balance] = {}

@@ -17,11 +17,13 @@ from apps.charging.domain.balances import DEFAULT_TAG
 from apps.charging.domain.balances import Balance as BalanceValue
 from apps.charging.domain.charge import digest_of, session_key
 from apps.charging.domain.lines import CounterKey, Line
+from apps.charging.domain.member_limits import MemberLimits
 from apps.charging.domain.requests import OnlineRequest, Operation
 from apps.charging.domain.sessions import Hold, Session
 from apps.charging.domain.state import Account, Counter
 from apps.charging.models import Balance
 from apps.charging.services.lines import Directory, Number
+from apps.charging.services.member_limits import read_member_limits
 from apps.charging.services.money_bounds import MoneyBook
 from apps.charging.services.rows import (
     ACCOUNTS_SQL,
@@ -94,6 +96,7 @@ class BatchReading:
         """Digests of requests whose numbers are those of different subscribers."""
         self.money = MoneyBook(now)
         self.trigger_states = KnownStates({}, ())
+        self.members: dict[int, MemberLimits] = {}
 
     def find_out_whose(self) -> list[Owner]:
         """Account and subscriber of each request; None if there is none."""
@@ -203,6 +206,10 @@ class BatchReading:
         self._make_missing_balances()
         self._take_sessions(marks)
         self._read_counters(counted)
+        if self.config.member_limits:
+            self.members = read_member_limits(
+                self.connection, self.config, self.sharing, self.accounts, self.now
+            )
         self.barred = {row[0] for row in barred}
         self.money.read(
             [

@@ -11,10 +11,12 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from apps.charging.domain.balances import Balance
 from apps.charging.domain.lines import CounterKey
+from apps.charging.domain.member_limits import MemberLimits
 from apps.charging.domain.sessions import Session, with_stored_ids
 from apps.charging.domain.state import FIRST_NEW_ID, Account, Counter, Entry
 from apps.charging.services.books import BookKey, book_ids
 from apps.charging.services.failures import Failure, write_failures
+from apps.charging.services.member_limits import write_member_uses
 from apps.charging.services.rows import balance_figures, instant_text, meters_to_text, part_text
 from apps.charging.services.session_memory import Mark
 from apps.charging.services.trigger_rows import States, write_states
@@ -48,6 +50,7 @@ class Writing:
     accounts: Mapping[int, Account] = field(default_factory=dict)
     trigger_states: States = field(default_factory=dict)
     trigger_states_before: States = field(default_factory=dict)
+    members: dict[int, MemberLimits] = field(default_factory=dict)
 
 
 def store_new_rows(connection: BaseDatabaseWrapper, writing: Writing) -> None:
@@ -81,6 +84,8 @@ def write(connection: BaseDatabaseWrapper, writing: Writing, now: datetime, comm
     _write_reservations(connection, writing, script)
     if writing.trigger_states:
         write_states(connection, writing.trigger_states, writing.trigger_states_before, script)
+    if writing.members:
+        write_member_uses(connection, writing.members, writing.accounts, now, script)
     _write_entries(connection, writing, script)
     _write_answers(connection, writing, now, script)
     write_failures(connection, writing.failures, now, script)

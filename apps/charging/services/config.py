@@ -11,7 +11,7 @@ from apps.charging.domain.lines import ServiceInfo
 from apps.charging.domain.policies import QuotaPolicy as Policy
 from apps.charging.domain.requests import FinalUnit, FinalUnitAction
 from apps.charging.domain.state import ChargingConfig
-from apps.charging.models import Balance, QuotaPolicy, SharedGroup, SharedGroupTerms
+from apps.charging.models import Balance, QuotaPolicy, SharedGroup, SharedGroupLimit, SharedGroupTerms
 from apps.charging.services.trigger_rows import read_trigger_book
 from apps.rating.models import Service, Tenant
 
@@ -61,12 +61,17 @@ def read_config() -> tuple[ChargingConfig, Sharing, Tenants]:
             groups_of.setdefault(account_id, set()).add(group_id)
             accounts_of.setdefault(group_id, set()).add(account_id)
     shared = {pk: Group(pk, by_account) for pk, by_account in terms.items()}
+    limits: dict[int, dict[tuple[int, str], int]] = {}
+    if terms:
+        for limit in SharedGroupLimit.objects.all():
+            limits.setdefault(limit.group_id, {})[limit.account_id or 0, limit.kind] = limit.limit
     config = ChargingConfig(
         services,
         policies,
         shared,
         read_trigger_book(),
         any(policy.fair_use_units for policy in policies.values()),
+        limits,
     )
     sharing = Sharing(
         {account_id: frozenset(groups) for account_id, groups in groups_of.items()},

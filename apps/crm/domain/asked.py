@@ -458,3 +458,25 @@ class SpendingCapAsked(AccountRef):
     """``limit_micros`` of the account's currency a month."""
 
     limit_micros: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedGroupRef:
+    """``group`` is a shared group's code."""
+
+    group: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedLimitRef(SharedGroupRef):
+    """``account_id`` 0 is each member that has no limit of its own."""
+
+    account_id: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedLimitAsked(SharedLimitRef):
+    """``limit`` in micro-units for ``monetary``, else in units."""
+
+    limit: int

@@ -83,3 +83,17 @@ class SpendingCapView:
     spent_micros: int
     is_warned: bool
     is_barred: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SharedLimitView:
+    """What a member of a shared group may use of the others' balances of a kind in a month, and has used.
+
+    ``account_id`` 0 is each member without a limit of its own. In micro-units for ``monetary``, else in units.
+    """
+
+    group: str
+    account_id: int
+    kind: str
+    limit: int
+    used: int

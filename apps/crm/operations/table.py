@@ -199,6 +199,23 @@ CLEAR_SPENDING_CAP = operation(
     triggers.clear_spending_cap,
     "account {asked.account_id}",
 )
+SHARED_LIMITS = operation("shared_limits.list", READ, "triggers.read", STAFF, triggers.shared_limits)
+SET_SHARED_LIMIT = operation(
+    "shared_limits.set",
+    CHANGE,
+    "triggers.write",
+    STAFF,
+    triggers.set_shared_limit,
+    "shared group {asked.group}",
+)
+CLEAR_SHARED_LIMIT = operation(
+    "shared_limits.clear",
+    CHANGE,
+    "triggers.write",
+    STAFF,
+    triggers.clear_shared_limit,
+    "shared group {asked.group}",
+)
 ACTION_GROUPS = operation("action_groups.list", READ, "actions.read", STAFF, actions.groups)
 RUN_ACTIONS = operation(
     "actions.run",

@@ -6,6 +6,9 @@ from apps.crm.domain.asked import (
     AccountRef,
     FiringsAsked,
     NewTriggerAsked,
+    SharedGroupRef,
+    SharedLimitAsked,
+    SharedLimitRef,
     SpendingCapAsked,
     TriggerChangeAsked,
     TriggerRef,
@@ -13,7 +16,7 @@ from apps.crm.domain.asked import (
     TriggersAsked,
 )
 from apps.crm.domain.operations import Call
-from apps.crm.domain.triggers import FiringView, ResetTrigger, SpendingCapView, TriggerView
+from apps.crm.domain.triggers import FiringView, ResetTrigger, SharedLimitView, SpendingCapView, TriggerView
 from apps.crm.selectors import triggers as reads
 from apps.crm.services import triggers as changes
 
@@ -60,3 +63,16 @@ def set_spending_cap(call: Call, asked: SpendingCapAsked) -> SpendingCapView:
 def clear_spending_cap(call: Call, asked: AccountRef) -> SpendingCapView:
     """The cap that it was."""
     return changes.clear_cap(call.tenant, asked.account_id, now=call.now)
+
+
+def shared_limits(call: Call, asked: SharedGroupRef) -> list[SharedLimitView]:
+    return changes.shared_limits(call.tenant, asked.group, now=call.now)
+
+
+def set_shared_limit(call: Call, asked: SharedLimitAsked) -> SharedLimitView:
+    return changes.set_shared_limit(call.tenant, asked, now=call.now)
+
+
+def clear_shared_limit(call: Call, asked: SharedLimitRef) -> SharedLimitView:
+    """The limit that it was."""
+    return changes.clear_shared_limit(call.tenant, asked, now=call.now)

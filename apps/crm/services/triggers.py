@@ -6,9 +6,9 @@ from dataclasses import asdict
 from datetime import datetime
 
 from apps.charging.models import Account, TriggerSet
-from apps.charging.services import spending_caps, trigger_settings
-from apps.crm.domain.asked import NewTriggerAsked, TriggerChangeAsked
-from apps.crm.domain.triggers import SpendingCapView, TriggerView
+from apps.charging.services import member_limit_settings, spending_caps, trigger_settings
+from apps.crm.domain.asked import NewTriggerAsked, SharedLimitAsked, SharedLimitRef, TriggerChangeAsked
+from apps.crm.domain.triggers import SharedLimitView, SpendingCapView, TriggerView
 from apps.crm.selectors.actions import account_row
 from apps.crm.selectors.triggers import trigger_view
 from apps.crm.selectors.vouchers import tenant_row
@@ -75,6 +75,45 @@ def clear_cap(tenant: str, account_id: int, *, now: datetime) -> SpendingCapView
     """Raises NotFound."""
     account = account_row(tenant, account_id)
     return _cap_view(account, spending_caps.clear_cap(account, now))
+
+
+def shared_limits(tenant: str, group: str, *, now: datetime) -> list[SharedLimitView]:
+    """Raises NotFound (group)."""
+    owner = tenant_row(tenant)
+    found = member_limit_settings.member_limits(owner, group, now)
+    ids = dict(
+        Account.objects.filter(tenant=owner, number__in=[one.account for one in found]).values_list(
+            "number", "pk"
+        )
+    )
+    return [
+        SharedLimitView(one.group, ids[one.account] if one.account else 0, one.kind, one.limit, one.used or 0)
+        for one in found
+    ]
+
+
+@one_transaction
+def set_shared_limit(tenant: str, asked: SharedLimitAsked, *, now: datetime) -> SharedLimitView:
+    """Raises NotFound (group, account_id), InvalidInput (kind, limit)."""
+    number = account_row(tenant, asked.account_id).number if asked.account_id else None
+    member_limit_settings.set_member_limit(tenant_row(tenant), asked.group, number, asked.kind, asked.limit)
+    return _shared_limit(tenant, asked, now)
+
+
+@one_transaction
+def clear_shared_limit(tenant: str, asked: SharedLimitRef, *, now: datetime) -> SharedLimitView:
+    """Raises NotFound (group, account_id, kind)."""
+    number = account_row(tenant, asked.account_id).number if asked.account_id else None
+    found = _shared_limit(tenant, asked, now)
+    member_limit_settings.clear_member_limit(tenant_row(tenant), asked.group, number, asked.kind)
+    return found
+
+
+def _shared_limit(tenant: str, asked: SharedLimitRef, now: datetime) -> SharedLimitView:
+    for found in shared_limits(tenant, asked.group, now=now):
+        if (found.account_id, found.kind) == (asked.account_id, asked.kind):
+            return found
+    raise NotFound(f"group {asked.group} has no such limit of {asked.kind}", where="kind")
 
 
 def _cap_view(account: Account, cap: spending_caps.SpendingCap) -> SpendingCapView:

@@ -40,6 +40,8 @@ PLACES = {
     "record_id": "The suspended record's id.",
     "notification_id": "The notification's id.",
     "trigger_id": "The trigger's id.",
+    "group": "The shared group's code.",
+    "kind": "`monetary`, `voice`, `data`, `sms` or `generic`.",
 }
 
 

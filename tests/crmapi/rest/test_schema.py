@@ -56,6 +56,8 @@ KNOWN = {
     "notification_id": "notification",
     "trigger_id": "trigger",
     "plan": "action_plan",
+    "group": "shared_group",
+    "kind": "limited",
 }
 
 

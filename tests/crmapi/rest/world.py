@@ -16,8 +16,9 @@ from django.test import Client
 from redis import Redis
 
 from apps.billing.models import Activity, Bill, BillCycle, Notification
-from apps.charging.models import Account, Balance, BalanceTrigger
+from apps.charging.models import Account, Balance, BalanceTrigger, SharedGroup
 from apps.charging.services.executor import forget_directory
+from apps.charging.services.member_limit_settings import set_member_limit
 from apps.charging.services.spending_caps import set_cap
 from apps.charging.services.trigger_settings import make_trigger
 from apps.crm.selectors.reference import forget_reference_data
@@ -247,6 +248,10 @@ def _names(tenant: str, now: datetime) -> dict[str, Any]:
         "inactive_batch": VoucherBatch.objects.filter(tenant__code=tenant).latest("pk").pk,
         "serial": Voucher.objects.filter(tenant__code=tenant).latest("pk").serial,
         "action_plan": "WELCOME",
+        "shared_group": "FAMILY" if tenant == "default" else "THEIRS",
+        "limited": "voice",
     }
     set_cap(account, 100_000_000, now)
+    SharedGroup.objects.get_or_create(tenant=account.tenant, code=names["shared_group"])
+    set_member_limit(account.tenant, names["shared_group"], account.number, "voice", 60)
     return names

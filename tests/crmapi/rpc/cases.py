@@ -438,6 +438,32 @@ CASES = (
         "account_id",
     ),
     Case(
+        "GetSharedLimits",
+        lambda names: crm.GetSharedLimitsRequest(group="FAMILY"),
+        lambda names, found: (
+            [(one.account_id, one.limit) for one in found.limits] == [(names["account"], 60)]
+        ),
+        crm.GetSharedLimitsRequest(group="NONE"),
+        crm.GetSharedLimitsRequest(),
+        "group",
+    ),
+    Case(
+        "SetSharedLimit",
+        lambda names: crm.SharedLimit(group="FAMILY", kind="monetary", limit=5_000_000),
+        lambda names, found: (found.kind, found.limit, found.account_id) == ("monetary", 5_000_000, 0),
+        crm.SharedLimit(group="NONE", kind="voice", limit=60),
+        crm.SharedLimit(group="FAMILY", kind="gold"),
+        "kind",
+    ),
+    Case(
+        "ClearSharedLimit",
+        lambda names: crm.ClearSharedLimitRequest(group="FAMILY", account_id=names["account"], kind="voice"),
+        lambda names, found: found.limit == 60,
+        crm.ClearSharedLimitRequest(group="FAMILY", kind="sms"),
+        crm.ClearSharedLimitRequest(group="FAMILY", account_id=-1),
+        "account_id",
+    ),
+    Case(
         "AssignPlan",
         lambda names: crm.AccountPlanRequest(account_id=names["account"], plan="WELCOME"),
         lambda names, found: (found.plan, len(found.due)) == ("WELCOME", 2),

@@ -781,6 +781,42 @@ class SpendingCap(_message.Message):
     is_barred: bool
     def __init__(self, account_id: _Optional[int] = ..., currency: _Optional[str] = ..., limit_micros: _Optional[int] = ..., spent_micros: _Optional[int] = ..., is_warned: _Optional[bool] = ..., is_barred: _Optional[bool] = ...) -> None: ...
 
+class GetSharedLimitsRequest(_message.Message):
+    __slots__ = ("group",)
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    group: str
+    def __init__(self, group: _Optional[str] = ...) -> None: ...
+
+class GetSharedLimitsResponse(_message.Message):
+    __slots__ = ("limits",)
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
+    limits: _containers.RepeatedCompositeFieldContainer[SharedLimit]
+    def __init__(self, limits: _Optional[_Iterable[_Union[SharedLimit, _Mapping]]] = ...) -> None: ...
+
+class ClearSharedLimitRequest(_message.Message):
+    __slots__ = ("group", "account_id", "kind")
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    group: str
+    account_id: int
+    kind: str
+    def __init__(self, group: _Optional[str] = ..., account_id: _Optional[int] = ..., kind: _Optional[str] = ...) -> None: ...
+
+class SharedLimit(_message.Message):
+    __slots__ = ("group", "account_id", "kind", "limit", "used")
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    USED_FIELD_NUMBER: _ClassVar[int]
+    group: str
+    account_id: int
+    kind: str
+    limit: int
+    used: int
+    def __init__(self, group: _Optional[str] = ..., account_id: _Optional[int] = ..., kind: _Optional[str] = ..., limit: _Optional[int] = ..., used: _Optional[int] = ...) -> None: ...
+
 class AccountPlanRequest(_message.Message):
     __slots__ = ("account_id", "plan")
     ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]

@@ -9,13 +9,16 @@ from apps.crm.domain.asked import (
     AccountRef,
     FiringsAsked,
     NewTriggerAsked,
+    SharedGroupRef,
+    SharedLimitAsked,
+    SharedLimitRef,
     SpendingCapAsked,
     TriggerChangeAsked,
     TriggerRef,
     TriggerResetAsked,
     TriggersAsked,
 )
-from apps.crm.domain.triggers import FiringView, ResetTrigger, SpendingCapView, TriggerView
+from apps.crm.domain.triggers import FiringView, ResetTrigger, SharedLimitView, SpendingCapView, TriggerView
 from apps.crmapi.grpc.pb import crm_pb2
 from apps.crmapi.grpc.servicers.values import instant_of, not_negative, seconds
 from apps.kernel.errors import InvalidInput
@@ -180,4 +183,38 @@ def cap_message(found: SpendingCapView) -> crm_pb2.SpendingCap:
         spent_micros=found.spent_micros,
         is_warned=found.is_warned,
         is_barred=found.is_barred,
+    )
+
+
+def shared_limits_asked(request: crm_pb2.GetSharedLimitsRequest) -> SharedGroupRef:
+    if not request.group:
+        raise InvalidInput("name a shared group", where="group")
+    return SharedGroupRef(group=request.group)
+
+
+def shared_limits_message(found: Sequence[SharedLimitView]) -> crm_pb2.GetSharedLimitsResponse:
+    return crm_pb2.GetSharedLimitsResponse(limits=[shared_limit_message(one) for one in found])
+
+
+def new_shared_limit(message: crm_pb2.SharedLimit) -> SharedLimitAsked:
+    return SharedLimitAsked(
+        group=message.group,
+        account_id=not_negative(message.account_id, "account_id"),
+        kind=message.kind,
+        limit=not_negative(message.limit, "limit"),
+    )
+
+
+def shared_limit_named(request: crm_pb2.ClearSharedLimitRequest) -> SharedLimitRef:
+    account_id = not_negative(request.account_id, "account_id")
+    return SharedLimitRef(group=request.group, account_id=account_id, kind=request.kind)
+
+
+def shared_limit_message(found: SharedLimitView) -> crm_pb2.SharedLimit:
+    return crm_pb2.SharedLimit(
+        group=found.group,
+        account_id=found.account_id,
+        kind=found.kind,
+        limit=found.limit,
+        used=found.used,
     )

@@ -12,6 +12,8 @@ from apps.crmapi.rest.shapes.triggers import (
     NewTriggerBody,
     ResetBody,
     ResetShape,
+    SharedLimitBody,
+    SharedLimitShape,
     SpendingCapBody,
     SpendingCapShape,
     TriggerChangeBody,
@@ -20,6 +22,8 @@ from apps.crmapi.rest.shapes.triggers import (
 )
 
 CAP = "accounts/<int:account_id>/spending-cap"
+LIMITS = "shared-groups/<str:group>/limits"
+LIMIT = f"{LIMITS}/<int:account_id>/<str:kind>"
 ONE = "triggers/<int:trigger_id>"
 endpoint = partial(Endpoint, tag="Triggers")
 
@@ -111,5 +115,29 @@ ENDPOINTS = (
         summary="Clear the spending cap of an account",
         text="And the bar that it set; the answer is what it was.",
         answer=SpendingCapShape,
+    ),
+    endpoint(
+        at=f"GET {LIMITS}",
+        operation=does.SHARED_LIMITS,
+        summary="Limits of the members of a shared group",
+        text="What each may use of the other members' balances in a calendar month, and has used.",
+        answer=SharedLimitShape,
+    ),
+    endpoint(
+        at=f"POST {LIMIT}",
+        operation=does.SET_SHARED_LIMIT,
+        summary="Limit a member of a shared group",
+        text="Account 0 is each member that has no limit of its own. What its sessions hold counts as used.",
+        body=SharedLimitBody,
+        answer=SharedLimitShape,
+        problems=(404,),
+        request_example={"limit": 3600},
+    ),
+    endpoint(
+        at=f"DELETE {LIMIT}",
+        operation=does.CLEAR_SHARED_LIMIT,
+        summary="Take a limit of a member away",
+        text="The answer is what it was.",
+        answer=SharedLimitShape,
     ),
 )

@@ -179,3 +179,17 @@ class SpendingCapShape(Shape):
 
 class SpendingCapBody(RequestBody):
     limit = AmountField(source="limit_micros", help_text="Such as `49.90`, in the account's currency.")
+
+
+class SharedLimitShape(Shape):
+    """What a member of a shared group may use of the other members' balances in a calendar month."""
+
+    group = serializers.CharField()
+    account_id = serializers.IntegerField(help_text="0: each member that has no limit of its own.")
+    kind = serializers.ChoiceField(BALANCE_KIND)
+    limit = serializers.IntegerField(help_text="Micro-units for `monetary`, else units.")
+    used = serializers.IntegerField(help_text="This month, without what sessions hold.")
+
+
+class SharedLimitBody(RequestBody):
+    limit = StrictInteger(min_value=0, max_value=10**15, help_text="Micro-units for `monetary`, else units.")
