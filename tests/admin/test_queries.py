@@ -207,7 +207,8 @@ def test_every_model_of_the_rooms_has_a_page_or_is_shown_on_another():
         "actions.action actions.actionplanentry",
         "a subscriber's panels": "subscribers.planassignment subscribers.bundleassignment "
         "subscribers.resourceassignment",
-        "a session's panel, inlines": "charging.reservation charging.sharedgroupterms",
+        "a session's panel, inlines": "charging.reservation charging.sharedgroupterms charging.sharedgrouplimit",
+        "a group's panel": "charging.sharedgroupuse",
         "a trigger's panel": "charging.triggerstate",
         "what a repeated request gets": "charging.storedanswer",
         "free units used online": "charging.allowanceentry",

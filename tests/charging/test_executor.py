@@ -59,6 +59,8 @@ def test_many_requests_are_charged_once_each_in_few_transactions(monkeypatch: py
 def test_stopping_without_a_database_is_patient_once_and_not_for_each_request(
     monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
+    # A tariff is needed before the database is.
+    make_prepaid(1)
     settings.CHARGING_PATIENCE_S = 0.3
     tried: list[int] = []
 
