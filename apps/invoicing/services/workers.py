@@ -68,6 +68,7 @@ def format_bills_in_processes(
                 portions[processes.submit(_format, clock, most, choice)] = most
             if not processes.are_busy():
                 break
+            one_died = False
             for future in processes.ended():
                 portion = portions.pop(future)
                 try:
@@ -75,7 +76,7 @@ def format_bills_in_processes(
                 except BrokenProcessPool:
                     quota.give_back(portion)
                     claims.release_of_dead(clock())
-                    some_due = True
+                    one_died = True
                 except BssError as error:
                     trouble = error
                     quota.close()
@@ -86,6 +87,8 @@ def format_bills_in_processes(
                         yield outcome
                     else:
                         some_due = False
+            # Its claims are due again, also where another process has found nothing to do meanwhile.
+            some_due = some_due or one_died
     if trouble is not None:
         raise trouble
 
