@@ -12,6 +12,7 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+from benchmarks.customers import insert_customers
 from benchmarks.protocol import Measurement, Setup
 
 TITLE = "Full bill run, 100,000 accounts, 2 million records"
@@ -65,11 +66,9 @@ def make_accounts(count: int) -> None:
     from django.db import transaction
 
     from apps.billing.models import BillCycle, BillingAccount, Discount, TaxRule
-    from apps.charging.models import Account, Payer
     from apps.rating.models import PricePlan, Tenant
     from apps.rating.services.standard_services import ensure_standard_services
     from apps.storage.bulk import database_instant, insert_in_batches
-    from apps.subscribers.models import Customer, PlanAssignment, Subscriber
 
     tenant, _ = Tenant.objects.get_or_create(code="default")
     ensure_standard_services()
@@ -80,28 +79,7 @@ def make_accounts(count: int) -> None:
     start = database_instant(START)
     ids = range(1, count + 1)
     with transaction.atomic():
-        insert_in_batches(
-            Customer._meta.db_table,
-            ("id", "tenant_id", "number", "kind", "name", "street", "postcode", "city", "country", "email", "phone",
-             "tax_number", "locale", "created_at"),
-            ((pk, tenant.pk, f"C{pk}", "person", "A", "", "", "", "", "", "", "", "", opened) for pk in ids),
-        )  # fmt: skip
-        insert_in_batches(
-            Subscriber._meta.db_table,
-            ("id", "tenant_id", "customer_id", "number", "name", "status", "activated_at"),
-            ((pk, tenant.pk, pk, f"S{pk}", "", "active", opened) for pk in ids),
-        )
-        insert_in_batches(
-            Account._meta.db_table,
-            ("id", "tenant_id", "customer_id", "number", "mode", "currency", "allow_negative", "opened_at"),
-            ((pk, tenant.pk, pk, f"A{pk}", "postpaid", "EUR", 0, opened) for pk in ids),
-        )
-        insert_in_batches(Payer._meta.db_table, ("subscriber_id", "account_id"), ((pk, pk) for pk in ids))
-        insert_in_batches(
-            PlanAssignment._meta.db_table,
-            ("subscriber_id", "price_plan_id", "start"),
-            ((pk, plan.pk, opened) for pk in ids),
-        )
+        insert_customers(count, tenant.pk, START, lambda pk: plan.pk)
         # Billed until the month began, as in any month but the first.
         insert_in_batches(
             BillingAccount._meta.db_table,

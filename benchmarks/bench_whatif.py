@@ -13,9 +13,9 @@ import os
 import random
 import time
 from collections.abc import Iterator
-from datetime import timedelta
 
 from benchmarks.bench_billrun import END, START, TRAFFIC
+from benchmarks.customers import insert_customers
 from benchmarks.protocol import Measurement, Setup
 
 TITLE = "What-if, 1 million records of 50,000 accounts"
@@ -86,11 +86,8 @@ def _make_accounts(count: int) -> int:
     """Customers with a line each; the plan of one in five grants minutes. The tariff version with these plans."""
     from django.db import transaction
 
-    from apps.charging.models import Account, Payer
     from apps.rating.models import PricePlan, PricePlanService, Service, Tenant
     from apps.rating.services.publishing import publish
-    from apps.storage.bulk import database_instant, insert_in_batches
-    from apps.subscribers.models import Customer, PlanAssignment, Subscriber
 
     tenant = Tenant.objects.get(code="default")
     plans = [
@@ -102,31 +99,8 @@ def _make_accounts(count: int) -> int:
         PricePlanService.objects.create(price_plan=plan, service=services["mms"], price_micros=390_000)
     PricePlanService.objects.create(price_plan=plans[1], service=services["voice"], free_units=10)
     version_id = publish(START).version_id
-    opened = database_instant(START - timedelta(days=400))
-    ids = range(1, count + 1)
     with transaction.atomic():
-        insert_in_batches(
-            Customer._meta.db_table,
-            ("id", "tenant_id", "number", "kind", "name", "street", "postcode", "city", "country", "email", "phone",
-             "tax_number", "locale", "created_at"),
-            ((pk, tenant.pk, f"C{pk}", "person", "A", "", "", "", "", "", "", "", "", opened) for pk in ids),
-        )  # fmt: skip
-        insert_in_batches(
-            Subscriber._meta.db_table,
-            ("id", "tenant_id", "customer_id", "number", "name", "status", "activated_at"),
-            ((pk, tenant.pk, pk, f"S{pk}", "", "active", opened) for pk in ids),
-        )
-        insert_in_batches(
-            Account._meta.db_table,
-            ("id", "tenant_id", "customer_id", "number", "mode", "currency", "allow_negative", "opened_at"),
-            ((pk, tenant.pk, pk, f"A{pk}", "postpaid", "EUR", 0, opened) for pk in ids),
-        )
-        insert_in_batches(Payer._meta.db_table, ("subscriber_id", "account_id"), ((pk, pk) for pk in ids))
-        insert_in_batches(
-            PlanAssignment._meta.db_table,
-            ("subscriber_id", "price_plan_id", "start"),
-            ((pk, plans[pk % WITH_FREE_UNITS == 0].pk, opened) for pk in ids),
-        )
+        insert_customers(count, tenant.pk, START, lambda pk: plans[pk % WITH_FREE_UNITS == 0].pk)
     return version_id
 
 
